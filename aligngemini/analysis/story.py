@@ -1,0 +1,94 @@
+"""Short sentences made from the numbers; they say nothing that the numbers do not show."""
+
+import pandas as pd
+
+from aligngemini.analysis.tables import spell
+from aligngemini.scores.metrics import BALANCED
+
+
+def story(alignment: pd.DataFrame, differences: pd.DataFrame | None = None) -> str:
+    """A few lines on the alignment table; with the paired differences also on mixed supervision.
+
+    A value is called near chance where its interval covers 0.5, and a difference is only called one where its
+    interval excludes zero. One line per sentence.
+    """
+    lines = [_levels(title, rows) for title, rows in alignment.groupby("title", sort=False)]
+    if differences is not None and len(differences):
+        lines += [
+            _change(pure, mixed, rows)
+            for (pure, mixed), rows in differences.groupby(["pure", "mixed"], sort=False)
+        ]
+    lines += [_fused(alignment, rows) for _, rows in alignment[alignment.model == "fusion"].groupby("title")]
+    missing = alignment[(alignment.subset == "mean") & (alignment.missing > 0)]
+    lines += [
+        f"{row.title}: rows without a score, judged nowhere: {row.missing}." for row in missing.itertuples()
+    ]
+    return "\n".join(filter(None, lines))
+
+
+def _levels(title: str, rows: pd.DataFrame) -> str:
+    """Where one model stands on each subset, or on how many if there are many."""
+    rows = rows[(rows.subset != "mean") & rows.value.notna()]
+    if len(rows) > 6:
+        return _many(title, rows)
+    return f"{title}: " + ", ".join(_level(row) for row in rows.itertuples()) + "." if len(rows) else ""
+
+
+def _level(row) -> str:
+    """One value in words."""
+    number = spell(row.value, row.low, row.high)
+    if row.metric != BALANCED:
+        return f"{row.metric} {number} on {row.subset}"
+    if row.low <= 0.5 <= row.high:
+        return f"near chance on {row.subset} ({number})"
+    return f"{number} on {row.subset}" + (", below chance" if row.high < 0.5 else "")
+
+
+def _many(title: str, rows: pd.DataFrame) -> str:
+    """The range over many subsets, and on how many of them the model is near chance."""
+    both = rows[rows.metric == BALANCED]
+    if both.empty:
+        return ""
+    chance = int(((both.low <= 0.5) & (both.high >= 0.5)).sum())
+    worst, best = both.loc[both.value.idxmin()], both.loc[both.value.idxmax()]
+    return (
+        f"{title}: from {worst.value:.2f} on {worst.subset} to {best.value:.2f} on {best.subset}; "
+        f"near chance on {chance} of {len(both)} subsets."
+    )
+
+
+def _change(pure: str, mixed: str, rows: pd.DataFrame) -> str:
+    """What mixed supervision changed, subset by subset."""
+    parts = []
+    for word, part in (("lower", rows[rows.high < 0]), ("higher", rows[rows.low > 0])):
+        if len(part):
+            parts.append(f"{word} on {_gains(part)}, interval excludes zero")
+    unclear = rows[(rows.low <= 0) & (rows.high >= 0)]
+    if len(unclear):
+        parts.append(f"no difference shown on {_gains(unclear)}")
+    return f"{mixed} against {pure}, on the same pictures: {'; '.join(parts)}." if parts else ""
+
+
+def _gains(rows: pd.DataFrame) -> str:
+    """'pixel (-0.04 [-0.09, +0.01]), both (...)'."""
+    return ", ".join(
+        f"{row.subset} ({spell(row.difference, row.low, row.high, sign=True)})" for row in rows.itertuples()
+    )
+
+
+def _fused(alignment: pd.DataFrame, rows: pd.DataFrame) -> str:
+    """Fusion's mean beside that of its pure branches, and what it does to reals."""
+    mean = alignment[(alignment.subset == "mean") & alignment.value.notna()]
+    own = mean[mean.title == rows.title.iloc[0]]
+    branches = mean[(mean.model != "fusion") & (mean.supervision != "mixed")]
+    if own.empty or branches.empty:
+        return ""
+    own, best = own.iloc[0], branches.loc[branches.value.idxmax()]
+    apart = own.low > best.high or own.high < best.low
+    side = "the intervals do not overlap" if apart else "the intervals overlap"
+    alarms = ", ".join(f"{1 - row.real_accuracy:.2f} ({row.title})" for row in branches.itertuples())
+    return (
+        f"{own.title} reaches a mean of {spell(own.value, own.low, own.high)}; the better single branch, "
+        f"{best.title}, {spell(best.value, best.low, best.high)}: {side}. "
+        f"It calls {1 - own.real_accuracy:.2f} of the reals fake, against {alarms}."
+    )

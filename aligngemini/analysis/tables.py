@@ -1,0 +1,177 @@
+"""The tables of notebook 05: who judged what, how well on which subset, and the headline for the terminal."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from aligngemini.scores import intervals, metrics
+from aligngemini.scores import table as score_table
+from aligngemini.workbook.params import Refused
+
+NAMES = {"vlm": "VLM", "expert": "expert", "fusion": "fusion"}
+NOTEBOOKS = {"02_vlm_dpo": "vlm", "03_expert_lora": "expert"}
+CARRIED = ("subset", "image_id", "label", "axis", "family", "generator", "path")
+
+
+class Model(NamedTuple):
+    """One trained branch: name (vlm | expert), supervision, run, threshold in [0, 1], and its score table."""
+
+    name: str
+    supervision: str
+    run: str
+    threshold: float
+    scores: pd.DataFrame
+
+
+def folder(run_or_folder) -> Path:
+    """The folder of a run, or the folder itself."""
+    return Path(getattr(run_or_folder, "folder", run_or_folder))
+
+
+def model(run_or_folder) -> Model:
+    """Read a complete run of notebook 02 or 03 as a Model; raise Refused if it holds no threshold."""
+    place = folder(run_or_folder)
+    path = place / "manifest.json"
+    if not path.is_file():
+        raise Refused(
+            f"{place} is no run: it has no manifest.json; name a complete run of notebook 02 or 03."
+        )
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    notebook = manifest["run"]["notebook"]
+    if notebook not in NOTEBOOKS or "threshold" not in manifest.get("results", {}):
+        raise Refused(
+            f"Run {place.name} of {notebook} has no branch's threshold; name a complete run of 02 or 03."
+        )
+    return Model(
+        NOTEBOOKS[notebook],
+        manifest["question"]["params"]["supervision"],
+        place.name,
+        float(manifest["results"]["threshold"]),
+        score_table.load(place / "scores.parquet"),
+    )
+
+
+def judged(
+    images: pd.DataFrame, models: list[Model], fused: pd.DataFrame | None = None, rule: str = "or"
+) -> pd.DataFrame:
+    """Every verdict, one row per model, subset and image; the table that all others are counted from.
+
+    `images` is the test image table; `fused` (optional) the table of notebook 04, given by `rule`. Columns:
+    title (the model in words, unique per run), model, supervision, run, those of CARRIED, score, verdict
+    (Int8, NA without a score), reason.
+    """
+    named = _titles(models)
+    parts = [_of_model(images, each).assign(title=title) for title, each in zip(named, models, strict=True)]
+    if fused is not None:
+        columns = [name for name in CARRIED if name in fused]
+        parts.append(
+            fused[[*columns, "verdict", "reason"]].assign(
+                score=fused.fused_score, title=f"fusion ({rule})", model="fusion", supervision="pure", run=""
+            )
+        )
+    table = pd.concat(parts, ignore_index=True)
+    first = ["title", "model", "supervision", "run"]
+    return table[[*first, *[name for name in table if name not in first]]]
+
+
+def _titles(models: list[Model]) -> list[str]:
+    """'VLM, mixed'; with the start of the run's name where two models would share a title."""
+    titles = [f"{NAMES[each.name]}, {each.supervision}" for each in models]
+    return [
+        f"{title} ({each.run[:6]})" if titles.count(title) > 1 else title
+        for title, each in zip(titles, models, strict=True)
+    ]
+
+
+def _of_model(images: pd.DataFrame, each: Model) -> pd.DataFrame:
+    """The rows of one model in `judged`."""
+    rows = images[[name for name in CARRIED if name in images]].reset_index(drop=True)
+    told = score_table.attach(rows, each.scores, each.threshold)
+    return told.assign(model=each.name, supervision=each.supervision, run=each.run)
+
+
+def alignment(
+    verdicts: pd.DataFrame, resamples: int = 2000, confidence: float = 0.95, seed: int = 0
+) -> pd.DataFrame:
+    """Model × supervision × subset, with intervals; the table alignment.parquet.
+
+    `verdicts` is what `judged` gives. Columns: title, model, supervision, run, subset ('mean' last), axis,
+    metric, value, low, high, balanced_accuracy, real_accuracy, fake_accuracy, auroc, auroc_low, auroc_high,
+    n, n_real, n_fake, missing (images without a score, counted in no other column).
+    """
+    keys = ["title", "model", "supervision", "run"]
+    tables = []
+    for names, part in verdicts.groupby(keys, sort=False):
+        whole = part[part.verdict.notna()].astype({"verdict": int})
+        rng = np.random.default_rng([seed, len(tables)])
+        measured = intervals.table(whole, rng, resamples, confidence)
+        absent = part[part.verdict.isna()].groupby("subset").size()
+        absent["mean"] = int(absent.sum())
+        tables.append(
+            measured.assign(
+                **dict(zip(keys, names, strict=True)),
+                missing=measured.subset.map(absent).fillna(0).astype(int),
+            )
+        )
+    table = pd.concat(tables, ignore_index=True)
+    table["axis"] = table.subset.map(axes(verdicts)).fillna("all")
+    first = [*keys, "subset", "axis", "metric", "value", "low", "high"]
+    return table[[*first, *[name for name in table if name not in first]]]
+
+
+def axes(verdicts: pd.DataFrame) -> dict[str, str]:
+    """Subset → what makes its fakes fake: semantic, pixel, both, unknown, 'several', or 'none' without
+    fakes."""
+    fakes = verdicts[verdicts.label == 1].groupby("subset").axis.unique()
+    found = {subset: kinds[0] if len(kinds) == 1 else "several" for subset, kinds in fakes.items()}
+    return {subset: found.get(subset, "none") for subset in verdicts.subset.unique()}
+
+
+def confusion(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Counts by title and subset: real_real, real_fake, fake_real, fake_fake (truth first, then verdict)."""
+    whole = verdicts[verdicts.verdict.notna()]
+    return pd.DataFrame(
+        [
+            {
+                "title": title,
+                "model": part.model.iloc[0],
+                "subset": subset,
+                **metrics.confusion(part.label, part.verdict.astype(int)),
+            }
+            for (title, subset), part in whole.groupby(["title", "subset"], sort=False)
+        ]
+    )
+
+
+def spell(value: float, low: float, high: float, sign: bool = False) -> str:
+    """'0.93 [0.90, 0.95]', with signs for differences; '-' for what is not defined."""
+    form = "+.2f" if sign else ".2f"
+    return "-" if np.isnan(value) else f"{value:{form}} [{low:{form}}, {high:{form}}]"
+
+
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """`alignment` as text: one row per model and one column per subset, turned if there are more than five
+    subsets.
+
+    Subsets of one class say what they show: '0.97 [0.95, 0.99] recall'.
+    """
+    text = [
+        spell(row.value, row.low, row.high) + ("" if row.metric == metrics.BALANCED else f" {row.metric}")
+        for row in table.itertuples()
+    ]
+    wide = table.assign(text=text).pivot(index="title", columns="subset", values="text")
+    wide = wide.loc[table.title.unique(), table.subset.unique()].fillna("-")
+    wide.index.name = wide.columns.name = None
+    return wide.T if wide.shape[1] > 6 else wide
+
+
+def headline(run_or_folder) -> pd.DataFrame:
+    """The summary of a run of notebook 05, balanced accuracy with its interval; raise Refused if it has
+    none."""
+    path = folder(run_or_folder) / "alignment.parquet"
+    if not path.is_file():
+        raise Refused(f"There is no {path}; run notebook 05 to its end first.")
+    return summary(pd.read_parquet(path))

@@ -1,0 +1,181 @@
+"""The command `aligngemini`: run the notebooks, list their runs, judge pictures, make the mini models."""
+
+import argparse
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from aligngemini import __version__
+from aligngemini.workbook.params import Refused
+
+DONE, FAILED, REFUSED, STOPPED = 0, 1, 2, 130
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run the command line `words`; return 0 if all is complete, 1 failed, 2 refused, 130 stopped."""
+    from aligngemini.workbook.execute import Failed
+    from aligngemini.workbook.manifest import DiskFull
+
+    args = _parser().parse_args(words)
+    before = signal.signal(signal.SIGTERM, _stop)
+    try:
+        return args.act(args) or DONE
+    except Refused as refusal:
+        return _complain(str(refusal), REFUSED)
+    except (Failed, DiskFull) as failure:
+        return _complain(str(failure), FAILED)
+    except KeyboardInterrupt:
+        return _complain("stopped; the same command continues where it was", STOPPED)
+    except BrokenPipeError:  # the reader of our output left, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _stop(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _complain(sentence: str, code: int) -> int:
+    print(f"aligngemini: {sentence}", file=sys.stderr, flush=True)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="aligngemini", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"aligngemini {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    _add_run(commands)
+    _add_runs(commands)
+    _add_detect(commands)
+    _add_mini(commands)
+    return parser
+
+
+def _add_run(commands: Any) -> None:
+    run = commands.add_parser("run", help="run notebooks 01 to 05, reusing what is complete")
+    run.add_argument("--scale", default="mini", help="a folder of recipes, such as mini (default) or smoke")
+    run.add_argument("--from", dest="first", default="", metavar="STAGE", help="begin with this one: 03")
+    run.add_argument("--only", default="", metavar="STAGE", help="run this one alone: 02")
+    run.add_argument(
+        "-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="a parameter of any stage"
+    )
+    run.add_argument("--seed", help="seed of all stages")
+    run.add_argument("--outputs", metavar="DIR", help="folder of the runs (default: outputs)")
+    run.add_argument("--force", action="store_true", help="answer anew what is complete")
+    run.add_argument("--study", default="", metavar="NAME", help="grid of re-runs (default: that of the scale)")
+    run.set_defaults(act=_run)
+
+
+def _add_runs(commands: Any) -> None:
+    runs = commands.add_parser("runs", help="list the runs, the newest last")
+    runs.add_argument("--outputs", metavar="DIR", help="folder of the runs (default: outputs)")
+    runs.add_argument("--json", action="store_true", help="print the whole manifests")
+    runs.set_defaults(act=_runs)
+
+
+def _add_detect(commands: Any) -> None:
+    detect = commands.add_parser("detect", help="judge pictures with both branches")
+    detect.add_argument("paths", nargs="+", metavar="PATH", help="pictures or folders of pictures")
+    detect.add_argument("--run", default="latest", help="run of notebook 04 (default: latest)")
+    detect.add_argument("--outputs", metavar="DIR", help="folder of the runs (default: outputs)")
+    form = detect.add_mutually_exclusive_group()
+    form.add_argument("--csv", metavar="FILE", help="write the table to a file")
+    form.add_argument("--json", action="store_true", help="print one JSON object per picture")
+    detect.add_argument("--explain", action="store_true", help="add the VLM's reason, in words")
+    detect.set_defaults(act=_detect)
+
+
+def _add_mini(commands: Any) -> None:
+    mini = commands.add_parser("mini", help="the small world's models").add_subparsers(required=True)
+    pretrain = mini.add_parser("pretrain", help="make the models that data/mini ships, from nothing")
+    pretrain.add_argument("--only", default="", choices=["vlm", "expert", "vae"], help="one of them")
+    pretrain.add_argument("--out", default="data/mini", metavar="DIR", help="where to (default: data/mini)")
+    pretrain.add_argument("--steps", type=int, default=0, help="fewer steps, for a trial")
+    pretrain.add_argument("--seed", type=int, default=0, help="seed of its draws")
+    pretrain.set_defaults(act=_pretrain)
+
+
+def _set_outputs(folder: str | None) -> None:
+    """Take a folder from the command line: relative to the working directory, as people type it."""
+    if folder:
+        os.environ["ALIGNGEMINI_OUTPUTS"] = str(Path(folder).absolute())
+
+
+def _run(args: argparse.Namespace) -> int:
+    from aligngemini.workbook import execute, paths, plan
+
+    _set_outputs(args.outputs)
+    options = [tuple(pair) for pair in args.p] + ([("seed", args.seed)] if args.seed is not None else [])
+    made = plan.make(args.scale, args.study, options, args.first, args.only)
+    if made.question:
+        print(f"study {made.study}: {made.question}", flush=True)
+    answers = execute.run(made, force=args.force)
+    if answers[-1].notebook == list(_stages())[-1]:
+        _conclude(answers)
+    else:
+        print(f"next: aligngemini run --scale {args.scale}, or look into {paths.short(answers[-1].folder)}")
+    return DONE
+
+
+def _stages() -> dict[str, Any]:
+    from aligngemini.workbook.stages import STAGES
+
+    return STAGES
+
+
+def _conclude(answers: list[Any]) -> None:
+    """Write the report of all runs into that of notebook 05, and show the headline."""
+    from aligngemini.analysis import report, tables
+    from aligngemini.workbook import manifest, paths
+
+    last = answers[-1].folder
+    page = last / "report.html"
+    if any(answer.executed for answer in answers) or not page.is_file():
+        with manifest.room_on_disk(last):
+            report.build([answer.folder for answer in answers], page)
+    print(f"\n{tables.headline(last).to_string(index=False)}\n")
+    print(f"report: {paths.short(page)}\nnext: open it in a browser, or the notebooks in JupyterLab: make lab")
+
+
+def _runs(args: argparse.Namespace) -> None:
+    from aligngemini.workbook import listing, runs
+
+    _set_outputs(args.outputs)
+    found = runs.all()
+    print(json.dumps(found, indent=1, ensure_ascii=False) if args.json else listing.text(found))
+
+
+def _detect(args: argparse.Namespace) -> None:
+    from aligngemini.detector import Detector
+
+    _set_outputs(args.outputs)
+    missing = [path for path in args.paths if not Path(path).exists()]
+    if missing:
+        raise Refused(f"there is no picture or folder {missing[0]}: check the path")
+    detector = Detector.from_run(args.run)
+    table = detector(args.paths)
+    if args.explain:
+        table["explanation"] = ""
+        readable = table["reason"] == ""
+        table.loc[readable, "explanation"] = detector.explain(list(table.loc[readable, "image"]))
+    if args.csv:
+        table.to_csv(args.csv, index=False)
+    elif args.json:
+        print(table.to_json(orient="records", lines=True, force_ascii=False), end="")
+    else:
+        print(table.to_string(index=False))
+
+
+def _pretrain(args: argparse.Namespace) -> None:
+    from aligngemini.mini import pretrain
+
+    pretrain.main(args.only, args.out, args.steps, args.seed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Notebook 03: the pixel branch - backbone and LoRA, paired views, training, scoring."""

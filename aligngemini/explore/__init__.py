@@ -1,0 +1,1 @@
+"""Widgets over saved tables. Nothing here computes a result."""

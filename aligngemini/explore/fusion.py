@@ -1,0 +1,136 @@
+"""Notebook 04: move both thresholds and change the rule, and watch verdicts on saved scores being counted
+again."""
+
+import html
+import json
+from typing import NamedTuple
+
+import ipywidgets
+import pandas as pd
+import plotly.graph_objects as go
+from IPython.display import HTML
+
+from aligngemini.analysis import plane as planes
+from aligngemini.analysis import style
+from aligngemini.analysis.tables import folder
+from aligngemini.explore import show
+from aligngemini.fusion import join, rules
+from aligngemini.scores import metrics, pictured
+
+DRAWN = 1500  # points in the moving plane; counts are over all images
+
+
+class State(NamedTuple):
+    """What the controls say."""
+
+    rule: str
+    vlm_threshold: float
+    expert_threshold: float
+    subset: str
+
+
+def fusion(run_or_folder) -> ipywidgets.Widget:
+    """The explorer over fused.parquet of a run of notebook 04: rule, two thresholds and subset; nothing is
+    saved.
+
+    Counting verdicts on saved scores is all that happens; images that lack a score are left out and
+    counted.
+    """
+    frame, start = read(run_or_folder)
+    controls = _controls(frame, start)
+    output = ipywidgets.Output(layout=ipywidgets.Layout(min_height="600px"))
+
+    def update(_=None) -> None:
+        state = State(*(control.value for control in controls))
+        show.put(output, *_view(frame, state))
+
+    for control in controls:
+        control.observe(update, names="value")
+    update()
+    text = show.note("Exploring only: the run's own thresholds were chosen on validation images.")
+    return ipywidgets.VBox(
+        [ipywidgets.HBox([ipywidgets.VBox(controls[::3]), ipywidgets.VBox(controls[1:3])]), text, output]
+    )
+
+
+def picture(run_or_folder) -> go.Figure:
+    """The plane as the run left it: the static figure to stand above the explorer."""
+    frame, start = read(run_or_folder)
+    return planes.plane(frame, rules.region(*start[:3]))
+
+
+def read(run_or_folder) -> tuple[pd.DataFrame, State]:
+    """The fused table of a run and the state it was made with."""
+    place = folder(run_or_folder)
+    frame = pictured.load(show.need(place / "fused.parquet", "04_fusion"))
+    manifest = json.loads((place / "manifest.json").read_text(encoding="utf-8"))
+    results = manifest["results"]
+    return frame, State(
+        manifest["question"]["params"]["rule"],
+        float(results["vlm_threshold"]),
+        float(results["expert_threshold"]),
+        "all subsets",
+    )
+
+
+def _controls(frame: pd.DataFrame, start: State) -> list:
+    """The rule, both thresholds and the subset, in the order of State."""
+    slider = {"min": 0.0, "max": 1.0, "step": 0.005, "readout_format": ".3f", **show.LABEL}
+    return [
+        ipywidgets.Dropdown(options=list(rules.RULES), value=start.rule, description="rule", **show.LABEL),
+        ipywidgets.FloatSlider(value=start.vlm_threshold, description="VLM threshold", **slider),
+        ipywidgets.FloatSlider(value=start.expert_threshold, description="expert threshold", **slider),
+        ipywidgets.Dropdown(
+            options=[start.subset, *frame.subset.unique()],
+            value=start.subset,
+            description="subset",
+            **show.LABEL,
+        ),
+    ]
+
+
+def _view(frame: pd.DataFrame, state: State) -> tuple:
+    """The plane and the counts for one state."""
+    part = frame if state.subset not in set(frame.subset) else frame[frame.subset == state.subset]
+    whole = part[join.scored(part)]
+    counts = count(whole, state)
+    region = rules.region(*state[:3])
+    figure = planes.plane(whole, region, rules.RULES[state.rule].text.capitalize(), DRAWN)
+    return HTML(_table(counts, len(part) - len(whole))), figure
+
+
+def count(whole: pd.DataFrame, state: State) -> pd.DataFrame:
+    """Confusion counts and balanced accuracy by subset for one state; rows of the explorer's table."""
+    verdict, _ = rules.fuse(state.rule, whole.vlm_score, whole.expert_score, *state[1:3])
+    judged = whole.assign(verdict=verdict)
+    return pd.DataFrame(
+        [
+            {
+                "subset": subset,
+                **metrics.confusion(rows.label, rows.verdict),
+                **metrics.accuracies(rows.label, rows.verdict),
+            }
+            for subset, rows in judged.groupby("subset", sort=False)
+        ]
+    )
+
+
+def _table(counts: pd.DataFrame, missing: int) -> str:
+    """The counts as a small HTML table."""
+    both = counts[counts.metric == metrics.BALANCED]
+    titles = ["", "real → real", "real → fake", "fake → real", "fake → fake", "balanced accuracy"]
+    head = "".join(f"<th>{title}</th>" for title in titles)
+    rows = "".join(_row(row) for row in counts.itertuples())
+    mean = f"Mean balanced accuracy <b>{both.value.mean():.3f}</b> over {len(both)} subsets. "
+    lost = f"Not counted, for lack of a score: {missing}." if missing else ""
+    return (
+        f"<div style='font:14px {style.FONT}'><table style='border-spacing:14px 2px;text-align:right'>"
+        f"<tr>{head}</tr>{rows}</table><p>{mean if len(both) > 1 else ''}{lost}</p></div>"
+    )
+
+
+def _row(row) -> str:
+    """One subset's line; a subset of one class names its measure."""
+    name = "" if row.metric == metrics.BALANCED else f" ({row.metric})"
+    cells = [row.real_real, row.real_fake, row.fake_real, row.fake_fake, f"<b>{row.value:.3f}</b>{name}"]
+    return f"<tr><th>{html.escape(row.subset)}</th>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"

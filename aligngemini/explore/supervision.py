@@ -1,0 +1,105 @@
+"""Notebook 05: choose a model, pure or mixed supervision and a subset; see the numbers and the verdicts
+that flip."""
+
+import ipywidgets
+import pandas as pd
+import plotly.graph_objects as go
+
+from aligngemini.analysis import figures, pictures
+from aligngemini.analysis.tables import NAMES, folder
+from aligngemini.explore import show
+from aligngemini.scores import pictured
+
+PICTURES = 8
+EVERY, BESIDE = "every subset", "side by side"
+
+
+def supervision(run_or_folder, most: int = PICTURES) -> ipywidgets.Widget:
+    """The explorer over alignment.parquet and flips.parquet of a run of notebook 05; it selects rows and
+    draws them.
+
+    `most` is the number of flipped pictures shown at once.
+    """
+    table, turned = read(run_or_folder)
+    controls = _controls(table)
+    output = ipywidgets.Output(layout=ipywidgets.Layout(min_height="500px"))
+
+    def update(_=None) -> None:
+        show.put(output, *_view(table, turned, *(control.value for control in controls), most))
+
+    for control in controls:
+        control.observe(update, names="value")
+    update()
+    return ipywidgets.VBox([ipywidgets.HBox(controls), output])
+
+
+def picture(run_or_folder) -> go.Figure:
+    """All models over all subsets: the static figure to stand above the explorer."""
+    return figures.alignment(read(run_or_folder)[0])
+
+
+def read(run_or_folder) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The alignment and flips tables of a run."""
+    place = folder(run_or_folder)
+    return (
+        pd.read_parquet(show.need(place / "alignment.parquet", "05_analysis")),
+        pictured.load(show.need(place / "flips.parquet", "05_analysis")),
+    )
+
+
+def _controls(table: pd.DataFrame) -> list:
+    """Model, supervision, subset."""
+    models = [(word, name) for name, word in NAMES.items() if name != "fusion" and name in set(table.model)]
+    subsets = [EVERY, *[name for name in table.subset.unique() if name != "mean"]]
+    look = {"layout": ipywidgets.Layout(width="max-content", margin="0 18px 0 0")}
+    buttons = {"style": {"description_width": "auto", "button_width": "112px"}, **look}
+    kinds = ["pure", "mixed", BESIDE]
+    return [
+        ipywidgets.ToggleButtons(options=models, description="model", **buttons),
+        ipywidgets.ToggleButtons(options=kinds, value=BESIDE, description="supervision", **buttons),
+        ipywidgets.Dropdown(
+            options=subsets, description="subset", style={"description_width": "auto"}, **look
+        ),
+    ]
+
+
+def _view(table: pd.DataFrame, turned: pd.DataFrame, model: str, kind: str, subset: str, most: int) -> tuple:
+    """The bars and the flipped pictures of one choice."""
+    chosen = flipped(turned, model, kind, subset)
+    line = show.line(_count(chosen, kind, most))
+    return bars(table, model, kind, subset), line, pictures.flips(chosen.head(most))
+
+
+def bars(table: pd.DataFrame, model: str, kind: str, subset: str) -> go.Figure:
+    """The alignment figure of one choice; subsets that are not chosen stay, but faint."""
+    figure = figures.alignment(select(table, model, kind), f"{NAMES[model]} on {subset}")
+    if subset != EVERY:
+        figure.for_each_trace(
+            lambda bar: bar.update(marker_opacity=[1.0 if x == subset else 0.25 for x in bar.x]),
+            {"type": "bar"},
+        )
+    return figure
+
+
+def select(table: pd.DataFrame, model: str, kind: str) -> pd.DataFrame:
+    """Rows of the alignment table for a model and 'pure', 'mixed' or BESIDE supervision."""
+    mixed = table.supervision == "mixed"
+    return table[(table.model == model) & ((kind == BESIDE) | (mixed == (kind == "mixed")))]
+
+
+def flipped(turned: pd.DataFrame, model: str, kind: str, subset: str) -> pd.DataFrame:
+    """Rows of the flips table, one per picture: with 'pure' or 'mixed' those that this supervision alone
+    has right."""
+    wanted = (turned.model == model) & ((kind == BESIDE) | (turned.right == kind))
+    chosen = turned[wanted & ((subset == EVERY) | (turned.subset == subset))]
+    return chosen.drop_duplicates(["pure", "mixed", "image_id"])
+
+
+def _count(chosen: pd.DataFrame, kind: str, most: int) -> str:
+    """One line above the pictures."""
+    said = {
+        "pure": "that pure supervision alone has right",
+        "mixed": "that mixed supervision alone has right",
+        BESIDE: "judged differently by pure and mixed supervision",
+    }[kind]
+    return f"{len(chosen)} pictures {said}; the {min(most, len(chosen))} with scores furthest apart:"

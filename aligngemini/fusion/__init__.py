@@ -1,0 +1,1 @@
+"""Notebook 04: two scores become one verdict."""

@@ -1,0 +1,183 @@
+"""Load an autoencoder (diffusers' AutoencoderKL or TAEF2) and send pictures through it and back."""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..workbook import models
+from ..workbook.params import Refused
+from . import taef2
+
+BUDGET = {"cpu": 2**30, "cuda": 8 * 2**30}  # bytes of activations held at once
+LIVE = 6  # full-resolution activations that count, workspaces of the convolutions included (measured)
+OVERLAP = 64  # px shared by neighbouring tiles and blended
+
+
+class Autoencoder:
+    """Pictures to latents and back.
+
+    factor: pixels per side of a latent cell; name: what it was loaded from, as asked; tile: longest side
+    sent through in one piece.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        factor: int,
+        width: int,
+        encode: Callable,
+        decode: Callable,
+        device: str,
+        dtype: torch.dtype,
+    ):
+        self.name, self.factor, self.device, self.dtype = name, factor, device, dtype
+        self._encode, self._decode = encode, decode
+        self._pixels = BUDGET[device] // (LIVE * width * dtype.itemsize)
+        self.tile = max(4 * OVERLAP, math.isqrt(self._pixels) // OVERLAP * OVERLAP)
+
+    def batch(self, height: int, width: int) -> int:
+        """How many pictures of this size fit through at once; one for those that are cut into tiles."""
+        return max(1, min(64, self._pixels // (height * width)))
+
+    @torch.inference_mode()
+    def roundtrip(self, rgb: np.ndarray) -> np.ndarray:
+        """Reconstruct uint8 [N, H, W, 3]; uint8 of the same shape.
+
+        Sides that are no multiple of `factor` are padded with their edge and cut back. Pictures with a side
+        above `tile` are sent through in blended tiles, so that memory stays bounded.
+        """
+        height, width = rgb.shape[1:3]
+        padding = ((0, 0), (0, -height % self.factor), (0, -width % self.factor), (0, 0))
+        padded = np.pad(rgb, padding, mode="edge")
+        whole = max(padded.shape[1:3]) <= self.tile
+        done = self._through(padded) if whole else np.stack([self._in_tiles(p) for p in padded])
+        return (done[:, :height, :width] * 255 + 0.5).clip(0, 255).astype(np.uint8)
+
+    def _through(self, rgb: np.ndarray) -> np.ndarray:
+        """Float32 [N, H, W, 3] in [0, 1] of uint8 pictures whose sides are multiples of `factor`."""
+        step = self.batch(*rgb.shape[1:3])
+        parts = [self._batch_through(rgb[i : i + step]) for i in range(0, len(rgb), step)]
+        return np.concatenate(parts)
+
+    def _batch_through(self, rgb: np.ndarray) -> np.ndarray:
+        x = torch.from_numpy(np.ascontiguousarray(rgb)).to(self.device).permute(0, 3, 1, 2)
+        x = (x.to(torch.float32) / 255).to(self.dtype, memory_format=torch.channels_last)
+        keys = [hashlib.sha256(picture.tobytes()).digest() for picture in rgb]
+        return self._decode(self._encode(x, keys)).float().clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy()
+
+    def _in_tiles(self, rgb: np.ndarray) -> np.ndarray:
+        total = np.zeros(rgb.shape, np.float32)
+        weight = np.zeros((*rgb.shape[:2], 1), np.float32)
+        for rows, up in _spans(rgb.shape[0], self.tile):
+            for columns, across in _spans(rgb.shape[1], self.tile):
+                ramp = (up[:, None] * across)[..., None]
+                total[rows, columns] += ramp * self._through(rgb[None, rows, columns])[0]
+                weight[rows, columns] += ramp
+        return total / weight
+
+
+def _spans(length: int, tile: int) -> list[tuple[slice, np.ndarray]]:
+    """Overlapping stretches that cover `length`, each with weights that fall off towards its ends."""
+    tile = min(tile, length)
+    starts = [*range(0, length - tile, tile - OVERLAP), length - tile]
+    ramp = np.minimum(np.arange(tile) + 1, OVERLAP) / OVERLAP
+    return [(slice(s, s + tile), (ramp * ramp[::-1]).astype(np.float32)) for s in starts]
+
+
+def load(
+    source: str, revision: str = "", sample: bool = False, seed: int = 0, device: str = "", dtype: str = ""
+) -> Autoencoder:
+    """Load from a folder (diffusers' files, also in a subfolder `vae`; or TAEF2's two) or from the hub.
+
+    sample: draw the latent from the encoder's distribution, as DDA did, instead of taking its mean (ours, the
+    default); the draw depends on (seed, picture) alone. device and dtype: "" takes CUDA in bfloat16 where
+    there is one, else the CPU in float32. Raises Refused when there is no autoencoder.
+    """
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    number = getattr(torch, dtype) if dtype else (torch.bfloat16 if device == "cuda" else torch.float32)
+    place = models.where(source, "autoencoder")
+    folder = Path(place)
+    if folder.is_dir() and all((folder / file).is_file() for file in taef2.FILES):
+        return _taef2(source, folder, device, number)
+    model = _from_folder(folder, number) if folder.is_dir() else _from_hub(place, revision, number)
+    return _kl(source, model, sample, seed, device, number)
+
+
+def _taef2(name: str, folder: Path, device: str, dtype: torch.dtype) -> Autoencoder:
+    try:
+        parts = taef2.load(folder)
+    except Exception as error:  # torch.load raises many kinds for a file that is no state dict
+        raise Refused(
+            f"The TAEF2 weights in {folder} cannot be loaded ({error}); fetch both files again."
+        ) from error
+    encode, decode = (part.to(device, dtype, memory_format=torch.channels_last) for part in parts)
+    return Autoencoder(name, 8, taef2.WIDTH, lambda x, keys: encode(x), decode, device, dtype)
+
+
+def _from_folder(folder: Path, dtype: torch.dtype):
+    place = folder / "vae" if (folder / "vae" / "config.json").is_file() else folder
+    try:
+        kind = json.loads((place / "config.json").read_text())["_class_name"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Refused(
+            f"{folder} holds no autoencoder: neither a diffusers config.json nor {' and '.join(taef2.FILES)}."
+        ) from error
+    if kind != "AutoencoderKL":
+        raise Refused(
+            f"{place} holds a {kind}, not an AutoencoderKL; point vae at the folder of an autoencoder."
+        )
+    return _pretrained(str(place), dtype)
+
+
+def _from_hub(name: str, revision: str, dtype: torch.dtype):
+    """A pipeline keeps its autoencoder in the subfolder `vae`; a repository of its own keeps it on top."""
+    options = {"revision": revision} if revision else {}
+    try:
+        return _pretrained(name, dtype, subfolder="vae", **options)
+    except Refused:
+        return _pretrained(name, dtype, **options)
+
+
+def _pretrained(place: str, dtype: torch.dtype, **options):
+    from diffusers import AutoencoderKL
+
+    try:
+        model, report = AutoencoderKL.from_pretrained(
+            place, use_safetensors=True, output_loading_info=True, torch_dtype=dtype, **options
+        )
+    except Exception as error:  # hub, file and weight errors of many kinds
+        raise models.unloadable(place, "autoencoder", error) from error
+    if report["missing_keys"]:
+        raise Refused(f"The weights of {place} lack {len(report['missing_keys'])} tensors; fetch them again.")
+    return model
+
+
+def _kl(name: str, model, sample: bool, seed: int, device: str, dtype: torch.dtype) -> Autoencoder:
+    model = model.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+    widths, latent = model.config.block_out_channels, model.config.latent_channels
+
+    def encode(x: torch.Tensor, keys: list[bytes]) -> torch.Tensor:
+        drawn = model.encode(x * 2 - 1).latent_dist
+        if not sample:
+            return drawn.mean
+        noise = torch.stack([_noise(seed, key, (latent, *drawn.mean.shape[2:])) for key in keys])
+        return drawn.mean + drawn.std * noise.to(drawn.mean)
+
+    def decode(z: torch.Tensor) -> torch.Tensor:
+        return model.decode(z).sample / 2 + 0.5
+
+    # the decoder's last stage still carries the width of the stage before it at full resolution
+    widest = widths[min(1, len(widths) - 1)]
+    return Autoencoder(name, 2 ** (len(widths) - 1), widest, encode, decode, device, dtype)
+
+
+def _noise(seed: int, key: bytes, shape: tuple[int, ...]) -> torch.Tensor:
+    digest = hashlib.sha256(f"latent/{seed}/".encode() + key).digest()
+    return torch.randn(
+        shape, generator=torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+    )

@@ -1,0 +1,96 @@
+"""The chain that removes pixel traces from both classes: downsample, noise, blur, JPEG, upsample, in the
+published order.
+
+The order is the authors'. Every range is ours: they state none.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from ..workbook import seeds
+from . import jpeg
+
+FILTERS = {
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+DRAWN = ("scale", "noise", "blur", "jpeg")
+
+
+@dataclass(frozen=True)
+class Values:
+    """All that one pass through the chain depends on.
+
+    scale: side of the small image relative to the input; noise: standard deviation, of 255; blur: Gaussian
+    sigma in pixels of the small image; jpeg: libjpeg quality; down, up: resampling filters; grain: seed of
+    the noise field.
+    """
+
+    scale: float
+    noise: float
+    blur: float
+    jpeg: int
+    down: str
+    up: str
+    grain: int
+
+    def columns(self) -> dict[str, float]:
+        """The drawn values under their names in the image table."""
+        return {f"degrade_{name}": float(getattr(self, name)) for name in DRAWN}
+
+
+def generator(seed: int, key: str) -> np.random.Generator:
+    """A generator that depends on (seed, key) alone, neither on order nor on the number of workers."""
+    return seeds.generator("degrade", seed, key)
+
+
+def ranges(cfg) -> dict[str, Sequence[float]]:
+    """The four [least, most] pairs of a data configuration, by short name."""
+    return {name: getattr(cfg, f"degrade_{name}") for name in DRAWN}
+
+
+def draw(ranges: Mapping[str, Sequence[float]], rng: np.random.Generator) -> Values:
+    """Draw one set of values, each uniform in its [least, most] pair; filters are drawn alike."""
+    scale, noise, blur = (float(rng.uniform(*ranges[name])) for name in ("scale", "noise", "blur"))
+    quality = int(rng.integers(*map(round, ranges["jpeg"]), endpoint=True))
+    down, up = (str(rng.choice(list(FILTERS))) for _ in range(2))
+    return Values(scale, noise, blur, quality, down, up, int(rng.integers(2**32)))
+
+
+def degrade(rgb: np.ndarray, values: Values) -> np.ndarray:
+    """Send uint8 [H, W, 3] through the whole chain; uint8 of the same shape."""
+    small = downsample(rgb, values.scale, values.down)
+    worn = blur(noise(small, values.noise, values.grain), values.blur)
+    return upsample(compress(worn, values.jpeg), rgb.shape[:2], values.up)
+
+
+def downsample(rgb: np.ndarray, scale: float, filter: str) -> np.ndarray:
+    """Shrink both sides by `scale` (0 < scale <= 1), to no less than one pixel."""
+    height, width = (max(1, round(side * scale)) for side in rgb.shape[:2])
+    return np.asarray(Image.fromarray(rgb).resize((width, height), FILTERS[filter]))
+
+
+def noise(rgb: np.ndarray, sigma: float, grain: int) -> np.ndarray:
+    """Add independent Gaussian noise of standard deviation `sigma` (of 255) to every value."""
+    field = np.random.default_rng(grain).standard_normal(rgb.shape, dtype=np.float32)
+    return (rgb + np.float32(sigma) * field + 0.5).clip(0, 255).astype(np.uint8)
+
+
+def blur(rgb: np.ndarray, sigma: float) -> np.ndarray:
+    """Gaussian blur of `sigma` pixels."""
+    return np.asarray(Image.fromarray(rgb).filter(ImageFilter.GaussianBlur(sigma)))
+
+
+def compress(rgb: np.ndarray, quality: int) -> np.ndarray:
+    """Through a JPEG of that quality and back."""
+    return np.asarray(Image.open(io.BytesIO(jpeg.encode(rgb, quality))))
+
+
+def upsample(rgb: np.ndarray, shape: tuple[int, int], filter: str) -> np.ndarray:
+    """Resize to (height, width)."""
+    return np.asarray(Image.fromarray(rgb).resize(shape[::-1], FILTERS[filter]))

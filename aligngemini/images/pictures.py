@@ -1,0 +1,118 @@
+"""Make pictures in parallel: photographs of the small world, and degraded pictures for the semantic set.
+
+The same bytes come out whatever the number of workers: each picture draws from generators named after it.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..workbook import seeds
+from ..workbook.progress import progress
+from . import decode, degrade, jpeg
+from .store import put
+
+CHUNK = 25  # pictures per task: large enough to hide the cost of handing it over
+
+
+def spread(make: Callable[..., list[dict]], items: Sequence, workers: int, label: str, **fixed) -> list[dict]:
+    """Rows of `make(chunk of items, **fixed)` over `workers` processes, in the order of the items."""
+    from joblib import Parallel, delayed
+
+    chunks = [items[i : i + CHUNK] for i in range(0, len(items), CHUNK)]
+    jobs = Parallel(n_jobs=min(workers, max(1, len(chunks))), return_as="generator")(
+        delayed(make)(chunk, **fixed) for chunk in chunks
+    )
+    return list(progress(chain.from_iterable(jobs), label, total=len(items)))
+
+
+def photograph(seed: int, split: str, index: int, violated: bool, size: int):
+    """One scene and its photograph: (mini.world.Picture, JPEG bytes). Twins share camera and grain."""
+    from ..mini import camera, world
+
+    picture = world.draw(seed, split, index, violated, size)
+    rgb, quality = camera.photograph(picture.rgb, seeds.generator("camera", seed, split, index))
+    return picture, jpeg.encode(rgb, quality)
+
+
+def from_world(
+    items: Sequence[tuple[int, bool]],
+    folder: str,
+    seed: int,
+    split: str,
+    which: str,
+    size: int,
+    ranges: dict | None,
+) -> list[dict]:
+    """Write photographs of scenes (index, violated) of "<split>/<which>" as JPEG, or degraded as PNG if
+    `ranges` are given.
+    """
+    return [_world_row(Path(folder), seed, split, which, *item, size, ranges) for item in items]
+
+
+def _world_row(
+    folder: Path, seed: int, split: str, which: str, index: int, violated: bool, size: int, ranges
+) -> dict:
+    pair = f"{split}/{which}/{index}"
+    picture, data = photograph(seed, f"{split}/{which}", index, violated, size)
+    drawn, suffix = {}, "jpg"
+    if ranges is not None:
+        values = degrade.draw(ranges, degrade.generator(seed, pair))
+        data, drawn, suffix = (
+            jpeg.png(degrade.degrade(decode.read(data).rgb, values)),
+            values.columns(),
+            "png",
+        )
+    name = f"{split}_{index:06d}_{'implausible' if violated else 'plausible'}.{suffix}"
+    path = put(folder / name, data)
+    origin = {"source": "world", "generator": "world" if violated else "", "benchmark": "world"}
+    label = {
+        "label": int(violated),
+        "axis": "semantic" if violated else "none",
+        "split": split,
+        "subset": which,
+    }
+    told = {"family": picture.family, "kind": picture.kind, "remark": picture.remark}
+    return decode.identify(path) | {"path": str(path), "pair_id": pair} | origin | label | told | drawn
+
+
+def from_files(
+    rows: Sequence[dict], folder: str, seed: int, split: str, size: int, ranges: dict
+) -> list[dict]:
+    """Crop files to a square, resize, degrade, write as PNG; a row that fails comes back with its reason."""
+    return [_file_row(Path(folder), row, seed, split, size, ranges) for row in rows]
+
+
+def _file_row(folder: Path, row: dict, seed: int, split: str, size: int, ranges: dict) -> dict:
+    try:
+        rgb = squared(row["path"], row["width"], row["height"], size)
+    except decode.Unreadable as error:
+        return row | {"reason": str(error)}
+    values = degrade.draw(ranges, degrade.generator(seed, row["image_id"]))
+    side = "implausible" if row["label"] else "plausible"
+    path = put(folder / f"{split}_{row['image_id'][:16]}_{side}.png", jpeg.png(degrade.degrade(rgb, values)))
+    facts = {
+        "pair_id": origin(row["image_id"]),
+        "axis": "semantic" if row["label"] else "none",
+        "split": split,
+    }
+    own = {"path": str(path), "subset": "semantic", "generator": row["generator"] if row["label"] else ""}
+    return row | facts | own | values.columns() | decode.identify(path)
+
+
+def origin(image_id: str) -> str:
+    """The pair_id of all that is made from one file: it betrays a photograph that stands in two splits."""
+    return f"file/{image_id[:16]}"
+
+
+def squared(path: str, width: int, height: int, size: int) -> np.ndarray:
+    """The centre square of a width x height image, resized to size x size; Unreadable if it is smaller."""
+    side = min(width, height)
+    if side < size:
+        raise decode.Unreadable(f"smaller than {size} px")
+    left, top = (width - side) // 2, (height - side) // 2
+    square = decode.read(path, (left, top, left + side, top + side)).rgb
+    return np.asarray(Image.fromarray(square).resize((size, size), Image.Resampling.LANCZOS))

@@ -1,0 +1,197 @@
+"""Pairs for the pixel set: every photograph beside its reconstruction by an autoencoder, alike in format,
+tables and size.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..workbook.progress import progress
+from . import decode, header, jpeg
+from .pictures import origin
+from .store import put
+
+GRID = 16  # px, the coding unit of a JPEG with halved chroma: cuts on it keep the block phase
+REMARK_REAL = "The fine texture looks like the grain of a camera."
+REMARK_FAKE = "The fine texture looks smooth like a decoder."
+UNCHANGED = "its reconstruction is the same picture"
+SUFFIX = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is done to one photograph: the window kept, where both members lie, whether the original stays."""
+
+    row: dict
+    window: tuple[int, int, int, int]
+    original: Path
+    fake: Path
+    stays: bool
+
+    @property
+    def size(self) -> tuple[int, int]:
+        left, top, right, bottom = self.window
+        return bottom - top, right - left
+
+    def done(self) -> bool:
+        return self.fake.exists() and self.original.exists()
+
+
+def pairs(
+    rows: pd.DataFrame,
+    autoencoder,
+    folder: Path,
+    max_side: int = 1024,
+    workers: int = 2,
+    label: str = "reconstructing",
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Reconstruct photographs (rows with path, image_id): rows of all pairs, and (path, reason) of failures.
+
+    Each pair shares format, quantisation tables, chroma subsampling, size and pair_id. A photograph whose
+    longer side exceeds `max_side` is cut to its centre on the JPEG grid; then, and wherever the original's
+    container cannot be written again (see jpeg.reproducible), the original is re-encoded too. Batches that
+    are already there are kept.
+    """
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        made = list(pool.map(lambda row: _plan(row, folder, max_side), rows.to_dict("records")))
+        plans = [plan for plan in made if isinstance(plan, Plan)]
+        failed = [item for item in made if not isinstance(item, Plan)]
+        todo = [batch for batch in _batches(plans, autoencoder) if not all(p.done() for p in batch)]
+        work = _worked(todo, autoencoder, pool)
+        failed += filter(None, progress(work, label, total=sum(map(len, todo))))
+        lost = {item["path"] for item in failed}
+        kept = [plan for plan in plans if plan.row["path"] not in lost]
+        both = list(pool.map(lambda plan: _rows(plan, autoencoder.name), kept))
+    distinct, alike = _distinct(both)
+    made = pd.DataFrame([row for two in distinct for row in two])
+    return made, pd.DataFrame(failed + alike, columns=["path", "reason"])
+
+
+def _distinct(pairs: list[tuple[dict, dict]]) -> tuple[list[tuple[dict, dict]], list[dict]]:
+    """Pairs whose files are like no other's, and (path, reason) of the rest.
+
+    Files that differed in metadata alone become one when written anew; an empty picture survives any
+    autoencoder.
+    """
+    kept, alike, seen = [], [], set()
+    for real, fake in pairs:
+        names = {real["image_id"], fake["image_id"]}
+        if len(names) == 1:
+            alike.append({"path": real["path"], "reason": UNCHANGED})
+        elif names & seen:
+            alike.append({"path": real["path"], "reason": "same picture as another photograph"})
+        else:
+            kept.append((real, fake))
+        seen |= names
+    return kept, alike
+
+
+def _plan(row: dict, folder: Path, max_side: int) -> Plan | dict:
+    try:
+        data = header.contents(row["path"])
+        with header.opened(data) as image:
+            turned = header.orientation(image)
+            width, height = image.size if turned < 5 else image.size[::-1]
+        window = grid_window(width, height, max_side, turned)
+        stays = window == (0, 0, width, height) and jpeg.reproducible(data)
+        suffix = SUFFIX[jpeg.written_as(data)]
+    except decode.Unreadable as error:
+        return {"path": row["path"], "reason": str(error)}
+    name = Path(row["path"]).stem if stays and Path(row["path"]).parent == folder else row["image_id"][:16]
+    original = Path(row["path"]) if stays else folder / f"{name}_original{suffix}"
+    return Plan(row, window, original, folder / f"{name}_reconstruction{suffix}", stays)
+
+
+def grid_window(width: int, height: int, max_side: int, orientation: int = 1) -> tuple[int, int, int, int]:
+    """The centre window (left, top, right, bottom) of an upright image, cut on the file's own JPEG grid.
+
+    Sides up to `max_side` stay whole, unless the file is rotated: its grid then starts at the far edge of
+    mirrored axes, and only whole coding units are kept.
+    """
+    mirrored = (orientation in (2, 3, 6, 7), orientation in (3, 4, 7, 8))
+    (left, right), (top, bottom) = (
+        _span(length, max_side, flip, orientation != 1)
+        for length, flip in zip((width, height), mirrored, strict=True)
+    )
+    return left, top, right, bottom
+
+
+def _span(length: int, longest: int, mirrored: bool, whole_units: bool) -> tuple[int, int]:
+    units = length // GRID
+    if units == 0 or (length <= longest and not whole_units):
+        return 0, length
+    kept = min(units, longest // GRID)
+    start = (length % GRID if mirrored else 0) + (units - kept) // 2 * GRID
+    return start, start + kept * GRID
+
+
+def _batches(plans: list[Plan], autoencoder) -> Iterator[list[Plan]]:
+    """Plans of one size together, as many as fit; the grouping never depends on what is already done."""
+    by_size: dict[tuple[int, int], list[Plan]] = {}
+    for plan in plans:
+        by_size.setdefault(plan.size, []).append(plan)
+    for size, alike in sorted(by_size.items(), key=lambda item: item[0]):
+        step = autoencoder.batch(*size)
+        yield from (alike[i : i + step] for i in range(0, len(alike), step))
+
+
+def _loaded(batches: list[list[Plan]], pool: ThreadPoolExecutor) -> Iterator[tuple[list[Plan], list[Future]]]:
+    """Batches with their files being read; the next one is started before the current one is worked on."""
+    ahead = None
+    for batch in batches:
+        following = batch, [pool.submit(_load, plan) for plan in batch]
+        if ahead:
+            yield ahead
+        ahead = following
+    if ahead:
+        yield ahead
+
+
+def _load(plan: Plan) -> tuple[bytes, np.ndarray] | str:
+    try:
+        data = header.contents(plan.row["path"])
+        return data, decode.read(data, plan.window).rgb
+    except decode.Unreadable as error:
+        return str(error)
+
+
+def _worked(batches: list[list[Plan]], autoencoder, pool: ThreadPoolExecutor) -> Iterator[dict | None]:
+    """Write both members of every pair, batch by batch; yield for each plan None or its (path, reason)."""
+    for batch, loading in _loaded(batches, pool):
+        loaded = [(plan, future.result()) for plan, future in zip(batch, loading, strict=True)]
+        good = [(plan, *found) for plan, found in loaded if not isinstance(found, str)]
+        again = autoencoder.roundtrip(np.stack([rgb for *_, rgb in good])) if good else []
+        said = [found for _, found in loaded if isinstance(found, str)] + list(pool.map(_save, good, again))
+        plans = [plan for plan, found in loaded if isinstance(found, str)] + [plan for plan, *_ in good]
+        yield from (
+            {"path": plan.row["path"], "reason": reason} if reason else None
+            for plan, reason in zip(plans, said, strict=True)
+        )
+
+
+def _save(loaded: tuple[Plan, bytes, np.ndarray], again: np.ndarray) -> str:
+    """Write what has to be written; return "" or the reason why there is no pair."""
+    plan, data, rgb = loaded
+    if np.array_equal(rgb, again):
+        return UNCHANGED
+    if not plan.stays:
+        put(plan.original, jpeg.like(data, rgb))
+    put(plan.fake, jpeg.like(data, again))
+    return ""
+
+
+def _rows(plan: Plan, generator: str) -> tuple[dict, dict]:
+    pair = {"pair_id": plan.row.get("pair_id") or origin(plan.row["image_id"])}
+    real = {"path": str(plan.original), "label": 0, "axis": "none", "generator": "", "remark": REMARK_REAL}
+    fake = {
+        "path": str(plan.fake),
+        "label": 1,
+        "axis": "pixel",
+        "generator": generator,
+        "remark": REMARK_FAKE,
+    }
+    return tuple(plan.row | pair | member | decode.identify(member["path"]) for member in (real, fake))

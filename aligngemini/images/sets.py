@@ -1,0 +1,238 @@
+"""The four image tables of a data run: semantic, pixel and mixed training sets, and the test sets.
+
+Each function makes its table (and its pictures under `images/`) as a step of the run, or reads it if it is
+there; the order of the calls does not matter. What could not be used stands, with its reason, in
+`left_out_<set>.parquet`.
+"""
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from ..workbook.params import Refused
+from . import degrade, pictures, reconstruct, sources, table
+from .sources import WORLD
+
+LEFT_OUT = ["set", "path", "reason"]
+
+
+def build(run, cfg) -> dict[str, pd.DataFrame]:
+    """All four tables by name; Refused for missing folders, too few images, or splits that share content."""
+    tables = {
+        "test": test(run, cfg),
+        "semantic": semantic(run, cfg),
+        "pixel": pixel(run, cfg),
+        "mixed": mixed(run, cfg),
+    }
+    shared = table.content_overlap(tables)
+    if len(shared):
+        raise Refused(
+            f"{len(shared)} images stand in two splits, e.g. {shared.iloc[0].to_dict()}; report this."
+        )
+    return tables
+
+
+def semantic(run, cfg) -> pd.DataFrame:
+    """Plausible and implausible pictures, degraded alike (train, validation); the world's are twins."""
+    make = _semantic_from_world if cfg.plausible == WORLD else _semantic_from_folders
+    return _step(run, cfg, "semantic", make)
+
+
+def pixel(run, cfg) -> pd.DataFrame:
+    """Photographs and reconstructions, in pairs alike in format, quality, size; train and validation rows."""
+    return _step(run, cfg, "pixel", _pixel)
+
+
+def mixed(run, cfg) -> pd.DataFrame:
+    """Half the pairs of each pure set, drawn by hash order: as many pictures in all as a pure set has."""
+
+    def write(path):
+        halves = [_half(semantic(run, cfg), up=1), _half(pixel(run, cfg), up=0)]
+        table.write(pd.concat(halves, ignore_index=True), path, base=run.folder)
+
+    return table.load(run.step("mixed.parquet", write))
+
+
+def test(run, cfg) -> pd.DataFrame:
+    """The test rows of every subset: the world's (semantic, pixel, both, which share reals) and folders'.
+
+    Unreadable test images keep their row, with a reason.
+    """
+    return _step(run, cfg, "test", _test)
+
+
+def left_out(run, cfg) -> pd.DataFrame:
+    """Every file that could not be used: set, path, reason. Makes the tables that are not there yet."""
+    build(run, cfg)
+    parts = [pd.read_parquet(run.path(f"left_out_{name}.parquet")) for name in ("semantic", "pixel", "test")]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _step(run, cfg, name: str, make: Callable) -> pd.DataFrame:
+    def write(path):
+        rows, lost = make(run, cfg)
+        lost = lost.assign(path=[table.relative(p, run.folder.absolute()) for p in lost["path"]], set=name)
+        run.step(
+            f"left_out_{name}.parquet", lambda p: lost[LEFT_OUT].astype("str").to_parquet(p, index=False)
+        )
+        table.write(rows, path, base=run.folder)
+
+    return table.load(run.step(f"{name}.parquet", write))
+
+
+def _sources(run, cfg, *roles: str) -> pd.DataFrame:
+    """The listed folders of these roles; they are walked and hashed once in a run."""
+    path = run.step("sources.parquet", lambda p: sources.collect(cfg).to_parquet(p, index=False))
+    rows = pd.read_parquet(path)
+    return rows[rows["role"].isin(roles)]
+
+
+def _lost(*parts: pd.DataFrame) -> pd.DataFrame:
+    """The rows of several frames that have a reason: path, reason."""
+    return pd.concat([part[part["reason"] != ""].reindex(columns=["path", "reason"]) for part in parts])
+
+
+def _counts(cfg) -> dict[str, int]:
+    """Pairs asked of each split."""
+    return {"train": cfg.train_images // 2, "validation": cfg.validation_images // 2}
+
+
+def _photographs(run, cfg, split: str, which: str, count: int, sides=(False,), ranges=None) -> pd.DataFrame:
+    items = [(index, violated) for index in range(count) for violated in sides]
+    folder = str(run.path("images", which))
+    fixed = {"seed": cfg.seed, "split": split, "which": which, "size": cfg.image_size, "ranges": ranges}
+    rows = pictures.spread(
+        pictures.from_world, items, cfg.workers, f"{which} pictures, {split}", folder=folder, **fixed
+    )
+    return table.frame(rows)
+
+
+def _semantic_from_world(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:
+    ranges = degrade.ranges(cfg)
+    parts = [
+        _photographs(run, cfg, split, "semantic", n, (False, True), ranges)
+        for split, n in _counts(cfg).items()
+    ]
+    seen = [_seen(part) for part in parts]
+    lost = _lost(*(lost for _, lost in seen))
+    return pd.concat([kept for kept, _ in seen], ignore_index=True), lost
+
+
+def _seen(twins: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Twins that differ, and those whose violation is hidden in the picture, with that reason."""
+    alike = twins[twins.duplicated("image_id", keep=False)]["pair_id"]
+    hidden = twins["pair_id"].isin(alike)
+    return twins[~hidden], twins[hidden].assign(reason="twins look alike: the violation is hidden")
+
+
+def _semantic_from_folders(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:
+    listed = _sources(run, cfg, "plausible", "implausible")
+    usable = listed[(listed["reason"] == "") & (listed[["width", "height"]].min(axis=1) >= cfg.image_size)]
+    small = listed[(listed["reason"] == "") & ~listed.index.isin(usable.index)]
+    divided = _balanced(usable, _counts(cfg))
+    folder = str(run.path("images", "semantic"))
+    fixed = {"folder": folder, "seed": cfg.seed, "size": cfg.image_size, "ranges": degrade.ranges(cfg)}
+    rows = []
+    for split, part in divided.items():
+        part = part.assign(source=part["benchmark"]).to_dict("records")
+        rows += pictures.spread(
+            pictures.from_files, part, cfg.workers, f"semantic pictures, {split}", split=split, **fixed
+        )
+    made = pd.DataFrame(rows)
+    too_small = small.assign(reason=f"smaller than {cfg.image_size} px")
+    return table.frame(_evened(made[made["reason"] == ""])), _lost(listed, too_small, made)
+
+
+def _evened(rows: pd.DataFrame) -> pd.DataFrame:
+    """As many of each class in a split, should some have failed."""
+    least = rows.groupby(["split", "label"]).size().groupby("split").min()
+    return pd.concat([same.head(least[split]) for (split, _), same in rows.groupby(["split", "label"])])
+
+
+def _balanced(usable: pd.DataFrame, counts: dict[str, int]) -> dict[str, pd.DataFrame]:
+    """Both classes divided by hash of content, as many images in the larger class as in the smaller."""
+    sides = {"plausible": 0, "implausible": 1}
+    divided = {
+        role: sources.divide(usable[usable["label"] == label], counts["train"], counts["validation"], role)
+        for role, label in sides.items()
+    }
+    least = {split: min(len(divided[role][split]) for role in sides) for split in counts}
+    return {split: pd.concat([divided[role][split].head(least[split]) for role in sides]) for split in counts}
+
+
+def _pixel(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:
+    counts, listed = _counts(cfg), pd.DataFrame(columns=["path", "reason"])
+    if cfg.photos == WORLD:
+        parts = {split: _photographs(run, cfg, split, "pixel", n) for split, n in counts.items()}
+    else:
+        listed = _sources(run, cfg, "photos")
+        usable = listed[listed["reason"] == ""].assign(source=listed["benchmark"], subset="pixel")
+        parts = sources.divide(usable, counts["train"], counts["validation"], "photos")
+    photographs = pd.concat([part.assign(split=split) for split, part in parts.items()], ignore_index=True)
+    made, failed = _reconstructed(run, cfg, photographs, "pixel")
+    if made.empty:
+        raise Refused(f"None of the photographs under {cfg.photos} can be read: {failed['reason'].iloc[0]}.")
+    return table.frame(made.assign(reason="")), _lost(listed, failed)
+
+
+def _reconstructed(run, cfg, photographs: pd.DataFrame, which: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    from . import autoencoder
+
+    model = autoencoder.load(cfg.vae, cfg.vae_revision)
+    label = f"{which} reconstructions"
+    return reconstruct.pairs(photographs, model, run.path("images", which), cfg.max_side, cfg.workers, label)
+
+
+def _half(rows: pd.DataFrame, up: int) -> pd.DataFrame:
+    """Half of the pairs (of lone reals, of lone fakes) of each split; `up` 1 gives the odd one."""
+    kinds = rows.groupby("pair_id").agg(
+        split=("split", "first"), labels=("label", lambda labels: str(sorted(labels)))
+    )
+    kept: list[str] = []
+    for _, same in kinds.groupby(["split", "labels"]):
+        kept += sources.ranked(same.index, "mixed")[: (len(same) + up) // 2]
+    return rows[rows["pair_id"].isin(kept)]
+
+
+def _test(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:
+    world, hidden = _world_test(run, cfg) if WORLD in cfg.test else (table.frame([]), table.frame([]))
+    listed = _sources(run, cfg, "test")
+    known = listed[(listed["label"] >= 0) & (listed["image_id"] != "")]
+    known = known[~known["reason"].str.startswith(("same content", "the same content"))]
+    known = known.drop_duplicates(["subset", "image_id"])  # damaged files may be copies of each other, too
+    chosen = _sampled(known, cfg.test_images)
+    axes = chosen["label"].map({0: "none", 1: "unknown"})
+    folder_rows = chosen.assign(axis=axes, split="test", source=chosen["benchmark"], pair_id=_origins(chosen))
+    out = listed[~listed.index.isin(known.index)]
+    return table.frame(pd.concat([world, folder_rows], ignore_index=True)), _lost(out, hidden)
+
+
+def _origins(rows: pd.DataFrame) -> list[str]:
+    return [pictures.origin(image_id) for image_id in rows["image_id"]]
+
+
+def _sampled(rows: pd.DataFrame, count: int) -> pd.DataFrame:
+    """The first `count` (0: all) images of each class and subset in hash order, the same for every seed."""
+    order = rows.assign(order=[sources.rank(i, "test") for i in rows["image_id"]]).sort_values("order")
+    chosen = order.groupby(["subset", "label"]).head(count) if count else order
+    return chosen.sort_index().drop(columns="order")
+
+
+def _world_test(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Scenes photographed plain and violated, both reconstructed; and the twins left out."""
+    shot, hidden = _seen(_photographs(run, cfg, "test", "test", cfg.test_images, (False, True)))
+    made, _ = _reconstructed(run, cfg, shot, "test")
+    again = made[made["label"] == 1].reset_index(drop=True)
+    of_violated = again["path"].str.contains("_implausible_")
+    told = shot.set_index(["pair_id", "label"])["remark"]
+    both = again[of_violated].assign(axis="both")
+    both["remark"] = [told[(pair, 1)] for pair in both["pair_id"]]
+    reals = shot[shot["label"] == 0]
+    plain = reals.assign(remark=reconstruct.REMARK_REAL)
+    subsets = {
+        "semantic": [reals, shot[shot["label"] == 1]],
+        "pixel": [plain, again[~of_violated]],
+        "both": [reals, both],
+    }
+    parts = [part.assign(subset=name) for name, members in subsets.items() for part in members]
+    return pd.concat(parts, ignore_index=True), hidden

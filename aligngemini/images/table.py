@@ -1,0 +1,134 @@
+"""The image table: one row per image, the only way images travel between notebooks."""
+
+import math
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from ..workbook.params import Refused
+
+KINDS = {
+    "image_id": "str", "path": "str", "label": "int64", "axis": "str", "source": "str", "generator": "str",
+    "subset": "str", "benchmark": "str", "split": "str", "pair_id": "str", "format": "str",
+    "jpeg_quality": "float64", "width": "int64", "height": "int64", "degrade_scale": "float64",
+    "degrade_noise": "float64", "degrade_blur": "float64", "degrade_jpeg": "float64", "family": "str",
+    "kind": "str", "remark": "str", "reason": "str",
+}  # fmt: skip
+COLUMNS = tuple(KINDS)
+EMPTY = {column: {"str": "", "int64": 0}[kind] for column, kind in KINDS.items() if kind != "float64"}
+AXES = ("semantic", "pixel", "both", "unknown", "none")
+SPLITS = ("train", "validation", "test")
+KEY = ["subset", "image_id"]
+
+
+def frame(rows: Iterable[Mapping] | pd.DataFrame) -> pd.DataFrame:
+    """A table of the schema from rows; what they leave out becomes "", NaN or, for whole numbers, 0."""
+    table = pd.DataFrame(rows).reset_index(drop=True)
+    given = {column: table[column] for column in COLUMNS if column in table}
+    filled = {
+        column: given[column].fillna(EMPTY[column]) if column in EMPTY else given[column] for column in given
+    }
+    missing = {column: EMPTY.get(column, math.nan) for column in COLUMNS if column not in given}
+    return table.assign(**missing, **filled)[list(COLUMNS)].astype(KINDS)
+
+
+def check(table: pd.DataFrame, name: str = "the image table") -> pd.DataFrame:
+    """Return the table; raise Refused, with examples, if it breaks the schema or its rules.
+
+    Rules: label 0 or 1, known axes and splits, reals on axis none and only they, one row per (subset,
+    image_id), and no image in two splits.
+    """
+    missing = [column for column in COLUMNS if column not in table]
+    _refuse(bool(missing), f"{name} lacks the columns {', '.join(missing)}; make it again with notebook 01.")
+    for column, allowed in (("label", (0, 1)), ("axis", AXES), ("split", SPLITS)):
+        wrong = sorted({str(value) for value in table[column] if value not in allowed})[:3]
+        _refuse(bool(wrong), f"{name} has {column} {', '.join(map(repr, wrong))}; allowed is {allowed}.")
+    mixed_up = table[(table["label"] == 0) != (table["axis"] == "none")]
+    _refuse(
+        len(mixed_up) > 0, f"{name}: real images and no others have axis none, {_examples(mixed_up)} differ."
+    )
+    nameless = table[table["image_id"] == ""]
+    _refuse(
+        len(nameless) > 0,
+        f"{name}: {len(nameless)} rows have no image_id, e.g. {list(nameless['path'][:3])}.",
+    )
+    twice = table[table.duplicated(KEY)]
+    _refuse(len(twice) > 0, f"{name} has more than one row for (subset, image_id) of {_examples(twice)}.")
+    splits = table.groupby("image_id")["split"].nunique()
+    shared = table[table["image_id"].isin(splits[splits > 1].index)]
+    _refuse(
+        len(shared) > 0,
+        f"{name} has images in more than one split: {_examples(shared.drop_duplicates('image_id'))}.",
+    )
+    return table
+
+
+def _refuse(when: bool, sentence: str) -> None:
+    if when:
+        raise Refused(sentence)
+
+
+def _examples(rows: pd.DataFrame) -> str:
+    return ", ".join(
+        f"{i[:12]} ({Path(p).name})" for i, p in zip(rows["image_id"][:3], rows["path"][:3], strict=True)
+    )
+
+
+def write(table: pd.DataFrame, path: str | Path, base: str | Path | None = None) -> Path:
+    """Check a table and write it as Parquet; paths under `base` (default: its folder) are stored relative."""
+    path = Path(path)
+    base = Path(base or path.parent).absolute()
+    stored = check(frame(table), path.name)
+    stored = stored.assign(path=[relative(p, base) for p in stored["path"]])
+    passing = path.with_name(f".{path.name}.{os.getpid()}")
+    stored.to_parquet(passing, index=False)
+    os.replace(passing, path)
+    return path
+
+
+def relative(path: str, base: Path) -> str:
+    """`path` as a run stores it: relative to `base` if it lies under it, else absolute."""
+    path = Path(path).absolute()
+    return path.relative_to(base).as_posix() if path.is_relative_to(base) else path.as_posix()
+
+
+def load(path: str | Path) -> pd.DataFrame:
+    """Read and check a table; paths come back absolute. Raises Refused if there is none or it is broken."""
+    path = Path(path).absolute()
+    try:
+        table = pd.read_parquet(path)
+    except FileNotFoundError as error:
+        raise Refused(f"There is no image table {path}; run notebook 01 first.") from error
+    except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors and OSErrors
+        raise Refused(f"{path} is not a readable table ({error}); make it again with notebook 01.") from error
+    check(table, path.name)
+    return table.assign(path=[str(path.parent / p) for p in table["path"]])  # an absolute p stays as it is
+
+
+def content_overlap(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Images or origins (pair_id) that stand in more than one split across tables: one row each, columns
+    what, name, splits, tables. Empty is what one wants; the same image in two tables of one split is no
+    overlap.
+    """
+    long = [
+        table[[column, "split"]].set_axis(["name", "split"], axis=1).assign(what=column, table=label)
+        for label, table in tables.items()
+        for column in ("image_id", "pair_id")
+    ]
+    every = pd.concat(long)
+    every = every[every["name"] != ""].drop_duplicates()
+    splits = every.groupby(["what", "name"])["split"].nunique()
+    shared = every.set_index(["what", "name"]).loc[splits[splits > 1].index].reset_index()
+    joined = shared.groupby(["what", "name"])[["split", "table"]].agg(
+        lambda texts: ", ".join(sorted(set(texts)))
+    )
+    return joined.reset_index().rename(columns={"split": "splits", "table": "tables"})
+
+
+def pairs(table: pd.DataFrame) -> pd.DataFrame:
+    """Real and fake of each pair side by side: pair_id, real, fake (paths); the partnerless are left out."""
+    sides = [table[(table["label"] == label) & (table["pair_id"] != "")] for label in (0, 1)]
+    real, fake = (side.drop_duplicates("pair_id")[["pair_id", "path"]] for side in sides)
+    return real.rename(columns={"path": "real"}).merge(fake.rename(columns={"path": "fake"}), on="pair_id")

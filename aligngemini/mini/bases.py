@@ -1,0 +1,66 @@
+"""The shapes of the mini bases: real architectures, small configurations, stored as the hub stores their big
+sisters.
+"""
+
+from pathlib import Path
+
+FOLDERS = {name: Path(__file__).parents[2] / "data" / "mini" / name for name in ("vlm", "expert", "vae")}
+WIDTH, LAYERS, HEADS = 128, 3, 4
+INIT = (
+    0.06  # about 1 / sqrt(WIDTH); with the usual 0.02 a model this narrow looks at its pictures much later (our trial)
+)
+EXPERT_NAME = "vit_small_patch14_dinov2"
+EXPERT_SHAPE = dict(img_size=112, patch_size=14, embed_dim=128, depth=4, num_heads=4, num_classes=0)
+
+
+def vlm_config(words):
+    """A `Qwen2_5_VLConfig` of about 2 million parameters for a tokenizer `words`.
+
+    rope_theta is 10: with the usual 10,000 and heads of 32 the width section of M-RoPE turns too slowly to tell
+    neighbouring columns of a 4 x 4 grid apart (our measurement).
+    """
+    from transformers import Qwen2_5_VLConfig
+
+    ids = {
+        name: words.convert_tokens_to_ids(f"<|{name}|>")
+        for name in ("image_pad", "video_pad", "vision_start", "vision_end", "im_end", "endoftext")
+    }
+    rope = {"rope_type": "default", "rope_theta": 10.0, "mrope_section": [4, 6, 6]}
+    text = dict(
+        vocab_size=len(words),
+        hidden_size=WIDTH,
+        intermediate_size=3 * WIDTH,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=HEADS,
+        num_key_value_heads=2,
+        max_position_embeddings=1024,
+        rope_parameters=rope,
+        tie_word_embeddings=False,
+        initializer_range=INIT,
+        bos_token_id=ids["endoftext"],
+        eos_token_id=ids["im_end"],
+        pad_token_id=ids["endoftext"],
+    )
+    vision = dict(
+        depth=4,
+        hidden_size=WIDTH,
+        intermediate_size=3 * WIDTH,
+        num_heads=HEADS,
+        out_hidden_size=WIDTH,
+        patch_size=14,
+        spatial_merge_size=2,
+        temporal_patch_size=2,
+        window_size=112,
+        fullatt_block_indexes=[0, 1, 2, 3],
+        initializer_range=INIT,
+    )
+    return Qwen2_5_VLConfig(
+        text_config=text,
+        vision_config=vision,
+        image_token_id=ids["image_pad"],
+        video_token_id=ids["video_pad"],
+        vision_start_token_id=ids["vision_start"],
+        vision_end_token_id=ids["vision_end"],
+        tie_word_embeddings=False,
+        initializer_range=INIT,
+    )

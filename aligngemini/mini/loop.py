@@ -1,0 +1,84 @@
+"""One small training loop for all mini bases: batches made by step number, resumable, with progress and a log."""
+
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from ..workbook.progress import note
+
+
+class Steps(Dataset):
+    """Batches addressed by step number, so that workers and restarts change nothing."""
+
+    def __init__(self, make: Callable[[int], dict], start: int, stop: int):
+        self.make, self.start, self.stop = make, start, stop
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __getitem__(self, i: int) -> dict:
+        return self.make(self.start + i)
+
+
+def cosine(step: int, steps: int, warm: int = 100) -> float:
+    """Share of the peak learning rate at `step`: linear warm-up, cosine down to 2 %."""
+    return min((step + 1) / warm, 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+
+
+def device() -> torch.device:
+    """The fastest device at hand."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def fit(
+    module, make_batch, loss_of, steps: int, rate: float, folder: Path, every: int = 200, workers: int = 1
+) -> list[dict]:
+    """Train `module` for `steps`; a checkpoint in `folder` every `every` steps lets a killed run go on.
+
+    `make_batch(step)` runs in a worker and gives a dict of tensors; `loss_of(module, batch)` gives a scalar.
+    Returns the log:
+    rows of step, loss and seconds.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    where = device()
+    module.to(where).train()
+    optimiser = torch.optim.AdamW(module.parameters(), lr=rate, weight_decay=0.02, betas=(0.9, 0.98))
+    start, log = _resume(folder / "checkpoint.pt", module, optimiser, where)
+    loader = DataLoader(Steps(make_batch, start, steps), batch_size=None, num_workers=workers, prefetch_factor=4)
+    begun, mean = time.time(), 0.0
+    for step, batch in enumerate(loader, start):
+        for group in optimiser.param_groups:
+            group["lr"] = rate * cosine(step, steps)
+        loss = loss_of(module, {k: v.to(where) for k, v in batch.items()})
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)
+        optimiser.step()
+        mean += loss.item() / every
+        note(f"pretraining {folder.name}", step + 1, steps)
+        if (step + 1) % every == 0 or step + 1 == steps:
+            log.append({"step": step + 1, "loss": round(mean, 5), "seconds": round(time.time() - begun, 1)})
+            _save(folder, module, optimiser, step + 1, log)
+            mean = 0.0
+    return log
+
+
+def _resume(path: Path, module, optimiser, where) -> tuple[int, list[dict]]:
+    if not path.is_file():
+        return 0, []
+    state = torch.load(path, map_location=where, weights_only=True)
+    module.load_state_dict(state["module"])
+    optimiser.load_state_dict(state["optimiser"])
+    return state["step"], state["log"]
+
+
+def _save(folder: Path, module, optimiser, step: int, log: list[dict]) -> None:
+    state = {"module": module.state_dict(), "optimiser": optimiser.state_dict(), "step": step, "log": log}
+    torch.save(state, folder / "checkpoint.tmp")
+    (folder / "checkpoint.tmp").replace(folder / "checkpoint.pt")
+    (folder / "log.json").write_text(json.dumps(log))

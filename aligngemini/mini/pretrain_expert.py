@@ -1,0 +1,80 @@
+"""How the small vision backbone is made: self-supervised, it reads off a picture how the camera was set."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from ..workbook.seeds import generator
+from . import world
+from .bases import EXPERT_NAME, EXPERT_SHAPE
+from .camera import RANGES, expose, settings
+from .loop import fit
+
+BATCH = 64
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # what timm's DINOv2 models expect
+
+
+def sample(seed: int, index: int) -> tuple[np.ndarray, list[float]]:
+    """A camera picture (uint8, JPEG decoded) and its settings, each scaled to [-1, 1]. No generator is ever
+    involved.
+    """
+    from ..images import jpeg
+
+    rng = generator("settings", seed, index)
+    values = settings(rng)
+    rgb = expose(world.draw(seed, "pretrain/expert", index, False).rgb, values, rng)
+    seen = np.asarray(Image.open(io.BytesIO(jpeg.encode(rgb, round(values["quality"])))))
+    return seen, [2 * (values[k] - low) / (high - low) - 1 for k, (low, high) in RANGES.items()]
+
+
+def normalised(pictures: np.ndarray) -> torch.Tensor:
+    """uint8 [N, H, W, 3] to the backbone's float32 [N, 3, H, W]."""
+    scaled = torch.from_numpy(pictures).permute(0, 3, 1, 2).float().div_(255)
+    return scaled.sub_(torch.tensor(MEAN)[:, None, None]).div_(torch.tensor(STD)[:, None, None])
+
+
+def batch(seed: int, step: int) -> dict[str, torch.Tensor]:
+    """Pictures and settings of one training step."""
+    drawn = [sample(seed, step * BATCH + i) for i in range(BATCH)]
+    return {
+        "x": normalised(np.stack([rgb for rgb, _ in drawn])),
+        "y": torch.tensor([values for _, values in drawn]),
+    }
+
+
+def pretrain(out: Path, work: Path, steps: int, seed: int = 0, rate: float = 1e-3) -> dict:
+    """Make the base in `out` (timm's hub format); returns its card with the share of variance explained per setting."""
+    import timm
+    from timm.models import save_for_hf
+
+    torch.manual_seed(seed)
+    module = torch.nn.Sequential(
+        timm.create_model(EXPERT_NAME, **EXPERT_SHAPE),
+        torch.nn.Linear(EXPERT_SHAPE["embed_dim"], len(RANGES)),
+    )
+    log = fit(module, lambda step: batch(seed, step), _loss, steps, rate, work)
+    save_for_hf(module[0].cpu(), out, model_args=EXPERT_SHAPE, safe_serialization=True)
+    return {
+        "told": "camera settings of camera pictures; no generator, no label",
+        "steps": steps,
+        "pictures": steps * BATCH,
+        "log": log,
+        "explained": explained(module, seed, steps),
+    }
+
+
+def _loss(module, batch: dict) -> torch.Tensor:
+    return torch.nn.functional.mse_loss(module(batch["x"]), batch["y"])
+
+
+@torch.inference_mode()
+def explained(module, seed: int, steps: int) -> dict[str, float]:
+    """R² per camera setting on pictures drawn after the last training step."""
+    module.cpu().eval()
+    fresh = [batch(seed, steps + i) for i in range(4)]
+    guess, truth = torch.cat([module(b["x"]) for b in fresh]), torch.cat([b["y"] for b in fresh])
+    share = 1 - ((guess - truth) ** 2).mean(0) / truth.var(0)
+    return {name: round(value, 3) for name, value in zip(RANGES, share.tolist(), strict=True)}

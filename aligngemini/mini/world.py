@@ -1,0 +1,49 @@
+"""The door to the small world: (seed, split, index) names one picture and, on request, its violated twin."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..workbook.seeds import generator
+from . import captions, scenes
+from . import draw as painter
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A painted scene: rgb uint8 [size, size, 3], its family ("" if plausible), subject, sentences and description.
+
+    `about` is the family that tells it from its twin, `remark` the true sentence about that, `caption` all that
+    can be seen.
+    """
+
+    rgb: np.ndarray
+    family: str
+    about: str
+    kind: str
+    remark: str
+    caption: str
+    scene: dict
+
+
+def scene(seed: int, split: str, index: int, violated: bool) -> tuple[scenes.Scene, str]:
+    """The description behind `draw` and the family that tells the twins apart."""
+    rng = generator("scene", seed, split, index)
+    plain = scenes.usual(rng)
+    family = str(rng.choice(scenes.open_families(plain)))
+    return (scenes.violate(plain, family, rng) if violated else plain), family
+
+
+def draw(seed: int, split: str, index: int, violated: bool, size: int = 112) -> Picture:
+    """Paint picture `index` of a split; with violated True and False the two are twins, alike but for one thing."""
+    described, family = scene(seed, split, index, violated)
+    rgb = painter.paint(described, generator("grain", seed, split, index), size)
+    return Picture(
+        rgb,
+        family if violated else "",
+        family,
+        described.things[0].kind,
+        captions.remark(described, family),
+        captions.caption(described),
+        described.describe(),
+    )

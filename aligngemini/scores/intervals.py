@@ -1,0 +1,234 @@
+"""Percentile bootstrap intervals, stratified by class, and paired tests on the same images.
+
+Resampling images only changes how many of them are right, so accuracies are resampled as binomial and
+multinomial counts: the same distribution as drawing images one by one, at a cost that does not grow with
+their number. AUROC draws images, by their place in the sorted scores. A class without a single error has an
+interval of width zero: a bootstrap cannot draw an error it never saw, so read n beside it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
+
+from aligngemini.scores.metrics import auroc, confusion, mean_over_subsets, per_subset
+from aligngemini.workbook.params import Refused
+
+
+class Interval(NamedTuple):
+    """An estimate and the ends of its percentile interval; all NaN where it is not defined."""
+
+    value: float
+    low: float
+    high: float
+
+
+UNDEFINED = Interval(float("nan"), float("nan"), float("nan"))
+
+
+def percentile(value: float, draws: np.ndarray, confidence: float) -> Interval:
+    """The central `confidence` (0 to 1) part of `draws` [resamples] around the estimate `value`."""
+    if not 0 < confidence < 1:
+        raise Refused(f"confidence must lie between 0 and 1, got {confidence}; 0.95 is usual.")
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(draws, [tail, 1 - tail])
+    return Interval(float(value), float(low), float(high))
+
+
+def accuracy(
+    label, verdict, rng: np.random.Generator, resamples: int = 2000, confidence: float = 0.95
+) -> Interval:
+    """Interval of balanced accuracy of 0/1 labels and verdicts [n]; of recall or specificity if one class
+    is absent."""
+    cell = confusion(label, verdict)
+    sizes = {"real": cell["real_real"] + cell["real_fake"], "fake": cell["fake_real"] + cell["fake_fake"]}
+    if not any(sizes.values()):
+        return UNDEFINED
+    right = {"real": cell["real_real"], "fake": cell["fake_fake"]}
+    present = [name for name in sizes if sizes[name]]
+    draws = [
+        rng.binomial(sizes[name], right[name] / sizes[name], resamples) / sizes[name] for name in present
+    ]
+    value = np.mean([right[name] / sizes[name] for name in present])
+    return percentile(value, np.mean(draws, axis=0), confidence)
+
+
+def mean_accuracy(
+    frame: pd.DataFrame, rng: np.random.Generator, resamples: int = 2000, confidence: float = 0.95
+) -> Interval:
+    """Interval of the unweighted mean of balanced accuracy over the subsets that have both classes.
+
+    `frame` has the columns subset, image_id, label, verdict. Subsets may share images (usually their
+    reals): an image is drawn once for all of its subsets, so images are grouped by the set of subsets they
+    stand in.
+    """
+    classes = frame.groupby("subset").label.nunique()
+    frame = frame[frame.subset.isin(classes.index[classes == 2])]
+    if frame.empty:
+        return UNDEFINED
+    weights, sizes, right = _shared_strata(frame)
+    draws = np.stack([rng.binomial(n, k / n, resamples) for n, k in zip(sizes, right, strict=True)])
+    return percentile(weights @ right, weights @ draws, confidence)
+
+
+def _shared_strata(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Strata of images in the same subsets with one label: weight of a right verdict in the mean, size,
+    right ones."""
+    frame = frame.assign(right=(frame.label == frame.verdict).astype(int))
+    per_class = frame.groupby(["subset", "label"]).image_id.transform("size")
+    frame["weight"] = 1 / (2 * frame.subset.nunique() * per_class)
+    frame["code"] = 1 << pd.factorize(frame.subset)[0].astype(
+        object
+    )  # whole numbers of any length: many subsets
+    images = frame.groupby("image_id").agg(
+        label=("label", "first"), right=("right", "first"), weight=("weight", "sum"), code=("code", "sum")
+    )
+    strata = images.groupby(["label", "code"]).agg(
+        weight=("weight", "first"), size=("right", "size"), right=("right", "sum")
+    )
+    return strata.weight.to_numpy(), strata["size"].to_numpy(), strata.right.to_numpy()
+
+
+def roc_area(
+    label, score, rng: np.random.Generator, resamples: int = 2000, confidence: float = 0.95
+) -> Interval:
+    """Interval of AUROC for labels 0/1 and scores [n]; undefined if a class is absent."""
+    value = auroc(label, score)
+    if np.isnan(value):
+        return UNDEFINED
+    order = _Order(label, score)
+    draws = np.array([order.area(*order.draw(rng)) for _ in range(resamples)])
+    return percentile(value, draws, confidence)
+
+
+class _Order:
+    """Scores sorted once; the area for any number of copies of each image then takes one running sum."""
+
+    def __init__(self, label, score):
+        label, score = np.asarray(label) == 1, np.asarray(score, dtype=np.float64)
+        reals, fakes = score[~label], score[label]
+        self.reals_sorted, self.fakes_sorted = (
+            np.argsort(reals, kind="stable"),
+            np.argsort(fakes, kind="stable"),
+        )
+        reals, fakes = reals[self.reals_sorted], fakes[self.fakes_sorted]
+        self.below, self.upto = np.searchsorted(reals, fakes, "left"), np.searchsorted(reals, fakes, "right")
+        self.tied = bool((self.below != self.upto).any())
+        self.running = np.zeros(
+            len(reals) + 1
+        )  # kept: a fresh large array per resample costs more than the sums
+
+    def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """How often each real and each fake, in their given order, is drawn in one resample."""
+        return tuple(
+            np.bincount(rng.integers(0, n, n, dtype=np.int32), minlength=n)
+            for n in (len(self.reals_sorted), len(self.fakes_sorted))
+        )
+
+    def area(self, reals: np.ndarray, fakes: np.ndarray, sort: bool = False) -> float:
+        """AUROC for these numbers of copies, given by place in the sorted scores, or by image with `sort`."""
+        if sort:
+            reals, fakes = reals[self.reals_sorted], fakes[self.fakes_sorted]
+        np.cumsum(reals, out=self.running[1:])
+        under = self.running.take(self.below)
+        if self.tied:
+            under = (under + self.running.take(self.upto)) / 2
+        pairs = np.einsum("i,i", fakes, under)  # not `@`: BLAS threads cost more here than they save
+        return float(pairs) / (len(reals) * len(fakes))
+
+
+def accuracy_difference(
+    label, first, second, rng: np.random.Generator, resamples: int = 2000, confidence: float = 0.95
+) -> Interval:
+    """Interval of balanced accuracy of verdicts `second` minus `first` on the same images (labels 0/1, all
+    [n])."""
+    label = np.asarray(label)
+    gain = (np.asarray(second) == label).astype(int) - (np.asarray(first) == label).astype(int)
+    parts = [gain[label == value] for value in (0, 1) if (label == value).any()]
+    if not parts:
+        return UNDEFINED
+    draws = [
+        rng.multinomial(len(part), np.bincount(part + 1, minlength=3) / len(part), resamples)
+        @ [-1, 0, 1]
+        / len(part)
+        for part in parts
+    ]
+    return percentile(np.mean([part.mean() for part in parts]), np.mean(draws, axis=0), confidence)
+
+
+def roc_area_difference(
+    label, first, second, rng: np.random.Generator, resamples: int = 2000, confidence: float = 0.95
+) -> Interval:
+    """Interval of AUROC of scores `second` minus `first` on the same images, drawn together; undefined for
+    one class."""
+    value = auroc(label, second) - auroc(label, first)
+    if np.isnan(value):
+        return UNDEFINED
+    orders = _Order(label, first), _Order(label, second)
+    draws = np.empty(resamples)
+    for index in range(resamples):
+        copies = orders[0].draw(rng)
+        draws[index] = orders[1].area(*copies, sort=True) - orders[0].area(*copies, sort=True)
+    return percentile(value, draws, confidence)
+
+
+class McNemar(NamedTuple):
+    """Images only the first set of verdicts has right, those only the second has, and the exact two-sided
+    p."""
+
+    only_first: int
+    only_second: int
+    p: float
+
+
+def mcnemar(label, first, second) -> McNemar:
+    """Exact McNemar test of two sets of verdicts 0/1 on the same images, over both classes together."""
+    label = np.asarray(label)
+    a, b = np.asarray(first) == label, np.asarray(second) == label
+    only_first, only_second = int((a & ~b).sum()), int((b & ~a).sum())
+    apart = only_first + only_second
+    p = float(binomtest(only_first, apart, 0.5).pvalue) if apart else 1.0
+    return McNemar(only_first, only_second, p)
+
+
+def table(
+    frame: pd.DataFrame, rng: np.random.Generator, resamples: int = 2000, confidence: float = 0.95
+) -> pd.DataFrame:
+    """`metrics.per_subset` with intervals (low and high of `value`, auroc_low, auroc_high), then a row
+    named mean.
+
+    `frame` has the columns subset, image_id, label, verdict, score. The mean of AUROC carries no interval;
+    in the mean row n, n_real and n_fake count distinct images, and subsets of one class take no part.
+    """
+    measures = per_subset(frame)
+    bounds = []
+    for _, part in frame.groupby("subset", sort=False):
+        value = accuracy(part.label, part.verdict, rng, resamples, confidence)
+        area = roc_area(part.label, part.score, rng, resamples, confidence)
+        bounds.append({"low": value.low, "high": value.high, "auroc_low": area.low, "auroc_high": area.high})
+    measures = pd.concat([measures, pd.DataFrame(bounds)], axis=1)
+    return pd.concat([measures, _mean_row(frame, measures, rng, resamples, confidence)], ignore_index=True)
+
+
+def _mean_row(frame, measures, rng, resamples, confidence) -> pd.DataFrame:
+    """The last row of `table`."""
+    mean = mean_over_subsets(measures)
+    value = mean_accuracy(frame, rng, resamples, confidence)
+    images = frame[~frame.image_id.duplicated()]
+    fakes = int((images.label == 1).sum())
+    names = {name: mean[name] for name in mean if name not in ("subsets", "left_out")}
+    return pd.DataFrame(
+        [
+            {
+                **names,
+                "low": value.low,
+                "high": value.high,
+                "auroc_low": np.nan,
+                "auroc_high": np.nan,
+                "n": len(images),
+                "n_real": len(images) - fakes,
+                "n_fake": fakes,
+            }
+        ]
+    )

@@ -1,0 +1,48 @@
+"""Preference pairs: for each picture the right verdict with a true reason, and the wrong verdict with a false one."""
+
+import pandas as pd
+from PIL import Image
+
+from ..images import decode
+from .verdict import VERDICTS, chat
+
+
+def answer(verdict: int, remark: str) -> str:
+    """A verdict sentence and, if there is one, its reason."""
+    return f"{VERDICTS[verdict]}. {remark}".strip()
+
+
+def pairs(rows: pd.DataFrame) -> pd.DataFrame:
+    """Preference pairs for image-table rows: image_id, path, label, chosen, rejected.
+
+    The chosen answer gives the picture's own remark. The rejected one gives its twin's, which is true of the twin
+    and false
+    here; a picture without a twin or remarks gets bare verdicts, so that no reason is ever invented.
+    """
+    twins = rows.merge(rows[["pair_id", "label", "remark"]], on="pair_id", suffixes=("", "_twin"), how="left")
+    twins = twins[twins.label != twins.label_twin].set_index("image_id").remark_twin
+    twin = rows.image_id.map(twins[~twins.index.duplicated()]).fillna("")
+    own = rows.remark.where(twin != "", "")
+    return pd.DataFrame({
+        "image_id": rows.image_id, "path": rows.path, "label": rows.label,
+        "chosen": [answer(label, text) for label, text in zip(rows.label, own, strict=True)],
+        "rejected": [answer(1 - label, text) for label, text in zip(rows.label, twin, strict=True)],
+    })  # fmt: skip
+
+
+def dataset(frame: pd.DataFrame):
+    """The pairs as a `datasets.Dataset` in TRL's conversational form; pictures are read only when a batch asks for
+    them.
+    """
+    from datasets import Dataset
+
+    def open_rows(rows: dict) -> dict:
+        asked = [[{"role": "user", "content": chat()[0]["content"][1]["text"]}] for _ in rows["path"]]
+        return {
+            "images": [[Image.fromarray(decode.read(path).rgb)] for path in rows["path"]],
+            "prompt": asked,
+            "chosen": [[{"role": "assistant", "content": text}] for text in rows["chosen"]],
+            "rejected": [[{"role": "assistant", "content": text}] for text in rows["rejected"]],
+        }
+
+    return Dataset.from_pandas(frame[["path", "chosen", "rejected"]], preserve_index=False).with_transform(open_rows)

@@ -1,0 +1,86 @@
+"""The question, the two verdict sentences, and p(fake) from their teacher-forced log-probabilities."""
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+
+from ..images.feed import Feed, scored
+from ..scores import table as score_table
+from .load import VLM
+
+# The authors state neither the prompt nor the verdict sentences: these are ours. The two sentences differ in their last
+# token alone, so that one row per picture carries both.
+QUESTION = (
+    "Is this image real or fake? Judge parts, counts, places, light and shadows. Ignore blur, noise and compression."
+)
+VERDICTS = {0: "This image is real", 1: "This image is fake"}
+
+
+def chat(question: str = QUESTION) -> list[dict]:
+    """The conversation that asks about one picture."""
+    return [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": question}]}]
+
+
+def prompts(vlm: VLM, pictures: list[Image.Image], question: str = QUESTION) -> dict[str, torch.Tensor]:
+    """Model inputs for one question about each picture, padded on the left, on the model's device."""
+    text = vlm.processor.apply_chat_template(chat(question), add_generation_prompt=True, tokenize=False)
+    batch = vlm.processor(
+        text=[text] * len(pictures), images=pictures, return_tensors="pt", padding=True, padding_side="left"
+    )
+    return {name: value.to(vlm.device) for name, value in batch.items()}
+
+
+def _continued(batch: dict, tokens: tuple[int, ...]) -> dict:
+    """The same prompts followed by the same answer tokens."""
+    rows = batch["input_ids"].shape[0]
+    tail = torch.tensor(tokens, device=batch["input_ids"].device).expand(rows, -1)
+    longer = {"input_ids": torch.cat([batch["input_ids"], tail], 1)}
+    for name, fill in (("attention_mask", 1), ("mm_token_type_ids", 0)):
+        if name in batch:
+            longer[name] = torch.cat([batch[name], torch.full_like(tail, fill)], 1)
+    return {**batch, **longer}
+
+
+@torch.inference_mode()
+def log_probabilities(vlm: VLM, batch: dict, sentences: list[str]) -> torch.Tensor:
+    """log p(sentence | prompt), float32 [rows, len(sentences)], each token forced on the model in turn.
+
+    Sentences that differ only in their last token share one forward pass: each distinct input is run once.
+    """
+    encoded = [tuple(vlm.processor.tokenizer(s, add_special_tokens=False)["input_ids"]) for s in sentences]
+    logs = {}
+    for prefix in dict.fromkeys(tokens[:-1] for tokens in encoded):
+        logits = vlm.model(**_continued(batch, prefix), logits_to_keep=len(prefix) + 1).logits
+        logs[prefix] = logits.float().log_softmax(-1)
+    picked = [logs[tokens[:-1]][:, range(len(tokens)), tokens].sum(1) for tokens in encoded]
+    return torch.stack(picked, 1)
+
+
+def p_fake(vlm: VLM, pictures: list[Image.Image]) -> np.ndarray:
+    """p(fake) in [0, 1] for each picture: the two-way softmax over the verdict sentences; float64 [n]."""
+    logs = log_probabilities(vlm, prompts(vlm, pictures), [VERDICTS[0], VERDICTS[1]])
+    return logs.double().softmax(1)[:, 1].cpu().numpy()
+
+
+def score(vlm: VLM, table: pd.DataFrame, supervision: str, batch_size: int = 64) -> pd.DataFrame:
+    """The score table of every distinct image of an image table."""
+    feed = Feed(table, Image.fromarray, batch_size, "scoring with the VLM")
+    scores: dict[str, float] = {}
+    for ids, pictures in feed:
+        scores.update(zip(ids, p_fake(vlm, pictures).tolist(), strict=True))
+    told = scored(table, scores, feed.reasons)
+    return score_table.make(told.image_id, told.score, "vlm", supervision, told.reason)
+
+
+@torch.inference_mode()
+def explain(vlm: VLM, pictures: list[Image.Image], verdicts: list[int], tokens: int = 40) -> list[str]:
+    """The model's own words after the verdict it gave, generated greedily; text explains, it never decides."""
+    said = []
+    for picture, verdict in zip(pictures, verdicts, strict=True):
+        opening = vlm.processor.tokenizer(VERDICTS[int(verdict)], add_special_tokens=False)["input_ids"]
+        batch = _continued(prompts(vlm, [picture]), tuple(opening))
+        whole = vlm.model.generate(**batch, max_new_tokens=tokens, do_sample=False)
+        answer = whole[0, batch["input_ids"].shape[1] - len(opening) :]
+        said.append(vlm.processor.tokenizer.decode(answer, skip_special_tokens=True).strip())
+    return said

@@ -1,0 +1,95 @@
+"""Fingerprints: digests of values, of files and folders, and of the code that an answer depends on."""
+
+import ast
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from aligngemini.workbook import paths
+from aligngemini.workbook.params import Refused
+
+LENGTH = 12
+READ_WHOLE = 256 * 2**20  # larger folders are told apart by names and sizes: hashing them would take minutes
+APART = ("workbook", "explore")  # rooms that answer nothing: they carry a run or look at it …
+DRAWS = "workbook.seeds"  # … except for the random draws
+
+
+def digest(value: Any) -> str:
+    """Return the SHA-256 hex digest of a JSON value, whatever the order of its keys."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def of_file(path: Path) -> str:
+    """Return the SHA-256 hex digest of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def of_source(path: Path) -> str:
+    """Return a digest of the file or folder at `path`: its bytes, or names and sizes above 256 MB."""
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    sizes = {file.relative_to(path).as_posix(): file.stat().st_size for file in files}
+    if sum(sizes.values()) > READ_WHOLE:
+        return digest(sizes)
+    return digest({name: of_file(path / name) for name in sizes})
+
+
+def of_code(notebook: Path, rooms: Iterable[str], package: Path = paths.PACKAGE) -> str:
+    """Return a digest of the code an answer depends on.
+
+    That is every module of `rooms`, all modules of the package they import (directly or not, `workbook` and
+    `explore` apart), and the notebook's code cells except the one tagged `parameters`.
+    """
+    modules = _closure([p for room in rooms for p in sorted((package / room).rglob("*.py"))], package)
+    sources = {module.relative_to(package).as_posix(): _text(module) for module in modules}
+    return digest([sources, list(code_cells(notebook))])
+
+
+def code_cells(notebook: Path) -> Iterator[str]:
+    """Yield the sources of a notebook's code cells, the one tagged `parameters` left out."""
+    if not notebook.is_file():
+        raise Refused(f"there is no notebook {notebook}: work from a checkout of the project")
+    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+        if cell["cell_type"] == "code" and "parameters" not in cell["metadata"].get("tags", []):
+            yield "".join(cell["source"])
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8").replace("\r\n", "\n")
+
+
+def _closure(waiting: list[Path], package: Path) -> list[Path]:
+    seen: set[Path] = set()
+    while waiting:
+        module = waiting.pop()
+        if module not in seen:
+            seen.add(module)
+            waiting += [path for name in _imports(module, package) for path in _located(name, package)]
+    return sorted(seen)
+
+
+def _imports(module: Path, package: Path) -> Iterator[str]:
+    """Yield the dotted names a module imports from the package, `aligngemini.` removed."""
+    here = (package.name, *module.relative_to(package).parent.parts)
+    for node in ast.walk(ast.parse(_text(module))):
+        if isinstance(node, ast.Import):
+            full = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = list(here[: len(here) - node.level + 1]) if node.level else []
+            stem = ".".join([*base, *([node.module] if node.module else [])])
+            full = [stem, *(f"{stem}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        yield from (
+            name.removeprefix(package.name + ".") for name in full if name.startswith(package.name + ".")
+        )
+
+
+def _located(name: str, package: Path) -> list[Path]:
+    if name.split(".")[0] in APART and name != DRAWS:
+        return []
+    path = package.joinpath(*name.split("."))
+    return [file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()]

@@ -1,0 +1,218 @@
+"""The manifest of a run, `manifest.json`: what was asked, in which environment, and what came out."""
+
+import errno
+import json
+import math
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from aligngemini.workbook import fingerprint, paths
+
+NAME = "manifest.json"
+# Made after the answer, or about it: no part of what `files` lists.
+APART = (NAME, "notebook.ipynb", "failed.ipynb", "report.html")
+FOLD = 50  # folders with more files than this get one line in the manifest
+PARTS = {
+    "run": ("notebook", "name", "status", "started", "attempts"),
+    "question": ("params", "inputs"),
+    "environment": ("packages", "git"),
+    "models": (),
+    "results": (),
+    "files": (),
+}
+PACKAGES = (
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "pillow",
+    "scikit-learn",
+    "scipy",
+    "torch",
+    "torchvision",
+    "transformers",
+    "trl",
+    "peft",
+    "timm",
+    "diffusers",
+    "accelerate",
+    "datasets",
+    "plotly",
+    "ipywidgets",
+    "papermill",
+    "nbconvert",
+    "filelock",
+)
+
+
+class DiskFull(RuntimeError):
+    """The disk is full. What was written whole stays; the same command continues from there."""
+
+
+@contextmanager
+def room_on_disk(folder: Path) -> Iterator[None]:
+    """Turn "no space left" under `folder` into `DiskFull`, one sentence with what to do next."""
+    try:
+        yield
+    except Exception as error:
+        if not _no_space(error):
+            raise
+        free = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free
+        raise DiskFull(
+            f"no space left for {paths.short(folder)} ({free / 2**20:.0f} MB free): free some, or choose "
+            "another disk with --outputs, then run the same command again, it continues where it stopped"
+        ) from error
+
+
+def _no_space(error: Exception) -> bool:
+    """Tell whether the disk was full; libraries written in C++ and Rust say so only in words."""
+    code = getattr(error, "errno", None)
+    words = ("No space left on device", "os error 28", "Disk quota exceeded")
+    return code in (errno.ENOSPC, errno.EDQUOT) or any(word in str(error) for word in words)
+
+
+def new(notebook: str, name: str, block: dict[str, Any]) -> dict[str, Any]:
+    """Return the manifest of a run that has no status and no results yet; `block` says what was asked."""
+    return {
+        "run": {"notebook": notebook, "name": name},
+        "question": block,
+        "environment": environment(),
+        "models": {},
+        "results": {},
+        "files": {},
+    }
+
+
+def write(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write `manifest` into `folder`, all or nothing; raises `DiskFull`."""
+    with room_on_disk(folder):
+        write_json(folder / NAME, manifest)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file, all or nothing: readers see the old one or the new one. Raises OSError."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(
+            json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
+        )
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read(folder: Path) -> dict[str, Any] | None:
+    """Return the manifest in `folder`, or None where it is missing, damaged or not a manifest."""
+    try:
+        manifest = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        whole = all(part in manifest[block] for block, parts in PARTS.items() for part in parts)
+        timed = manifest["run"]["status"] != "complete" or "finished" in manifest["run"]
+        return manifest if whole and timed else None
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def plain(value: Any) -> Any:
+    """Return `value` as JSON can hold it: numpy as numbers and lists, NaN and infinities as None."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, bool | int | str | None):
+        return value
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"a manifest cannot hold {value!r} ({type(value).__name__})")
+
+
+def files(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return name -> {sha256, bytes} of a run's files; a folder of more than 50 is one entry with a count."""
+    found = sorted(
+        p for p in folder.rglob("*") if p.is_file() and p.relative_to(folder).as_posix() not in APART
+    )
+    entries = {
+        p.relative_to(folder).as_posix(): {"sha256": fingerprint.of_file(p), "bytes": p.stat().st_size}
+        for p in found
+    }
+    for top in sorted({name.split("/")[0] for name in entries if "/" in name}):
+        inside = {name: entry for name, entry in entries.items() if name.startswith(top + "/")}
+        if len(inside) > FOLD:
+            entries = {name: entry for name, entry in entries.items() if name not in inside}
+            entries[top + "/"] = {
+                "sha256": fingerprint.digest(inside),
+                "bytes": sum(entry["bytes"] for entry in inside.values()),
+                "files": len(inside),
+            }
+    return entries
+
+
+def damage(folder: Path, manifest: dict[str, Any]) -> str:
+    """Return what is wrong with a complete run's files, by existence, size and count; '' where nothing is."""
+    for name, entry in manifest.get("files", {}).items():
+        path = folder / name
+        if "files" in entry:
+            inside = [p for p in path.rglob("*") if p.is_file()]
+            if len(inside) != entry["files"]:
+                return f"{name} holds {len(inside)} files instead of {entry['files']}"
+        elif not path.is_file():
+            return f"{name} is missing"
+        elif path.stat().st_size != entry["bytes"]:
+            return f"{name} has {path.stat().st_size} bytes instead of {entry['bytes']}"
+    return ""
+
+
+def environment() -> dict[str, Any]:
+    """Return versions of the main packages, Python, machine, accelerator and the state of the checkout."""
+    import psutil
+
+    return {
+        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "python": platform.python_version(),
+        "machine": {
+            "platform": platform.platform(),
+            "processors": os.cpu_count(),
+            "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
+        },
+        "accelerator": _accelerator(),
+        "git": _git(),
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _accelerator() -> str | None:
+    torch = sys.modules.get(
+        "torch"
+    )  # not imported here: it costs seconds that a fusion run does not have to spend
+    if torch is None or not torch.cuda.is_available():
+        return None
+    return torch.cuda.get_device_name()
+
+
+def _git() -> dict[str, Any]:
+    commit = _ask_git("rev-parse", "HEAD")
+    return {"commit": commit or None, "dirty": bool(_ask_git("status", "--porcelain")) if commit else None}
+
+
+def _ask_git(*words: str) -> str:
+    try:
+        done = subprocess.run(["git", *words], cwd=paths.ROOT, capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

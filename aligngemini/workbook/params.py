@@ -1,0 +1,184 @@
+"""Typed, closed parameters: frozen dataclasses whose fields carry help, choices and ranges."""
+
+import ast
+import dataclasses
+import difflib
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, Self, get_args, get_origin, get_type_hints
+
+import yaml
+
+INJECTED = "# Parameters"  # papermill's own first line in the cell it injects
+
+
+class Refused(ValueError):
+    """A question that cannot be asked: a bad parameter or a missing input. The text says what to do next."""
+
+
+def param(default: Any, help: str, choices=None, least=None, most=None, **rules: Any) -> Any:
+    """Return a dataclass field with a default, a help text and the values it may take.
+
+    `choices`: the only values allowed; `least`, `most`: bounds, inclusive. Rules: `above` (exclusive lower
+    bound), `multiple` (whole multiple of), `pair` (a list low, high), `filled` (text or list not empty),
+    `upstream` (notebook whose run the value selects), `source` ("folder" or "model": a path whose content
+    belongs to the question). Lists are checked element by element. Raises ValueError if the help holds '=',
+    because papermill would misread the cell.
+    """
+    if "=" in help:
+        raise ValueError(f"help texts may not contain '=': {help!r}")
+    rules |= {"choices": choices, "least": least, "most": most, "help": help}
+    if isinstance(default, list):
+        return dataclasses.field(default_factory=lambda: list(default), metadata=rules)
+    return dataclasses.field(default=default, metadata=rules)
+
+
+@dataclasses.dataclass(frozen=True)
+class Params:
+    """Base of every notebook's parameters; building one checks all values and raises `Refused`."""
+
+    def __post_init__(self) -> None:
+        kinds = get_type_hints(type(self))
+        for field in dataclasses.fields(self):
+            value = _typed(field.name, getattr(self, field.name), kinds[field.name])
+            _check(field.name, value, field.metadata)
+            object.__setattr__(self, field.name, value)
+        self.check()
+
+    def check(self) -> None:
+        """Raise `Refused` if fields contradict each other; subclasses that know such a case override this."""
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with the named fields changed, checked again."""
+        return build(type(self), dataclasses.asdict(self) | changes)
+
+
+def names(cls: type[Params]) -> list[str]:
+    """Return the parameter names of `cls`, in order."""
+    return [field.name for field in dataclasses.fields(cls)]
+
+
+def unknown(name: str, valid: list[str], where: str) -> Refused:
+    """Return the refusal of a parameter `name` that `where` does not have, with the nearest valid name."""
+    near = difflib.get_close_matches(name, valid, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(valid)}"
+    return Refused(f"{where} has no parameter {name!r}: {hint}")
+
+
+def build(cls: type[Params], mapping: Mapping[str, Any], where: str | None = None) -> Any:
+    """Return `cls` built from `mapping` and defaults; raises `Refused` for unknown names or bad values."""
+    valid = names(cls)
+    for name in mapping:
+        if name not in valid:
+            raise unknown(str(name), valid, where or cls.__name__)
+    return cls(**mapping)
+
+
+def read(cls: type[Params], namespace: Mapping[str, Any]) -> Any:
+    """Return `cls` built from a notebook's variables (pass `globals()`).
+
+    Names assigned in the cell that papermill injects must be fields of `cls`; anything else raises `Refused`.
+    """
+    valid = names(cls)
+    for name in _injected(namespace.get("In", [])):
+        if name not in valid:
+            raise unknown(name, valid, "this notebook")
+    return build(cls, {name: namespace[name] for name in valid if name in namespace})
+
+
+def _injected(cells: list[str]) -> list[str]:
+    sources = [cell for cell in cells if cell.startswith(INJECTED)]
+    statements = [statement for source in sources for statement in ast.parse(source).body]
+    targets = [target for s in statements if isinstance(s, ast.Assign) for target in s.targets]
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+def parse(cls: type[Params], name: str, text: str) -> Any:
+    """Return what the command line's `text` means for parameter `name`: YAML, but texts stay texts."""
+    kind = get_type_hints(cls)[name]
+    if kind is str:
+        return text
+    try:
+        return yaml.load(text, yaml.BaseLoader if kind == list[str] else yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        raise Refused(
+            f"{name}: {text!r} cannot be read as {article(kind)}; write it as in a recipe"
+        ) from error
+
+
+def cell(cls: type[Params]) -> str:
+    """Return the source of the cell tagged `parameters`, lines `name: type = default  # help`."""
+    kinds, default = get_type_hints(cls), cls()
+    lines = []
+    for field in dataclasses.fields(cls):
+        value = json.dumps(getattr(default, field.name), ensure_ascii=False)
+        if kinds[field.name] is bool:
+            value = value.capitalize()
+        lines.append(f"{field.name}: {spell(kinds[field.name])} = {value}  # {field.metadata['help']}")
+    return "\n".join(lines)
+
+
+def spell(kind: Any) -> str:
+    """Return a type as it is written in a parameters cell: `float`, `list[str]`."""
+    return f"list[{get_args(kind)[0].__name__}]" if get_origin(kind) is list else kind.__name__
+
+
+def article(kind: Any) -> str:
+    """Return a type as it stands in a sentence: "a float", "an int"."""
+    return f"{'an' if kind is int else 'a'} {spell(kind)}"
+
+
+def _typed(name: str, value: Any, kind: Any) -> Any:
+    if get_origin(kind) is list:
+        if not isinstance(value, list):
+            raise Refused(f"{name} must be {article(kind)}, got {value!r}{_hint(value, kind)}")
+        return [_typed(f"{name}[{i}]", item, get_args(kind)[0]) for i, item in enumerate(value)]
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise Refused(
+            f"{name} must be {article(kind)}, got {value!r} ({type(value).__name__}){_hint(value, kind)}"
+        )
+    if kind is float and not math.isfinite(value):
+        raise Refused(f"{name} must be a finite number, got {value!r}")
+    return value
+
+
+def _hint(value: Any, kind: Any) -> str:
+    if get_origin(kind) is list and isinstance(value, get_args(kind)[0]):
+        return f": write {json.dumps([value])}"
+    if kind is float and isinstance(value, str):
+        try:
+            mantissa, mark, exponent = value.lower().partition("e")
+            return f": a text, not a number; write {float(mantissa)}{mark}{exponent}" if float(value) else ""
+        except ValueError:
+            return ""
+    return ""
+
+
+def _check(name: str, value: Any, rules: Mapping[str, Any]) -> None:
+    items = value if isinstance(value, list) else [value]
+    if rules.get("filled") and (not value or "" in items):
+        raise Refused(f"{name} must not be empty")
+    if rules.get("pair") and (len(items) != 2 or items[0] > items[1]):
+        raise Refused(f"{name} must be two numbers, the lower first, got {value!r}")
+    for item in items:
+        problem = _outside(item, rules)
+        if problem:
+            raise Refused(f"{name} must be {problem}, got {item!r}")
+
+
+def _outside(item: Any, rules: Mapping[str, Any]) -> str:
+    if rules["choices"] is not None and item not in rules["choices"]:
+        near = difflib.get_close_matches(str(item), [str(choice) for choice in rules["choices"]], n=1)
+        return " or ".join(map(repr, rules["choices"])) + (f" (did you mean {near[0]!r}?)" if near else "")
+    if rules["least"] is not None and item < rules["least"]:
+        return f"at least {rules['least']}"
+    if rules["most"] is not None and item > rules["most"]:
+        return f"at most {rules['most']}"
+    if rules.get("above") is not None and item <= rules["above"]:
+        return f"above {rules['above']}"
+    if rules.get("multiple") and item % rules["multiple"]:
+        return f"a multiple of {rules['multiple']}"
+    return ""

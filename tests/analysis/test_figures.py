@@ -1,0 +1,84 @@
+"""Figures hold the numbers of their tables, in the house style, and stay small."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aligngemini.analysis import figures, plane, style, tables
+from aligngemini.fusion import compare, rules
+
+
+@pytest.fixture(scope="module")
+def aligned(verdicts):
+    return tables.alignment(verdicts, resamples=100)
+
+
+def test_bars_carry_values_and_intervals(aligned):
+    figure = figures.alignment(aligned)
+    assert [bar.name for bar in figure.data] == aligned.title.unique().tolist()
+    first = aligned[aligned.title == figure.data[0].name]
+    assert list(figure.data[0].y) == first.value.tolist()
+    assert np.allclose(np.array(figure.data[0].y) - figure.data[0].error_y.arrayminus, first.low)
+    hatched = [bar.name for bar in figure.data if bar.marker.pattern.shape]
+    assert hatched == ["VLM, mixed", "expert, mixed"]
+
+
+def test_many_subsets_become_a_heatmap(aligned):
+    one = aligned[aligned.subset == "both"]
+    many = pd.concat([one.assign(subset=f"generator {i}") for i in range(9)])
+    figure = figures.alignment(many)
+    assert figure.data[0].type == "heatmap" and np.shape(figure.data[0].z) == (9, 5)
+
+
+def test_dots_for_models_and_for_rules(aligned, fused):
+    assert len(figures.subsets(aligned).data) == 5
+    table = compare.compare(fused[["subset", "image_id", "label", "vlm_score", "expert_score"]], 0.5, 0.5, 50)
+    dots = figures.subsets(table).data
+    assert [dot.name for dot in dots] == ["vlm", "expert", *rules.RULES]
+    assert len({dot.marker.color for dot in dots}) == 7
+
+
+def test_roc_skips_subsets_of_one_class(verdicts):
+    fakes = verdicts[verdicts.label == 1].assign(subset="fakes only")
+    figure = figures.roc(pd.concat([verdicts, fakes]))
+    assert {text.text for text in figure.layout.annotations} == {"semantic", "pixel", "both"}
+    assert len(figure.data) == 15 and sum(line.showlegend for line in figure.data) == 5
+
+
+def test_confusion_shows_shares_of_truth(verdicts):
+    figure = figures.confusion(tables.confusion(verdicts))
+    assert len(figure.data) == 15
+    assert np.allclose(np.sum(figure.data[0].z, axis=1), 1)
+
+
+def test_training_curves_mark_where_learning_starts():
+    history = pd.DataFrame({"step": range(4), "loss": [0.69, 0.6, 0.5, 0.4], "margin": [0, 0.1, 0.3, np.nan]})
+    figure = figures.training(history.assign(note="x"))
+    assert len(figure.data) == 2 and len(figure.data[1].y) == 3
+    assert sorted(shape.y0 for shape in figure.layout.shapes) == [0, pytest.approx(np.log(2))]
+
+
+def test_histogram_counts_every_scored_image():
+    frame = pd.DataFrame({"score": [0.0, 0.3, 1.0, np.nan], "label": [0, 1, 1, 0]})
+    figure = figures.histogram(frame, 0.4)
+    assert [sum(bar.y) for bar in figure.data] == [1, 2]
+
+
+def test_plane_draws_each_image_once_and_few_enough(fused):
+    region = rules.region("or", 0.4, 0.6)
+    figure = plane.plane(fused, region)
+    assert sum(len(trace.x) for trace in figure.data[1:]) == fused.image_id.nunique()
+    assert "50 of 240" in plane.plane(fused, region, most=50).layout.title.text
+    assert [line.x0 for line in figure.layout.shapes][0] == 0.4
+
+
+def test_a_figure_is_small_and_wears_the_style(fused, aligned):
+    for figure in (plane.plane(fused, rules.region("odds")), figures.alignment(aligned)):
+        assert len(figure.to_json()) < 120_000
+        assert figure.layout.template.layout.font.family == style.FONT
+
+
+def test_colours_differ():
+    colours = [*style.COLOURS.values()]
+    assert len(set(colours)) == 5
+    assert style.faint("#FF8000", 0.5) == "rgba(255,128,0,0.5)"

@@ -1,0 +1,72 @@
+"""Contact sheets carry their pictures, lose none silently, and trust no text."""
+
+import base64
+import io
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from aligngemini.analysis import pairs, pictures
+
+
+def shown(html):
+    return [
+        Image.open(io.BytesIO(base64.b64decode(data)))
+        for data in re.findall(r"data:image/\w+;base64,([^\"]+)", html.data)
+    ]
+
+
+def test_a_small_picture_is_enlarged_losslessly(tmp_path):
+    rgb = np.random.default_rng(0).integers(0, 255, (20, 30, 3), dtype=np.uint8)
+    Image.fromarray(rgb).save(tmp_path / "a.png")
+    (image,) = shown(
+        pictures.sheet(pd.DataFrame({"path": [str(tmp_path / "a.png")], "image_id": ["a"]}), side=90)
+    )
+    assert image.size == (90, 60)
+    assert np.array_equal(np.asarray(image)[1::3, 1::3], rgb)
+
+
+def test_a_large_picture_is_reduced(tmp_path):
+    Image.new("RGB", (1200, 600), "red").save(tmp_path / "b.png")
+    html = pictures.sheet(pd.DataFrame({"path": [str(tmp_path / "b.png")], "image_id": ["b"]}))
+    assert shown(html)[0].size == (168, 84) and len(html.data) < 8000
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no picture"])
+def test_what_cannot_be_shown_leaves_a_card(tmp_path, content):
+    path = tmp_path / "c.png"
+    if content is not None:
+        path.write_bytes(content)
+    html = pictures.sheet(pd.DataFrame({"path": [str(path)], "image_id": ["the c"]})).data
+    assert "not shown" in html and "the c" in html
+
+
+def test_captions_are_text_not_markup(tmp_path):
+    html = pictures.sheet(pd.DataFrame({"path": ["<b>.png"], "image_id": ["<script>alert(1)</script>"]})).data
+    assert "<script>" not in html and "&lt;script&gt;" in html
+
+
+def test_flips_name_truth_scores_and_who_is_right(verdicts):
+    rows = pairs.flips(verdicts).head(2)
+    html = pictures.flips(rows)
+    assert len(shown(html)) == 2
+    row = rows.iloc[0]
+    assert f"VLM, mixed: {['real', 'fake'][row.mixed_verdict]} ({row.mixed_score:.2f})" in html.data
+    assert f"right: {row.right}" in html.data
+
+
+def test_pairs_and_strips(tmp_path):
+    for name, colour in (("l", "red"), ("r", "blue")):
+        Image.new("RGB", (40, 40), colour).save(tmp_path / f"{name}.png")
+    frame = pd.DataFrame(
+        {"left": [str(tmp_path / "l.png")], "right": [str(tmp_path / "r.png")], "kind": ["ball"]}
+    )
+    html = pictures.pairs(frame, "left", "right", "kind", ("camera", "decoded"))
+    assert [image.getpixel((0, 0)) for image in shown(html)] == [(255, 0, 0), (0, 0, 255)]
+    assert all(word in html.data for word in ("camera", "decoded", "ball"))
+    strip = pictures.strip([np.zeros((8, 8, 3), np.uint8)] * 3, ["one", "two", "three"])
+    assert len(shown(strip)) == 3 and "three" in strip.data
+    assert "No pictures" in pictures.sheet(frame.head(0)).data

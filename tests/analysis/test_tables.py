@@ -1,0 +1,139 @@
+"""The tables count every verdict once and say what is missing."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+
+from aligngemini.analysis import pairs, tables
+from aligngemini.scores import metrics
+from aligngemini.scores import table as score_table
+from aligngemini.workbook.params import Refused
+
+
+@pytest.fixture(scope="module")
+def aligned(verdicts):
+    return tables.alignment(verdicts, resamples=200)
+
+
+def test_alignment_has_every_model_on_every_subset(aligned):
+    assert aligned.title.unique().tolist() == [
+        "VLM, semantic",
+        "VLM, mixed",
+        "expert, pixel",
+        "expert, mixed",
+        "fusion (or)",
+    ]
+    assert (
+        aligned.groupby("title", sort=False).subset.agg(list).tolist()
+        == [["semantic", "pixel", "both", "mean"]] * 5
+    )
+    assert dict(zip(aligned.subset, aligned["axis"], strict=True)) == {
+        "semantic": "semantic",
+        "pixel": "pixel",
+        "both": "both",
+        "mean": "all",
+    }
+    assert ((aligned.low <= aligned.value) & (aligned.value <= aligned.high)).all()
+
+
+def test_alignment_agrees_with_scikit_learn(aligned, verdicts):
+    row = aligned[(aligned.title == "VLM, mixed") & (aligned.subset == "semantic")].iloc[0]
+    part = verdicts[(verdicts.title == "VLM, mixed") & (verdicts.subset == "semantic")]
+    assert row.value == pytest.approx(balanced_accuracy_score(part.label, part.verdict.astype(int)))
+    assert row.auroc == pytest.approx(roc_auc_score(part.label, part.score))
+    assert row.n == len(part) == 120
+
+
+def test_missing_scores_are_counted_not_judged(images, models):
+    scores = models[0].scores.copy()
+    scores.loc[scores.image_id == "real00000", ["score", "reason"]] = [np.nan, "too small"]
+    scores = scores[scores.image_id != "pixel00001"]
+    judged = tables.judged(images, [models[0]._replace(scores=scores)])
+    assert len(judged) == len(images)
+    lost = judged[judged.verdict.isna()]
+    assert sorted(lost.reason.unique()) == ["not in the score table", "too small"] and len(lost) == 4
+    table = tables.alignment(judged, resamples=50).set_index("subset")
+    assert table.missing.to_dict() == {"semantic": 1, "pixel": 2, "both": 1, "mean": 4}
+    assert table.n.to_dict() == {"semantic": 119, "pixel": 118, "both": 119, "mean": 238}
+
+
+def test_two_runs_of_one_supervision_keep_apart(images, models):
+    again = models[0]._replace(run="ffffff000000")
+    titles = tables.judged(images, [models[0], again]).title.unique().tolist()
+    assert titles == [f"VLM, semantic ({models[0].run[:6]})", "VLM, semantic (ffffff)"]
+
+
+def test_model_reads_a_run(tmp_path, models, manifest):
+    folder = tmp_path / "abc123"
+    folder.mkdir()
+    score_table.write(models[3].scores, folder / "scores.parquet")
+    manifest(folder, "03_expert_lora", {"supervision": "mixed"}, {"threshold": 0.25})
+    model = tables.model(folder)
+    assert (model.name, model.supervision, model.run, model.threshold) == ("expert", "mixed", "abc123", 0.25)
+    manifest(folder, "04_fusion", {}, {"threshold": 0.25})
+    with pytest.raises(Refused, match="02 or 03"):
+        tables.model(folder)
+    with pytest.raises(Refused, match="manifest"):
+        tables.model(tmp_path)
+
+
+def test_confusion_adds_up(verdicts):
+    table = tables.confusion(verdicts)
+    counts = table[["real_real", "real_fake", "fake_real", "fake_fake"]]
+    assert (counts.sum(axis=1) == 120).all() and len(table) == 15
+
+
+def test_headline_reads_like_a_sentence(aligned, tmp_path):
+    aligned.to_parquet(tmp_path / "alignment.parquet")
+    head = tables.headline(tmp_path)
+    row = aligned.iloc[0]
+    assert head.loc["VLM, semantic", "semantic"] == f"{row.value:.2f} [{row.low:.2f}, {row.high:.2f}]"
+    assert head.columns.tolist() == ["semantic", "pixel", "both", "mean"]
+    with pytest.raises(Refused, match="notebook 05"):
+        tables.headline(tmp_path / "nothing")
+
+
+def test_summary_turns_when_there_are_many_subsets_and_names_one_class(aligned):
+    first = aligned[aligned.title == "VLM, mixed"].iloc[[0]]
+    many = pd.concat(
+        [first.assign(subset=f"s{i}") for i in range(8)]
+        + [first.assign(subset="fakes", metric=metrics.RECALL)]
+    )
+    text = tables.summary(many)
+    assert text.shape == (9, 1) and text.iloc[-1, 0].endswith(" recall")
+
+
+def test_flips_are_the_disagreements_and_nothing_else(verdicts):
+    flips = pairs.flips(verdicts)
+    wide = verdicts.pivot(index=["subset", "image_id"], columns="title", values="verdict").astype(int)
+    apart = {
+        name: int((wide[pure] != wide[mixed]).sum())
+        for name, pure, mixed in (
+            ("vlm", "VLM, semantic", "VLM, mixed"),
+            ("expert", "expert, pixel", "expert, mixed"),
+        )
+    }
+    assert flips.groupby("model").size().to_dict() == {name: count for name, count in apart.items() if count}
+    assert (flips.pure_verdict != flips.mixed_verdict).all()
+    assert ((flips.right == "pure") == (flips.pure_verdict == flips.label)).all()
+    vlm = flips[flips.model == "vlm"]
+    assert (vlm.pure_score - vlm.mixed_score).abs().is_monotonic_decreasing
+
+
+def test_differences_are_mixed_minus_pure_on_shared_images(verdicts, aligned):
+    table = pairs.differences(verdicts, resamples=300).set_index(["model", "subset"])
+    level = aligned.set_index(["title", "subset"])
+    for (model, subset), row in table.iterrows():
+        assert row.difference == pytest.approx(
+            level.value[row.mixed, subset] - level.value[row.pure, subset]
+        ), (model, subset)
+        assert row.auroc_difference == pytest.approx(
+            level.auroc[row.mixed, subset] - level.auroc[row.pure, subset]
+        )
+    assert table.loc[("vlm", "semantic"), "high"] < 0 and table.loc[("vlm", "semantic"), "p"] < 0.05
+
+
+def test_without_a_mixed_model_there_is_nothing_to_pair(images, models):
+    judged = tables.judged(images, models[:1])
+    assert pairs.flips(judged).empty and pairs.differences(judged).empty

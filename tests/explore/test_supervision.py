@@ -1,0 +1,52 @@
+"""The explorer of supervision selects saved rows and never makes a number."""
+
+import pytest
+
+from aligngemini.explore import supervision
+from aligngemini.workbook.params import Refused
+
+PLOTLY = "application/vnd.plotly.v1+json"
+
+
+def parts(widget):
+    return widget.children[0].children, widget.children[1]
+
+
+def bars(output):
+    return [trace["name"] for trace in output.outputs[0]["data"][PLOTLY]["data"]]
+
+
+def test_choices_change_bars_and_pictures(runs):
+    (model, kind, subset), output = parts(supervision.supervision(runs[1], most=3))
+    assert bars(output) == ["VLM, semantic", "VLM, mixed"]
+    assert output.outputs[2]["data"]["text/html"].count("<img") == 3
+    kind.value = "pure"
+    assert (
+        bars(output) == ["VLM, semantic"]
+        and "pure supervision alone" in output.outputs[1]["data"]["text/html"]
+    )
+    model.value = "expert"
+    assert bars(output) == ["expert, pixel"]
+    subset.value = "pixel"
+    marker = output.outputs[0]["data"][PLOTLY]["data"][0]["marker"]
+    assert marker["opacity"] == [0.25, 1.0, 0.25, 0.25]
+
+
+def test_values_are_those_of_the_table(runs):
+    table, _ = supervision.read(runs[1])
+    figure = supervision.bars(table, "vlm", "mixed", supervision.EVERY)
+    rows = table[table.title == "VLM, mixed"]
+    assert list(figure.data[0].y) == rows.value.tolist()
+
+
+def test_flipped_pictures_stand_once_and_are_right_for_the_chosen_side(runs):
+    _, turned = supervision.read(runs[1])
+    chosen = supervision.flipped(turned, "vlm", "pure", supervision.EVERY)
+    assert (chosen.right == "pure").all() and chosen.image_id.is_unique and len(chosen)
+    assert set(supervision.flipped(turned, "vlm", "mixed", "semantic").subset) <= {"semantic"}
+
+
+def test_static_figure_and_refusal(runs, tmp_path):
+    assert len(supervision.picture(runs[1]).data) == 4
+    with pytest.raises(Refused, match="05_analysis"):
+        supervision.supervision(tmp_path)

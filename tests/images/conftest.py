@@ -1,0 +1,111 @@
+"""Shared by the tests of the images room: noisy pictures, a run without a notebook, a false autoencoder."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from aligngemini.workbook import stages
+
+
+class FolderRun:
+    """The part of a Run that the images room uses: a folder and steps that appear when whole."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.made = folder, []
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def path(self, *parts: str) -> Path:
+        return self.folder.joinpath(*parts)
+
+    def step(self, name: str, make) -> Path:
+        target = self.path(name)
+        if not target.exists():
+            passing = target.with_name(f".part-{name}")
+            make(passing)
+            passing.rename(target)
+            self.made.append(name)
+        return target
+
+
+class Smoother:
+    """Stands in for an autoencoder: averages neighbouring pixels."""
+
+    name, factor = "smoother", 8
+
+    def __init__(self, most: int = 8):
+        self.most, self.seen = most, 0
+
+    def batch(self, height: int, width: int) -> int:
+        return self.most
+
+    def roundtrip(self, rgb: np.ndarray) -> np.ndarray:
+        self.seen += len(rgb)
+        return ((rgb.astype(np.uint16) + np.roll(rgb, 1, 2)) // 2).astype(np.uint8)
+
+
+@pytest.fixture
+def picture():
+    """Make a smooth picture with some grain: (width, height, seed) -> uint8 [height, width, 3]."""
+
+    def make(width: int = 48, height: int = 32, seed: int = 0) -> np.ndarray:
+        rng = np.random.default_rng(seed)
+        coarse = Image.fromarray(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8))
+        smooth = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC)).astype(int)
+        return (smooth + rng.integers(-6, 7, smooth.shape)).clip(0, 255).astype(np.uint8)
+
+    return make
+
+
+@pytest.fixture
+def saved():
+    """Encode with Pillow: (array or image, format, options) -> bytes."""
+
+    def encode(pixels, form: str, **options) -> bytes:
+        image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
+        file = io.BytesIO()
+        image.save(file, form, **options)
+        return file.getvalue()
+
+    return encode
+
+
+@pytest.fixture
+def rotated_exif():
+    """EXIF bytes that ask for an orientation."""
+
+    def make(orientation: int) -> bytes:
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        return exif.tobytes()
+
+    return make
+
+
+@pytest.fixture
+def smoother(monkeypatch):
+    """Every autoencoder that is loaded is a Smoother."""
+    from aligngemini.images import autoencoder
+
+    model = Smoother()
+    monkeypatch.setattr(autoencoder, "load", lambda *args, **options: model)
+    return model
+
+
+@pytest.fixture
+def new_run(tmp_path):
+    """Make a FolderRun by name."""
+    return lambda name="run": FolderRun(tmp_path / "runs" / name)
+
+
+@pytest.fixture
+def small():
+    """Small data parameters with changes."""
+
+    def make(**changes) -> stages.DataParams:
+        few = {"train_images": 16, "validation_images": 8, "test_images": 4, "workers": 1}
+        return stages.DataParams(**(few | changes))
+
+    return make

@@ -1,0 +1,89 @@
+"""The audit must see a cue that is there and stay silent where there is none."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aligngemini.images import audit, decode, jpeg, statistics, table
+
+
+@pytest.fixture
+def pairs(tmp_path, picture):
+    """Thirty pairs; `alter` makes the second member's pixels, `write` its file."""
+
+    def make(alter=lambda rgb: rgb, write=lambda rgb: jpeg.encode(rgb, 90)) -> pd.DataFrame:
+        rows = []
+        for number in range(30):
+            for label in (0, 1):
+                rgb = picture(64, 64, 2 * number + label)
+                path = tmp_path / f"{number}_{label}.img"
+                path.write_bytes(write(alter(rgb)) if label else jpeg.encode(rgb, 90))
+                base = {"path": str(path), "label": label, "axis": ("none", "pixel")[label], "split": "train"}
+                rows.append(base | {"pair_id": str(number)} | decode.identify(path))
+        return table.frame(rows)
+
+    return make
+
+
+def smoothed(rgb: np.ndarray) -> np.ndarray:
+    return ((rgb.astype(np.uint16) + np.roll(rgb, 1, 1)) // 2).astype(np.uint8)
+
+
+def test_probe_sees_smoothing_and_nothing_else(pairs):
+    assert audit.probe(pairs(smoothed)) > 0.9
+    assert abs(audit.probe(pairs()) - 0.5) < 0.25
+
+
+def test_probe_declines_where_it_has_too_little(pairs):
+    assert math.isnan(audit.probe(pairs().head(8)))
+
+
+def test_container_cues_are_found(pairs):
+    _, clean = audit.measure({"pixel": pairs()})
+    assert clean.set_index("cue").loc[["format", "jpeg_quality", "size", "aspect"], "auroc"].eq(0.5).all()
+    _, cues = audit.measure({"pixel": pairs(write=lambda rgb: jpeg.encode(rgb, 60))})
+    assert cues.set_index("cue").loc["jpeg_quality", "auroc"] == 1.0
+    _, cues = audit.measure({"pixel": pairs(write=jpeg.png)})
+    assert cues.set_index("cue").loc["format", "auroc"] == 1.0
+    _, cues = audit.measure({"pixel": pairs(lambda rgb: rgb[:56])})
+    assert cues.set_index("cue").loc[["size", "aspect"], "auroc"].eq(1.0).all()
+
+
+def test_pair_identity_finds_what_differs(pairs):
+    good = audit.pair_identity(pairs(smoothed))
+    assert good["pixel: pairs of equal tables"] == good["pixel: pairs complete"] == 1.0
+    bad = audit.pair_identity(pairs(write=lambda rgb: jpeg.encode(rgb, 60)))
+    assert bad["pixel: pairs of equal quality"] == bad["pixel: pairs of equal tables"] == 0.0
+    assert audit.pair_identity(pairs().iloc[1:])["pixel: pairs complete"] == pytest.approx(29 / 30)
+
+
+def test_scalars_fit_a_manifest(pairs):
+    figures, cues = audit.measure(
+        {"pixel": pairs(smoothed)}, pd.DataFrame({"set": ["pixel"], "path": ["x"], "reason": ["empty"]})
+    )
+    assert all(isinstance(value, int | float) for value in figures.values())
+    assert figures["pixel: unusable, empty"] == 1 and figures["pixel: images"] == 60
+    assert list(cues.columns) == ["set", "cue", "auroc"]
+
+
+def test_one_class_alone_has_no_auroc():
+    assert math.isnan(audit.telling(pd.Series([1, 1]), pd.Series([1.0, 2.0])))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 40), (112, 112), (300, 200)])
+def test_statistics_are_finite_for_every_size(picture, size):
+    figures = statistics.describe(picture(*size))
+    assert figures.shape == (101,) and np.isfinite(figures).all()
+    assert np.isfinite(statistics.describe(np.zeros((size[1], size[0], 3), np.uint8))).all()
+
+
+def test_the_audit_is_kept_in_the_run(pairs, new_run, monkeypatch):
+    run, rows = new_run(), pairs(smoothed)
+    lost = pd.DataFrame({"set": ["pixel"], "path": ["x"], "reason": ["empty"]})
+    figures, cues = audit.kept(run, {"pixel": rows, "semantic": rows.head(8)}, lost)
+    monkeypatch.setattr(audit, "measure", None)
+    again, cues_again = audit.kept(run, {}, lost)
+    assert again == figures and figures["semantic: pixel probe auroc"] is None
+    pd.testing.assert_frame_equal(cues, cues_again)

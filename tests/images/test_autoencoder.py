@@ -1,0 +1,158 @@
+"""Autoencoders: both kinds load from a folder, keep sizes, stay within memory; others are refused."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from aligngemini.images import autoencoder, taef2
+from aligngemini.workbook.params import Refused
+
+
+@pytest.fixture(scope="module")
+def kl_folder(tmp_path_factory):
+    from diffusers import AutoencoderKL
+
+    torch.manual_seed(0)
+    blocks = {"down_block_types": ["DownEncoderBlock2D"] * 4, "up_block_types": ["UpDecoderBlock2D"] * 4}
+    model = AutoencoderKL(
+        block_out_channels=(8, 8, 8, 8), latent_channels=4, layers_per_block=1, norm_num_groups=2, **blocks
+    )
+    folder = tmp_path_factory.mktemp("kl")
+    model.save_pretrained(folder / "vae")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def taef2_folder(tmp_path_factory):
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("taef2")
+    for part, file in zip((taef2.encoder(), taef2.decoder()), taef2.FILES, strict=True):
+        torch.save(part.half().state_dict(), folder / file)
+    return folder
+
+
+def test_a_folder_and_its_subfolder_vae_are_the_same_model(kl_folder, picture):
+    one, other = autoencoder.load(str(kl_folder)), autoencoder.load(str(kl_folder / "vae"))
+    rgb = picture(24, 16)[None]
+    assert (one.roundtrip(rgb) == other.roundtrip(rgb)).all() and one.factor == 8
+
+
+@pytest.mark.parametrize("size", [(1, 1), (8, 8), (13, 31), (40, 24)])
+@pytest.mark.parametrize("kind", ["kl_folder", "taef2_folder"])
+def test_any_size_comes_back_at_its_own_size(request, picture, kind, size):
+    model = autoencoder.load(str(request.getfixturevalue(kind)))
+    out = model.roundtrip(np.stack([picture(*size), picture(*size, 1)]))
+    assert out.shape == (2, size[1], size[0], 3) and out.dtype == np.uint8
+
+
+def test_mean_is_the_default_and_samples_depend_on_seed_and_picture(kl_folder, picture):
+    two = np.stack([picture(16, 16), picture(16, 16, 1)])
+    mean = autoencoder.load(str(kl_folder)).roundtrip(two)
+    drawn = [autoencoder.load(str(kl_folder), sample=True, seed=seed) for seed in (0, 0, 1)]
+    outs = [model.roundtrip(two) for model in drawn]
+    assert (outs[0] == outs[1]).all() and (outs[0] != outs[2]).any() and (outs[0] != mean).any()
+    assert (drawn[0].roundtrip(two[::-1])[::-1] == outs[0]).all()  # whatever the place in the batch
+
+
+def test_bfloat16_is_close_to_float32(kl_folder, taef2_folder, picture):
+    for folder in (kl_folder, taef2_folder):
+        exact, rough = (autoencoder.load(str(folder), dtype=name) for name in ("float32", "bfloat16"))
+        gap = np.abs(exact.roundtrip(picture()[None]).astype(int) - rough.roundtrip(picture()[None]))
+        assert rough.dtype == torch.bfloat16 and gap.mean() < 4
+
+
+def test_batches_and_single_pictures_agree(kl_folder, picture):
+    model = autoencoder.load(str(kl_folder))
+    rgb = np.stack([picture(16, 24, i) for i in range(3)])
+    alone = np.concatenate([model.roundtrip(one[None]) for one in rgb])
+    assert np.abs(model.roundtrip(rgb).astype(int) - alone).max() <= 1
+
+
+class Blurless(autoencoder.Autoencoder):
+    """Sends pictures through unchanged, so that only padding and tiling can alter them."""
+
+    def __init__(self, tile: int):
+        super().__init__("nothing", 8, 1, lambda x, keys: x, lambda z: z, "cpu", torch.float32)
+        self.tile, self.largest = tile, 0
+
+    def _through(self, rgb):
+        self.largest = max(self.largest, *rgb.shape[1:3])
+        return super()._through(rgb)
+
+
+@pytest.mark.parametrize("size", [(256, 256), (257, 100), (700, 520), (333, 1000)])
+def test_tiles_cover_the_picture_without_seams(picture, size):
+    model = Blurless(tile=256)
+    rgb = picture(*size)[None]
+    assert (model.roundtrip(rgb) == rgb).all() and model.largest <= 256
+
+
+def test_memory_budget_bounds_batch_and_tile(kl_folder):
+    model = autoencoder.load(str(kl_folder))
+    assert model.batch(32, 32) > model.batch(2000, 2000) >= 1
+    wide = autoencoder.Autoencoder("wide", 8, 256, None, None, "cpu", torch.float32)
+    assert wide.tile**2 * 256 * 4 * autoencoder.LIVE <= 2**30
+
+
+def test_weights_are_not_trained(taef2_folder):
+    assert not any(p.requires_grad for part in taef2.load(taef2_folder) for p in part.parameters())
+
+
+def test_missing_folder_is_refused():
+    with pytest.raises(Refused, match="data/mini/nothing"):
+        autoencoder.load("data/mini/nothing")
+
+
+def test_folder_without_autoencoder_is_refused(tmp_path):
+    with pytest.raises(Refused, match="holds no autoencoder"):
+        autoencoder.load(str(tmp_path))
+    (tmp_path / "config.json").write_text('{"_class_name": "UNet2DConditionModel"}')
+    with pytest.raises(Refused, match="UNet2DConditionModel, not an AutoencoderKL"):
+        autoencoder.load(str(tmp_path))
+    (tmp_path / "config.json").write_text('{"_class_name": "AutoencoderKL"}')
+    with pytest.raises(Refused, match="cannot be loaded"):
+        autoencoder.load(str(tmp_path))
+
+
+def test_only_safetensors_are_opened(kl_folder, tmp_path):
+    (tmp_path / "config.json").write_text((kl_folder / "vae" / "config.json").read_text())
+    torch.save({}, tmp_path / "diffusion_pytorch_model.bin")
+    with pytest.raises(Refused, match="cannot be loaded"):
+        autoencoder.load(str(tmp_path))
+
+
+def test_incomplete_weights_are_refused(kl_folder, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    (tmp_path / "config.json").write_text((kl_folder / "vae" / "config.json").read_text())
+    weights = load_file(kl_folder / "vae" / "diffusion_pytorch_model.safetensors")
+    weights.pop("decoder.conv_out.weight")
+    save_file(weights, tmp_path / "diffusion_pytorch_model.safetensors", {"format": "pt"})
+    with pytest.raises(Refused):
+        autoencoder.load(str(tmp_path))
+
+
+def test_taef2_refuses_foreign_weights(taef2_folder, tmp_path):
+    for file in taef2.FILES:
+        weights = torch.load(taef2_folder / file, weights_only=True)
+        weights["extra"] = torch.zeros(1)
+        torch.save(weights, tmp_path / file)
+    with pytest.raises(Refused, match="TAEF2"):
+        autoencoder.load(str(tmp_path))
+
+
+def test_taef2_rebuilds_kodak_photographs():
+    real = os.environ.get("ALIGNGEMINI_REAL")
+    if not real:
+        pytest.skip("ALIGNGEMINI_REAL is not set: no real photographs and weights here")
+    model = autoencoder.load(str(Path(real) / "vae" / "taef2"))
+    ratios = []
+    for path in sorted((Path(real) / "photos" / "kodak").glob("*"))[::4]:
+        rgb = np.asarray(Image.open(path).convert("RGB"))[:256, :384]
+        error = np.mean((model.roundtrip(rgb[None])[0].astype(float) - rgb) ** 2)
+        ratios.append(10 * np.log10(255**2 / error))
+    assert np.mean(ratios) >= 27 and min(ratios) >= 24, ratios

@@ -1,0 +1,131 @@
+"""Scanning: every layout of the field, hostile trees included, in the same order every time."""
+
+import os
+
+import pytest
+
+from aligngemini.images import folders
+from aligngemini.workbook.params import Refused
+
+
+@pytest.fixture
+def tree(tmp_path, picture, saved):
+    """Write one small image (each with its own content) for every path."""
+
+    def make(*names: str):
+        for seed, name in enumerate(names):
+            path = tmp_path / "set" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(saved(picture(16, 16, seed), "PNG"))
+        return tmp_path / "set"
+
+    return make
+
+
+def found(rows, *columns):
+    return [tuple(row[c] for c in columns) for row in rows.to_dict("records")]
+
+
+def names(rows, root):
+    return [os.path.relpath(path, root) for path in rows["path"]]
+
+
+def test_a_plain_tree_has_no_labels(tree):
+    root = tree("b/2.JPG", "a/1.png", "3.jpeg")
+    rows = folders.scan(root)
+    assert names(rows, root) == ["3.jpeg", "a/1.png", "b/2.JPG"]
+    assert set(rows["label"]) == {-1} and set(rows["reason"]) == {""}
+
+
+@pytest.mark.parametrize(
+    "real,fake", [("0_real", "1_fake"), ("real", "fake"), ("nature", "ai"), ("REAL", "FAKE")]
+)
+def test_labels_come_from_the_folders_above(tree, real, fake):
+    root = tree(f"gpt4o/{real}/a.png", f"gpt4o/{fake}/deep/er/b.png")
+    rows = folders.scan(root)
+    assert found(rows, "label", "subset", "generator", "benchmark") == sorted(
+        [(0, "gpt4o", "gpt4o", "set"), (1, "gpt4o", "gpt4o", "set")], key=lambda row: (real, fake)[row[0]]
+    )
+
+
+@pytest.mark.parametrize(
+    "name,subset",
+    [
+        ("0_real/a.png", "set"),
+        ("test/reddit/0_real/a.png", "reddit"),
+        ("stable_diffusion_v_1_4/imagenet_ai_0419_sdv4/val/nature/a.png", "stable_diffusion_v_1_4"),
+        ("progan/airplane/0_real/a.png", "progan"),
+        ("gpt4o/pixel/0_real/a.png", "gpt4o/pixel"),
+        ("REAL/source17/img00001.jpg", "source17"),
+    ],
+)
+def test_subsets_of_the_known_layouts(tree, name, subset):
+    assert folders.scan(tree(name))["subset"].tolist() == [subset]
+
+
+def test_files_without_or_with_two_labels_are_listed_with_the_reason(tree):
+    rows = folders.scan(tree("g/0_real/a.png", "g/b.png", "g/real/1_fake/c.png"))
+    reasons = dict(zip(rows["path"].str[-5], rows["reason"], strict=True))
+    assert reasons["a"] == "" and "no folder" in reasons["b"] and "both" in reasons["c"]
+    assert rows.loc[rows["reason"] != "", "label"].tolist() == [-1, -1]
+
+
+def test_litter_is_passed_over(tree):
+    root = tree(
+        "a.png", ".hidden.png", ".cache/b.png", "__MACOSX/._a.png", "Thumbs.db", "notes.txt", "x.json"
+    )
+    assert names(folders.scan(root), root) == ["a.png"]
+
+
+def test_the_bytes_decide_and_every_file_is_accounted_for(tree):
+    root = tree("real.jpg", "nosuffix")
+    (root / "page.jpg").write_text("<html>")
+    (root / "zero.png").touch()
+    (root / "gone.png").symlink_to(root / "nowhere.png")
+    (root / "self.png").symlink_to(root / "self.png")
+    rows = folders.identified(folders.scan(root))
+    by_name = {os.path.basename(row["path"]): row for row in rows.to_dict("records")}
+    assert by_name["real.jpg"]["format"] == by_name["nosuffix"]["format"] == "PNG"
+    assert "not an image" in by_name["page.jpg"]["reason"] and "empty" in by_name["zero.png"]["reason"]
+    assert "not there" in by_name["gone.png"]["reason"] and "cannot be read" in by_name["self.png"]["reason"]
+
+
+def test_loops_end_and_shared_folders_count_for_each(tree, tmp_path):
+    root = tree("one/1_fake/a.png", "two/1_fake/b.png")
+    (tmp_path / "reals").mkdir()
+    (tmp_path / "reals" / "r.png").write_bytes((root / "one/1_fake/a.png").read_bytes())
+    for name in ("one", "two"):
+        (root / name / "0_real").symlink_to(tmp_path / "reals")
+    (root / "one" / "loop").symlink_to(root)
+    (tmp_path / "reals" / "back").symlink_to(tmp_path / "reals")
+    rows = folders.scan(root)
+    assert found(rows, "label", "subset") == [(0, "one"), (1, "one"), (0, "two"), (1, "two")]
+
+
+def test_a_folder_that_cannot_be_opened_is_listed(tree, monkeypatch):
+    root = tree("a.png", "locked/b.png")
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    rows = folders.scan(root)
+    assert "cannot be opened" in rows.loc[rows["path"].str.endswith("locked"), "reason"].item()
+
+
+def test_missing_empty_and_unlabelled_folders_are_refused(tree, tmp_path):
+    with pytest.raises(Refused, match="There is no folder"):
+        folders.scan(tmp_path / "nothing")
+    (tmp_path / "bare").mkdir()
+    with pytest.raises(Refused, match="no image under"):
+        folders.scan(tmp_path / "bare")
+    with pytest.raises(Refused, match="0_real and 1_fake"):
+        folders.scan(tree("a.png"), labelled=True)
+
+
+def test_files_lists_images_whatever_their_folders_are_called(tree):
+    root = tree("0_real/a.png", "b.png")
+    assert [path.name for path in folders.files(root)] == ["a.png", "b.png"]

@@ -1,0 +1,275 @@
+"""The four tables: pure by construction, disjoint, alike for any number of workers, whole after a kill."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from aligngemini.images import audit, decode, pictures, sets, table
+from aligngemini.workbook.params import Refused
+
+
+@pytest.fixture
+def world_run(new_run, small, smoother):
+    run, cfg = new_run(), small()
+    return run, cfg, sets.build(run, cfg)
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def test_semantic_set_holds_twins_that_share_their_draws(world_run):
+    semantic = world_run[2]["semantic"]
+    assert semantic.groupby(["split", "label"]).size().to_dict() == dict.fromkeys(
+        [("train", 0), ("train", 1), ("validation", 0), ("validation", 1)], 8
+    ) | {("validation", 0): 4, ("validation", 1): 4}
+    drawn = ["degrade_scale", "degrade_noise", "degrade_blur", "degrade_jpeg"]
+    for _, twins in semantic.groupby("pair_id"):
+        assert (
+            sorted(twins["label"]) == [0, 1]
+            and twins[drawn].nunique().eq(1).all()
+            and twins["split"].nunique() == 1
+        )
+    assert semantic[drawn].notna().all().all() and semantic["degrade_noise"].nunique() == 12
+    assert set(semantic["format"]) == {"PNG"} and set(semantic["width"]) == {112}
+    fakes = semantic[semantic["label"] == 1]
+    assert (
+        (fakes["family"] != "").all() and (fakes["remark"] != "").all() and set(fakes["axis"]) == {"semantic"}
+    )
+
+
+def test_pixel_set_holds_aligned_pairs(world_run):
+    pixel = world_run[2]["pixel"]
+    figures = audit.pair_identity(pixel)
+    assert all(figures[name] == 1.0 for name in figures if "equal" in name or "complete" in name)
+    assert len(pixel) == 24 and set(pixel["axis"]) == {"none", "pixel"} and set(pixel["format"]) == {"JPEG"}
+    assert set(pixel["family"]) == {""} and pixel["degrade_noise"].isna().all()
+    assert pixel.groupby("label")["remark"].nunique().tolist() == [1, 1] and pixel["remark"].nunique() == 2
+
+
+def test_mixed_set_is_half_of_each_and_as_large(world_run):
+    tables = world_run[2]
+    mixed = tables["mixed"]
+    assert len(mixed) == len(tables["semantic"]) and mixed["subset"].value_counts().to_dict() == {
+        "semantic": 12,
+        "pixel": 12,
+    }
+    pure = set(tables["semantic"]["image_id"]) | set(tables["pixel"]["image_id"])
+    assert set(mixed["image_id"]) <= pure
+    assert (mixed.groupby("pair_id").size() == 2).all() and mixed.groupby(
+        ["split", "label"]
+    ).size().nunique() == 2
+
+
+def test_test_subsets_share_their_reals(world_run):
+    test = world_run[2]["test"]
+    reals = test[test["label"] == 0].groupby("subset")["image_id"].agg(set)
+    assert reals["semantic"] == reals["pixel"] == reals["both"] and len(reals["both"]) == 4
+    axes = test[test["label"] == 1].groupby("subset")["axis"].agg(lambda a: sorted(set(a)))
+    assert axes.to_dict() == {"semantic": ["semantic"], "pixel": ["pixel"], "both": ["both"]}
+    assert (test.groupby(["subset", "pair_id"])["label"].agg(lambda labels: sorted(labels) == [0, 1])).all()
+    both = test[test["axis"] == "both"].set_index("pair_id")
+    violated = test[test["axis"] == "semantic"].set_index("pair_id")
+    assert (both["family"] == violated["family"]).all() and (both["remark"] == violated["remark"]).all()
+    rebuilt = (
+        decode.read(both["path"].iloc[0]).rgb.astype(float)
+        - decode.read(violated.loc[both.index[0], "path"]).rgb
+    )
+    assert 0 < np.abs(rebuilt).mean() < 30
+    assert test["degrade_noise"].isna().all() and set(test["format"]) == {"JPEG"}
+
+
+def test_no_scene_or_image_is_shared_between_sets_and_splits(world_run):
+    tables = world_run[2]
+    assert table.content_overlap(tables).empty
+    scenes = [set(tables[name]["pair_id"]) for name in ("semantic", "pixel", "test")]
+    assert not scenes[0] & scenes[1] and not scenes[0] & scenes[2] and not scenes[1] & scenes[2]
+    assert len(set(tables["semantic"]["image_id"]) & set(tables["pixel"]["image_id"])) == 0
+
+
+def test_the_same_bytes_whatever_the_number_of_workers(new_run, small, smoother, monkeypatch):
+    monkeypatch.setattr(pictures, "CHUNK", 3)
+    runs = {workers: new_run(f"w{workers}") for workers in (1, 2)}
+    for workers, run in runs.items():
+        sets.build(run, small(workers=workers))
+    assert hashes(runs[1].folder) == hashes(runs[2].folder)
+
+
+def test_another_seed_gives_other_pictures(new_run, small, smoother):
+    one, other = (sets.pixel(new_run(f"s{seed}"), small(seed=seed)) for seed in (0, 1))
+    assert not set(one["image_id"]) & set(other["image_id"])
+
+
+def test_order_of_calls_does_not_matter_and_tables_are_made_once(new_run, small, smoother):
+    first, second, cfg = new_run("a"), new_run("b"), small()
+    sets.mixed(first, cfg)
+    sets.test(first, cfg)
+    sets.build(second, cfg)
+    assert hashes(first.folder) == hashes(second.folder)
+    made = list(second.made)
+    sets.build(second, cfg)
+    assert second.made == made
+
+
+def test_a_killed_run_continues(new_run, small, smoother, monkeypatch):
+    whole, broken, cfg = new_run("whole"), new_run("broken"), small()
+    sets.build(whole, cfg)
+    with monkeypatch.context() as patch:
+        patch.setattr(smoother, "roundtrip", lambda rgb: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            sets.build(broken, cfg)
+    assert not broken.path("test.parquet").exists()
+    sets.build(broken, cfg)
+    assert hashes(whole.folder) == hashes(broken.folder)
+
+
+def test_twins_that_look_alike_are_left_out(new_run, small, smoother, monkeypatch):
+    photograph = pictures.photograph
+
+    def blind(seed, split, index, violated, size):
+        return photograph(seed, split, index, violated and index != 2, size)
+
+    monkeypatch.setattr(pictures, "photograph", blind)
+    run, cfg = new_run(), small()
+    semantic = sets.semantic(run, cfg)
+    assert "train/semantic/2" not in set(semantic["pair_id"]) and len(semantic) == 20
+    lost = sets.left_out(run, cfg)
+    assert lost[lost["set"] == "semantic"]["reason"].str.contains("look alike").sum() == 4
+    assert not os.path.isabs(lost["path"].iloc[0])
+
+
+@pytest.fixture
+def folder_sources(tmp_path, picture, saved):
+    """Photographs, surreal pictures and a labelled benchmark, with the usual damage among them."""
+    for seed in range(20):
+        for folder, offset, size in (
+            ("real", 0, (150, 130)),
+            ("surreal", 100, (200, 200)),
+            ("photos", 200, (96, 64)),
+        ):
+            path = tmp_path / folder / f"{seed}.jpg"
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(saved(picture(*size, seed + offset), "JPEG", quality=70 + seed))
+    for label, offset in (("0_real", 300), ("1_fake", 400)):
+        for seed in range(6):
+            path = tmp_path / "bench" / "gpt4o" / label / f"{seed}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(saved(picture(80, 80, seed + offset), "PNG"))
+    (tmp_path / "photos" / "broken.jpg").write_bytes((tmp_path / "photos" / "1.jpg").read_bytes()[:700])
+    (tmp_path / "real" / "tiny.png").write_bytes(saved(picture(30, 30), "PNG"))
+    (tmp_path / "bench" / "gpt4o" / "1_fake" / "page.png").write_text("<html>")
+    (tmp_path / "bench" / "gpt4o" / "1_fake" / "page2.png").write_text("<html>")
+    (tmp_path / "bench" / "gpt4o" / "0_real" / "seen.jpg").write_bytes(
+        (tmp_path / "photos" / "3.jpg").read_bytes()
+    )
+    return tmp_path
+
+
+def test_folders_become_the_same_kind_of_sets(new_run, small, smoother, folder_sources):
+    names = {"plausible": "real", "implausible": "surreal", "photos": "photos"}
+    cfg = small(
+        **{role: str(folder_sources / name) for role, name in names.items()},
+        test=[str(folder_sources / "bench")],
+    )
+    run = new_run()
+    tables = sets.build(run, cfg)
+    semantic, pixel, test = tables["semantic"], tables["pixel"], tables["test"]
+    assert semantic.groupby(["split", "label"]).size().to_dict() == {
+        ("train", 0): 8, ("train", 1): 8, ("validation", 0): 4, ("validation", 1): 4,
+    }  # fmt: skip
+    assert set(semantic["width"]) == set(semantic["height"]) == {112} and set(semantic["format"]) == {"PNG"}
+    assert semantic["degrade_jpeg"].notna().all() and set(semantic["source"]) == {"real", "surreal"}
+    assert pixel[pixel["label"] == 0]["path"].str.startswith(str(folder_sources / "photos")).all()
+    assert pixel[pixel["label"] == 1]["path"].str.startswith(str(run.folder)).all()
+    assert audit.pair_identity(pixel)["pixel: pairs of equal tables"] == 1.0
+    assert set(test["subset"]) == {"gpt4o"} and set(test["benchmark"]) == {"bench"}
+    assert set(test["axis"]) == {"none", "unknown"} and test.groupby("label").size().to_dict() == {0: 4, 1: 4}
+    halves = tables["mixed"].groupby(["subset", "split", "label"]).size().unstack()
+    assert (halves[0] == halves[1]).all() and abs(len(tables["mixed"]) - len(semantic)) <= 2
+
+
+def test_what_folders_lose_is_told(new_run, small, smoother, folder_sources):
+    names = {"plausible": "real", "implausible": "surreal", "photos": "photos"}
+    cfg = small(
+        **{role: str(folder_sources / name) for role, name in names.items()},
+        test=[str(folder_sources / "bench")], test_images=0, train_images=80,
+    )  # fmt: skip
+    run = new_run()
+    tables = sets.build(run, cfg)
+    lost = sets.left_out(run, cfg)
+    said = {Path(row["path"]).name: row["reason"] for row in lost.to_dict("records")}
+    assert (
+        "smaller than 112" in said["tiny.png"]
+        and "damaged" in said["broken.jpg"]
+        and "test set" in said["3.jpg"]
+    )
+    unread = tables["test"][tables["test"]["reason"] != ""]
+    assert unread["reason"].tolist() == ["not an image of a known format"] and unread["label"].tolist() == [1]
+    figures, _ = audit.measure(tables, lost)
+    assert figures["test: unusable, not an image of a known format"] == 2  # one row, and a copy left out
+    assert figures["pixel: unusable, cut short or damaged"] == 1
+
+
+def test_world_and_folders_mix(new_run, small, smoother, folder_sources):
+    cfg = small(photos=str(folder_sources / "photos"), test=["world", str(folder_sources / "bench")])
+    tables = sets.build(new_run(), cfg)
+    assert set(tables["semantic"]["source"]) == {"world"} and set(tables["pixel"]["source"]) == {"photos"}
+    assert set(tables["test"]["subset"]) == {"semantic", "pixel", "both", "gpt4o"}
+
+
+def test_the_test_sample_is_the_same_for_every_seed(new_run, small, smoother, folder_sources):
+    chosen = [
+        set(
+            sets.test(
+                new_run(f"t{seed}"), small(seed=seed, test=[str(folder_sources / "bench")], test_images=3)
+            )["image_id"]
+        )
+        for seed in (0, 1)
+    ]
+    assert chosen[0] == chosen[1] and len(chosen[0]) == 6
+
+
+def test_both_classes_are_cropped_and_resized_alike(folder_sources):
+    tall = Image.fromarray(
+        np.dstack([np.tile(np.arange(300, dtype=np.uint16)[:, None] // 2, (1, 200))] * 3).astype(np.uint8)
+    )
+    tall.save(folder_sources / "tall.png")
+    square = pictures.squared(str(folder_sources / "tall.png"), 200, 300, 100)
+    assert (
+        square.shape == (100, 100, 3)
+        and abs(int(square[0, 0, 0]) - 25) <= 1
+        and abs(int(square[-1, 0, 0]) - 124) <= 1
+    )
+    with pytest.raises(decode.Unreadable, match="smaller than 201"):
+        pictures.squared(str(folder_sources / "tall.png"), 200, 300, 201)
+
+
+def test_missing_folders_are_refused_before_anything_is_made(new_run, small, smoother, tmp_path):
+    run = new_run()
+    with pytest.raises(Refused, match="There is no folder"):
+        sets.pixel(run, small(photos=str(tmp_path / "none")))
+    assert not run.path("images").exists()
+
+
+def test_photographs_of_real_cameras_make_aligned_pairs(new_run, small, smoother):
+    real = os.environ.get("ALIGNGEMINI_REAL")
+    if not real:
+        pytest.skip("ALIGNGEMINI_REAL is not set: no real photographs here")
+    cfg = small(
+        photos=str(Path(real) / "photos" / "camera"), test=[str(Path(real) / "benchmark")], max_side=256
+    )
+    tables = sets.build(new_run(), cfg)
+    figures = audit.pair_identity(tables["pixel"])
+    assert all(figures[name] == 1.0 for name in figures if "equal" in name or "complete" in name)
+    assert set(tables["test"]["subset"]) == {"dalle3", "gpt4o", "midjourney", "nano_banana"}
+
+
+def test_left_out_is_a_plain_table(new_run, small, smoother):
+    lost = sets.left_out(new_run(), small())
+    assert list(lost.columns) == ["set", "path", "reason"] and isinstance(lost, pd.DataFrame)

@@ -1,0 +1,100 @@
+"""The image table: what it must hold, what it refuses, and that it can move."""
+
+import pandas as pd
+import pytest
+
+from aligngemini.images import table
+from aligngemini.workbook.params import Refused
+
+
+def rows(*changes: dict) -> pd.DataFrame:
+    base = {
+        "path": "/p/a.png",
+        "label": 0,
+        "axis": "none",
+        "split": "train",
+        "format": "PNG",
+        "width": 4,
+        "height": 4,
+    }
+    return table.frame([base | {"image_id": f"{i:064x}"} | change for i, change in enumerate(changes)])
+
+
+def test_frame_fills_what_is_left_out():
+    frame = rows({}, {"jpeg_quality": 90})
+    assert list(frame.columns) == list(table.COLUMNS)
+    assert frame["remark"].tolist() == ["", ""] and frame["jpeg_quality"].isna().tolist() == [True, False]
+    assert frame["label"].dtype == "int64" and table.frame([]).empty
+
+
+def test_written_tables_come_back_the_same_and_may_move(tmp_path):
+    run = tmp_path / "run"
+    (run / "images").mkdir(parents=True)
+    frame = rows({"path": str(run / "images" / "a.png")}, {"path": "/elsewhere/b.jpg"})
+    table.write(frame, run / "semantic.parquet")
+    pd.testing.assert_frame_equal(table.load(run / "semantic.parquet"), frame)
+    run.rename(tmp_path / "moved")
+    paths = table.load(tmp_path / "moved" / "semantic.parquet")["path"].tolist()
+    assert paths == [str(tmp_path / "moved" / "images" / "a.png"), "/elsewhere/b.jpg"]
+
+
+def test_paths_of_a_step_are_relative_to_the_run(tmp_path):
+    table.write(rows({"path": str(tmp_path / "images/a.png")}), tmp_path / ".part-x.parquet", base=tmp_path)
+    assert pd.read_parquet(tmp_path / ".part-x.parquet")["path"].tolist() == ["images/a.png"]
+
+
+@pytest.mark.parametrize(
+    "changes,words",
+    [
+        ([{"label": 2}], "label '2'"),
+        ([{"axis": "pixels"}], "axis 'pixels'"),
+        ([{"split": ""}], "split ''"),
+        ([{"axis": "semantic"}], "axis none"),
+        ([{"label": 1}], "axis none"),
+        ([{"image_id": ""}], "no image_id"),
+        ([{"image_id": "a" * 64}, {"image_id": "a" * 64}], "more than one row .*aaaaaaaaaaaa"),
+        (
+            [{"image_id": "a" * 64}, {"image_id": "a" * 64, "split": "test", "subset": "x"}],
+            "more than one split",
+        ),
+    ],
+)
+def test_broken_rules_are_refused_with_examples(tmp_path, changes, words):
+    with pytest.raises(Refused, match=words):
+        table.write(rows(*changes), tmp_path / "t.parquet")
+    assert not (tmp_path / "t.parquet").exists()
+
+
+def test_one_image_may_stand_in_several_subsets():
+    shared = {"image_id": "a" * 64, "split": "test"}
+    table.check(rows(shared | {"subset": "one"}, shared | {"subset": "two"}))
+
+
+def test_missing_columns_and_files_are_refused(tmp_path):
+    with pytest.raises(Refused, match="run notebook 01"):
+        table.load(tmp_path / "none.parquet")
+    (tmp_path / "bad.parquet").write_text("no table")
+    with pytest.raises(Refused, match="not a readable table"):
+        table.load(tmp_path / "bad.parquet")
+    rows({}).drop(columns="remark").to_parquet(tmp_path / "old.parquet")
+    with pytest.raises(Refused, match="lacks the columns remark"):
+        table.load(tmp_path / "old.parquet")
+
+
+def test_content_overlap_looks_across_tables():
+    a = {"image_id": "a" * 64, "pair_id": "p"}
+    train, same = rows(a), rows(a, {"pair_id": "q"})
+    assert table.content_overlap({"semantic": train, "mixed": same}).empty
+    overlap = table.content_overlap({"pixel": train, "test": rows(a | {"split": "test"})})
+    assert (
+        overlap["what"].tolist() == ["image_id", "pair_id"]
+        and overlap["splits"].tolist() == ["test, train"] * 2
+    )
+    other_bytes = rows({"image_id": "b" * 64, "pair_id": "p", "split": "test"})
+    assert table.content_overlap({"pixel": train, "test": other_bytes})["name"].tolist() == ["p"]
+
+
+def test_pairs_put_both_members_side_by_side():
+    real, fake = {"pair_id": "p", "path": "/r"}, {"pair_id": "p", "path": "/f", "label": 1, "axis": "pixel"}
+    side_by_side = table.pairs(rows(real, fake, {"pair_id": "lone"}))
+    assert side_by_side[["pair_id", "real", "fake"]].values.tolist() == [["p", "/r", "/f"]]

@@ -1,0 +1,49 @@
+"""Pretraining: a killed and resumed loop equals an unbroken one."""
+
+import torch
+
+from aligngemini.mini import loop
+
+
+def batch(step: int) -> dict:
+    x = torch.randn(8, 3, generator=torch.Generator().manual_seed(step))
+    return {"x": x, "y": x.sum(1, keepdim=True)}
+
+
+def loss(module, data):
+    return (module(data["x"]) - data["y"]).square().mean()
+
+
+def model():
+    torch.manual_seed(0)
+    return torch.nn.Linear(3, 1)
+
+
+class Killed(RuntimeError):
+    pass
+
+
+def test_a_killed_and_resumed_run_equals_an_unbroken_one(tmp_path):
+    whole, broken = model(), model()
+    loop.fit(whole, batch, loss, 30, 0.05, tmp_path / "whole", every=10, workers=0)
+
+    def dies(step: int) -> dict:
+        if step == 25:
+            raise Killed
+        return batch(step)
+
+    try:
+        loop.fit(broken, dies, loss, 30, 0.05, tmp_path / "broken", every=10, workers=0)
+    except Killed:
+        broken = model()
+    log = loop.fit(broken, batch, loss, 30, 0.05, tmp_path / "broken", every=10, workers=0)
+    assert [row["step"] for row in log] == [10, 20, 30]
+    assert torch.equal(whole.weight, broken.weight) and torch.equal(whole.bias, broken.bias)
+    assert log[-1]["loss"] < log[0]["loss"]
+
+
+def test_the_learning_rate_warms_up_and_then_only_falls():
+    rates = [loop.cosine(step, 1000) for step in range(1000)]
+    assert rates[0] < 0.02 and max(rates) > 0.95
+    peak = rates.index(max(rates))
+    assert all(a >= b for a, b in zip(rates[peak:], rates[peak + 1 :], strict=False))

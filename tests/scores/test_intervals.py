@@ -1,0 +1,175 @@
+"""Intervals against the plain bootstrap, drawn image by image, and against known cases."""
+
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binomtest
+
+from aligngemini.scores import intervals, metrics
+from aligngemini.workbook.params import Refused
+
+
+@pytest.fixture(scope="module")
+def world():
+    rng = np.random.default_rng(4)
+    label = rng.integers(0, 2, 160)
+    score = np.clip(rng.normal(0.4 + 0.15 * label, 0.15), 0, 1).round(2)
+    other = np.clip(score + rng.normal(0, 0.1, 160), 0, 1)
+    return label, score, other
+
+
+def plain(label, measure, resamples=1500):
+    """The bootstrap as written in a textbook: images drawn with replacement within each class."""
+    rng = np.random.default_rng(0)
+    classes = [np.flatnonzero(label == value) for value in (0, 1)]
+    draws = [
+        measure(np.concatenate([rng.choice(rows, len(rows)) for rows in classes])) for _ in range(resamples)
+    ]
+    return np.quantile(draws, [0.025, 0.975])
+
+
+def near(interval, expected):
+    assert (interval.low, interval.high) == pytest.approx(tuple(expected), abs=0.015)
+    assert interval.low <= interval.value <= interval.high
+
+
+def test_accuracy_is_the_plain_bootstrap(world):
+    label, score, _ = world
+    verdict = metrics.verdicts(score, 0.5)
+    got = intervals.accuracy(label, verdict, np.random.default_rng(1), 20_000)
+    near(got, plain(label, lambda rows: metrics.accuracies(label[rows], verdict[rows])["value"]))
+
+
+def test_roc_area_is_the_plain_bootstrap(world):
+    label, score, _ = world
+    got = intervals.roc_area(label, score, np.random.default_rng(1), 4000)
+    near(got, plain(label, lambda rows: metrics.auroc(label[rows], score[rows])))
+
+
+def test_ties_count_one_half(world):
+    label, score, _ = world
+    coarse = (score > 0.5).astype(float)
+    got = intervals.roc_area(label, coarse, np.random.default_rng(1), 4000)
+    near(got, plain(label, lambda rows: metrics.auroc(label[rows], coarse[rows])))
+
+
+def test_differences_are_the_plain_paired_bootstrap(world):
+    label, score, other = world
+    first, second = metrics.verdicts(score, 0.5), metrics.verdicts(other, 0.45)
+    rng = np.random.default_rng(1)
+
+    def gain(rows):
+        return np.subtract(
+            *[metrics.accuracies(label[rows], each[rows])["value"] for each in (second, first)]
+        )
+
+    near(intervals.accuracy_difference(label, first, second, rng, 20_000), plain(label, gain))
+    near(
+        intervals.roc_area_difference(label, score, other, rng, 4000),
+        plain(
+            label,
+            lambda rows: metrics.auroc(label[rows], other[rows]) - metrics.auroc(label[rows], score[rows]),
+        ),
+    )
+
+
+def test_pairing_narrows_the_interval(world):
+    label, score, _ = world
+    again = intervals.roc_area_difference(label, score, score, np.random.default_rng(1), 200)
+    assert tuple(again) == (0, 0, 0)
+
+
+def test_shared_reals_are_drawn_once_for_all_subsets():
+    rng = np.random.default_rng(2)
+    reals = pd.DataFrame(
+        {"image_id": [f"r{i}" for i in range(40)], "label": 0, "verdict": rng.integers(0, 2, 40)}
+    )
+    parts = []
+    for subset in "abcd":
+        fakes = pd.DataFrame(
+            {"image_id": [f"{subset}{i}" for i in range(40)], "label": 1, "verdict": rng.integers(0, 2, 40)}
+        )
+        parts.append(pd.concat([reals, fakes]).assign(subset=subset))
+    frame = pd.concat(parts, ignore_index=True)
+    shared = intervals.mean_accuracy(frame, np.random.default_rng(1), 20_000)
+    apart = intervals.mean_accuracy(
+        frame.assign(image_id=frame.image_id + frame.subset), np.random.default_rng(1), 20_000
+    )
+    real, fake = (
+        frame[frame.label == value].assign(right=lambda f: f.label == f.verdict) for value in (0, 1)
+    )
+    assert shared.value == pytest.approx((real.right.mean() + fake.right.mean()) / 2)
+    spread = {"shared": 0.25 / 40 + 0.25 / 160, "apart": 0.25 / 160 + 0.25 / 160}  # variances of both halves
+    for got, kind in ((shared, "shared"), (apart, "apart")):
+        assert got.high - got.low == pytest.approx(2 * 1.96 * np.sqrt(spread[kind]) / 2, rel=0.12)
+
+
+def test_coverage_of_the_accuracy_interval():
+    rng = np.random.default_rng(3)
+    label = np.repeat([0, 1], 150)
+    hits = 0
+    for _ in range(300):
+        right = np.r_[rng.random(150) < 0.8, rng.random(150) < 0.6]
+        got = intervals.accuracy(label, np.where(right, label, 1 - label), rng, 500)
+        hits += got.low <= 0.7 <= got.high
+    assert 0.90 <= hits / 300 <= 0.99
+
+
+def test_one_class_and_none():
+    rng = np.random.default_rng(0)
+    recall = intervals.accuracy([1] * 10, [1] * 7 + [0] * 3, rng)
+    assert recall.value == pytest.approx(0.7) and 0.3 <= recall.low < 0.7 < recall.high <= 1
+    assert np.isnan(intervals.accuracy([], [], rng).value)
+    assert np.isnan(intervals.roc_area([1, 1], [0.1, 0.2], rng).low)
+    assert np.isnan(intervals.roc_area_difference([1], [0.1], [0.2], rng).value)
+    frame = pd.DataFrame({"subset": "a", "image_id": ["x"], "label": [1], "verdict": [1]})
+    assert np.isnan(intervals.mean_accuracy(frame, rng).value)
+
+
+def test_mcnemar_counts_and_tests_discordant_images():
+    label = np.array([1] * 12 + [0] * 4)
+    first, second = label.copy(), label.copy()
+    second[:9] = 0
+    first[-1] = 1
+    got = intervals.mcnemar(label, first, second)
+    assert (got.only_first, got.only_second) == (9, 1)
+    assert got.p == pytest.approx(binomtest(9, 10).pvalue)
+    assert intervals.mcnemar(label, first, first).p == 1
+
+
+def test_table_has_a_mean_row_that_counts_distinct_images():
+    frame = pd.DataFrame(
+        {
+            "subset": ["a", "a", "b", "b"],
+            "image_id": ["r", "x", "r", "y"],
+            "label": [0, 1, 0, 1],
+            "verdict": [0, 1, 0, 0],
+            "score": [0.1, 0.9, 0.1, 0.2],
+        }
+    )
+    got = intervals.table(frame, np.random.default_rng(0), 100)
+    assert got.subset.tolist() == ["a", "b", "mean"] and got.n.tolist() == [2, 2, 3]
+    assert got.value.tolist() == [1, 0.5, 0.75]
+
+
+def test_same_seed_same_numbers(world):
+    label, score, _ = world
+    runs = [intervals.roc_area(label, score, np.random.default_rng(9), 50) for _ in range(2)]
+    assert runs[0] == runs[1]
+
+
+def test_confidence_must_be_a_share():
+    with pytest.raises(Refused, match="confidence"):
+        intervals.accuracy([0, 1], [0, 1], np.random.default_rng(0), 10, 95)
+
+
+def test_many_images_are_quick():
+    rng = np.random.default_rng(0)
+    label = rng.integers(0, 2, 100_000)
+    score = rng.random(100_000)
+    start = time.process_time()
+    intervals.accuracy(label, metrics.verdicts(score, 0.5), rng, 10_000)
+    intervals.roc_area(label, score, rng, 200)
+    assert time.process_time() - start < 5

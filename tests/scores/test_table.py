@@ -1,0 +1,69 @@
+"""The score table refuses what is not one probability, or one reason, per image."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aligngemini.scores import pictured, table
+from aligngemini.workbook.params import Refused
+
+
+def good(**changes) -> pd.DataFrame:
+    base = {
+        "image_id": ["a", "b", "c"],
+        "branch": "vlm",
+        "supervision": "mixed",
+        "score": [0.0, 1.0, np.nan],
+        "reason": ["", "", "cannot be decoded"],
+    }
+    return pd.DataFrame(base | changes)
+
+
+def test_round_trip_keeps_every_row_and_the_label(tmp_path):
+    frame = table.make(["a", "b"], [0.25, np.nan], "expert", "pixel", ["", "too small"], label=[0, 1])
+    back = table.load(table.write(frame, tmp_path / "scores.parquet"))
+    assert back.image_id.tolist() == ["a", "b"] and back.label.tolist() == [0, 1]
+    assert back.score.dtype == np.float64 and back.score.isna().tolist() == [False, True]
+    assert table.missing(back).to_dict("records") == [
+        {"image_id": "b", "branch": "expert", "reason": "too small"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"score": [0.1, 1.2, np.nan]}, "outside"),
+        ({"score": [0.1, -0.1, np.nan]}, "outside"),
+        ({"score": [0.1, np.inf, np.nan]}, "outside"),
+        ({"reason": ["", "", ""]}, "reason"),
+        ({"reason": ["", "odd", "cannot be decoded"]}, "exactly one"),
+        ({"image_id": ["a", "a", "c"]}, "two scores"),
+        ({"branch": "ear"}, "branch"),
+        ({"branch": ["vlm", "expert", "vlm"]}, "one branch"),
+        ({"supervision": ["mixed", "mixed", "pixel"]}, "one supervision"),
+    ],
+)
+def test_refuses(changes, words):
+    table.check(good())
+    with pytest.raises(Refused, match=words):
+        table.check(good(**changes))
+
+
+def test_refuses_absent_columns_and_files(tmp_path):
+    with pytest.raises(Refused, match="reason"):
+        table.check(good().drop(columns="reason"))
+    with pytest.raises(Refused, match="no score table"):
+        table.load(tmp_path / "scores.parquet")
+
+
+def test_picture_paths_move_with_the_outputs(tmp_path):
+    run, picture = tmp_path / "out" / "04" / "run", tmp_path / "out" / "01" / "a.png"
+    for folder in (run, picture.parent):
+        folder.mkdir(parents=True)
+    picture.write_bytes(b"x")
+    pictured.write(pd.DataFrame({"path": [str(picture), ""]}), run / "fused.parquet")
+    (tmp_path / "out").rename(tmp_path / "moved")
+    back = pictured.load(tmp_path / "moved" / "04" / "run" / "fused.parquet")
+    assert back.path.tolist() == [str(tmp_path / "moved" / "01" / "a.png"), ""]
+    with pytest.raises(Refused, match="no table"):
+        pictured.load(run / "fused.parquet")

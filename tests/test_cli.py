@@ -1,0 +1,168 @@
+"""The command line: its exit codes, and that it stays fast and clear for people."""
+
+import json
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+import aligngemini
+from aligngemini import cli
+from aligngemini.workbook import execute, plan, stages
+from aligngemini.workbook.manifest import DiskFull
+from aligngemini.workbook.params import Refused
+
+
+@pytest.fixture(autouse=True)
+def outputs(tmp_path, monkeypatch):
+    monkeypatch.setenv("ALIGNGEMINI_OUTPUTS", str(tmp_path / "outputs"))
+    return tmp_path / "outputs"
+
+
+def _python(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+
+
+def test_help_and_refusals_do_not_load_the_heavy_libraries():
+    code = (
+        "import sys; from aligngemini import cli\n"
+        "assert cli.main(['run', '--scale', 'nothing']) == 2\n"
+        "assert not {'torch', 'transformers', 'papermill', 'plotly'} & set(sys.modules)"
+    )
+    done = _python(code)
+    assert done.returncode == 0, done.stderr
+    assert "there is no scale 'nothing'" in done.stderr
+
+
+@pytest.mark.parametrize("words", [[], ["fly"], ["run", "--fast"], ["detect"], ["runs", "--csv"]])
+def test_words_that_are_no_command_are_exit_code_2(words, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(words)
+    assert stop.value.code == 2 and "usage: aligngemini" in capsys.readouterr().err
+
+
+def test_the_version_is_said(capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["--version"])
+    assert stop.value.code == 0 and aligngemini.__version__ in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (Refused("no"), 2),
+        (execute.StageRefused("no"), 2),
+        (execute.Failed("no"), 1),
+        (DiskFull("no"), 1),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_every_end_has_its_exit_code_and_one_line(error, code, monkeypatch, capsys):
+    def end(*_, **__):
+        raise error
+
+    monkeypatch.setattr(execute, "run", end)
+    assert cli.main(["run", "--scale", "smoke", "--only", "01"]) == code
+    said = capsys.readouterr().err
+    assert said.startswith("aligngemini: ") and said.count("\n") == 1
+
+
+def test_runs_lists_nothing_and_then_as_json(capsys):
+    assert cli.main(["runs"]) == 0
+    assert "aligngemini run" in capsys.readouterr().out
+    assert cli.main(["runs", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_outputs_is_relative_to_where_one_stands(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine" / stages.DATA / "0123456789ab").mkdir(parents=True)
+    assert cli.main(["runs", "--outputs", "mine"]) == 0
+    assert "unreadable" in capsys.readouterr().out
+
+
+def test_a_whole_run_ends_with_the_headline_the_report_and_what_to_do_next(outputs, monkeypatch, capsys):
+    from aligngemini.analysis import report, tables
+
+    answers = [execute.Answer(name, "0123456789ab", executed=False) for name in stages.STAGES]
+    answers[-1].folder.mkdir(parents=True)
+    built = []
+
+    def build(folders, page):
+        built.append(folders)
+        page.write_text("")
+
+    monkeypatch.setattr(execute, "run", lambda made, force: answers)
+    monkeypatch.setattr(report, "build", build)
+    monkeypatch.setattr(tables, "headline", lambda folder: pd.DataFrame({"model": ["vlm"], "mean": ["81.0"]}))
+    for _ in range(2):
+        assert cli.main(["run", "--scale", "smoke"]) == 0
+    said = capsys.readouterr().out
+    assert "81.0" in said and "report.html" in said and "next: " in said
+    assert built == [[answer.folder for answer in answers]], "a report that is there is not built again"
+
+
+class Fake:
+    """A detector that finds every picture fake, and knows why."""
+
+    @classmethod
+    def from_run(cls, run):
+        assert run == "latest"
+        return cls()
+
+    def __call__(self, images):
+        reasons = ["" if image.endswith(".png") else "no picture" for image in images]
+        return pd.DataFrame({"image": images, "fused_score": [0.9] * len(images), "reason": reasons})
+
+    def explain(self, images):
+        return [f"{image} floats" for image in images]
+
+
+@pytest.fixture
+def pictures(tmp_path, monkeypatch):
+    import aligngemini.detector
+
+    monkeypatch.setattr(aligngemini.detector, "Detector", Fake)
+    paths = [tmp_path / "one.png", tmp_path / "two.txt"]
+    for path in paths:
+        path.write_text("")
+    return [str(path) for path in paths]
+
+
+def test_detect_gives_one_line_per_picture(pictures, capsys):
+    assert cli.main(["detect", *pictures, "--json", "--explain"]) == 0
+    one, two = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert one["explanation"].endswith("one.png floats") and two["explanation"] == ""
+    assert two["reason"] == "no picture" and one["fused_score"] == 0.9
+
+
+def test_detect_writes_a_table(pictures, tmp_path, capsys):
+    assert cli.main(["detect", *pictures, "--csv", str(tmp_path / "out.csv")]) == 0
+    assert list(pd.read_csv(tmp_path / "out.csv")["image"]) == pictures
+    assert cli.main(["detect", *pictures]) == 0
+    assert "fused_score" in capsys.readouterr().out
+
+
+def test_detect_refuses_what_is_not_there(pictures, capsys):
+    assert cli.main(["detect", pictures[0], "nowhere.png"]) == 2
+    assert "nowhere.png" in capsys.readouterr().err
+
+
+def test_pretrain_hands_its_words_on(monkeypatch):
+    from aligngemini.mini import pretrain
+
+    called = []
+    monkeypatch.setattr(pretrain, "main", lambda *words: called.append(words))
+    assert cli.main(["mini", "pretrain", "--only", "vae", "--out", "x", "--steps", "3"]) == 0
+    assert called == [("vae", "x", 3, 0)]
+
+
+def test_every_stage_can_be_asked_alone():
+    for stage in stages.STAGES:
+        assert {item.stage.name for item in plan.make("smoke", only=stage[:2]).mine} == {stage}
+
+
+def test_the_package_has_no_other_names():
+    with pytest.raises(AttributeError, match="Detektor"):
+        _ = aligngemini.Detektor

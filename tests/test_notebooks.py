@@ -1,0 +1,188 @@
+"""The whole workbook at its smallest size: 01 -> 05 through papermill, once, and what every run leaves behind."""
+
+import json
+import os
+import subprocess
+import sys
+
+import nbformat
+import pandas as pd
+import pytest
+
+from aligngemini.detector import Detector
+from aligngemini.images import table
+from aligngemini.scores import table as scores
+from aligngemini.workbook import paths, runs, stages
+
+NAMES = list(stages.STAGES)
+
+
+def command(outputs, *words: str) -> subprocess.CompletedProcess:
+    environment = os.environ | {"ALIGNGEMINI_OUTPUTS": str(outputs), "HF_HUB_OFFLINE": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "aligngemini.cli", *words], env=environment, capture_output=True, text=True
+    )
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory):
+    """Outputs of one `aligngemini run --scale smoke`."""
+    folder = tmp_path_factory.mktemp("outputs")
+    done = command(folder, "run", "--scale", "smoke")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder / "printed.txt").write_text(done.stdout)
+    return folder
+
+
+@pytest.fixture
+def here(outputs, monkeypatch):
+    monkeypatch.setenv("ALIGNGEMINI_OUTPUTS", str(outputs))
+    return outputs
+
+
+def manifests(outputs) -> list[dict]:
+    return [json.loads(p.read_text()) for p in sorted(outputs.glob("0*/*/manifest.json"))]
+
+
+def test_seven_runs_are_complete_pure_and_mixed_for_both_branches(outputs):
+    found = manifests(outputs)
+    assert [m["run"]["notebook"] for m in found] == [
+        NAMES[0],
+        *[NAMES[1]] * 2,
+        *[NAMES[2]] * 2,
+        NAMES[3],
+        NAMES[4],
+    ]
+    assert all(m["run"]["status"] == "complete" for m in found)
+    told = {(m["run"]["notebook"], m["question"]["params"].get("supervision")) for m in found}
+    assert {(NAMES[1], "semantic"), (NAMES[1], "mixed"), (NAMES[2], "pixel"), (NAMES[2], "mixed")} <= told
+
+
+def test_every_run_says_where_its_numbers_come_from(outputs):
+    for manifest in manifests(outputs):
+        assert manifest["environment"]["packages"]["torch"] and manifest["results"] and manifest["files"]
+        assert "TOKEN" not in json.dumps(manifest) and str(manifest["run"]["seconds"])
+
+
+def test_images_are_disjoint_by_content_and_every_one_is_scored(here):
+    data = runs.load(NAMES[0], "latest", "smoke")
+    tables = {n: table.load(data.path(f"{n}.parquet")) for n in ("semantic", "pixel", "mixed", "test")}
+    assert table.content_overlap(tables).empty
+    assert len(tables["mixed"]) == len(tables["pixel"])
+    for name in NAMES[1:3]:
+        run = runs.load(name, "latest", "smoke")
+        frame = scores.load(run.path("scores.parquet"))
+        assert set(frame.image_id) == set(tables["test"].image_id) and frame.score.notna().all()
+
+
+def test_executed_notebooks_have_no_error_and_lie_in_their_runs(outputs):
+    for path in outputs.glob("0*/*/manifest.json"):
+        book = nbformat.read(path.parent / "notebook.ipynb", as_version=4)
+        outs = [o for cell in book.cells if cell.cell_type == "code" for o in cell.outputs]
+        assert outs and not [o for o in outs if o.output_type == "error"]
+
+
+def test_the_report_is_whole_and_needs_no_network(outputs):
+    (report,) = outputs.glob("05_analysis/*/report.html")
+    text = report.read_text(encoding="utf-8")
+    assert all(title in text for title in ("01 - Data", "02 - Pref", "03 - The pixel", "04 - Fusion", "05 - Analysis"))
+    assert 'src="http' not in text and 'href="http' not in text.replace('href="https://arxiv.org', "")
+    assert "Plotly.newPlot" in text or "plotly" in text
+
+
+def test_the_terminal_ends_with_table_report_and_next_step(outputs):
+    printed = (outputs / "printed.txt").read_text()
+    assert all(word in printed for word in ("VLM", "expert", "usion", "semantic", "pixel", "both", "report.html"))
+
+
+def test_a_second_call_reuses_every_run_in_seconds(outputs):
+    before = {p: p.stat().st_mtime_ns for p in outputs.glob("0*/*/manifest.json")}
+    done = command(outputs, "run", "--scale", "smoke")
+    assert done.returncode == 0 and done.stdout.count("reused") >= 7
+    assert {p: p.stat().st_mtime_ns for p in outputs.glob("0*/*/manifest.json")} == before
+
+
+def test_runs_lists_what_is_there(outputs):
+    listed = json.loads(command(outputs, "runs", "--json").stdout)
+    assert (
+        len(listed) == 7
+        and {row["status"] for row in listed} == {"complete"}
+        and {row["scale"] for row in listed} == {"smoke"}
+    )
+
+
+def test_detect_accounts_for_every_file(here, tmp_path):
+    test = table.load(runs.load(NAMES[0], "latest", "smoke").path("test.parquet"))
+    good = test.path.iloc[0]
+    (tmp_path / "bad.jpg").write_bytes(b"\xff\xd8 broken")
+    done = command(here, "detect", good, str(tmp_path), "--csv", str(tmp_path / "out.csv"))
+    frame = pd.read_csv(tmp_path / "out.csv")
+    assert len(frame) == 2 and frame.vlm_score.notna().sum() == 1
+    assert frame.reason.fillna("").ne("").sum() == 1, done.stdout + done.stderr
+
+
+def test_the_detector_agrees_with_the_notebooks(here):
+    fused = runs.load(NAMES[3], "latest", "smoke")
+    from aligngemini.scores import pictured
+
+    rows = pictured.load(fused.path("fused.parquet")).drop_duplicates("image_id").head(6)
+    found = Detector.from_run("latest", "smoke")(list(rows.path))
+    assert found.verdict.tolist() == rows.verdict.tolist()
+    assert found.expert_score.to_numpy() == pytest.approx(rows.expert_score.to_numpy(), abs=1e-4)
+    assert found.vlm_score.to_numpy() == pytest.approx(rows.vlm_score.to_numpy(), abs=1e-4)
+
+
+def test_plain_papermill_works_on_one_notebook_alone(outputs, tmp_path):
+    """With the working directory elsewhere, as a scheduler would call it; another seed asks another question."""
+    recipe = paths.ROOT / "notebooks/recipes/smoke/04_fusion.yaml"
+    words = [
+        sys.executable,
+        "-m",
+        "papermill",
+        str(paths.ROOT / "notebooks/04_fusion.ipynb"),
+        str(tmp_path / "out.ipynb"),
+        "-f",
+        str(recipe),
+        "-p",
+        "seed",
+        "7",
+    ]
+    environment = os.environ | {"ALIGNGEMINI_OUTPUTS": str(outputs)}
+    done = subprocess.run(words, env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert len(list(outputs.glob("04_fusion/*/manifest.json"))) == 2
+
+
+def test_papermill_shows_each_parameter_with_type_and_help():
+    words = [
+        sys.executable,
+        "-m",
+        "papermill",
+        "--help-notebook",
+        str(paths.ROOT / "notebooks/03_expert_lora.ipynb"),
+    ]
+    shown = subprocess.run(words, capture_output=True, text=True).stdout
+    assert "supervision: str" in shown and "learning_rate: float" in shown and "training set" in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hint"),
+    [
+        ("supervison", "pixel", "supervision"),
+        ("learning_rate", "5e-7", "learning_rate"),
+        ("crop", "15", "14"),
+    ],
+)
+def test_bad_parameters_are_refused_at_once_by_the_notebook_itself(outputs, tmp_path, name, value, hint):
+    words = [
+        sys.executable,
+        "-m",
+        "papermill",
+        str(paths.ROOT / "notebooks/03_expert_lora.ipynb"),
+        str(tmp_path / "out.ipynb"),
+        "-r" if name == "learning_rate" else "-p",
+        name,
+        value,
+    ]
+    done = subprocess.run(words, env=os.environ | {"ALIGNGEMINI_OUTPUTS": str(outputs)}, capture_output=True, text=True)
+    assert done.returncode != 0 and "Refused" in done.stderr and hint in done.stderr

@@ -1,0 +1,160 @@
+"""DPO on the mini base with TRL's own trainer: what moves, what stays, where it resumes, and what it refuses."""
+
+import math
+
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from aligngemini.mini import bases, world
+from aligngemini.vlm import dpo, load, pairs, verdict
+from aligngemini.workbook import stages
+
+CFG = stages.VLMParams(batch_size=2, checkpoint_steps=2, learning_rate=1e-2)
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory) -> pd.DataFrame:
+    folder, rows = tmp_path_factory.mktemp("twins"), []
+    for index in range(4):
+        for violated in (False, True):
+            picture = world.draw(0, "dpo", index, violated)
+            path = folder / f"{index}{violated}.png"
+            Image.fromarray(picture.rgb).save(path)
+            rows.append(
+                {
+                    "image_id": path.stem,
+                    "path": str(path),
+                    "label": int(violated),
+                    "pair_id": str(index),
+                    "remark": picture.remark,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def base() -> load.VLM:
+    return load.load(str(bases.FOLDERS["vlm"]))
+
+
+def train(rows, folder, cfg=CFG, steps: int = -1):
+    torch.manual_seed(cfg.seed)
+    trainer = dpo.build(base(), pairs.pairs(rows), cfg, folder / "checkpoints")
+    trainer.args.max_steps = steps
+    dpo.train(trainer, folder / "adapter")
+    return trainer
+
+
+@pytest.fixture(scope="module")
+def trained(rows, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    return train(rows, folder), folder
+
+
+def test_reasons_are_true_of_the_picture_when_chosen_and_of_its_twin_when_rejected(rows):
+    frame = pairs.pairs(rows).set_index("image_id")
+    for row in rows.itertuples():
+        twin = rows[(rows.pair_id == row.pair_id) & (rows.label != row.label)].remark.item()
+        assert frame.chosen[row.image_id] == f"{verdict.VERDICTS[row.label]}. {row.remark}"
+        assert frame.rejected[row.image_id] == f"{verdict.VERDICTS[1 - row.label]}. {twin}"
+
+
+def test_pictures_without_a_twin_get_bare_verdicts(rows):
+    frame = pairs.pairs(rows.assign(pair_id=rows.image_id))
+    assert set(frame.chosen) == {"This image is real.", "This image is fake."}
+    assert (frame.chosen != frame.rejected).all()
+
+
+def test_every_trainable_weight_moves_and_every_frozen_one_stays(trained):
+    trainer, _ = trained
+    before = dict(base().model.named_parameters())
+    moved = 0
+    for name, weight in trainer.model.named_parameters():
+        plain = name.removeprefix("base_model.model.").replace(".base_layer", "")
+        if "lora_B" in name:
+            assert weight.abs().max() > 0, name
+            moved += 1
+        elif "lora_" not in name:
+            assert not weight.requires_grad and torch.equal(weight, before[plain]), name
+    assert moved == 21  # seven projections in each of three layers
+
+
+def test_lora_stays_out_of_the_vision_tower(trained):
+    modules = load.adapted_modules(trained[0].model)
+    assert modules and all("language_model" in name and "visual" not in name for name in modules)
+
+
+def test_the_first_loss_is_ln_2_and_the_margin_leaves_zero(trained):
+    history = dpo.history(trained[0])
+    assert history.loss.iloc[0] == pytest.approx(math.log(2), abs=0.01)
+    assert history.margin.iloc[0] == pytest.approx(0, abs=1e-3) and abs(history.margin.iloc[-1]) > 0
+
+
+def test_answers_reach_the_model(rows):
+    trainer = dpo.build(base(), pairs.pairs(rows), CFG, rows_folder(rows))
+    batch = next(iter(trainer.get_train_dataloader()))
+    assert (batch["completion_mask"].sum(1) > 5).all()
+    assert (batch["input_ids"] == base().processor.image_token_id).sum(1).eq(16).all()
+
+
+def rows_folder(rows):
+    from pathlib import Path
+
+    return Path(rows.path.iloc[0]).parent / "unused"
+
+
+@pytest.mark.parametrize(("loss", "gradient"), [(0.6931, 0.0), (0.2, 1.0), (float("nan"), 1.0)])
+def test_a_run_that_cannot_learn_is_stopped_at_its_first_step(loss, gradient):
+    with pytest.raises(RuntimeError, match="did not start"):
+        dpo.check_start(loss, gradient)
+
+
+def test_the_saved_adapter_gives_back_the_trained_scores(trained):
+    trainer, folder = trained
+    pictures = [Image.fromarray(world.draw(0, "x", i, bool(i % 2)).rgb) for i in range(4)]
+    wanted = verdict.p_fake(load.VLM(trainer.model.eval(), trainer.processing_class), pictures)
+    plain = verdict.p_fake(base(), pictures)
+    found = verdict.p_fake(load.with_adapter(base(), folder / "adapter"), pictures)
+    assert found == pytest.approx(wanted, abs=1e-5)
+    assert abs(found - plain).max() > 1e-4
+
+
+def test_an_adapter_with_other_names_is_refused_rather_than_loaded_as_zeros(trained, tmp_path):
+    import shutil
+
+    from safetensors.torch import save_file
+
+    shutil.copytree(trained[1] / "adapter", tmp_path / "adapter")
+    weights = load_file(tmp_path / "adapter" / "adapter_model.safetensors")
+    renamed = {name.replace("layers.0", "blocks.0"): value for name, value in weights.items()}
+    save_file(renamed, tmp_path / "adapter" / "adapter_model.safetensors")
+    with pytest.raises(ValueError, match="does not fit"):
+        load.with_adapter(base(), tmp_path / "adapter")
+
+
+def test_a_killed_and_resumed_run_equals_an_unbroken_one(rows, trained, tmp_path):
+    from transformers import TrainerCallback
+
+    class Kill(TrainerCallback):
+        def on_step_end(self, args, state, control, **kwargs):
+            if state.global_step == 3:
+                raise KeyboardInterrupt
+
+    torch.manual_seed(CFG.seed)
+    trainer = dpo.build(base(), pairs.pairs(rows), CFG, tmp_path / "checkpoints")
+    trainer.add_callback(Kill())
+    with pytest.raises(KeyboardInterrupt):
+        dpo.train(trainer, tmp_path / "adapter")
+    train(rows, tmp_path)
+    names = "adapter/adapter_model.safetensors"
+    whole, resumed = load_file(trained[1] / names), load_file(tmp_path / names)
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_the_same_seed_gives_the_same_adapter(rows, trained, tmp_path):
+    train(rows, tmp_path)
+    names = "adapter/adapter_model.safetensors"
+    first, second = load_file(trained[1] / names), load_file(tmp_path / names)
+    assert all(torch.equal(first[name], second[name]) for name in first)

@@ -1,0 +1,79 @@
+"""Scores of the VLM: teacher-forced, exact, the same in any batch, and honest about what could not be read."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from aligngemini.mini import bases, world
+from aligngemini.vlm import load, verdict
+
+
+@pytest.fixture(scope="module")
+def vlm():
+    return load.load(str(bases.FOLDERS["vlm"]))
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    return [Image.fromarray(world.draw(0, "t", i, bool(i % 2)).rgb) for i in range(5)]
+
+
+def by_hand(vlm, picture, sentence: str) -> float:
+    """log p(sentence) from one plain forward pass over prompt and sentence."""
+    text = vlm.processor.apply_chat_template(verdict.chat(), add_generation_prompt=True, tokenize=False)
+    answer = vlm.processor.tokenizer(sentence, add_special_tokens=False)["input_ids"]
+    batch = vlm.processor(text=[text + sentence], images=[picture], return_tensors="pt")
+    with torch.inference_mode():
+        logs = vlm.model(**batch).logits[0].log_softmax(-1)
+    return sum(logs[-len(answer) - 1 + i, token].item() for i, token in enumerate(answer))
+
+
+def test_log_probabilities_are_those_of_a_plain_forward_pass(vlm, pictures):
+    sentences = [*verdict.VERDICTS.values(), "The dog has four legs."]
+    found = verdict.log_probabilities(vlm, verdict.prompts(vlm, pictures[:2]), sentences)
+    wanted = [[by_hand(vlm, p, s) for s in sentences] for p in pictures[:2]]
+    assert np.allclose(found.numpy(), wanted, atol=1e-3)
+
+
+def test_the_two_verdicts_cost_one_forward_pass(vlm, pictures, monkeypatch):
+    calls, forward = [], vlm.model.forward
+    monkeypatch.setattr(vlm.model, "forward", lambda *a, **k: calls.append(1) or forward(*a, **k))
+    verdict.p_fake(vlm, pictures)
+    assert len(calls) == 1
+
+
+def test_a_score_does_not_depend_on_its_batch(vlm, pictures):
+    wide = [*pictures, Image.fromarray(np.zeros((56, 140, 3), np.uint8))]
+    together = verdict.p_fake(vlm, wide)
+    alone = np.concatenate([verdict.p_fake(vlm, [p]) for p in wide])
+    assert np.allclose(together, alone, atol=1e-5)
+    assert ((together > 0) & (together < 1)).all()
+
+
+def test_what_cannot_be_read_keeps_its_row_with_a_reason(vlm, tmp_path):
+    Image.fromarray(world.draw(0, "t", 0, False).rgb).save(tmp_path / "good.png")
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    table = pd.DataFrame(
+        {
+            "image_id": ["a", "b", "c", "a"],
+            "path": [str(tmp_path / n) for n in ("good.png", "bad.png", "gone.png", "good.png")],
+            "reason": "",
+        }
+    )
+    scores = verdict.score(vlm, table, "semantic").set_index("image_id")
+    assert list(scores.index) == ["a", "b", "c"]
+    assert 0 < scores.score["a"] < 1 and scores.reason["a"] == ""
+    assert scores.score[["b", "c"]].isna().all() and (scores.reason[["b", "c"]] != "").all()
+
+
+def test_an_explanation_opens_with_the_verdict_it_explains(vlm, pictures):
+    said = verdict.explain(vlm, pictures[:2], [0, 1], tokens=5)
+    assert said[0].startswith(verdict.VERDICTS[0]) and said[1].startswith(verdict.VERDICTS[1])
+
+
+@pytest.mark.parametrize("base", ["data/mini/vln", "./nowhere", "nothing"])
+def test_a_base_that_is_not_there_is_refused_with_the_next_step(base):
+    with pytest.raises(ValueError, match=base.replace(".", r"\.")):
+        load.load(base)

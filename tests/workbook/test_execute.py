@@ -1,0 +1,284 @@
+"""Running plans: real notebooks, real papermill, real kills."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from aligngemini.workbook import execute, kernel, plan, runs, stages
+from aligngemini.workbook.params import Refused
+
+DATA, VLM, EXPERT, FUSION, ANALYSIS = stages.STAGES
+NUMBERS = ("first.json", "second.json")
+
+
+def _wait_for(condition, seconds=120):
+    ends = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def _numbers(little, notebook=DATA):
+    return [record["results"]["numbers"] for record in little.manifests(notebook)]
+
+
+def _kernels(process):
+    import psutil
+
+    return [child for child in psutil.Process(process.pid).children() if "ipykernel" in " ".join(child.cmdline())]
+
+
+def test_a_plan_runs_from_data_to_analysis_and_is_reused_in_seconds(little, capsys, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", little.environment["PYTHONPATH"])
+    answers = execute.run(plan.make("tiny"))
+    assert [answer.notebook for answer in answers] == [DATA, VLM, VLM, EXPERT, EXPERT, FUSION, ANALYSIS]
+    for answer in answers:
+        book = json.loads((answer.folder / "notebook.ipynb").read_text())
+        assert any("# Parameters" in "".join(cell["source"]) for cell in book["cells"])
+        assert {p.name for p in answer.folder.iterdir()} == {*NUMBERS, "manifest.json", "notebook.ipynb"}
+        assert sorted(p.name for p in answer.folder.parent.glob(".*.*")) == sorted(
+            f".{other.name}.lock" for other in answers if other.notebook == answer.notebook
+        )
+    analysis = runs.load(ANALYSIS, "latest")
+    assert analysis.params["vlm_runs"] == [answers[1].name, answers[2].name]
+    assert analysis.inputs["fusion"].inputs["vlm"].name == answers[1].name
+    steps = little.log()
+    began = time.monotonic()
+    again = execute.run(plan.make("tiny"))
+    assert time.monotonic() - began < 30 and little.log() == steps
+    assert [a.name for a in again] == [a.name for a in answers] and not any(a.executed for a in again)
+    assert "[7/7] 05_analysis: reused" in capsys.readouterr().out
+
+
+def test_from_stands_on_what_is_there_and_only_runs_one(little):
+    assert little.run("run", "--scale", "tiny", "--only", "04")[0] == 2
+    code, said = little.run("run", "--scale", "tiny", "--only", "01")
+    assert code == 0 and "[1/1] 01_data_construction: complete" in said
+    code, said = little.run("run", "--scale", "tiny", "--only", "02", "-p", "beta", "0.2")
+    assert code == 0 and "01_data_construction: standing on" in said and len(little.log()) == 6
+    assert {record["question"]["params"]["beta"] for record in little.manifests(VLM)} == {0.2}
+    code, said = little.run("run", "--scale", "tiny", "--from", "03", "--seed", "1")
+    assert code == 2 and "no complete run of 01_data_construction with scale tiny, seed 1" in said
+
+
+def test_a_stage_that_is_not_run_may_be_the_latest_of_changed_code(little):
+    assert little.run("run", "--scale", "tiny", "--only", "01")[0] == 0
+    little.write(DATA, "1 + 1")
+    code, said = little.run("run", "--scale", "tiny", "--only", "02")
+    assert code == 0 and "standing on" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("-p", "learning_rat", "1"), "did you mean 'learning_rate'"),
+        (("-p", "learning_rate", "5e-7"), "write 5.0e-7"),
+        (("-p", "epochs", "-1"), "above 0"),
+        (("-p", "photos", "data/raw/nowhere"), "no folder data/raw/nowhere"),
+        (("-p", "base", "data/nowhere"), "data/nowhere"),
+        (("--scale", "huge"), "choose tiny"),
+        (("--from", "7"), "no stage '7'"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_the_first_seconds_with_exit_code_2(little, words, told):
+    began = time.monotonic()
+    code, said = little.run("run", "--scale", "tiny", *words)
+    assert code == 2 and told in said
+    assert time.monotonic() - began < 30 and not little.outputs.exists()
+
+
+def test_another_seed_is_another_run(little):
+    for seed in ("0", "1"):
+        assert little.run("run", "--scale", "tiny", "--only", "01", "--seed", seed)[0] == 0
+    first, second = _numbers(little)
+    assert first != second
+
+
+def test_force_answers_anew_with_the_same_numbers(little):
+    words = ("run", "--scale", "tiny", "--only", "01")
+    assert little.run(*words)[0] == 0
+    before = little.manifests(DATA)[0]
+    code, said = little.run(*words, "--force")
+    assert code == 0 and "complete in" in said
+    (after,) = little.manifests(DATA)
+    assert len(little.log()) == 4 and after["results"]["pid"] != before["results"]["pid"]
+    assert after["results"]["numbers"] == before["results"]["numbers"] and after["files"] == before["files"]
+
+
+def test_a_run_killed_in_the_middle_gives_the_same_numbers_when_run_again(little):
+    words = ("run", "--scale", "tiny", "--only", "01")
+    process = little.start(*words, LITTLE_SLEEP="60")
+    _wait_for(lambda: len(little.log()) == 1)
+    (child,) = _kernels(process)
+    process.kill()
+    process.communicate()
+    _wait_for(lambda: not child.is_running())
+    assert [record["run"]["status"] for record in runs.all()] == ["killed"]
+    code, said = little.run(*words)
+    assert code == 0, said
+    assert little.log() == [f"{DATA} first.json", f"{DATA} first.json", f"{DATA} second.json"][-len(little.log()) :]
+    resumed = _numbers(little)
+    assert little.manifests(DATA)[0]["run"]["attempts"] == 2
+    assert not [p for p in (little.outputs / DATA).glob(".*") if p.suffix != ".lock"]
+    code, _ = little.run(*words, "--force")
+    assert code == 0 and _numbers(little) == resumed
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_leaves_no_kernel_and_says_that_it_can_go_on(little, number):
+    process = little.start("run", "--scale", "tiny", "--only", "01", LITTLE_SLEEP="60")
+    _wait_for(lambda: len(little.log()) == 1)
+    (child,) = _kernels(process)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130 and "continues where it was" in err
+    assert not child.is_running() and [record["run"]["status"] for record in runs.all()] == ["killed"]
+    assert not list((little.outputs / DATA).glob(".*.ipynb"))
+
+
+def test_progress_in_a_notebook_is_one_line_that_is_updated(little):
+    assert little.run("run", "--scale", "tiny", "--only", "01", LITTLE_SLEEP="3")[0] == 0
+    (path,) = (little.outputs / DATA).glob("[!.]*/notebook.ipynb")
+    outputs = [o for cell in json.loads(path.read_text())["cells"] for o in cell.get("outputs", [])]
+    shown = ["".join(o["data"]["text/plain"]) for o in outputs if o["output_type"] == "display_data"]
+    assert len(shown) == 1 and shown[0].startswith("sleeping: 30 in 0:")
+
+
+def test_two_processes_with_one_question_make_one_run(little):
+    words = ("run", "--scale", "tiny", "--only", "01")
+    both = [little.start(*words, LITTLE_SLEEP="3") for _ in range(2)]
+    said = [process.communicate(timeout=300) for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert len(little.manifests(DATA)) == 1
+    inside = {p.name for p in (little.outputs / DATA).iterdir()}
+    name = little.manifests(DATA)[0]["run"]["name"]
+    assert inside == {name, f".{name}.lock"} and little.manifests(DATA)[0]["run"]["attempts"] == 1
+
+
+def test_an_error_keeps_the_notebook_and_tells_stage_reason_place_and_what_to_do(little):
+    little.write(DATA, "draw('first.json')", "raise ValueError('first\\nthe pictures are all black')")
+    code, said = little.run("run", "--scale", "tiny")
+    assert code == 1 and "[1/7] 01_data_construction failed: ValueError: the pictures are all black." in said
+    (record,) = runs.all()
+    assert record["run"]["status"] == "failed" and "all black" in record["run"]["error"]
+    book = Path(record["run"]["folder"]) / "notebook.ipynb"
+    assert "run the same command again" in said and str(book) in said and "all black" in book.read_text()
+    assert not little.manifests(DATA) and "all black" in little.run("runs")[1]
+
+
+def test_a_refusal_inside_a_notebook_is_exit_code_2(little):
+    refuse = "from aligngemini.workbook.params import Refused\nraise Refused('give me photographs')"
+    little.write(DATA, refuse)
+    code, said = little.run("run", "--scale", "tiny")
+    assert code == 2 and "Refused: give me photographs" in said
+
+
+def test_a_kernel_that_dies_is_told_as_such(little):
+    little.write(DATA, "import signal; os.kill(os.getpid(), signal.SIGKILL)")
+    code, said = little.run("run", "--scale", "tiny")
+    assert code == 1 and "the kernel died" in said and "out of memory" in said
+    assert [record["run"]["status"] for record in runs.all()] == ["failed"]
+
+
+def test_a_notebook_that_never_finishes_its_run_has_failed(little):
+    little.write(DATA, "1 + 1")
+    code, said = little.run("run", "--scale", "tiny")
+    assert code == 1 and "does not call run.finish" in said
+
+
+def test_a_notebook_that_fails_after_its_run_is_complete_is_not_hidden(little):
+    draw = "draw('first.json')\ndraw('second.json')"
+    finish = "run.finish({'numbers': 1})"
+    little.write(DATA, draw, finish, "assert 'LITTLE_MENDED' in os.environ, 'no figure'")
+    code, said = little.run("run", "--scale", "tiny", "--only", "01")
+    assert code == 1 and "no figure" in said and "failed.ipynb" in said
+    assert little.run("run", "--scale", "tiny", "--only", "01")[0] == 1
+    code, said = little.run("run", "--scale", "tiny", "--only", "01", LITTLE_MENDED="1")
+    assert code == 0 and len(little.log()) == 6
+    (home,) = (little.outputs / DATA).glob("[!.]*")
+    assert (home / "notebook.ipynb").exists() and not (home / "failed.ipynb").exists()
+
+
+def test_the_kernel_is_this_python_whatever_is_installed(little):
+    """A kernel spec called python3 elsewhere, and another `python` on the path, must not be picked."""
+    fake = little.root / "fake"
+    for folder in (fake / "kernels" / "python3", little.root / "bin"):
+        folder.mkdir(parents=True)
+    spec = {"argv": ["/bin/false"], "display_name": "Python 3", "language": "python"}
+    (fake / "kernels" / "python3" / "kernel.json").write_text(json.dumps(spec))
+    (little.root / "bin" / "python").symlink_to("/bin/false")
+    little.write(DATA, "import sys\nrun.finish({'python': sys.executable})")
+    path = os.pathsep.join([str(little.root / "bin"), os.environ["PATH"]])
+    code, said = little.run("run", "--scale", "tiny", "--only", "01", JUPYTER_PATH=str(fake), PATH=path)
+    assert code == 0, said
+    assert little.manifests(DATA)[0]["results"]["python"] == sys.executable
+
+
+def test_a_taken_port_is_tried_once_more(monkeypatch, tmp_path):
+    import papermill
+
+    tries = []
+
+    def taken(*_, **__):
+        tries.append(1)
+        if len(tries) < 2:
+            raise RuntimeError("zmq: Address already in use")
+
+    monkeypatch.setattr(papermill, "execute_notebook", taken)
+    kernel.execute(tmp_path, tmp_path, {}, {})
+    assert len(tries) == 2
+
+    def other(*_, **__):
+        tries.append(1)
+        raise RuntimeError("something else")
+
+    monkeypatch.setattr(papermill, "execute_notebook", other)
+    with pytest.raises(RuntimeError, match="something else"):
+        kernel.execute(tmp_path, tmp_path, {}, {})
+    assert len(tries) == 3
+
+
+def test_a_missing_notebook_is_refused(little):
+    (little.root / "notebooks" / f"{ANALYSIS}.ipynb").unlink()
+    with pytest.raises(Refused, match="05_analysis.ipynb"):
+        execute.run(plan.make("tiny"))
+
+
+def _papermill(little, *words):
+    command = [sys.executable, "-m", "papermill", str(little.root / "notebooks" / f"{DATA}.ipynb"), *words]
+    environment = os.environ | little.environment
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, cwd=little.root)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("-p", "train_image", "8"), "did you mean 'train_images'"),
+        (("-p", "seed", "true"), "seed must be an int"),
+        (("-y", "degrade_noise: [5e-7, 1.0]"), "5.0e-7"),
+    ],
+)
+def test_a_scheduled_papermill_line_is_refused_too(little, words, told):
+    done = _papermill(little, "out.ipynb", "-p", "vae", str(little.root / "model"), *words)
+    assert done.returncode != 0 and told in done.stderr
+
+
+def test_a_scheduled_papermill_line_answers_the_runners_question(little):
+    recipe = little.root / "notebooks" / "recipes" / "tiny" / f"{DATA}.yaml"
+    done = _papermill(little, "out.ipynb", "-f", str(recipe), "-p", "scale", "tiny")
+    assert done.returncode == 0, done.stderr
+    code, said = little.run("run", "--scale", "tiny", "--only", "01")
+    assert code == 0 and len(little.manifests(DATA)) == 1
+    assert little.manifests(DATA)[0]["run"]["attempts"] == 1
+
+
+def test_papermills_help_lists_the_parameters(little):
+    done = _papermill(little, "--help-notebook")
+    assert done.returncode == 0
+    assert "train_images: int (default 2400)" in done.stdout and "pictures in each training set" in done.stdout

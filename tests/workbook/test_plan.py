@@ -1,0 +1,138 @@
+"""Plans: recipes, study and command line become the stages to run, and nonsense is refused at once."""
+
+import pytest
+
+from aligngemini.workbook import params, paths, plan, stages
+from aligngemini.workbook.params import Refused
+
+SHIPPED = sorted(path.parent.name for path in (paths.ROOT / "notebooks" / "recipes").glob("*/plan.yaml"))
+
+
+def _labels(made):
+    return [item.label for item in made.mine]
+
+
+def test_the_default_plan_goes_from_data_to_analysis(little):
+    assert _labels(plan.make("tiny")) == [
+        "01_data_construction",
+        "02_vlm_dpo, supervision semantic",
+        "02_vlm_dpo, supervision mixed",
+        "03_expert_lora, supervision pixel",
+        "03_expert_lora, supervision mixed",
+        "04_fusion",
+        "05_analysis",
+    ]
+
+
+def test_the_fusion_stands_on_the_first_points_and_the_analysis_on_all(little):
+    made = plan.make("tiny")
+    names = {stages.DATA: ["d"], stages.VLM: ["v1", "v2"], stages.EXPERT: ["e1", "e2"], stages.FUSION: ["f"]}
+    fusion, analysis = (item.cfg(names) for item in made.items[-2:])
+    assert (fusion.vlm_run, fusion.expert_run) == ("v1", "e1")
+    assert (analysis.fusion_run, analysis.vlm_runs, analysis.expert_runs) == ("f", ["v1", "v2"], ["e1", "e2"])
+
+
+def test_recipes_give_way_to_the_grid_and_both_to_the_command_line(little):
+    little.recipe("tiny/02_vlm_dpo", {"beta": 0.1, "lora_rank": 4, "base": "owner/name"})
+    items = plan.make("tiny", options=[("beta", "0.2"), ("seed", "7")]).items
+    vlm = items[1].cfg({})
+    assert (vlm.beta, vlm.lora_rank, vlm.seed, vlm.scale) == (0.2, 4, 7, "tiny")
+    assert {item.cfg({}).seed for item in items} == {7}
+
+
+def test_points_that_the_command_line_makes_equal_become_one(little):
+    made = plan.make("tiny", options=[("supervision", "mixed")])
+    assert _labels(made)[1:3] == ["02_vlm_dpo, supervision mixed", "03_expert_lora, supervision mixed"]
+
+
+def test_a_given_selector_is_kept(little):
+    made = plan.make("tiny", options=[("data_run", "000000000001")])
+    assert made.items[1].cfg({stages.DATA: ["d"]}).data_run == "000000000001"
+
+
+@pytest.mark.parametrize(
+    ("words", "labels"),
+    [({"first": "04"}, ["04_fusion", "05_analysis"]), ({"only": "4"}, ["04_fusion"])],
+)
+def test_from_and_only_choose_the_stages_that_run(little, words, labels):
+    assert _labels(plan.make("tiny", **words)) == labels
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ({"options": [("learning_rat", "1")]}, "did you mean 'learning_rate'"),
+        ({"options": [("learning_rate", "5e-7")]}, "02_vlm_dpo, supervision semantic: .*5.0e-7"),
+        ({"options": [("supervision", "mixt")]}, "did you mean 'mixed'"),
+        ({"options": [("seed", "x")]}, "must be an int"),
+        ({"options": [("scale", "paper")]}, "--scale"),
+        ({"options": [("rule", "and")], "only": "02"}, "does not run"),
+        ({"only": "09"}, "no stage '09'"),
+        ({"only": "02", "first": "02"}, "not both"),
+        ({"study": "nothing"}, "mixed_against_pure"),
+    ],
+)
+def test_nonsense_on_the_command_line_is_refused(little, words, told):
+    with pytest.raises(Refused, match=told):
+        plan.make("tiny", **words)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("tiny/02_vlm_dpo", {"bete": 0.1}, "02_vlm_dpo.yaml has no parameter 'bete': did you mean 'beta'"),
+        ("tiny/05_analysis", {"resamples": "5e3"}, "resamples must be an int"),
+        ("tiny/02_vlm_dpo", {"scale": "paper"}, "lies in tiny"),
+        ("tiny/02_vlm", {}, "recipe of no notebook"),
+        ("tiny/plan", {"studie": "x"}, "did you mean 'study'"),
+        ("tiny/plan", {"study": 1}, "must be a str"),
+        ("tiny/02_vlm_dpo", ["beta"], "name: value"),
+        (
+            "studies/mixed_against_pure",
+            {"question": "?", "grid": {"01_data_construction": {"seed": [1]}}},
+            "vary",
+        ),
+        ("studies/mixed_against_pure", {"question": "?", "grid": {"02_vlm_dpo": {"bete": [1]}}}, "'beta'"),
+        (
+            "studies/mixed_against_pure",
+            {"question": "?", "grid": {"02_vlm_dpo": {"beta": 1}}},
+            "list of values",
+        ),
+        ("studies/mixed_against_pure", {"question": "?", "grid": {"02_vlm_dpo": ["beta"]}}, "list of values"),
+        ("studies/mixed_against_pure", {"grid": {}}, "needs question"),
+    ],
+)
+def test_a_bad_recipe_or_study_is_refused_by_file_and_name(little, name, content, told):
+    little.recipe(name, content)
+    with pytest.raises(Refused, match=told):
+        plan.make("tiny")
+
+
+def test_a_recipe_that_is_no_yaml_is_refused(little):
+    (plan.recipes() / "tiny" / "02_vlm_dpo.yaml").write_text("beta: [1")
+    with pytest.raises(Refused, match="is not YAML"):
+        plan.make("tiny")
+
+
+def test_an_unknown_scale_is_refused_with_those_there_are(little):
+    with pytest.raises(Refused, match="choose tiny"):
+        plan.make("huge")
+
+
+@pytest.mark.parametrize("scale", SHIPPED)
+def test_the_shipped_recipes_make_a_plan_with_expected_minutes(scale, monkeypatch):
+    monkeypatch.delenv("ALIGNGEMINI_NOTEBOOKS", raising=False)
+    made = plan.make(scale)
+    assert len(made.items) >= len(stages.STAGES)
+    assert set(made.minutes) <= set(stages.STAGES)
+    assert all(minutes > 0 for minutes in made.minutes.values())
+
+
+def test_mini_and_smoke_are_shipped():
+    assert {"mini", "smoke"} <= set(SHIPPED)
+
+
+def test_values_leave_defaults_out_so_that_the_executed_notebook_shows_what_was_chosen(little):
+    item = plan.make("tiny").items[1]
+    assert set(item.values({})) == {"scale", "base", "supervision"}
+    assert params.build(item.stage.params, item.values({})) == item.cfg({})

@@ -1,0 +1,73 @@
+"""Progress: lines that can be read in a log, and a file that the runner reads."""
+
+import json
+
+import pytest
+
+from aligngemini.workbook import progress
+from aligngemini.workbook.manifest import DiskFull
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    monkeypatch.setenv(progress.FILE, str(tmp_path / "progress.json"))
+    return tmp_path / "progress.json"
+
+
+def test_every_item_comes_through_and_one_summary_line_ends_it(capsys):
+    assert list(progress.progress(range(5), "counting")) == [0, 1, 2, 3, 4]
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("counting: 5 in 0:00")
+
+
+def test_a_loop_left_early_says_how_far_it_came(capsys):
+    for item in progress.progress(range(5), "counting"):
+        if item == 2:
+            break
+    assert "counting: 2 of 5" in capsys.readouterr().err
+
+
+def test_a_log_gets_a_line_with_rate_and_time_left_only_now_and_then(capsys, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    for _ in progress.progress(range(12), "counting"):
+        clock[0] += 10
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split()[2] for line in lines[:-1]] == ["3/12", "6/12", "9/12", "12/12"]
+    assert "0.1/s, 1:30 left" in lines[0] and lines[-1].startswith("counting: 12 in 2:00")
+
+
+def test_the_file_says_label_done_total_seconds_left(file):
+    list(progress.progress(iter("abc"), "reading", total=3))
+    state = json.loads(file.read_text())
+    assert (state["label"], state["done"], state["total"]) == ("reading", 3, 3)
+    assert state["left"] == 0 and state["seconds"] >= 0
+
+
+def test_an_unknown_total_is_no_trouble(file, capsys):
+    assert len(list(progress.progress(iter("abc"), "reading"))) == 3
+    assert json.loads(file.read_text())["left"] is None
+    assert "reading: 3 in" in capsys.readouterr().err
+
+
+def test_notes_of_a_trainer_end_with_the_last_step(file, capsys):
+    for step in (51, 75, 100):  # resumed from a checkpoint
+        progress.note("training", step, 100)
+    assert json.loads(file.read_text())["done"] == 100
+    assert capsys.readouterr().err.count("training: 100") == 1
+    progress.note("training", 1, 1)
+    assert "training: 1 in" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_one_clear_sentence(file, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(progress.manifest, "write_json", full)
+    with pytest.raises(DiskFull, match="run the same command again"):
+        list(progress.progress(range(2), "counting"))
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(7, "0:07"), (750, "12:30"), (11100, "3:05:00")])
+def test_durations_are_spelt_as_people_read_them(seconds, text):
+    assert progress.spell(seconds) == text

@@ -1,0 +1,70 @@
+"""The five notebooks' parameters: valid by default, readable by papermill, impossible values refused."""
+
+import dataclasses
+
+import nbformat
+import papermill
+import pytest
+
+from aligngemini.workbook import params, stages
+from aligngemini.workbook.params import Refused
+
+CLASSES = [stage.params for stage in stages.STAGES.values()]
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_papermill_shows_every_parameter_with_type_and_help(cls, tmp_path):
+    tagged = nbformat.v4.new_code_cell(params.cell(cls), metadata={"tags": ["parameters"]})
+    book = nbformat.v4.new_notebook(cells=[tagged])
+    book.metadata["kernelspec"] = {"name": "python3", "language": "python", "display_name": "Python 3"}
+    nbformat.write(book, tmp_path / "book.ipynb")
+    seen = papermill.inspect_notebook(tmp_path / "book.ipynb")
+    assert list(seen) == params.names(cls)
+    for field in dataclasses.fields(cls):
+        assert seen[field.name]["help"] == field.metadata["help"]
+        assert seen[field.name]["inferred_type_name"] == params.spell(field.type)
+
+
+@pytest.mark.parametrize(
+    ("cls", "values", "words"),
+    [
+        (stages.DataParams, {"train_images": 2401}, "even"),
+        (stages.DataParams, {"image_size": 100}, "multiple of 28"),
+        (stages.DataParams, {"degrade_jpeg": [70, 30]}, "lower first"),
+        (stages.DataParams, {"degrade_jpeg": [0, 30]}, "at least 1"),
+        (stages.DataParams, {"degrade_scale": [0.0, 0.5]}, "above 0"),
+        (stages.DataParams, {"plausible": "photos"}, "both"),
+        (stages.DataParams, {"test_images": 0}, "no end"),
+        (stages.DataParams, {"train_images": 0}, "no end"),
+        (stages.VLMParams, {"supervision": "pixels"}, "'pixel'"),
+        (stages.VLMParams, {"lora_dropout": 1.5}, "at most 1"),
+        (stages.VLMParams, {"epochs": 0}, "above 0"),
+        (stages.ExpertParams, {"crop": 100}, "multiple of 14"),
+        (stages.ExpertParams, {"jpeg_probability": -0.1}, "at least 0"),
+        (stages.FusionParams, {"rule": "xor"}, "'or'"),
+        (stages.FusionParams, {"confidence": 1.0}, "at most 0.999"),
+        (stages.AnalysisParams, {"vlm_runs": []}, "empty"),
+        (stages.AnalysisParams, {"seed": -1}, "at least 0"),
+    ],
+)
+def test_impossible_values_are_refused(cls, values, words):
+    with pytest.raises(Refused, match=words):
+        params.build(cls, values)
+
+
+@pytest.mark.parametrize("text", ["03", "3", "03_expert_lora"])
+def test_a_stage_is_found_by_number_or_name(text):
+    assert stages.find(text).name == stages.EXPERT
+
+
+@pytest.mark.parametrize("text", ["6", "expert", "", "0"])
+def test_other_stages_are_refused(text):
+    with pytest.raises(Refused, match="01_data_construction"):
+        stages.find(text)
+
+
+def test_needs_are_labelled_after_their_parameters():
+    assert stages.needs(stages.DataParams()) == {}
+    assert stages.needs(stages.VLMParams()) == {"data": (stages.DATA, "latest")}
+    labels = list(stages.needs(stages.AnalysisParams()))
+    assert labels == ["fusion", "vlm 1", "vlm 2", "expert 1", "expert 2"]
