@@ -41,8 +41,7 @@ def fit(
     """Train `module` for `steps`; a checkpoint in `folder` every `every` steps lets a killed run go on.
 
     `make_batch(step)` runs in a worker and gives a dict of tensors; `loss_of(module, batch)` gives a scalar.
-    Returns the log:
-    rows of step, loss and seconds.
+    Returns the log: rows of step, loss and seconds of training so far.
     """
     folder.mkdir(parents=True, exist_ok=True)
     where = device()
@@ -50,7 +49,7 @@ def fit(
     optimiser = torch.optim.AdamW(module.parameters(), lr=rate, weight_decay=0.02, betas=(0.9, 0.98))
     start, log = _resume(folder / "checkpoint.pt", module, optimiser, where)
     loader = DataLoader(Steps(make_batch, start, steps), batch_size=None, num_workers=workers, prefetch_factor=4)
-    begun, mean = time.time(), 0.0
+    begun, mean = time.time() - (log[-1]["seconds"] if log else 0.0), 0.0
     for step, batch in enumerate(loader, start):
         for group in optimiser.param_groups:
             group["lr"] = rate * cosine(step, steps)

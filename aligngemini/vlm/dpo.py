@@ -1,11 +1,12 @@
 """Direct preference optimisation of the language model's LoRA adapter, with TRL's own trainer."""
 
 import math
+import warnings
 from pathlib import Path
 
 import pandas as pd
 import torch
-from transformers import TrainerCallback
+from transformers import PrinterCallback, TrainerCallback
 
 from ..workbook.progress import note
 from . import pairs as preference
@@ -62,9 +63,16 @@ def settings(cfg, checkpoints: Path):
         disable_tqdm=True,
         dataloader_num_workers=0,
         remove_unused_columns=False,
+        dataloader_pin_memory=torch.cuda.is_available(),
         bf16=dtype_for(cfg.precision) == torch.bfloat16,
-        gradient_checkpointing=cfg.gradient_checkpointing,
+        **_checkpointing(DPOConfig, cfg.gradient_checkpointing),
     )
+
+
+def _checkpointing(config, wanted: bool) -> dict[str, bool]:
+    """Activations recomputed in the backward pass, or kept: under the newer of the setting's two names if known."""
+    newer = "activation_checkpointing"
+    return {newer if newer in config.__dataclass_fields__ else "gradient_checkpointing": wanted}
 
 
 def build(vlm: VLM, frame: pd.DataFrame, cfg, checkpoints: Path):
@@ -80,7 +88,9 @@ def build(vlm: VLM, frame: pd.DataFrame, cfg, checkpoints: Path):
         task_type="CAUSAL_LM",
     )
     vlm.model.train()
-    return DPOTrainer(
+    # TRL still asks the model by the setting's older name.
+    warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
+    trainer = DPOTrainer(
         model=vlm.model,
         args=settings(cfg, checkpoints),
         train_dataset=preference.dataset(frame),
@@ -88,6 +98,8 @@ def build(vlm: VLM, frame: pd.DataFrame, cfg, checkpoints: Path):
         peft_config=lora,
         callbacks=[Watch()],
     )
+    trainer.remove_callback(PrinterCallback)  # the history is a table, and progress has its own line
+    return trainer
 
 
 def train(trainer, out: Path) -> Path:

@@ -126,37 +126,37 @@ def _file(state: dict[str, Any]) -> None:
 
 
 def _channel() -> str:
-    if _display() is not None:
+    if _in_notebook():
         return "notebook"
     return "terminal" if sys.stderr is not None and sys.stderr.isatty() else "lines"
 
 
-def _display() -> Any:
-    """Return IPython's display function in a notebook's kernel, else None."""
+def _in_notebook() -> bool:
     ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    return ipython.display.display if type(shell).__name__ == "ZMQInteractiveShell" else None
+    return ipython is not None and type(ipython.get_ipython()).__name__ == "ZMQInteractiveShell"
 
 
 def _shower() -> Callable[[str, bool], None]:
     """Return a function (line, last) that shows a line in the place of the one before it."""
-    display = _display()
-    if display is not None:
-        handles: list[Any] = []
-
-        def show(line: str, last: bool) -> None:
-            bundle = {"text/plain": line}
-            if handles:
-                handles[0].update(bundle, raw=True)
-            else:
-                from IPython.display import DisplayHandle
-
-                handles.append(DisplayHandle())
-                handles[0].display(bundle, raw=True)
-
-        return show
+    if _in_notebook():
+        return _updated()
     if _channel() == "terminal":
-        return lambda line, last: print(
-            f"\r\x1b[2K{line}", end="\n" if last else "", file=sys.stderr, flush=True
-        )
+        return _overwrite
     return lambda line, last: print(line, file=sys.stderr, flush=True)
+
+
+def _updated() -> Callable[[str, bool], None]:
+    from IPython.display import DisplayHandle
+
+    handle, shown = DisplayHandle(), []
+
+    def show(line: str, last: bool) -> None:
+        put = handle.update if shown else handle.display
+        put({"text/plain": line}, raw=True)
+        shown.append(line)
+
+    return show
+
+
+def _overwrite(line: str, last: bool) -> None:
+    print(f"\r\x1b[2K{line}", end="\n" if last else "", file=sys.stderr, flush=True)

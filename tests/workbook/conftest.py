@@ -5,8 +5,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from unittest.mock import patch
 
@@ -47,6 +48,7 @@ class Little:
 
     root: Path
     environment: dict[str, str]
+    started: list[subprocess.Popen] = field(default_factory=list)
 
     @property
     def outputs(self) -> Path:
@@ -75,7 +77,8 @@ class Little:
         command = [sys.executable, "-m", "aligngemini.cli", *words]
         environment = os.environ | self.environment | environment
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen(command, cwd=self.root, env=environment, **pipes)
+        self.started.append(subprocess.Popen(command, cwd=self.root, env=environment, **pipes))
+        return self.started[-1]
 
     def run(self, *words: str, **environment: str) -> tuple[int, str]:
         """Run `aligngemini` with `words` in this process; return its exit code and all it said."""
@@ -96,7 +99,7 @@ class Little:
 
 
 @pytest.fixture
-def little(tmp_path, monkeypatch) -> Little:
+def little(tmp_path, monkeypatch) -> Iterator[Little]:
     """A little workbook of five notebooks, recipes at scale "tiny" and the study mixed_against_pure."""
     # Kernels would spend seconds each on importing torch only to seed it.
     stand_in = "manual_seed = int\nclass cuda:\n    is_available = staticmethod(lambda: False)\n"
@@ -115,7 +118,10 @@ def little(tmp_path, monkeypatch) -> Little:
     for notebook in stages.STAGES:
         made.write(notebook)
     _recipes(made)
-    return made
+    yield made
+    for process in made.started:
+        process.kill()
+        process.communicate()
 
 
 def _recipes(little: Little) -> None:

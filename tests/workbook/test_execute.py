@@ -17,7 +17,7 @@ DATA, VLM, EXPERT, FUSION, ANALYSIS = stages.STAGES
 NUMBERS = ("first.json", "second.json")
 
 
-def _wait_for(condition, seconds=120):
+def _wait_for(condition, seconds=300):
     ends = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < ends, "it did not happen in time"
