@@ -16,8 +16,7 @@ class Detector:
     """Both trained branches of a fusion run behind one call.
 
     `Detector.from_run("latest")(images)` takes paths, folders, bytes, PIL images or uint8 arrays [H, W, 3], and
-    returns one
-    row for each image given, also for those that could not be read.
+    returns one row for each image given, also for those that could not be read.
     """
 
     def __init__(self, vlm, expert, rule: str, thresholds: tuple[float, float], crop: int):

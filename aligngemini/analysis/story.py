@@ -92,3 +92,22 @@ def _fused(alignment: pd.DataFrame, rows: pd.DataFrame) -> str:
         f"{best.title}, {spell(best.value, best.low, best.high)}: {side}. "
         f"It calls {1 - own.real_accuracy:.2f} of the reals fake, against {alarms}."
     )
+
+
+def limits(images: pd.DataFrame, bases: dict[str, str]) -> str:
+    """What mini bases cannot be expected to do on the test images that were not drawn; "" if that does not arise.
+
+    `images` is the test image table, `bases` maps a branch ("vlm", "expert") to the name of its base.
+    """
+    foreign = images.subset[images.source != "world"].unique()
+    small = [name for name, base in bases.items() if base.startswith("data/mini")]
+    if not len(foreign) or not small:
+        return ""
+    subsets = ", ".join(foreign) if len(foreign) <= 6 else f"{len(foreign)} subsets of files"
+    means = {
+        "vlm": "The mini VLM knows the drawn scenes it was pretrained on and nothing else, so it cannot read these "
+        "pictures: near chance there is what to expect, and says nothing against or for the method.",
+        "expert": "The mini expert learned the traces of one autoencoder on a small backbone; where it is near chance, "
+        "those traces are not the ones that these generators leave, or compression has removed them.",
+    }
+    return "\n".join([f"Not drawn but read from files: {subsets}.", *(means[name] for name in small)])

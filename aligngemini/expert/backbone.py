@@ -11,8 +11,7 @@ from ..workbook import models
 from ..workbook.params import Refused
 
 # DDA's choice (its Training/ code): attention qkv and proj, MLP fc1 and fc2 of every block. Anchored on the blocks,
-# since the
-# patch embedding has a `proj` too.
+# since the patch embedding has a `proj` too.
 TARGETS = r"blocks\.\d+\.(attn\.(qkv|proj)|mlp\.(fc1|fc2))"
 HEAD_STD = 0.02  # DDA initialises the head from N(0, 0.02)
 

@@ -18,9 +18,8 @@ from .views import draw, tensor, view
 def couples(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Real and fake side by side: columns pair_id, real, fake (paths).
 
-    Rows that share a pair_id stay together; what has no partner is coupled with a stranger of the other class, in
-    an order
-    drawn from `seed`, so that every batch holds as many reals as fakes.
+    Rows that share a pair_id stay together; what has no partner is coupled with a stranger of the other class, in an
+    order drawn from `seed`, so that every batch holds as many reals as fakes.
     """
     rows = rows.sort_values("image_id").sample(frac=1, random_state=seed)
     both = table.pairs(rows)

@@ -16,11 +16,11 @@ SPECIAL = (
     "<|image_pad|>",
     "<|video_pad|>",
 )
-# Everyday words of verdicts and questions, so that they are single tokens; the base is never trained on them.
+# Everyday words of verdicts and questions, so that they are single tokens; the base only ever repeats them.
 SPARE = (
     "This image is authentic fake real generated edited plausible implausible. Is this image real or fake? "
     "Judge parts, counts, places, light and shadows. Ignore blur, noise and compression. "
-    "The fine grain texture looks like a camera decoder smooth."
+    "The fine grain texture looks like a camera decoder smooth. Say: "
 )
 CHAT = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{% if m['content'] is string %}{{ m['content'] }}{% else %}"

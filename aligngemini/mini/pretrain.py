@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..workbook import manifest, paths
 
-STEPS = {"vlm": 5000, "expert": 800, "vae": 4000}
+STEPS = {"vlm": 6000, "expert": 400, "vae": 4000}
 
 
 def main(only: str = "", out: str = "data/mini", steps: int = 0, seed: int = 0) -> dict[str, dict]:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from ..workbook.seeds import generator
 from . import world
-from .bases import EXPERT_NAME, EXPERT_SHAPE
+from .bases import EXPERT_NAME, EXPERT_SHAPE, INIT
 from .camera import RANGES, expose, settings
 from .loop import fit
 
@@ -51,10 +51,8 @@ def pretrain(out: Path, work: Path, steps: int, seed: int = 0, rate: float = 1e-
     from timm.models import save_for_hf
 
     torch.manual_seed(seed)
-    module = torch.nn.Sequential(
-        timm.create_model(EXPERT_NAME, **EXPERT_SHAPE),
-        torch.nn.Linear(EXPERT_SHAPE["embed_dim"], len(RANGES)),
-    )
+    backbone = begun(timm.create_model(EXPERT_NAME, **EXPERT_SHAPE), seed)
+    module = torch.nn.Sequential(backbone, torch.nn.Linear(EXPERT_SHAPE["embed_dim"], len(RANGES)))
     log = fit(module, lambda step: batch(seed, step), _loss, steps, rate, work)
     save_for_hf(module[0].cpu(), out, model_args=EXPERT_SHAPE, safe_serialization=True)
     return {
@@ -64,6 +62,26 @@ def pretrain(out: Path, work: Path, steps: int, seed: int = 0, rate: float = 1e-
         "log": log,
         "explained": explained(module, seed, steps),
     }
+
+
+@torch.no_grad()
+def begun(backbone, seed: int):
+    """The backbone before its first step: wide weights, and a patch embedding that whitens camera pictures.
+
+    Fine grain is a ten-thousandth of a patch's energy: a random embedding drowns it, a whitening one shows every scale.
+    """
+    for weight in backbone.blocks.parameters():
+        if weight.ndim == 2:
+            torch.nn.init.normal_(weight, std=INIT)
+    size, width = EXPERT_SHAPE["patch_size"], EXPERT_SHAPE["embed_dim"]
+    pictures = torch.cat([batch(seed, -1 - i)["x"] for i in range(5)])
+    patches = torch.nn.functional.unfold(pictures, size, stride=size).transpose(1, 2).flatten(0, 1)
+    energy, axes = torch.linalg.eigh(torch.cov(patches.T))
+    chosen = torch.linspace(0, len(energy) - 1, width).round().long()
+    rows = 0.3 * (axes[:, chosen] / energy[chosen].clamp_min(1e-6).sqrt()).T
+    backbone.patch_embed.proj.weight.copy_(rows.view(width, 3, size, size))
+    backbone.patch_embed.proj.bias.zero_()
+    return backbone
 
 
 def _loss(module, batch: dict) -> torch.Tensor:

@@ -1,6 +1,7 @@
 """How the small vision-language model is made: it learns to describe scenes, never to judge them."""
 
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,14 @@ from ..workbook.seeds import generator
 from . import captions, world
 from .bases import vlm_config
 from .camera import photograph
-from .language import processor, save_processor
+from .kinds import KINDS
+from .language import SPARE, processor, save_processor
 from .loop import fit
 
 BATCH = 16
 DESCRIBE = "Describe the picture."
+ADJECTIVES = ("real", "fake", *sorted({c for kind in KINDS.values() for c in kind.colours + kind.wrong_colours}))
+WORDS = tuple(dict.fromkeys(re.findall(r"[A-Za-z]+", " ".join([SPARE, *captions.QUESTIONS.values()]))))
 DEGRADED = 0.5  # share of pictures that go through the degradation chain, as a real VLM has seen poor pictures too
 
 
@@ -30,34 +34,60 @@ def seen(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(jpeg.encode(rgb, quality))))
 
 
-def lesson(seed: int, split: str, index: int) -> tuple[np.ndarray, str, str]:
-    """One picture with a request and its answer; an odd step asks one question, an even one a whole description."""
+def lesson(seed: int, split: str, index: int) -> tuple[np.ndarray, list[tuple[str, str]]]:
+    """One picture and a conversation of (request, answer) about it.
+
+    Even blocks of BATCH indices ask for a whole description; odd ones ask three questions, the first about what tells
+    the picture from its twin, and give a sentence to repeat.
+    """
     rng = generator("lesson", seed, split, index)
-    picture = world.draw(seed, split, index, bool(rng.random() < 0.5))
+    violated = bool(rng.random() < 0.5)
+    picture = world.draw(seed, split, index, violated)
     rgb = seen(picture.rgb, rng)
-    if index // BATCH % 2:
-        return rgb, captions.QUESTIONS[picture.about], picture.remark
-    return rgb, DESCRIBE, picture.caption
+    if index // BATCH % 2 == 0:
+        return rgb, [(DESCRIBE, picture.caption)]
+    scene, about = world.scene(seed, split, index, violated)
+    others = [f for f in captions.QUESTIONS if f != about and captions.remark(scene, f)]
+    families = [about, *rng.choice(others, 2, replace=False)]
+    return rgb, [(captions.QUESTIONS[f], captions.remark(scene, f)) for f in families] + [repetition(rng)]
 
 
-def encode(tools, lessons: list[tuple[np.ndarray, str, str]]) -> dict[str, torch.Tensor]:
+def repetition(rng: np.random.Generator) -> tuple[str, str]:
+    """A sentence to repeat, whatever the picture: it teaches to say words that no description holds."""
+    if rng.random() < 0.5:
+        sentence = f"This image is {rng.choice(ADJECTIVES)}."
+    else:
+        sentence = " ".join(rng.choice(WORDS, rng.integers(2, 6))) + "."
+    return f"Say: {sentence}", sentence
+
+
+def encode(tools, lessons: list[tuple[np.ndarray, list[tuple[str, str]]]]) -> dict[str, torch.Tensor]:
     """Lessons as model inputs with labels on the answers alone (-100 elsewhere)."""
-    texts = [
-        tools.apply_chat_template(_chat(request), add_generation_prompt=True, tokenize=False)
-        for _, request, _ in lessons
-    ]
-    full = [f"{text}{answer}<|im_end|>" for text, (_, _, answer) in zip(texts, lessons, strict=True)]
-    pictures = [Image.fromarray(rgb) for rgb, _, _ in lessons]
-    batch = tools(text=full, images=pictures, return_tensors="pt", padding=True)
-    answers = [len(tools.tokenizer(answer)["input_ids"]) + 1 for _, _, answer in lessons]
+    talks = [_parts(tools, turns) for _, turns in lessons]
+    pictures = [Image.fromarray(rgb) for rgb, _ in lessons]
+    batch = tools(text=["".join(parts) for parts in talks], images=pictures, return_tensors="pt", padding=True)
     labels = torch.full_like(batch["input_ids"], -100)
-    for row, count in enumerate(answers):  # padding is on the left, so an answer is the tail of its row
-        labels[row, -count:] = batch["input_ids"][row, -count:]
+    for row, parts in enumerate(talks):  # padding is on the left; the first part, with the picture in it, is a request
+        lengths = [len(tools.tokenizer(part)["input_ids"]) for part in parts[1:]]
+        end = labels.shape[1] - sum(lengths)
+        for i, length in enumerate(lengths):
+            if i % 2 == 0:
+                labels[row, end : end + length] = batch["input_ids"][row, end : end + length]
+            end += length
     return {**batch, "labels": labels}
 
 
-def _chat(request: str) -> list[dict]:
-    return [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": request}]}]
+def _parts(tools, turns: list[tuple[str, str]]) -> list[str]:
+    """A conversation in pieces, requests and answers in turn; an answer ends with its end-of-turn token."""
+    parts, opening = [], ""
+    for i, (request, answer) in enumerate(turns):
+        content = [{"type": "image"}] * (i == 0) + [{"type": "text", "text": request}]
+        asked = tools.apply_chat_template(
+            [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
+        )
+        parts += [opening + asked, f"{answer}<|im_end|>"]
+        opening = "\n"
+    return parts
 
 
 def pretrain(out: Path, work: Path, steps: int, seed: int = 0, rate: float = 2e-3) -> dict:
@@ -66,7 +96,7 @@ def pretrain(out: Path, work: Path, steps: int, seed: int = 0, rate: float = 2e-
 
     torch.manual_seed(seed)
     tools = processor()
-    model = Qwen2_5_VLForConditionalGeneration._from_config(vlm_config(tools.tokenizer), attn_implementation="sdpa")
+    model = Qwen2_5_VLForConditionalGeneration._from_config(vlm_config(tools.tokenizer), attn_implementation="eager")
 
     def make(step: int) -> dict:
         return encode(tools, [lesson(seed, "pretrain/vlm", step * BATCH + i) for i in range(BATCH)])
@@ -75,7 +105,8 @@ def pretrain(out: Path, work: Path, steps: int, seed: int = 0, rate: float = 2e-
     model.save_pretrained(out)
     save_processor(out)
     return {
-        "told": "descriptions and questions about parts, places, light and colours; no judgement",
+        "told": "to describe, to answer questions about parts, places, light and colours, and to repeat given sentences; "
+        "to judge nothing",
         "steps": steps,
         "pictures": steps * BATCH,
         "log": log,
@@ -90,7 +121,8 @@ def accuracy(model, tools, seed: int = 0, batches: int = 24) -> dict[str, dict[s
     right: dict[str, dict[str, list[float]]] = {}
     for start in range(BATCH, 2 * BATCH * batches, 2 * BATCH):  # odd blocks of indices carry questions
         indices = range(start, start + BATCH)
-        batch = encode(tools, [lesson(seed, "examine/vlm", i) for i in indices])
+        lessons = [lesson(seed, "examine/vlm", i) for i in indices]
+        batch = encode(tools, [(rgb, turns[:1]) for rgb, turns in lessons])
         hits = _hits(model, {k: v.to(model.device) for k, v in batch.items()})
         for index, hit in zip(indices, hits, strict=True):
             violated = bool(generator("lesson", seed, "examine/vlm", index).random() < 0.5)

@@ -15,9 +15,8 @@ def answer(verdict: int, remark: str) -> str:
 def pairs(rows: pd.DataFrame) -> pd.DataFrame:
     """Preference pairs for image-table rows: image_id, path, label, chosen, rejected.
 
-    The chosen answer gives the picture's own remark. The rejected one gives its twin's, which is true of the twin
-    and false
-    here; a picture without a twin or remarks gets bare verdicts, so that no reason is ever invented.
+    The chosen answer gives the picture's own remark. The rejected one gives its twin's, which is true of the twin and
+    false here; a picture without a twin or remarks gets bare verdicts, so that no reason is ever invented.
     """
     twins = rows.merge(rows[["pair_id", "label", "remark"]], on="pair_id", suffixes=("", "_twin"), how="left")
     twins = twins[twins.label != twins.label_twin].set_index("image_id").remark_twin

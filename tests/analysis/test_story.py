@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from aligngemini.analysis.story import story
+from aligngemini.analysis.story import limits, story
 
 
 def level(title, subset, value, low, high, **more):
@@ -85,3 +85,15 @@ def test_missing_scores_are_told():
     assert "without a score, judged nowhere: 3" in story(
         pd.DataFrame([level("A", "mean", 0.5, 0.4, 0.6, missing=3)])
     )
+
+
+def test_a_mini_base_on_photographs_is_called_what_it_is():
+    images = pd.DataFrame({"source": ["world", "folder"], "subset": ["semantic", "gpt4o"]})
+    text = limits(images, {"vlm": "data/mini/vlm", "expert": "owner/dinov2"})
+    assert "gpt4o" in text and "semantic" not in text
+    assert "mini VLM" in text and "mini expert" not in text
+
+
+def test_nothing_is_excused_in_the_drawn_world_or_with_full_bases():
+    drawn, read = (pd.DataFrame({"source": [where], "subset": ["x"]}) for where in ("world", "folder"))
+    assert limits(drawn, {"vlm": "data/mini/vlm"}) == limits(read, {"vlm": "Qwen/Qwen2.5-VL-7B-Instruct"}) == ""
