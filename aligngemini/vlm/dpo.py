@@ -11,6 +11,7 @@ from transformers import PrinterCallback, TrainerCallback
 from ..workbook.progress import note
 from . import pairs as preference
 from .load import VLM, dtype_for
+from .once import look_once
 
 # Attention and MLP of the language model and of nothing else: the vision tower has projections of the same names.
 TARGETS = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
@@ -98,6 +99,7 @@ def build(vlm: VLM, frame: pd.DataFrame, cfg, checkpoints: Path):
         peft_config=lora,
         callbacks=[Watch()],
     )
+    look_once(trainer.model)
     trainer.remove_callback(PrinterCallback)  # the history is a table, and progress has its own line
     return trainer
 

@@ -12,20 +12,22 @@ def answer(verdict: int, remark: str) -> str:
     return f"{VERDICTS[verdict]}. {remark}".strip()
 
 
-def pairs(rows: pd.DataFrame) -> pd.DataFrame:
+def pairs(rows: pd.DataFrame, reasons: str = "twin") -> pd.DataFrame:
     """Preference pairs for image-table rows: image_id, path, label, chosen, rejected.
 
-    The chosen answer gives the picture's own remark. The rejected one gives its twin's, which is true of the twin and
-    false here; a picture without a twin or remarks gets bare verdicts, so that no reason is ever invented.
+    The chosen answer gives the picture's own remark. After the wrong verdict stands, by `reasons`, the twin's remark,
+    which is false here ("twin"), the same remark ("own"), or no reason on either side ("none"). A picture without a
+    twin or remarks gets bare verdicts, so that no reason is ever invented.
     """
     twins = rows.merge(rows[["pair_id", "label", "remark"]], on="pair_id", suffixes=("", "_twin"), how="left")
     twins = twins[twins.label != twins.label_twin].set_index("image_id").remark_twin
     twin = rows.image_id.map(twins[~twins.index.duplicated()]).fillna("")
-    own = rows.remark.where(twin != "", "")
+    own = rows.remark.where((twin != "") & (reasons != "none"), "")
+    other = twin if reasons == "twin" else own
     return pd.DataFrame({
         "image_id": rows.image_id, "path": rows.path, "label": rows.label,
         "chosen": [answer(label, text) for label, text in zip(rows.label, own, strict=True)],
-        "rejected": [answer(1 - label, text) for label, text in zip(rows.label, twin, strict=True)],
+        "rejected": [answer(1 - label, text) for label, text in zip(rows.label, other, strict=True)],
     })  # fmt: skip
 
 

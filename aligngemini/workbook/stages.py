@@ -8,6 +8,7 @@ from aligngemini.workbook.params import Params, Refused, param
 DATA, VLM, EXPERT = "01_data_construction", "02_vlm_dpo", "03_expert_lora"
 FUSION, ANALYSIS = "04_fusion", "05_analysis"
 WORLD = "world"
+REASONS = ["twin", "own", "none"]
 SUPERVISIONS = ["semantic", "pixel", "mixed"]
 
 
@@ -91,6 +92,9 @@ class VLMParams(Params):
     base: str = param("data/mini/vlm", "model to tune, a folder or hub name", filled=True, source="model")
     base_revision: str = param("", "revision of the model on the hub, empty for the newest")
     supervision: str = param("semantic", "training set, semantic or pixel or mixed", choices=SUPERVISIONS)
+    reasons: str = param(
+        "twin", "what follows a wrong verdict, the twin's reason, the picture's own, or none", choices=REASONS
+    )
     beta: float = param(0.05, "pull towards the reference model, above 0", above=0)
     learning_rate: float = param(1.0e-3, "step size of the optimiser, above 0 to 1", above=0, most=1)
     lora_rank: int = param(16, "rank of the LoRA adapters, 1 or more", least=1)

@@ -9,7 +9,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from aligngemini.mini import bases, world
-from aligngemini.vlm import dpo, load, pairs, verdict
+from aligngemini.vlm import dpo, load, once, pairs, verdict
 from aligngemini.workbook import stages
 
 CFG = stages.VLMParams(batch_size=2, checkpoint_steps=2, learning_rate=1e-2)
@@ -42,7 +42,7 @@ def base() -> load.VLM:
 def train(rows, folder, cfg=CFG, steps: int = -1):
     torch.manual_seed(cfg.seed)
     trainer = dpo.build(base(), pairs.pairs(rows), cfg, folder / "checkpoints")
-    trainer.args.max_steps = steps
+    trainer.args.max_steps, trainer.args.logging_steps = steps, 1
     dpo.train(trainer, folder / "adapter")
     return trainer
 
@@ -59,6 +59,14 @@ def test_reasons_are_true_of_the_picture_when_chosen_and_of_its_twin_when_reject
         twin = rows[(rows.pair_id == row.pair_id) & (rows.label != row.label)].remark.item()
         assert frame.chosen[row.image_id] == f"{verdict.VERDICTS[row.label]}. {row.remark}"
         assert frame.rejected[row.image_id] == f"{verdict.VERDICTS[1 - row.label]}. {twin}"
+
+
+def test_reasons_may_be_the_same_on_both_sides_or_absent(rows):
+    own, none = (pairs.pairs(rows, reasons) for reasons in ("own", "none"))
+    remarks = rows.remark.tolist()
+    assert [text.split(". ", 1)[1] for text in own.chosen] == [text.split(". ", 1)[1] for text in own.rejected] == remarks
+    assert set(none.chosen) == {"This image is real.", "This image is fake."}
+    assert (own.chosen != own.rejected).all() and (none.chosen != none.rejected).all()
 
 
 def test_pictures_without_a_twin_get_bare_verdicts(rows):
@@ -158,3 +166,30 @@ def test_the_same_seed_gives_the_same_adapter(rows, trained, tmp_path):
     names = "adapter/adapter_model.safetensors"
     first, second = load_file(trained[1] / names), load_file(tmp_path / names)
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_looking_once_changes_no_loss(rows, tmp_path, monkeypatch):
+    """The tower sees each picture of a step once, and every logged loss is that of the plain trainer."""
+    quick = train(rows, tmp_path / "once", steps=3)
+    monkeypatch.setattr(dpo, "look_once", lambda model: None)
+    plain = train(rows, tmp_path / "plain", steps=3)
+    assert dpo.history(quick).loss.tolist() == pytest.approx(dpo.history(plain).loss.tolist(), abs=1e-3)
+
+
+def test_a_tower_that_looks_once_is_asked_once_a_step_for_half_the_rows(rows, tmp_path):
+    looks = []
+    trainer = dpo.build(base(), pairs.pairs(rows), CFG, tmp_path / "checkpoints")
+    tower = next(module for name, module in trainer.model.named_modules() if name.endswith("visual"))
+    tower.register_forward_hook(lambda *_: looks.append("asked"))
+    plain = tower.forward.look
+    tower.forward.look = lambda pixels, grid_thw, **options: looks.append(len(grid_thw)) or plain(
+        pixels, grid_thw=grid_thw, **options
+    )
+    trainer.args.max_steps = 1
+    trainer.train()
+    assert looks.count("asked") == 2 and [n for n in looks if n != "asked"] == [CFG.batch_size]
+
+
+def test_a_tower_that_trains_is_never_remembered():
+    with pytest.raises(RuntimeError, match="trains"):
+        once.look_once(base().model.train())

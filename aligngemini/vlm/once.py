@@ -1,0 +1,37 @@
+"""A frozen vision tower looks at each picture once a step, not once for each answer and each model."""
+
+import torch
+
+
+class Once:
+    """The forward pass of a frozen vision tower that remembers the last pictures it saw.
+
+    A DPO step shows the same pictures four times: beside the chosen and beside the rejected answer, to the policy and
+    to its reference, which share the tower. `look` is the tower's own forward pass.
+    """
+
+    def __init__(self, look):
+        self.look, self.pixels, self.seen = look, None, None
+
+    @torch.no_grad()
+    def __call__(self, pixels: torch.Tensor, grid_thw: torch.Tensor, **options):
+        """The tower's output for patches `pixels` [n, d] of pictures of `grid_thw` [pictures, 3] patches."""
+        if self.pixels is None or not torch.equal(self.pixels, pixels):
+            self.pixels, self.seen = pixels, self._twice(pixels, grid_thw, options)
+        return type(self.seen)(**self.seen)  # a new one each time: callers change it
+
+    def _twice(self, pixels: torch.Tensor, grid_thw: torch.Tensor, options: dict):
+        first, again = grid_thw.tensor_split(2)
+        patches = int(first.prod(1).sum())
+        if not (torch.equal(first, again) and torch.equal(pixels[:patches], pixels[patches:])):
+            return self.look(pixels, grid_thw=grid_thw, **options)
+        half = self.look(pixels[:patches], grid_thw=first, **options)
+        return type(half)(**{name: torch.cat([value, value]) for name, value in half.items()})
+
+
+def look_once(model: torch.nn.Module) -> None:
+    """Let the vision tower of a Qwen2.5-VL model (with or without adapter) look once; RuntimeError if it trains."""
+    tower = next(module for name, module in model.named_modules() if name.endswith("visual"))
+    if any(weight.requires_grad for weight in tower.parameters()):
+        raise RuntimeError("The vision tower trains, so its features change and cannot be remembered.")
+    tower.forward = Once(tower.forward)
