@@ -69,7 +69,7 @@ table {{ border-collapse: collapse; font-size: 14px; margin: 10px 0 18px; displa
   max-width: 100%; font-variant-numeric: tabular-nums }}
 table, th, td {{ border: 0 }}
 th, td {{ padding: 5px 18px 5px 2px; text-align: right; white-space: nowrap }}
-tr th:first-child + td:last-child {{ text-align: left; white-space: normal; overflow-wrap: anywhere }}
+table:not(:has(thead)) td {{ text-align: left; white-space: normal; overflow-wrap: anywhere }}
 tbody tr {{ border-bottom: 1px solid {style.GRID} }} thead {{ border-bottom: 2px solid {style.MUTED} }}
 tbody th, td:first-child {{ text-align: left; font-weight: 500 }}
 pre, code {{ font: 13px/1.5 ui-monospace, 'Cascadia Mono', Menlo, Consolas, monospace }}

@@ -12,6 +12,7 @@ from traitlets.config import Config
 
 from aligngemini.analysis import page, tables
 from aligngemini.analysis.story import story
+from aligngemini.workbook import manifest
 
 PLOTLY = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -66,15 +67,18 @@ def _section(place: Path, index: int, exporter: HTMLExporter, figures: "page.Fig
         if cell.cell_type == "code":
             cell.outputs = [_output(output, figures) for output in cell.outputs]
     body, _ = exporter.from_notebook_node(notebook)
-    return page.Section(f"part{index}", _title(notebook, name), body, missing=False)
+    return page.Section(f"part{index}", _title(notebook, name, place), body, missing=False)
 
 
-def _title(notebook, name: str) -> str:
-    """The first heading of a notebook, else its name."""
+def _title(notebook, name: str, place: Path) -> str:
+    """The first heading of a notebook, else its name; with the supervision if its run has one."""
     lines = (
         line for cell in notebook.cells if cell.cell_type == "markdown" for line in cell.source.splitlines()
     )
-    return next((line.lstrip("# ").strip() for line in lines if line.startswith("# ")), name)
+    heading = next((line.lstrip("# ").strip() for line in lines if line.startswith("# ")), name)
+    record = manifest.read(place)
+    supervision = record["question"]["params"].get("supervision") if record else ""
+    return f"{heading}: {supervision}" if supervision else heading
 
 
 def _output(output, figures: "page.Figures"):

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ..vlm.verdict import HINT
 from ..workbook.seeds import generator
 from . import captions, world
 from .bases import vlm_config
@@ -15,10 +16,12 @@ from .camera import photograph
 from .kinds import KINDS
 from .language import SPARE, processor, save_processor
 from .loop import fit
+from .scenes import Scene
 
 BATCH = 16
 DESCRIBE = "Describe the picture."
-ADJECTIVES = ("real", "fake", *sorted({c for kind in KINDS.values() for c in kind.colours + kind.wrong_colours}))
+COLOURS = tuple(sorted({c for kind in KINDS.values() for c in kind.colours + kind.wrong_colours}))
+ADJECTIVES = ("real", "fake", *COLOURS)
 WORDS = tuple(dict.fromkeys(re.findall(r"[A-Za-z]+", " ".join([SPARE, *captions.QUESTIONS.values()]))))
 DEGRADED = 0.5  # share of pictures that go through the degradation chain, as a real VLM has seen poor pictures too
 
@@ -34,11 +37,11 @@ def seen(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(jpeg.encode(rgb, quality))))
 
 
-def lesson(seed: int, split: str, index: int) -> tuple[np.ndarray, list[tuple[str, str]]]:
+def lesson(seed: int, split: str, index: int, choosing: bool = False) -> tuple[np.ndarray, list[tuple[str, str]]]:
     """One picture and a conversation of (request, answer) about it.
 
     Even blocks of BATCH indices ask for a whole description; odd ones ask three questions, the first about what tells
-    the picture from its twin, and give a sentence to repeat.
+    the picture from its twin, and give a sentence to repeat. `choosing` puts an either-or question before those.
     """
     rng = generator("lesson", seed, split, index)
     violated = bool(rng.random() < 0.5)
@@ -49,7 +52,24 @@ def lesson(seed: int, split: str, index: int) -> tuple[np.ndarray, list[tuple[st
     scene, about = world.scene(seed, split, index, violated)
     others = [f for f in captions.QUESTIONS if f != about and captions.remark(scene, f)]
     families = [about, *rng.choice(others, 2, replace=False)]
-    return rgb, [(captions.QUESTIONS[f], captions.remark(scene, f)) for f in families] + [repetition(rng)]
+    first = [choice(scene, rng)] if choosing else []
+    return rgb, [*first, *((captions.QUESTIONS[f], captions.remark(scene, f)) for f in families), repetition(rng)]
+
+
+def choice(scene: Scene, rng: np.random.Generator) -> tuple[str, str]:
+    """An either-or question about what is seen, answered in the form of a verdict, half the time with a sentence more.
+
+    It teaches to look and to pick one of two offered words; real and fake are never on offer.
+    """
+    subject = scene.things[0]
+    offers = [(subject.colour, COLOURS), (subject.kind, tuple(KINDS))]
+    offers += [(captions.GROUND[scene.place], tuple(captions.GROUND.values()))]
+    offers += [] if scene.second_sun else [(scene.sun, ("left", "right"))]
+    true, words = offers[rng.integers(len(offers))]
+    first, second = rng.permutation([true, rng.choice([word for word in words if word != true])])
+    family = rng.choice([f for f in captions.QUESTIONS if captions.remark(scene, f)])
+    more = f" {captions.remark(scene, family)}" if rng.random() < 0.5 else ""
+    return f"Is this image {first} or {second}?{rng.choice(['', ' ' + HINT])}", f"This image is {true}.{more}"
 
 
 def repetition(rng: np.random.Generator) -> tuple[str, str]:
@@ -91,27 +111,37 @@ def _parts(tools, turns: list[tuple[str, str]]) -> list[str]:
 
 
 def pretrain(out: Path, work: Path, steps: int, seed: int = 0, rate: float = 2e-3) -> dict:
-    """Make the base in `out` (hub format); returns its card: what it was told, how long, how well it describes."""
+    """Make the base in `out` (hub format); returns its card: what it was told, how long, how well it describes.
+
+    First to describe (`steps`), then, a sixth as long and half as fast, to choose as well: a model of instructions
+    knows how an either-or question is answered, and preference tuning starts from there.
+    """
     from transformers import Qwen2_5_VLForConditionalGeneration
 
     torch.manual_seed(seed)
     tools = processor()
     model = Qwen2_5_VLForConditionalGeneration._from_config(vlm_config(tools.tokenizer), attn_implementation="eager")
 
-    def make(step: int) -> dict:
-        return encode(tools, [lesson(seed, "pretrain/vlm", step * BATCH + i) for i in range(BATCH)])
+    def batches(split: str, choosing: bool):
+        return lambda step: encode(tools, [lesson(seed, split, step * BATCH + i, choosing) for i in range(BATCH)])
 
-    log = fit(model, make, lambda m, b: m(**b).loss, steps, rate, work)
+    log = fit(model, batches("pretrain/vlm", False), _loss, steps, rate, work / "describe")
+    chosen = fit(model, batches("pretrain/choose", True), _loss, steps // 6, rate / 2, work / "choose")
     model.save_pretrained(out)
     save_processor(out)
     return {
-        "told": "to describe, to answer questions about parts, places, light and colours, and to repeat given sentences; "
-        "to judge nothing",
-        "steps": steps,
-        "pictures": steps * BATCH,
+        "told": "to describe, to answer questions about parts, places, light and colours, to choose the true one of two "
+        "words, and to repeat given sentences; to judge nothing",
+        "steps": steps + steps // 6,
+        "pictures": (steps + steps // 6) * BATCH,
         "log": log,
+        "log_choosing": chosen,
         "accuracy": accuracy(model, tools, seed),
     }
+
+
+def _loss(model, batch: dict) -> torch.Tensor:
+    return model(**batch).loss
 
 
 @torch.inference_mode()

@@ -95,14 +95,14 @@ class VLMParams(Params):
     reasons: str = param(
         "twin", "what follows a wrong verdict, the twin's reason, the picture's own, or none", choices=REASONS
     )
-    beta: float = param(0.05, "pull towards the reference model, above 0", above=0)
-    learning_rate: float = param(1.0e-3, "step size of the optimiser, above 0 to 1", above=0, most=1)
+    beta: float = param(0.1, "pull towards the reference model, above 0", above=0)
+    learning_rate: float = param(2.0e-3, "step size of the optimiser, above 0 to 1", above=0, most=1)
     lora_rank: int = param(16, "rank of the LoRA adapters, 1 or more", least=1)
     lora_alpha: float = param(
         32.0, "LoRA alpha, the adapters are scaled by alpha over rank, above 0", above=0
     )
     lora_dropout: float = param(0.0, "dropout probability inside the adapters, 0 to 1", least=0, most=1)
-    epochs: float = param(1.0, "passes over the training pairs, above 0", above=0)
+    epochs: float = param(2.0, "passes over the training pairs, above 0", above=0)
     batch_size: int = param(16, "preference pairs per step, 1 or more", least=1)
     gradient_accumulation: int = param(1, "steps per weight update, 1 or more", least=1)
     max_pixels: int = param(12544, "pixels a picture may have before it is shrunk, at least 784", least=784)
@@ -125,10 +125,10 @@ class ExpertParams(Params):
     )
     base_revision: str = param("", "revision of the backbone on the hub, empty for the newest")
     supervision: str = param("pixel", "training set, semantic or pixel or mixed", choices=SUPERVISIONS)
-    learning_rate: float = param(1.0e-3, "step size of the optimiser, above 0 to 1", above=0, most=1)
+    learning_rate: float = param(3.0e-3, "step size of the optimiser, above 0 to 1", above=0, most=1)
     lora_rank: int = param(8, "rank of the LoRA adapters, 1 or more", least=1)
     lora_alpha: float = param(8.0, "LoRA alpha, the adapters are scaled by alpha over rank, above 0", above=0)
-    epochs: float = param(1.0, "passes over the training pairs, above 0", above=0)
+    epochs: float = param(2.0, "passes over the training pairs, above 0", above=0)
     batch_pairs: int = param(16, "pairs of real and fake per step, 1 or more", least=1)
     crop: int = param(112, "side of the crops the backbone sees, px, a multiple of 14", least=14, multiple=14)
     train_head: bool = param(True, "whether the head learns too, false repeats the released DDA code")

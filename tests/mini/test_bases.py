@@ -44,7 +44,8 @@ def test_the_vlm_describes_as_well_as_its_card_says():
 
 def test_the_vlm_was_never_asked_for_a_verdict():
     """It has said the words, so that it can; but only after "Say:", and whatever the picture was."""
-    turns = [turn for i in range(0, 160, 2) for turn in pretrain_vlm.lesson(0, "pretrain/vlm", i)[1]]
+    lessons = [pretrain_vlm.lesson(0, "pretrain", i, bool(i % 3)) for i in range(0, 160, 2)]
+    turns = [turn for _, told in lessons for turn in told]
     judging = [(request, answer) for request, answer in turns if "fake" in answer or "real" in answer]
     assert judging and all(request == f"Say: {answer}" for request, answer in judging)
     assert not any(request == verdict.QUESTION for request, _ in turns)
