@@ -74,8 +74,10 @@ def faint(colour: str, opacity: float) -> str:
 
 
 def use() -> None:
-    """Make the template the default and let notebooks carry figures as data, drawn by JupyterLab and by the
-    report."""
+    """Figures in the house template, carried by notebooks as data for JupyterLab and the report to draw; text in
+    tables up to 120 characters.
+    """
+    pd.set_option("display.max_colwidth", 120)
     pio.templates.default = NAME
     pio.renderers.default = "plotly_mimetype"
 

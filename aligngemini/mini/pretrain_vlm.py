@@ -130,8 +130,8 @@ def pretrain(out: Path, work: Path, steps: int, seed: int = 0, rate: float = 2e-
     model.save_pretrained(out)
     save_processor(out)
     return {
-        "told": "to describe, to answer questions about parts, places, light and colours, to choose the true one of two "
-        "words, and to repeat given sentences; to judge nothing",
+        "told": "to describe, to answer questions about parts, places, light and colours, to choose the true one of "
+        "two words, and to repeat given sentences; to judge nothing",
         "steps": steps + steps // 6,
         "pictures": (steps + steps // 6) * BATCH,
         "log": log,

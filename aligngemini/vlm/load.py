@@ -35,8 +35,10 @@ def load(base: str, revision: str = "", precision: str = "auto", max_pixels: int
     `base` is a folder (relative ones start at the project) or a hub name. Raises Refused with the next step.
     """
     from transformers import AutoProcessor, Qwen2_5_VLForConditionalGeneration
+    from transformers.utils import logging
 
     name = models.where(base, "VLM base")
+    logging.disable_progress_bar()  # in a notebook it is a widget, which a report cannot show
     options = {"revision": revision} if revision else {}
     try:
         processor = AutoProcessor.from_pretrained(name, **options)

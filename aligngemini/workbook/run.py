@@ -92,13 +92,13 @@ class Run:
     def finish(self, results: dict[str, Any], models: dict[str, Any] | None = None) -> pd.DataFrame:
         """Complete the run with its figures and models (name, revision, adapted modules); return the figures.
 
-        The table has the index `result` and the column `value`, rounded to four digits to be read; the manifest holds
+        The table has a row for each figure and the column `value`, rounded to four digits to be read; the manifest holds
         all digits. A complete run does not change.
         """
         if not self.complete:
             self._complete(manifest.plain(results), manifest.plain(models or {}))
         shown = [round(value, 4) if isinstance(value, float) else value for value in self.results.values()]
-        return pd.DataFrame({"value": shown}, index=pd.Index(self.results, name="result"), dtype=object)
+        return pd.DataFrame({"value": shown}, index=list(self.results), dtype=object)
 
     def _complete(self, results: dict[str, Any], models: dict[str, Any]) -> None:
         shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)

@@ -63,8 +63,8 @@ def test_reasons_are_true_of_the_picture_when_chosen_and_of_its_twin_when_reject
 
 def test_reasons_may_be_the_same_on_both_sides_or_absent(rows):
     own, none = (pairs.pairs(rows, reasons) for reasons in ("own", "none"))
-    remarks = rows.remark.tolist()
-    assert [text.split(". ", 1)[1] for text in own.chosen] == [text.split(". ", 1)[1] for text in own.rejected] == remarks
+    for column in ("chosen", "rejected"):
+        assert [text.split(". ", 1)[1] for text in own[column]] == rows.remark.tolist()
     assert set(none.chosen) == {"This image is real.", "This image is fake."}
     assert (own.chosen != own.rejected).all() and (none.chosen != none.rejected).all()
 

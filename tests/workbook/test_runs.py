@@ -54,7 +54,7 @@ def test_a_run_is_partial_until_it_is_finished(little):
     path = run.step("images/one.txt", lambda path: path.write_text("1"))
     assert path == run.path("images", "one.txt") and path.read_text() == "1"
     table = run.finish({"images": np.int64(1), "share": float("nan")}, {"vae": {"name": "x"}})
-    assert table.to_dict("list") == {"result": ["images", "share"], "value": [1, None]}
+    assert table["value"].to_dict() == {"images": 1, "share": None}
     home = little.outputs / DATA / run.name
     assert run.folder == home and run.complete and not home.with_name(f".{run.name}.partial").exists()
     record = json.loads((home / "manifest.json").read_text())
