@@ -92,8 +92,8 @@ class Run:
     def finish(self, results: dict[str, Any], models: dict[str, Any] | None = None) -> pd.DataFrame:
         """Complete the run with its figures and models (name, revision, adapted modules); return the figures.
 
-        The table has a row for each figure and the column `value`, rounded to four digits to be read; the manifest holds
-        all digits. A complete run does not change.
+        The table has a row for each figure and the column `value`, rounded to four digits; the manifest holds all
+        digits. A complete run does not change.
         """
         if not self.complete:
             self._complete(manifest.plain(results), manifest.plain(models or {}))
