@@ -53,4 +53,4 @@ def scored(table: pd.DataFrame, scores: dict[str, float], reasons: dict[str, str
     """Columns image_id, score (NaN where there is none) and reason, one row per distinct image of `table`."""
     ids = table.drop_duplicates("image_id").image_id
     frame = pd.DataFrame({"image_id": ids, "score": ids.map(scores).astype(float)}).reset_index(drop=True)
-    return frame.assign(reason=frame.image_id.map(reasons).fillna(""))
+    return frame.assign(reason=[reasons.get(image, "") for image in frame.image_id])

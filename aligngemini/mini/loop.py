@@ -48,7 +48,8 @@ def fit(
     module.to(where).train()
     optimiser = torch.optim.AdamW(module.parameters(), lr=rate, weight_decay=0.02, betas=(0.9, 0.98))
     start, log = _resume(folder / "checkpoint.pt", module, optimiser, where)
-    loader = DataLoader(Steps(make_batch, start, steps), batch_size=None, num_workers=workers, prefetch_factor=4)
+    ahead = 4 if workers else None
+    loader = DataLoader(Steps(make_batch, start, steps), batch_size=None, num_workers=workers, prefetch_factor=ahead)
     begun, mean = time.time() - (log[-1]["seconds"] if log else 0.0), 0.0
     for step, batch in enumerate(loader, start):
         for group in optimiser.param_groups:

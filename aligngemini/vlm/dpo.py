@@ -33,7 +33,7 @@ def check_start(loss: float, gradient: float) -> None:
 
     Without an answer to learn from (say, cut off by a maximum length) the loss is ln 2 as well, but nothing moves.
     """
-    if abs(loss - math.log(2)) > 0.02 or not gradient > 0:
+    if not abs(loss - math.log(2)) <= 0.02 or not gradient > 0:  # so that NaN is caught too
         raise RuntimeError(
             f"DPO did not start as it must: first loss {loss:.4f} (ln 2 is 0.6931), gradient {gradient:.2g}. "
             "The adapter does not start at zero, or the answers do not reach the model; look at one batch of pairs."

@@ -14,7 +14,9 @@ def text(manifests: list[dict[str, Any]]) -> str:
 
     if not manifests:
         return "there are no runs yet: make them with `aligngemini run`"
-    return pd.DataFrame([_row(record) for record in manifests]).to_string(index=False, justify="left")
+    table = pd.DataFrame([_row(record) for record in manifests])
+    left = {name: f"{{:<{table[name].str.len().max()}}}".format for name in table}
+    return table.to_string(index=False, justify="left", formatters=left)
 
 
 def _row(record: dict[str, Any]) -> dict[str, str]:

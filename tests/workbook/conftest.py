@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -76,8 +77,8 @@ class Little:
         """Start `aligngemini` with `words` in a process of its own."""
         command = [sys.executable, "-m", "aligngemini.cli", *words]
         environment = os.environ | self.environment | environment
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        self.started.append(subprocess.Popen(command, cwd=self.root, env=environment, **pipes))
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "preexec_fn": _stoppable}
+        self.started.append(subprocess.Popen(command, cwd=self.root, env=environment, **options))
         return self.started[-1]
 
     def run(self, *words: str, **environment: str) -> tuple[int, str]:
@@ -96,6 +97,11 @@ class Little:
     def manifests(self, notebook: str) -> list[dict]:
         """Return the manifests of the complete runs of `notebook`."""
         return [json.loads(p.read_text()) for p in sorted(self.outputs.glob(f"{notebook}/[!.]*/manifest.json"))]
+
+
+def _stoppable() -> None:
+    """Where the tests run in the background Ctrl-C is ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture

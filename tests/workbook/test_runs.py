@@ -82,7 +82,7 @@ def test_another_question_has_another_name(little, change):
     _made(DATA, _data(little), images=1)
     before = questions.question(VLM, _vlm(little)).name
     assert questions.question(VLM, _vlm(little)).name == before
-    values = {"beta": 0.1} if change == "parameter" else {}
+    values = {"beta": 0.3} if change == "parameter" else {}
     if change == "notebook":
         little.write(VLM, "1 + 1")
     if change == "model":
