@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from aligngemini import cli
-from aligngemini.workbook import params, paths, stages
+from aligngemini.workbook import params, paths, runs, stages
 
 SETUP = """\
 import json, os, random, time
@@ -143,3 +143,12 @@ def _recipes(little: Little) -> None:
         stages.EXPERT: {"supervision": ["pixel", "mixed"]},
     }
     little.recipe("studies/mixed_against_pure", {"question": "Is mixed worse?", "grid": grid})
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    """Let go of what a test left open, so that the next one starts as a new process would."""
+    yield
+    for run in list(runs._working.values()):
+        run.close()
+    runs._working.clear()

@@ -15,40 +15,13 @@ from filelock import FileLock
 from aligngemini.workbook import manifest, paths, questions, runs, stages
 from aligngemini.workbook.manifest import DiskFull
 from aligngemini.workbook.params import Refused
+from tests.workbook import small
 
 DATA, VLM, EXPERT, FUSION = stages.DATA, stages.VLM, stages.EXPERT, stages.FUSION
 
 
-@pytest.fixture(autouse=True)
-def _closed():
-    """Let go of what a test left open, so that the next one starts as a new process would."""
-    yield
-    for run in list(runs._working.values()):
-        run.close()
-    runs._working.clear()
-
-
-def _data(little, **values):
-    return stages.DataParams(scale="tiny", vae=str(little.root / "model"), **values)
-
-
-def _vlm(little, **values):
-    return stages.VLMParams(scale="tiny", base=str(little.root / "model"), **values)
-
-
-def _expert(little, **values):
-    return stages.ExpertParams(scale="tiny", base=str(little.root / "model"), **values)
-
-
-def _made(notebook, cfg, **results):
-    run = runs.start(notebook, cfg)
-    run.step("numbers.json", lambda path: path.write_text(json.dumps(results)))
-    run.finish(results)
-    return run
-
-
 def test_a_run_is_partial_until_it_is_finished(little):
-    run = runs.start(DATA, _data(little))
+    run = runs.start(DATA, small.data(little))
     assert run.folder.name == f".{run.name}.partial" and not run.complete
     assert manifest.read(run.folder)["run"]["status"] == "running"
     path = run.step("images/one.txt", lambda path: path.write_text("1"))
@@ -66,9 +39,9 @@ def test_a_run_is_partial_until_it_is_finished(little):
 
 
 def test_the_same_question_opens_the_complete_run_and_changes_nothing(little):
-    first = _made(DATA, _data(little), images=1)
+    first = small.made(DATA, small.data(little), images=1)
     before = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in first.folder.rglob("*")}
-    again = runs.start(DATA, _data(little))
+    again = runs.start(DATA, small.data(little))
     assert again.complete and again.name == first.name
     assert again.step("numbers.json", lambda path: pytest.fail("made again")).exists()
     assert again.finish({"images": 2})["value"].tolist() == [1]
@@ -77,87 +50,8 @@ def test_the_same_question_opens_the_complete_run_and_changes_nothing(little):
         again.step("other.json", lambda path: path.write_text(""))
 
 
-@pytest.mark.parametrize("change", ["parameter", "notebook", "model", "upstream"])
-def test_another_question_has_another_name(little, change):
-    _made(DATA, _data(little), images=1)
-    before = questions.question(VLM, _vlm(little)).name
-    assert questions.question(VLM, _vlm(little)).name == before
-    values = {"beta": 0.3} if change == "parameter" else {}
-    if change == "notebook":
-        little.write(VLM, "1 + 1")
-    if change == "model":
-        (little.root / "model" / "weights").write_text("1")
-    if change == "upstream":
-        _made(DATA, _data(little, seed=1), images=1)
-    assert questions.question(VLM, _vlm(little, **values)).name != before
-
-
-def test_latest_is_resolved_before_the_name_is_made(little):
-    first = _made(DATA, _data(little), images=1)
-    latest = questions.question(VLM, _vlm(little))
-    named = questions.question(VLM, _vlm(little, data_run=first.name))
-    short = questions.question(VLM, _vlm(little, data_run=first.name[:6]))
-    assert latest.name == named.name == short.name
-    assert latest.block["params"]["data_run"] == first.name
-
-
-def test_labels_of_needs_are_free_but_the_runs_are_those_of_the_parameters(little):
-    data = _made(DATA, _data(little), images=1)
-    cfg = _vlm(little)
-    run = runs.start(VLM, cfg, needs={"pictures": (DATA, cfg.data_run)})
-    assert run.inputs["pictures"].name == data.name
-    assert run.name == questions.question(VLM, cfg).name
-    with pytest.raises(ValueError, match="exactly"):
-        runs.start(VLM, cfg, needs={"data": (DATA, "other")})
-
-
-def test_selectors_find_the_latest_with_a_value(little):
-    _made(DATA, _data(little), images=1)
-    pure = _made(VLM, _vlm(little), loss=1.0)
-    mixed = _made(VLM, _vlm(little, supervision="mixed"), loss=2.0)
-    assert runs.load(VLM, "latest").name == mixed.name
-    assert runs.load(VLM, "latest supervision:semantic", "tiny").name == pure.name
-    assert runs.load(VLM, "latest supervision:semantic seed:0").results == {"loss": 1.0}
-
-
-@pytest.mark.parametrize(
-    ("selector", "scale", "words"),
-    [
-        ("latest", "other", "aligngemini run --scale other --only 01"),
-        ("latest images:3", None, "did you mean"),
-        ("latest seed:7", None, "with seed 7"),
-        ("latest pure", None, "name:value"),
-        ("0123456789ab", None, "aligngemini runs"),
-    ],
-)
-def test_a_selector_that_fits_nothing_is_refused_with_what_to_do(little, selector, scale, words):
-    _made(DATA, _data(little), images=1)
-    with pytest.raises(Refused, match=words):
-        runs.load(DATA, selector, scale)
-
-
-def test_runs_on_different_data_are_not_joined(little):
-    first = _made(DATA, _data(little), images=1)
-    _made(VLM, _vlm(little), loss=1.0)
-    second = _made(DATA, _data(little, seed=1), images=1)
-    expert = _made(EXPERT, _expert(little), loss=1.0)
-    with pytest.raises(Refused) as refusal:
-        runs.start(FUSION, stages.FusionParams(scale="tiny"))
-    assert all(name in str(refusal.value) for name in (first.name, second.name, expert.name))
-    _made(VLM, _vlm(little), loss=1.0)
-    run = runs.start(FUSION, stages.FusionParams(scale="tiny"))
-    assert run.inputs["vlm"].inputs["data"].name == run.inputs["expert"].inputs["data"].name == second.name
-
-
-@pytest.mark.parametrize("field", ["photos", "vae"])
-def test_a_folder_or_model_that_is_not_there_is_refused(little, field):
-    values = {"vae": str(little.root / "model")} | {field: "data/raw/nowhere"}
-    with pytest.raises(Refused, match="data/raw/nowhere"):
-        runs.start(DATA, stages.DataParams(scale="tiny", **values))
-
-
 def test_a_step_that_fails_leaves_nothing_and_is_made_again(little):
-    run = runs.start(DATA, _data(little))
+    run = runs.start(DATA, small.data(little))
 
     def half(path):
         path.mkdir()
@@ -172,14 +66,14 @@ def test_a_step_that_fails_leaves_nothing_and_is_made_again(little):
 
 
 def test_what_a_kill_left_half_made_is_swept_and_whole_steps_stay(little):
-    run = runs.start(DATA, _data(little))
+    run = runs.start(DATA, small.data(little))
     run.step("whole.txt", lambda path: path.write_text("1"))
     run.path(runs.manifest.NAME)
     (run.path(".part-images")).mkdir()
     (run.path(".part-images") / "one").write_text("1")
     (run.checkpoints / "step-1").write_text("1")
     run.close()
-    again = runs.start(DATA, _data(little))
+    again = runs.start(DATA, small.data(little))
     assert again.manifest["run"]["attempts"] == 2
     assert again.manifest["run"]["started"] == run.manifest["run"]["started"]
     again.step("whole.txt", lambda path: pytest.fail("made again"))
@@ -195,26 +89,26 @@ def _draws(path):
 
 
 def test_a_step_draws_the_same_whether_the_steps_before_it_ran_or_not(little):
-    run = runs.start(DATA, _data(little))
+    run = runs.start(DATA, small.data(little))
     run.step("one.txt", _draws)
     second = run.step("two.txt", _draws).read_text()
     assert run.path("one.txt").read_text() != second
     run.path("two.txt").unlink()
     run.close()
-    assert runs.start(DATA, _data(little)).step("two.txt", _draws).read_text() == second
-    other = runs.start(DATA, _data(little, seed=1))
+    assert runs.start(DATA, small.data(little)).step("two.txt", _draws).read_text() == second
+    other = runs.start(DATA, small.data(little, seed=1))
     assert other.step("two.txt", _draws).read_text() != second
 
 
 def test_running_the_setup_cell_twice_does_not_wait_for_itself(little):
-    runs.start(DATA, _data(little))
+    runs.start(DATA, small.data(little))
     began = time.monotonic()
-    assert not runs.start(DATA, _data(little)).complete
+    assert not runs.start(DATA, small.data(little)).complete
     assert time.monotonic() - began < 5
 
 
 def test_a_full_disk_is_one_sentence_and_the_run_can_go_on(little):
-    run = runs.start(DATA, _data(little))
+    run = runs.start(DATA, small.data(little))
     run.step("whole.txt", lambda path: path.write_text("1"))
 
     def full(path):
@@ -229,13 +123,13 @@ def test_a_full_disk_is_one_sentence_and_the_run_can_go_on(little):
             run.step("images", make)
     run.close()
     assert not run.path(".part-images").exists()
-    again = runs.start(DATA, _data(little))
+    again = runs.start(DATA, small.data(little))
     assert again.path("whole.txt").exists()
     assert again.step("images", lambda path: path.write_text("1")).exists()
 
 
 def test_a_manifest_that_cannot_be_written_leaves_the_old_one(little, monkeypatch):
-    run = runs.start(DATA, _data(little))
+    run = runs.start(DATA, small.data(little))
     before = run.path("manifest.json").read_text()
 
     def full(*_):
@@ -250,35 +144,35 @@ def test_a_manifest_that_cannot_be_written_leaves_the_old_one(little, monkeypatc
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"run": {"status": "complete"}}', "\x00\x01"])
 def test_a_damaged_manifest_is_reported_not_a_crash(little, text):
-    run = _made(DATA, _data(little), images=1)
+    run = small.made(DATA, small.data(little), images=1)
     run.path("manifest.json").write_text(text)
     assert [record["run"]["status"] for record in runs.all()] == ["unreadable"]
     with pytest.raises(Refused, match=f"delete .*{run.name}"):
-        runs.start(DATA, _data(little))
+        runs.start(DATA, small.data(little))
     with pytest.raises(Refused, match="no complete run"):
         runs.load(DATA, "latest")
 
 
 def test_a_damaged_partial_manifest_does_not_stop_the_run(little):
-    run = runs.start(DATA, _data(little))
+    run = runs.start(DATA, small.data(little))
     run.step("whole.txt", lambda path: path.write_text("1"))
     run.path("manifest.json").write_text('{"run": {"sta')
     run.close()
-    assert runs.start(DATA, _data(little)).path("whole.txt").exists()
+    assert runs.start(DATA, small.data(little)).path("whole.txt").exists()
 
 
 def test_a_complete_run_that_lost_a_file_is_refused(little):
-    run = _made(DATA, _data(little), images=1)
+    run = small.made(DATA, small.data(little), images=1)
     run.path("numbers.json").write_text("")
     with pytest.raises(Refused, match="numbers.json has 0 bytes.*--scale tiny --only 01 --force"):
         runs.load(DATA, "latest")
     run.path("numbers.json").unlink()
     with pytest.raises(Refused, match="numbers.json is missing"):
-        runs.start(DATA, _data(little))
+        runs.start(DATA, small.data(little))
 
 
 def test_a_folder_of_many_files_is_one_line_that_still_notices_a_loss(little):
-    run = runs.start(DATA, _data(little))
+    run = runs.start(DATA, small.data(little))
     for number in range(manifest.FOLD + 1):
         run.step(f"images/{number}.txt", lambda path: path.write_text("1"))
     run.finish({})
@@ -289,9 +183,9 @@ def test_a_folder_of_many_files_is_one_line_that_still_notices_a_loss(little):
 
 
 def test_force_answers_anew_and_keeps_the_old_answer_until_then(little, monkeypatch):
-    run = _made(DATA, _data(little), images=1)
+    run = small.made(DATA, small.data(little), images=1)
     monkeypatch.setenv(runs.FORCE, run.name)
-    again = runs.start(DATA, _data(little))
+    again = runs.start(DATA, small.data(little))
     assert not again.complete and not again.path("numbers.json").exists()
     assert runs.load(DATA, run.name).results == {"images": 1}
     again.finish({"images": 2})
@@ -300,11 +194,11 @@ def test_force_answers_anew_and_keeps_the_old_answer_until_then(little, monkeypa
 
 
 def test_all_tells_running_killed_failed_and_complete_apart(little):
-    done = _made(DATA, _data(little), images=1)
-    held = runs.start(DATA, _data(little, seed=1))
-    left = runs.start(DATA, _data(little, seed=2))
+    done = small.made(DATA, small.data(little), images=1)
+    held = runs.start(DATA, small.data(little, seed=1))
+    left = runs.start(DATA, small.data(little, seed=2))
     left.close()
-    asked = questions.question(DATA, _data(little, seed=3))
+    asked = questions.question(DATA, small.data(little, seed=3))
     executed = little.root / "executed.ipynb"
     executed.write_text("{}")
     kept = runs.mark_failed(asked, "ValueError: no", executed)
@@ -316,7 +210,7 @@ def test_all_tells_running_killed_failed_and_complete_apart(little):
 
 
 def test_a_second_process_waits_and_then_finds_the_answer(little):
-    cfg = _data(little)
+    cfg = small.data(little)
     asked = questions.question(DATA, cfg)
     asked.home.parent.mkdir(parents=True)
     lock = FileLock(asked.lock)
@@ -336,7 +230,7 @@ def test_a_second_process_waits_and_then_finds_the_answer(little):
 
 
 def test_the_table_says_where_and_with_what(little):
-    run = _made(DATA, _data(little), images=1)
+    run = small.made(DATA, small.data(little), images=1)
     told = run.table.set_index("what")["value"]
     assert told["status"] == "complete" and told["scale"] == "tiny" and "numpy" in told["packages"]
     assert "<table>" in run._repr_html_() and run.name in run._repr_html_()
@@ -345,7 +239,7 @@ def test_the_table_says_where_and_with_what(little):
 
 def test_no_environment_variable_reaches_a_manifest(little, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
-    run = _made(DATA, _data(little), images=1)
+    run = small.made(DATA, small.data(little), images=1)
     assert "hf_secret" not in run.path("manifest.json").read_text()
 
 

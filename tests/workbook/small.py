@@ -1,0 +1,24 @@
+"""The smallest questions and runs, on the folders of the little workbook."""
+
+import json
+
+from aligngemini.workbook import runs, stages
+
+
+def data(little, **values):
+    return stages.DataParams(scale="tiny", vae=str(little.root / "model"), **values)
+
+
+def vlm(little, **values):
+    return stages.VLMParams(scale="tiny", base=str(little.root / "model"), **values)
+
+
+def expert(little, **values):
+    return stages.ExpertParams(scale="tiny", base=str(little.root / "model"), **values)
+
+
+def made(notebook, cfg, **results):
+    run = runs.start(notebook, cfg)
+    run.step("numbers.json", lambda path: path.write_text(json.dumps(results)))
+    run.finish(results)
+    return run

@@ -1,0 +1,88 @@
+"""Questions: what a run is asked is its name; what cannot be asked is refused in words."""
+
+import pytest
+
+from aligngemini.workbook import questions, runs, stages
+from aligngemini.workbook.params import Refused
+from tests.workbook import small
+
+DATA, VLM, EXPERT, FUSION = stages.DATA, stages.VLM, stages.EXPERT, stages.FUSION
+
+
+@pytest.mark.parametrize("change", ["parameter", "notebook", "model", "upstream"])
+def test_another_question_has_another_name(little, change):
+    small.made(DATA, small.data(little), images=1)
+    before = questions.question(VLM, small.vlm(little)).name
+    assert questions.question(VLM, small.vlm(little)).name == before
+    values = {"beta": 0.3} if change == "parameter" else {}
+    if change == "notebook":
+        little.write(VLM, "1 + 1")
+    if change == "model":
+        (little.root / "model" / "weights").write_text("1")
+    if change == "upstream":
+        small.made(DATA, small.data(little, seed=1), images=1)
+    assert questions.question(VLM, small.vlm(little, **values)).name != before
+
+
+def test_latest_is_resolved_before_the_name_is_made(little):
+    first = small.made(DATA, small.data(little), images=1)
+    latest = questions.question(VLM, small.vlm(little))
+    named = questions.question(VLM, small.vlm(little, data_run=first.name))
+    short = questions.question(VLM, small.vlm(little, data_run=first.name[:6]))
+    assert latest.name == named.name == short.name
+    assert latest.block["params"]["data_run"] == first.name
+
+
+def test_labels_of_needs_are_free_but_the_runs_are_those_of_the_parameters(little):
+    data = small.made(DATA, small.data(little), images=1)
+    cfg = small.vlm(little)
+    run = runs.start(VLM, cfg, needs={"pictures": (DATA, cfg.data_run)})
+    assert run.inputs["pictures"].name == data.name
+    assert run.name == questions.question(VLM, cfg).name
+    with pytest.raises(ValueError, match="exactly"):
+        runs.start(VLM, cfg, needs={"data": (DATA, "other")})
+
+
+def test_selectors_find_the_latest_with_a_value(little):
+    small.made(DATA, small.data(little), images=1)
+    pure = small.made(VLM, small.vlm(little), loss=1.0)
+    mixed = small.made(VLM, small.vlm(little, supervision="mixed"), loss=2.0)
+    assert runs.load(VLM, "latest").name == mixed.name
+    assert runs.load(VLM, "latest supervision:semantic", "tiny").name == pure.name
+    assert runs.load(VLM, "latest supervision:semantic seed:0").results == {"loss": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("selector", "scale", "words"),
+    [
+        ("latest", "other", "aligngemini run --scale other --only 01"),
+        ("latest images:3", None, "did you mean"),
+        ("latest seed:7", None, "with seed 7"),
+        ("latest pure", None, "name:value"),
+        ("0123456789ab", None, "aligngemini runs"),
+    ],
+)
+def test_a_selector_that_fits_nothing_is_refused_with_what_to_do(little, selector, scale, words):
+    small.made(DATA, small.data(little), images=1)
+    with pytest.raises(Refused, match=words):
+        runs.load(DATA, selector, scale)
+
+
+def test_runs_on_different_data_are_not_joined(little):
+    first = small.made(DATA, small.data(little), images=1)
+    small.made(VLM, small.vlm(little), loss=1.0)
+    second = small.made(DATA, small.data(little, seed=1), images=1)
+    expert = small.made(EXPERT, small.expert(little), loss=1.0)
+    with pytest.raises(Refused) as refusal:
+        runs.start(FUSION, stages.FusionParams(scale="tiny"))
+    assert all(name in str(refusal.value) for name in (first.name, second.name, expert.name))
+    small.made(VLM, small.vlm(little), loss=1.0)
+    run = runs.start(FUSION, stages.FusionParams(scale="tiny"))
+    assert run.inputs["vlm"].inputs["data"].name == run.inputs["expert"].inputs["data"].name == second.name
+
+
+@pytest.mark.parametrize("field", ["photos", "vae"])
+def test_a_folder_or_model_that_is_not_there_is_refused(little, field):
+    values = {"vae": str(little.root / "model")} | {field: "data/raw/nowhere"}
+    with pytest.raises(Refused, match="data/raw/nowhere"):
+        runs.start(DATA, stages.DataParams(scale="tiny", **values))
