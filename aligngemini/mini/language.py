@@ -17,9 +17,10 @@ SPECIAL = (
     "<|video_pad|>",
 )
 # Everyday words of verdicts and questions, so that they are single tokens; the base only ever repeats them.
+HINT = "Judge parts, counts, places, light and shadows. Ignore blur, noise and compression."
 SPARE = (
     "This image is authentic fake real generated edited plausible implausible. Is this image real or fake? "
-    "Judge parts, counts, places, light and shadows. Ignore blur, noise and compression. "
+    f"{HINT} "
     "The fine grain texture looks like a camera decoder smooth. Say: "
 )
 CHAT = (

@@ -8,13 +8,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ..vlm.verdict import HINT
 from ..workbook.seeds import generator
 from . import captions, world
 from .bases import vlm_config
 from .camera import photograph
 from .kinds import KINDS
-from .language import SPARE, processor, save_processor
+from .language import HINT, SPARE, processor, save_processor
 from .loop import fit
 from .scenes import Scene
 

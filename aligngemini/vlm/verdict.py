@@ -11,8 +11,9 @@ from .load import VLM
 
 # The authors state neither the prompt nor the verdict sentences: these are ours. The two sentences differ in their last
 # token alone, so that one row per picture carries both.
-HINT = "Judge parts, counts, places, light and shadows. Ignore blur, noise and compression."
-QUESTION = f"Is this image real or fake? {HINT}"
+QUESTION = (
+    "Is this image real or fake? Judge parts, counts, places, light and shadows. Ignore blur, noise and compression."
+)
 VERDICTS = {0: "This image is real", 1: "This image is fake"}
 
 

@@ -11,7 +11,7 @@ import torch
 
 from aligngemini.expert import backbone
 from aligngemini.images import autoencoder
-from aligngemini.mini import bases, pretrain_expert, pretrain_vae, pretrain_vlm
+from aligngemini.mini import bases, language, pretrain_expert, pretrain_vae, pretrain_vlm
 from aligngemini.vlm import load, verdict
 
 
@@ -49,6 +49,7 @@ def test_the_vlm_was_never_asked_for_a_verdict():
     judging = [(request, answer) for request, answer in turns if "fake" in answer or "real" in answer]
     assert judging and all(request == f"Say: {answer}" for request, answer in judging)
     assert not any(request == verdict.QUESTION for request, _ in turns)
+    assert f"Is this image real or fake? {language.HINT}" == verdict.QUESTION  # alike but for the two words
 
 
 def test_lessons_teach_answers_and_nothing_else():
