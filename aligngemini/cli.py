@@ -168,7 +168,7 @@ def _detect(args: argparse.Namespace) -> None:
     elif args.json:
         print(table.to_json(orient="records", lines=True, force_ascii=False), end="")
     else:
-        print(table.to_string(index=False))
+        print(table.round(4).to_string(index=False))
 
 
 def _pretrain(args: argparse.Namespace) -> None:

@@ -1,7 +1,6 @@
 """Direct preference optimisation of the language model's LoRA adapter, with TRL's own trainer."""
 
 import math
-import warnings
 from pathlib import Path
 
 import pandas as pd
@@ -89,8 +88,6 @@ def build(vlm: VLM, frame: pd.DataFrame, cfg, checkpoints: Path):
         task_type="CAUSAL_LM",
     )
     vlm.model.train()
-    # TRL still asks the model by the setting's older name.
-    warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
     trainer = DPOTrainer(
         model=vlm.model,
         args=settings(cfg, checkpoints),

@@ -39,6 +39,8 @@ def load(base: str, revision: str = "", precision: str = "auto", max_pixels: int
 
     name = models.where(base, "VLM base")
     logging.disable_progress_bar()  # in a notebook it is a widget, which a report cannot show
+    # peft and TRL still ask the model by a setting's older name.
+    warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
     options = {"revision": revision} if revision else {}
     try:
         processor = AutoProcessor.from_pretrained(name, **options)
