@@ -20,8 +20,9 @@ def pairs(rows: pd.DataFrame, reasons: str = "twin") -> pd.DataFrame:
     twin or remarks gets bare verdicts, so that no reason is ever invented.
     """
     twins = rows.merge(rows[["pair_id", "label", "remark"]], on="pair_id", suffixes=("", "_twin"), how="left")
-    twins = twins[twins.label != twins.label_twin].set_index("image_id").remark_twin
-    twin = rows.image_id.map(twins[~twins.index.duplicated()]).fillna("")
+    twins = twins[twins.label != twins.label_twin].drop_duplicates("image_id")
+    known = dict(zip(twins.image_id, twins.remark_twin, strict=True))
+    twin = rows.image_id.map(lambda image: known.get(image, "")).astype(object)
     own = rows.remark.where((twin != "") & (reasons != "none"), "")
     other = twin if reasons == "twin" else own
     return pd.DataFrame({
