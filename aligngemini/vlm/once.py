@@ -11,13 +11,14 @@ class Once:
     """
 
     def __init__(self, look):
-        self.look, self.pixels, self.seen = look, None, None
+        self.look, self.shown, self.seen = look, None, None
 
     @torch.no_grad()
     def __call__(self, pixels: torch.Tensor, grid_thw: torch.Tensor, **options):
         """The tower's output for patches `pixels` [n, d] of pictures of `grid_thw` [pictures, 3] patches."""
-        if self.pixels is None or not torch.equal(self.pixels, pixels):
-            self.pixels, self.seen = pixels, self._twice(pixels, grid_thw, options)
+        shown = (pixels, grid_thw)
+        if self.shown is None or not all(map(torch.equal, self.shown, shown)):
+            self.shown, self.seen = shown, self._twice(pixels, grid_thw, options)
         return type(self.seen)(**self.seen)  # a new one each time: callers change it
 
     def _twice(self, pixels: torch.Tensor, grid_thw: torch.Tensor, options: dict):

@@ -138,9 +138,10 @@ def _in_notebook() -> bool:
 
 def _shower() -> Callable[[str, bool], None]:
     """Return a function (line, last) that shows a line in the place of the one before it."""
-    if _in_notebook():
+    channel = _channel()
+    if channel == "notebook":
         return _updated()
-    if _channel() == "terminal":
+    if channel == "terminal":
         return _overwrite
     return lambda line, last: print(line, file=sys.stderr, flush=True)
 
