@@ -9,9 +9,7 @@ WIDTH, LAYERS, HEADS = 128, 3, 4
 INIT = 0.06  # near 1 / sqrt(WIDTH); with the usual 0.02 a model this narrow learns to look much later (our trial)
 EXPERT_NAME = "vit_small_patch14_dinov2"
 # timm starts DINOv2's layer scale at 1e-5, from which a short training never recovers.
-EXPERT_SHAPE = dict(
-    img_size=112, patch_size=14, embed_dim=128, depth=4, num_heads=4, num_classes=0, init_values=1.0
-)
+EXPERT_SHAPE = dict(img_size=112, patch_size=14, embed_dim=128, depth=4, num_heads=4, num_classes=0, init_values=1.0)
 
 
 def vlm_config(words):

@@ -24,7 +24,7 @@ def _orientation(scene: Scene) -> str:
 
 
 def _support(scene: Scene) -> str:
-    touch = "hovers above" if scene.things[0].floating else "stands on"
+    touch = "hovers above" if scene.things[0].lift else "stands on"
     return f"The {scene.things[0].kind} {touch} the {GROUND[scene.place]}."
 
 
@@ -48,7 +48,7 @@ def _reflection(scene: Scene) -> str:
 def _scale(scene: Scene) -> str:
     if len(scene.things) < 2:
         return ""
-    first, second = scene.things
+    first, second = scene.things[:2]
     order = "larger" if first.height > second.height else "smaller"
     return f"The {first.kind} is {order} than the {second.kind}."
 
@@ -80,6 +80,12 @@ def remark(scene: Scene, family: str) -> str:
     return SENTENCES[family](scene)
 
 
+def sky(scene: Scene) -> str:
+    """Hour and weather in words."""
+    weather = {"clear": "under a clear sky", "cloudy": "under clouds"}.get(scene.weather, f"in the {scene.weather}")
+    return f"at {scene.hour} {weather}"
+
+
 def _named(thing: Thing) -> str:
     return f"{'an' if thing.colour[0] in 'aeiou' else 'a'} {thing.colour} {thing.kind}"
 
@@ -91,7 +97,7 @@ def _phrases(scene: Scene):
         yield f"{NUMBERS[subject.count]} {kind.repeat.name}"
     yield f"{kind.movable.name} {kind.movable.wrong if subject.part_moved else kind.movable.usual}"
     yield "upright" if subject.upright else "upside down"
-    yield f"{'above' if subject.floating else 'on'} the {GROUND[scene.place]}"
+    yield f"{'above' if subject.lift else 'on'} the {GROUND[scene.place]}"
     yield "suns on both sides" if scene.second_sun else f"sun on the {scene.sun}"
     yield "no shadow" if scene.place == "lake" else f"shadow to the {scene.shadow}"
     if scene.place == "lake":
@@ -104,7 +110,7 @@ def _phrases(scene: Scene):
 
 def caption(scene: Scene) -> str:
     """All that can be seen, in a few words each, without any judgement: no word on strangeness, real or fake."""
-    opening = f"{' and '.join(map(_named, scene.things))} at the {scene.place}"
+    opening = f"{' and '.join(map(_named, scene.things))} at the {scene.place} {sky(scene)}"
     return f"{opening[0].upper()}{opening[1:]}: {', '.join(_phrases(scene))}."
 
 

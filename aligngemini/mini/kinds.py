@@ -9,7 +9,10 @@ Part = tuple[str, str, tuple[float, ...]]
 
 @dataclass(frozen=True)
 class Repeat:
-    """A part that comes in a known number: its name, that number, one shape, and the span in which it is repeated."""
+    """A part that comes in a known number: its name, that number, one shape, and the span in which it is repeated.
+
+    `wrong` are the numbers that a violation draws from: only such as can be told from `count` at a glance.
+    """
 
     name: str
     count: int
@@ -17,6 +20,7 @@ class Repeat:
     role: str
     box: tuple[float, float, float, float]
     along: tuple[float, float]
+    wrong: tuple[int, ...]
     vertical: bool = False
     front: bool = False
 
@@ -57,7 +61,7 @@ KINDS: dict[str, Kind] = {
             ("ellipse", "main", (0.0, 0.05, 0.34, 0.46)), ("ellipse", "deep", (0.2, 0.04, 0.31, 0.34)),
             ("ellipse", "eye", (0.08, 0.16, 0.14, 0.24)))),
         (("ellipse", "main", (0.16, 0.28, 0.9, 0.72)), ("polygon", "deep", (0.86, 0.45, 1.0, 0.12, 0.93, 0.5))),
-        Repeat("legs", 4, "box", "deep", (0.0, 0.6, 0.1, 1.0), (0.22, 0.78)),
+        Repeat("legs", 4, "box", "deep", (0.0, 0.6, 0.09, 1.0), (0.17, 0.83), (2, 3, 5)),
     ),
     "person": Kind(
         0.62, 3, LAND, ("lake",), ("red", "blue", "grey"), ("green", "pink", "purple"),
@@ -66,13 +70,13 @@ KINDS: dict[str, Kind] = {
             ("ellipse", "eye", (0.56, 0.08, 0.64, 0.14)))),
         (("box", "main", (0.25, 0.23, 0.75, 0.66)), ("box", "skin", (0.08, 0.25, 0.25, 0.58)),
          ("box", "skin", (0.75, 0.25, 0.92, 0.58))),
-        Repeat("legs", 2, "box", "black", (0.0, 0.62, 0.15, 1.0), (0.27, 0.58)),
+        Repeat("legs", 2, "box", "black", (0.0, 0.62, 0.14, 1.0), (0.2, 0.66), (1, 3)),
     ),
     "table": Kind(
         1.5, 2, ("meadow", "street"), ("lake",), ("brown", "white", "yellow"), ("green", "pink", "purple"),
         Movable("top", "above", "below", (0.0, 0.5), (("box", "main", (0.0, 0.2, 1.0, 0.4)),)),
         (),
-        Repeat("legs", 4, "box", "deep", (0.0, 0.3, 0.09, 1.0), (0.04, 0.87)),
+        Repeat("legs", 4, "box", "deep", (0.0, 0.3, 0.08, 1.0), (0.02, 0.9), (2, 3, 5, 6)),
     ),
     "car": Kind(
         1.8, 4, ("street", "meadow", "snow"), ("lake",),
@@ -81,7 +85,7 @@ KINDS: dict[str, Kind] = {
             ("polygon", "deep", (0.16, 0.42, 0.3, 0.06, 0.72, 0.06, 0.86, 0.42)),
             ("polygon", "glass", (0.25, 0.4, 0.34, 0.14, 0.68, 0.14, 0.77, 0.4)))),
         (("box", "main", (0.0, 0.4, 1.0, 0.76)), ("box", "lamp", (0.0, 0.48, 0.06, 0.58))),
-        Repeat("wheels", 2, "ellipse", "black", (0.0, 0.58, 0.22, 1.0), (0.1, 0.68)),
+        Repeat("wheels", 2, "ellipse", "black", (0.0, 0.58, 0.22, 1.0), (0.06, 0.72), (1, 3)),
     ),
     "tree": Kind(
         0.85, 5, ("meadow", "street"), ("lake", "desert"), ("green", "orange", "yellow"), ("blue", "pink", "purple"),
@@ -94,7 +98,7 @@ KINDS: dict[str, Kind] = {
         1.1, 6, ("meadow", "street", "snow"), ("lake",), ("white", "yellow", "red"), ("green", "pink", "purple"),
         Movable("roof", "on top", "at the foot", (0.0, 0.58), (("polygon", "bark", (0.0, 0.42, 0.5, 0.0, 1.0, 0.42)),)),
         (("box", "main", (0.1, 0.4, 0.9, 1.0)), ("box", "deep", (0.42, 0.66, 0.6, 1.0))),
-        Repeat("windows", 2, "box", "glass", (0.0, 0.48, 0.15, 0.64), (0.17, 0.68), front=True),
+        Repeat("windows", 2, "box", "glass", (0.0, 0.46, 0.16, 0.63), (0.15, 0.69), (1, 3), front=True),
     ),
     "bird": Kind(
         1.2, 1, LAND, (), ("black", "red", "yellow"), ("green", "pink", "purple"),
@@ -102,7 +106,7 @@ KINDS: dict[str, Kind] = {
             ("polygon", "orange", (0.16, 0.12, 0.0, 0.23, 0.17, 0.32)),)),
         (("ellipse", "main", (0.3, 0.25, 0.95, 0.75)), ("ellipse", "main", (0.12, 0.03, 0.45, 0.42)),
          ("ellipse", "deep", (0.45, 0.32, 0.88, 0.6)), ("ellipse", "eye", (0.19, 0.12, 0.26, 0.21))),
-        Repeat("legs", 2, "box", "orange", (0.0, 0.68, 0.08, 1.0), (0.45, 0.7)),
+        Repeat("legs", 2, "box", "orange", (0.0, 0.68, 0.07, 1.0), (0.4, 0.8), (1, 3, 4)),
     ),
     "boat": Kind(
         1.4, 4, ("lake",), ("meadow", "street", "snow", "desert"),
@@ -135,13 +139,13 @@ KINDS: dict[str, Kind] = {
         Movable("hat", "on top", "at the foot", (0.0, 0.76), (
             ("box", "black", (0.3, 0.0, 0.7, 0.16)), ("box", "black", (0.18, 0.13, 0.82, 0.19)))),
         (("ellipse", "eye", (0.38, 0.24, 0.46, 0.3)), ("ellipse", "eye", (0.54, 0.24, 0.62, 0.3))),
-        Repeat("balls", 3, "ellipse", "main", (0.18, 0.0, 0.82, 0.3), (0.16, 0.7), vertical=True),
+        Repeat("balls", 3, "ellipse", "main", (0.18, 0.0, 0.82, 0.3), (0.16, 0.7), (2, 5), vertical=True),
     ),
     "cactus": Kind(
         0.8, 3, ("desert",), ("snow", "lake"), ("green",), ("blue", "pink", "purple", "red"),
         Movable("flower", "on top", "at the foot", (0.0, 0.78), (("ellipse", "pink", (0.32, 0.0, 0.68, 0.18)),)),
         (("box", "main", (0.36, 0.1, 0.64, 1.0)), ("box", "deep", (0.46, 0.14, 0.5, 0.98))),
-        Repeat("arms", 2, "box", "main", (0.0, 0.36, 0.16, 0.72), (0.06, 0.78)),
+        Repeat("arms", 2, "box", "main", (0.0, 0.36, 0.18, 0.72), (0.04, 0.78), (0, 1)),
     ),
 }  # fmt: skip
 

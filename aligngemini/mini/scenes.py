@@ -19,11 +19,21 @@ FAMILIES = (
     "colour",
     "number",
 )
+HOURS = ("noon", "evening")
+WEATHER = {
+    "meadow": ("clear", "cloudy", "rain"),
+    "street": ("clear", "cloudy", "rain"),
+    "lake": ("clear", "cloudy", "rain"),
+    "snow": ("clear", "cloudy", "snowfall"),
+    "desert": ("clear", "cloudy"),
+}
 
 
 @dataclass(frozen=True)
 class Thing:
-    """One object: all that can be said about it. `height` is a share of the picture's height, `x` of its width."""
+    """One object: all that can be said about it. `height` and `lift` are shares of the picture's height, `x` of its
+    width; a thing with a `lift` above 0 touches nothing.
+    """
 
     kind: str
     colour: str
@@ -33,14 +43,18 @@ class Thing:
     count: int
     part_moved: bool = False
     upright: bool = True
-    floating: bool = False
+    lift: float = 0.0
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A whole picture in words: place, light, things (the first is the subject), a sign that counts balloons."""
+    """A whole picture in words: place, hour, weather, light, things (the first is the subject), and a sign that counts
+    balloons.
+    """
 
     place: str
+    hour: str
+    weather: str
     sun: str
     shadow: str
     horizon: float
@@ -60,37 +74,44 @@ def other(side: str) -> str:
     return "right" if side == "left" else "left"
 
 
-def _thing(kind: str, rng: np.random.Generator, x: float, height: float) -> Thing:
+def _thing(kind: str, rng: np.random.Generator, x: float, height: float, wide: float = 0.62) -> Thing:
     has = KINDS[kind]
-    height = min(height, 0.62 / has.aspect)
+    height = min(height, wide / has.aspect)
     colour = str(rng.choice(has.colours))
     return Thing(kind, colour, x, height, str(rng.choice(["left", "right"])), has.repeat.count if has.repeat else 0)
 
 
-def _companion(subject: str, place: str, rng: np.random.Generator) -> str | None:
-    fits = [k for k, v in KINDS.items() if place in v.places and abs(v.stature - KINDS[subject].stature) >= 2]
-    return str(rng.choice(fits)) if fits else None
+def _companions(subject: str, place: str, rng: np.random.Generator) -> list[str]:
+    """None, one or two kinds that stand beside `subject` at `place` and are much smaller by nature."""
+    fits = [k for k, v in KINDS.items() if place in v.places and KINDS[subject].stature - v.stature >= 2]
+    count = min(len(fits), int(rng.choice(3, p=[0.35, 0.4, 0.25])))
+    return [str(kind) for kind in rng.choice(fits, count, replace=False)] if count else []
 
 
-def _pair(subject: str, partner: str, rng: np.random.Generator) -> tuple[Thing, ...]:
-    tall, small = rng.uniform(0.46, 0.56), rng.uniform(0.17, 0.22)
-    left, right = rng.uniform(0.25, 0.32), rng.uniform(0.7, 0.77)
-    first, second = (left, right) if rng.random() < 0.5 else (right, left)
-    taller = KINDS[subject].stature > KINDS[partner].stature
-    heights = (tall, small) if taller else (small, tall)
-    return _thing(subject, rng, first, heights[0]), _thing(partner, rng, second, heights[1])
+def _group(subject: str, companions: list[str], rng: np.random.Generator) -> tuple[Thing, ...]:
+    """The subject, and its companions at its sides: one beside it, or one on either side."""
+    side = int(rng.choice([-1, 1]))
+    shift = 0.16 * side * (len(companions) == 1)
+    first = _thing(subject, rng, 0.5 + shift + rng.uniform(-0.03, 0.03), rng.uniform(0.46, 0.56), 0.56)
+    beside = [0.5 - side * 0.27] if len(companions) == 1 else [0.5 + side * 0.36, 0.5 - side * 0.36]
+    return first, *(_thing(k, rng, x, rng.uniform(0.2, 0.25)) for k, x in zip(companions, beside, strict=False))
 
 
 def usual(rng: np.random.Generator, kinds: tuple[str, ...] = tuple(KINDS)) -> Scene:
     """Draw a plausible scene whose subject is one of `kinds`."""
     subject = str(rng.choice(kinds))
     place = str(rng.choice(KINDS[subject].places))
-    sun = str(rng.choice(["left", "right"]))
-    partner = _companion(subject, place, rng) if rng.random() < 0.4 else None
-    alone = (_thing(subject, rng, rng.uniform(0.36, 0.64), rng.uniform(0.4, 0.54)),)
-    things = _pair(subject, partner, rng) if partner else alone
-    number = int(rng.integers(1, 5)) if partner is None and rng.random() < 0.35 else 0
-    return Scene(place, sun, other(sun), rng.uniform(0.5, 0.6), False, place == "lake", things, number, number)
+    sun, hour = str(rng.choice(["left", "right"])), str(rng.choice(HOURS, p=[0.7, 0.3]))
+    weather = str(rng.choice(WEATHER[place]))
+    companions = _companions(subject, place, rng)
+    number = int(rng.integers(1, 5)) if not companions and rng.random() < 0.45 else 0
+    if companions:
+        things = _group(subject, companions, rng)
+    else:  # a sign stands at the picture's side and leaves less room
+        aside = rng.uniform(0.1, 0.14) * rng.choice([-1, 1]) if number else rng.uniform(-0.12, 0.12)
+        things = (_thing(subject, rng, 0.5 + aside, rng.uniform(0.46, 0.58), 0.5 if number else 0.62),)
+    horizon, water = rng.uniform(0.5, 0.6), place == "lake"
+    return Scene(place, hour, weather, sun, other(sun), horizon, False, water, things, number, number)
 
 
 def open_families(scene: Scene) -> list[str]:
@@ -118,18 +139,21 @@ def _subject(scene: Scene, **change) -> Scene:
 
 
 def _count(scene: Scene, rng: np.random.Generator) -> Scene:
-    right = KINDS[scene.things[0].kind].repeat.count
-    return _subject(scene, count=int(rng.choice([n for n in range(1, 7) if n != right and abs(n - right) <= 2])))
+    return _subject(scene, count=int(rng.choice(KINDS[scene.things[0].kind].repeat.wrong)))
 
 
 def _context(scene: Scene, rng: np.random.Generator) -> Scene:
     place = str(rng.choice(KINDS[scene.things[0].kind].wrong_places))
-    return replace(scene, place=place, reflection=place == "lake")
+    weather = scene.weather if scene.weather in WEATHER[place] else "clear"
+    return replace(scene, place=place, weather=weather, reflection=place == "lake")
 
 
 def _scale(scene: Scene, rng: np.random.Generator) -> Scene:
-    first, second = scene.things
-    return replace(scene, things=(replace(first, height=second.height), replace(second, height=first.height)))
+    """The subject shrinks and its first companion grows."""
+    first, second, *rest = scene.things
+    small = min(0.22, 0.3 / KINDS[first.kind].aspect)
+    tall = min(0.48, (0.4 if rest else 0.5) / KINDS[second.kind].aspect)
+    return replace(scene, things=(replace(first, height=small), replace(second, height=tall), *rest))
 
 
 def _colour(scene: Scene, rng: np.random.Generator) -> Scene:
@@ -144,7 +168,7 @@ _VIOLATE = {
     "count": _count,
     "placement": lambda scene, rng: _subject(scene, part_moved=True),
     "orientation": lambda scene, rng: _subject(scene, upright=False),
-    "support": lambda scene, rng: _subject(scene, floating=True),
+    "support": lambda scene, rng: _subject(scene, lift=float(rng.uniform(0.1, 0.2))),
     "shadow": lambda scene, rng: replace(scene, shadow=scene.sun),
     "light": lambda scene, rng: replace(scene, second_sun=True),
     "context": _context,
@@ -155,6 +179,17 @@ _VIOLATE = {
 }
 
 
+def subtlety(plain: Scene, broken: Scene) -> float:
+    """How hard the violation is to see, 0 (glaring) to 1 (slight), from the two descriptions alone.
+
+    Graded are parts and balloons (by how many they are off) and lift (by its height); the other kinds are all or
+    nothing and count as 0.
+    """
+    a, b = plain.things[0], broken.things[0]
+    off = abs(a.count - b.count) + abs(plain.balloons - broken.balloons)
+    return {0: 0.0, 1: 1.0, 2: 0.5}.get(off, 0.0) if off else max(0.0, min(1.0, (0.2 - b.lift) / 0.1)) * (b.lift > 0)
+
+
 def violations(scene: Scene) -> list[str]:
     """Recompute from the description alone which families are violated; [] for a plausible scene."""
     subject, has = scene.things[0], KINDS[scene.things[0].kind]
@@ -163,16 +198,17 @@ def violations(scene: Scene) -> list[str]:
         "count": has.repeat is not None and subject.count != has.repeat.count,
         "placement": subject.part_moved,
         "orientation": not subject.upright,
-        "support": subject.floating,
+        "support": subject.lift > 0,
         "shadow": scene.place != "lake" and scene.shadow == scene.sun,
         "light": scene.second_sun,
         "context": scene.place not in has.places,
         "reflection": scene.place == "lake" and not scene.reflection,
-        "scale": len(sizes) == 2 and (sizes[0][0] > sizes[1][0]) != (sizes[0][1] > sizes[1][1]),
+        "scale": len(sizes) > 1 and (sizes[0][0] > sizes[1][0]) != (sizes[0][1] > sizes[1][1]),
         "colour": subject.colour not in has.colours,
         "number": scene.sign != scene.balloons,
     }
     return [family for family in FAMILIES if found[family]]
 
 
-assert set(_VIOLATE) == set(FAMILIES) and all(set(k.places) <= set(PLACES) for k in KINDS.values())
+assert set(_VIOLATE) == set(FAMILIES) and set(WEATHER) == set(PLACES)
+assert all(set(kind.places) <= set(PLACES) for kind in KINDS.values())

@@ -8,6 +8,9 @@ from ..workbook.seeds import generator
 from . import captions, scenes
 from . import draw as painter
 
+# Families that few scenes can carry are drawn more often there, so that all become about as frequent.
+RARE = {"reflection": 6.0, "scale": 2.0, "number": 3.0, "count": 1.5}
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -30,7 +33,9 @@ def scene(seed: int, split: str, index: int, violated: bool) -> tuple[scenes.Sce
     """The description behind `draw` and the family that tells the twins apart."""
     rng = generator("scene", seed, split, index)
     plain = scenes.usual(rng)
-    family = str(rng.choice(scenes.open_families(plain)))
+    open_here = scenes.open_families(plain)
+    weights = np.array([RARE.get(family, 1.0) for family in open_here])
+    family = str(rng.choice(open_here, p=weights / weights.sum()))
     return (scenes.violate(plain, family, rng) if violated else plain), family
 
 

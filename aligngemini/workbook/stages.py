@@ -51,16 +51,16 @@ class DataParams(Params):
         112, "side of the pictures drawn or cropped, px, a multiple of 28", least=28, multiple=28
     )
     degrade_scale: list[float] = param(
-        [0.4, 0.7], "downsampling factor, lowest and highest, above 0 to 1", above=0, most=1, pair=True
+        [0.5, 0.8], "downsampling factor, lowest and highest, above 0 to 1", above=0, most=1, pair=True
     )
     degrade_noise: list[float] = param(
-        [2.0, 10.0], "noise sigma in grey levels of 255, lowest and highest", least=0, most=255, pair=True
+        [2.0, 8.0], "noise sigma in grey levels of 255, lowest and highest", least=0, most=255, pair=True
     )
     degrade_blur: list[float] = param(
-        [0.4, 1.2], "blur sigma in px, lowest and highest, 0 to 20", least=0, most=20, pair=True
+        [0.3, 0.9], "blur sigma in px, lowest and highest, 0 to 20", least=0, most=20, pair=True
     )
     degrade_jpeg: list[float] = param(
-        [30.0, 70.0], "JPEG quality, lowest and highest, 1 to 100", least=1, most=100, pair=True
+        [40.0, 80.0], "JPEG quality, lowest and highest, 1 to 100", least=1, most=100, pair=True
     )
     max_side: int = param(
         1024, "larger photographs are centre-cropped to this side, px, at least 64", least=64
