@@ -47,9 +47,7 @@ def heatmap(table: pd.DataFrame, title: str = "Balanced accuracy by subset") -> 
     """Models × subsets coloured by value around chance, with the value and its interval written in each
     cell."""
     wide = {
-        name: table.pivot(index="subset", columns="title", values=name).loc[
-            table.subset.unique(), table.title.unique()
-        ]
+        name: table.pivot(index="subset", columns="title", values=name).loc[table.subset.unique(), table.title.unique()]
         for name in ("value", "low", "high")
     }
     value = wide["value"].to_numpy()
@@ -162,9 +160,7 @@ def confusion(table: pd.DataFrame, title: str = "What is taken for what") -> go.
     shares of a row."""
     names = [f"{row.title}<br>{row.subset}" for row in table.itertuples()]
     across = table.subset.nunique() if table.subset.nunique() <= 5 else 4
-    figure = style.panels(
-        title, "rows: truth; columns: verdict; share of the row and count", names, 190, across
-    )
+    figure = style.panels(title, "rows: truth; columns: verdict; share of the row and count", names, 190, across)
     for index, row in enumerate(table.itertuples()):
         counts = np.array([[row.real_real, row.real_fake], [row.fake_real, row.fake_fake]])
         share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)

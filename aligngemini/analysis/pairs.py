@@ -42,9 +42,7 @@ def side_by_side(verdicts: pd.DataFrame, pure: str, mixed: str) -> pd.DataFrame:
     )
 
 
-def differences(
-    verdicts: pd.DataFrame, resamples: int = 2000, confidence: float = 0.95, seed: int = 0
-) -> pd.DataFrame:
+def differences(verdicts: pd.DataFrame, resamples: int = 2000, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
     """Mixed minus pure on the same images; one row per couple and subset.
 
     Columns: model, pure, mixed (titles), subset, n, difference of balanced accuracy with low and high,
@@ -88,12 +86,8 @@ def differences(
 
 def _tested(part: pd.DataFrame, rng: np.random.Generator, resamples: int, confidence: float) -> dict:
     """The measures of one row of `differences`."""
-    gain = intervals.accuracy_difference(
-        part.label, part.pure_verdict, part.mixed_verdict, rng, resamples, confidence
-    )
-    area = intervals.roc_area_difference(
-        part.label, part.pure_score, part.mixed_score, rng, resamples, confidence
-    )
+    gain = intervals.accuracy_difference(part.label, part.pure_verdict, part.mixed_verdict, rng, resamples, confidence)
+    area = intervals.roc_area_difference(part.label, part.pure_score, part.mixed_score, rng, resamples, confidence)
     test = intervals.mcnemar(part.label, part.pure_verdict, part.mixed_verdict)
     return {
         "n": len(part),

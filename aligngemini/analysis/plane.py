@@ -6,9 +6,7 @@ import plotly.graph_objects as go
 from aligngemini.analysis import style
 
 
-def plane(
-    fused: pd.DataFrame, region, title: str = "The plane of two scores", most: int = style.SHOWN
-) -> go.Figure:
+def plane(fused: pd.DataFrame, region, title: str = "The plane of two scores", most: int = style.SHOWN) -> go.Figure:
     """VLM score against expert score, coloured by truth, over the part that a rule calls fake.
 
     `fused` has the columns label, vlm_score, expert_score; `region` is what fusion.rules.region gives. An
@@ -20,9 +18,7 @@ def plane(
         whole = whole.drop_duplicates("image_id")
     shown = style.thin(whole, most)
     note = f"shaded: fake by {region.rule}; dashed: thresholds; {len(shown)} of {len(whole)} images drawn"
-    figure = style.figure(
-        style.titled(title, note), 560, xaxis=_axis("VLM score"), yaxis=_axis("expert score")
-    )
+    figure = style.figure(style.titled(title, note), 560, xaxis=_axis("VLM score"), yaxis=_axis("expert score"))
     figure.add_trace(_shade(region))
     for value, part in shown.groupby("label"):
         figure.add_trace(_points(part, *style.TRUTH[value]))

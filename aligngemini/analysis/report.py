@@ -18,9 +18,7 @@ PLOTLY = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 EXPLORER = '<p class="explorer">Open the notebook in JupyterLab to explore this.</p>'
 SIZE = "@@size@@"
-REMOTE = re.compile(
-    r"<script[^>]*\ssrc=[^>]*>\s*</script>|<link[^>]*\shref=[\"']?(?:https?:)?//[^>]*>", re.IGNORECASE
-)
+REMOTE = re.compile(r"<script[^>]*\ssrc=[^>]*>\s*</script>|<link[^>]*\shref=[\"']?(?:https?:)?//[^>]*>", re.IGNORECASE)
 
 
 def build(run_folders, out_html: Path) -> Path:
@@ -72,9 +70,7 @@ def _section(place: Path, index: int, exporter: HTMLExporter, figures: "page.Fig
 
 def _title(notebook, name: str, place: Path) -> str:
     """The first heading of a notebook, else its name; with the supervision if its run has one."""
-    lines = (
-        line for cell in notebook.cells if cell.cell_type == "markdown" for line in cell.source.splitlines()
-    )
+    lines = (line for cell in notebook.cells if cell.cell_type == "markdown" for line in cell.source.splitlines())
     heading = next((line.lstrip("# ").strip() for line in lines if line.startswith("# ")), name)
     record = manifest.read(place)
     supervision = record["question"]["params"].get("supervision") if record else ""

@@ -15,14 +15,11 @@ def story(alignment: pd.DataFrame, differences: pd.DataFrame | None = None) -> s
     lines = [_levels(title, rows) for title, rows in alignment.groupby("title", sort=False)]
     if differences is not None and len(differences):
         lines += [
-            _change(pure, mixed, rows)
-            for (pure, mixed), rows in differences.groupby(["pure", "mixed"], sort=False)
+            _change(pure, mixed, rows) for (pure, mixed), rows in differences.groupby(["pure", "mixed"], sort=False)
         ]
     lines += [_fused(alignment, rows) for _, rows in alignment[alignment.model == "fusion"].groupby("title")]
     missing = alignment[(alignment.subset == "mean") & (alignment.missing > 0)]
-    lines += [
-        f"{row.title}: rows without a score, judged nowhere: {row.missing}." for row in missing.itertuples()
-    ]
+    lines += [f"{row.title}: rows without a score, judged nowhere: {row.missing}." for row in missing.itertuples()]
     return "\n".join(filter(None, lines))
 
 

@@ -36,15 +36,11 @@ def model(run_or_folder) -> Model:
     place = folder(run_or_folder)
     path = place / "manifest.json"
     if not path.is_file():
-        raise Refused(
-            f"{place} is no run: it has no manifest.json; name a complete run of notebook 02 or 03."
-        )
+        raise Refused(f"{place} is no run: it has no manifest.json; name a complete run of notebook 02 or 03.")
     manifest = json.loads(path.read_text(encoding="utf-8"))
     notebook = manifest["run"]["notebook"]
     if notebook not in NOTEBOOKS or "threshold" not in manifest.get("results", {}):
-        raise Refused(
-            f"Run {place.name} of {notebook} has no branch's threshold; name a complete run of 02 or 03."
-        )
+        raise Refused(f"Run {place.name} of {notebook} has no branch's threshold; name a complete run of 02 or 03.")
     return Model(
         NOTEBOOKS[notebook],
         manifest["question"]["params"]["supervision"],
@@ -93,9 +89,7 @@ def _of_model(images: pd.DataFrame, each: Model) -> pd.DataFrame:
     return told.assign(model=each.name, supervision=each.supervision, run=each.run)
 
 
-def alignment(
-    verdicts: pd.DataFrame, resamples: int = 2000, confidence: float = 0.95, seed: int = 0
-) -> pd.DataFrame:
+def alignment(verdicts: pd.DataFrame, resamples: int = 2000, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
     """Model × supervision × subset, with intervals; the table alignment.parquet.
 
     `verdicts` is what `judged` gives. Columns: title, model, supervision, run, subset ('mean' last), axis,

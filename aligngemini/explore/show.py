@@ -18,9 +18,7 @@ _FORMAT = DisplayFormatter()
 def put(output: ipywidgets.Output, *shown) -> None:
     """Replace what `output` shows by plotly figures and HTML objects, all at once, so that nothing
     flickers."""
-    output.outputs = tuple(
-        {"output_type": "display_data", "data": bundle(each), "metadata": {}} for each in shown
-    )
+    output.outputs = tuple({"output_type": "display_data", "data": bundle(each), "metadata": {}} for each in shown)
 
 
 def bundle(shown) -> dict:

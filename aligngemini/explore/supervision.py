@@ -57,9 +57,7 @@ def _controls(table: pd.DataFrame) -> list:
     return [
         ipywidgets.ToggleButtons(options=models, description="model", **buttons),
         ipywidgets.ToggleButtons(options=kinds, value=BESIDE, description="supervision", **buttons),
-        ipywidgets.Dropdown(
-            options=subsets, description="subset", style={"description_width": "auto"}, **look
-        ),
+        ipywidgets.Dropdown(options=subsets, description="subset", style={"description_width": "auto"}, **look),
     ]
 
 

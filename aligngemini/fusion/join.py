@@ -21,9 +21,7 @@ def join(images: pd.DataFrame, vlm: pd.DataFrame, expert: pd.DataFrame) -> pd.Da
     twice = images.duplicated(["subset", "image_id"])
     if twice.any():
         row = images[twice].iloc[0]
-        raise Refused(
-            f"Image {row.image_id[:12]} stands twice in subset {row.subset}; make the test table again."
-        )
+        raise Refused(f"Image {row.image_id[:12]} stands twice in subset {row.subset}; make the test table again.")
     joined = images[[name for name in KEPT if name in images]].reset_index(drop=True)
     why = [images["reason"].fillna("").tolist() if "reason" in images else [""] * len(images)]
     for branch, scores in zip(BRANCHES, (vlm, expert), strict=True):

@@ -51,16 +51,12 @@ RULES = {
         "fake only if both branches are above their thresholds",
         lambda v, e, tv, te: np.minimum(centred(v, tv), centred(e, te)),
     ),
-    "max": Rule(
-        "fake if the larger raw score is above 0.5, thresholds ignored", lambda v, e, tv, te: np.maximum(v, e)
-    ),
+    "max": Rule("fake if the larger raw score is above 0.5, thresholds ignored", lambda v, e, tv, te: np.maximum(v, e)),
     "mean": Rule(
         "fake if the mean of both scores, each centred on its threshold, is above 0.5",
         lambda v, e, tv, te: (centred(v, tv) + centred(e, te)) / 2,
     ),
-    "odds": Rule(
-        "fake if the product of both odds, each relative to its threshold's odds, is above one", _odds
-    ),
+    "odds": Rule("fake if the product of both odds, each relative to its threshold's odds, is above one", _odds),
 }
 
 

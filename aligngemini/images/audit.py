@@ -18,9 +18,7 @@ PROBED = 600  # pictures of each set the probe looks at: seconds, and an AUROC t
 COMPARED = 100  # pairs whose pixels are compared
 
 
-def measure(
-    tables: Mapping[str, pd.DataFrame], left_out: pd.DataFrame | None = None
-) -> tuple[dict, pd.DataFrame]:
+def measure(tables: Mapping[str, pd.DataFrame], left_out: pd.DataFrame | None = None) -> tuple[dict, pd.DataFrame]:
     """Audit tables named semantic, pixel, mixed, test: (scalars for the manifest, a small table).
 
     The table has one row per set and cue (pixel probe, format, jpeg_quality, size, aspect): auroc of guessing
@@ -67,9 +65,7 @@ def _cues(name: str, rows: pd.DataFrame) -> list[dict]:
         "size": size,
         "aspect": rows["width"] / rows["height"].clip(lower=1),
     }
-    return [
-        {"set": name, "cue": cue, "auroc": telling(rows["label"], values)} for cue, values in cues.items()
-    ]
+    return [{"set": name, "cue": cue, "auroc": telling(rows["label"], values)} for cue, values in cues.items()]
 
 
 def telling(labels: pd.Series, values: pd.Series) -> float:
@@ -95,10 +91,7 @@ def probe(rows: pd.DataFrame, limit: int = PROBED) -> float:
     from sklearn.preprocessing import StandardScaler
 
     chosen = _some(rows[rows["reason"] == ""], limit)
-    if (
-        chosen["pair_id"].nunique() < 10
-        or chosen["label"].value_counts().reindex([0, 1], fill_value=0).min() < 10
-    ):
+    if chosen["pair_id"].nunique() < 10 or chosen["label"].value_counts().reindex([0, 1], fill_value=0).min() < 10:
         return float("nan")
     features = _over_threads(lambda path: statistics.describe(decode.read(path).rgb), chosen["path"])
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
@@ -142,8 +135,7 @@ def pair_identity(rows: pd.DataFrame, compared: int = COMPARED) -> dict[str, flo
 def _same(members: pd.DataFrame) -> tuple[bool, bool, bool]:
     real, fake = members.to_dict("records")
     quality = (
-        real["jpeg_quality"] == fake["jpeg_quality"]
-        or np.isnan([real["jpeg_quality"], fake["jpeg_quality"]]).all()
+        real["jpeg_quality"] == fake["jpeg_quality"] or np.isnan([real["jpeg_quality"], fake["jpeg_quality"]]).all()
     )
     size = (real["width"], real["height"]) == (fake["width"], fake["height"])
     return real["format"] == fake["format"], bool(quality), size
@@ -167,11 +159,6 @@ def _tables_and_pixels(path: str) -> tuple[list, np.ndarray]:
 def _unusable(tables: Mapping[str, pd.DataFrame], left_out: pd.DataFrame | None) -> dict[str, int]:
     kept = [rows.loc[rows["reason"] != "", ["reason"]].assign(set=name) for name, rows in tables.items()]
     every = pd.concat([*kept, left_out if left_out is not None else pd.DataFrame(columns=["set", "reason"])])
-    short = (
-        every["reason"]
-        .str.split(" (", regex=False)
-        .str[0]
-        .str.replace(r"^(same content) as .*", r"\1", regex=True)
-    )
+    short = every["reason"].str.split(" (", regex=False).str[0].str.replace(r"^(same content) as .*", r"\1", regex=True)
     counts = every.assign(short=short).groupby(["set", "short"]).size()
     return {f"{name}: unusable, {reason}": int(count) for (name, reason), count in counts.items()}

@@ -112,9 +112,7 @@ def _taef2(name: str, folder: Path, device: str, dtype: torch.dtype) -> Autoenco
     try:
         parts = taef2.load(folder)
     except Exception as error:  # torch.load raises many kinds for a file that is no state dict
-        raise Refused(
-            f"The TAEF2 weights in {folder} cannot be loaded ({error}); fetch both files again."
-        ) from error
+        raise Refused(f"The TAEF2 weights in {folder} cannot be loaded ({error}); fetch both files again.") from error
     encode, decode = (part.to(device, dtype, memory_format=torch.channels_last) for part in parts)
     return Autoencoder(name, 8, taef2.WIDTH, lambda x, keys: encode(x), decode, device, dtype)
 
@@ -128,9 +126,7 @@ def _from_folder(folder: Path, dtype: torch.dtype):
             f"{folder} holds no autoencoder: neither a diffusers config.json nor {' and '.join(taef2.FILES)}."
         ) from error
     if kind != "AutoencoderKL":
-        raise Refused(
-            f"{place} holds a {kind}, not an AutoencoderKL; point vae at the folder of an autoencoder."
-        )
+        raise Refused(f"{place} holds a {kind}, not an AutoencoderKL; point vae at the folder of an autoencoder.")
     return _pretrained(str(place), dtype)
 
 
@@ -178,6 +174,4 @@ def _kl(name: str, model, sample: bool, seed: int, device: str, dtype: torch.dty
 
 def _noise(seed: int, key: bytes, shape: tuple[int, ...]) -> torch.Tensor:
     digest = hashlib.sha256(f"latent/{seed}/".encode() + key).digest()
-    return torch.randn(
-        shape, generator=torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
-    )
+    return torch.randn(shape, generator=torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1))

@@ -46,15 +46,11 @@ def scan(root: str | Path, labelled: bool | None = None) -> pd.DataFrame:
     found = sorted(_walk(root, frozenset()), key=lambda item: item[0].relative_to(root).as_posix())
     rows = [_row(root, path, reason) for path, reason in found]
     if not any(row["reason"] == "" for row in rows):
-        raise Refused(
-            f"There is no image under {root}: put JPEG, PNG or WebP files there, or give another folder."
-        )
+        raise Refused(f"There is no image under {root}: put JPEG, PNG or WebP files there, or give another folder.")
     if labelled is None:
         labelled = any(row["label"] >= 0 for row in rows)
     if labelled and not any(row["label"] >= 0 for row in rows):
-        raise Refused(
-            f"No folder under {root} says what is real or fake: sort the images into 0_real and 1_fake."
-        )
+        raise Refused(f"No folder under {root} says what is real or fake: sort the images into 0_real and 1_fake.")
     return pd.DataFrame([_judged(row) if labelled else row for row in rows]).drop(columns="said")
 
 

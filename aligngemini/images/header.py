@@ -15,9 +15,7 @@ ORIENTATION = 0x0112
 Image.init()
 # Formats whose decoders are plain code: no EPS, which would start Ghostscript on a stranger's file.
 FORMATS = [
-    f
-    for f in ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
-    if f in Image.OPEN
+    f for f in ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM") if f in Image.OPEN
 ]
 
 

@@ -76,9 +76,7 @@ def like(original: bytes, rgb: np.ndarray) -> bytes:
         if form == "JPEG":
             return _jpeg_like(image, picture)
     if form == "WEBP":
-        return _saved(
-            picture, "WEBP", **({"lossless": True} if _is_lossless(original) else {"quality": WEBP_QUALITY})
-        )
+        return _saved(picture, "WEBP", **({"lossless": True} if _is_lossless(original) else {"quality": WEBP_QUALITY}))
     return png(rgb)
 
 

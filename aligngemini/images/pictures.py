@@ -53,9 +53,7 @@ def from_world(
     return [_world_row(Path(folder), seed, split, which, *item, size, ranges) for item in items]
 
 
-def _world_row(
-    folder: Path, seed: int, split: str, which: str, index: int, violated: bool, size: int, ranges
-) -> dict:
+def _world_row(folder: Path, seed: int, split: str, which: str, index: int, violated: bool, size: int, ranges) -> dict:
     pair = f"{split}/{which}/{index}"
     picture, data = photograph(seed, f"{split}/{which}", index, violated, size)
     drawn, suffix = {}, "jpg"
@@ -79,9 +77,7 @@ def _world_row(
     return decode.identify(path) | {"path": str(path), "pair_id": pair} | origin | label | told | drawn
 
 
-def from_files(
-    rows: Sequence[dict], folder: str, seed: int, split: str, size: int, ranges: dict
-) -> list[dict]:
+def from_files(rows: Sequence[dict], folder: str, seed: int, split: str, size: int, ranges: dict) -> list[dict]:
     """Crop files to a square, resize, degrade, write as PNG; a row that fails comes back with its reason."""
     return [_file_row(Path(folder), row, seed, split, size, ranges) for row in rows]
 

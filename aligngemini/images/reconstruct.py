@@ -114,8 +114,7 @@ def grid_window(width: int, height: int, max_side: int, orientation: int = 1) ->
     """
     mirrored = (orientation in (2, 3, 6, 7), orientation in (3, 4, 7, 8))
     (left, right), (top, bottom) = (
-        _span(length, max_side, flip, orientation != 1)
-        for length, flip in zip((width, height), mirrored, strict=True)
+        _span(length, max_side, flip, orientation != 1) for length, flip in zip((width, height), mirrored, strict=True)
     )
     return left, top, right, bottom
 

@@ -26,9 +26,7 @@ def build(run, cfg) -> dict[str, pd.DataFrame]:
     }
     shared = table.content_overlap(tables)
     if len(shared):
-        raise Refused(
-            f"{len(shared)} images stand in two splits, e.g. {shared.iloc[0].to_dict()}; report this."
-        )
+        raise Refused(f"{len(shared)} images stand in two splits, e.g. {shared.iloc[0].to_dict()}; report this.")
     return tables
 
 
@@ -72,9 +70,7 @@ def _step(run, cfg, name: str, make: Callable) -> pd.DataFrame:
     def write(path):
         rows, lost = make(run, cfg)
         lost = lost.assign(path=[table.relative(p, run.folder.absolute()) for p in lost["path"]], set=name)
-        run.step(
-            f"left_out_{name}.parquet", lambda p: lost[LEFT_OUT].astype("str").to_parquet(p, index=False)
-        )
+        run.step(f"left_out_{name}.parquet", lambda p: lost[LEFT_OUT].astype("str").to_parquet(p, index=False))
         table.write(rows, path, base=run.folder)
 
     return table.load(run.step(f"{name}.parquet", write))
@@ -109,10 +105,7 @@ def _photographs(run, cfg, split: str, which: str, count: int, sides=(False,), r
 
 def _semantic_from_world(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:
     ranges = degrade.ranges(cfg)
-    parts = [
-        _photographs(run, cfg, split, "semantic", n, (False, True), ranges)
-        for split, n in _counts(cfg).items()
-    ]
+    parts = [_photographs(run, cfg, split, "semantic", n, (False, True), ranges) for split, n in _counts(cfg).items()]
     seen = [_seen(part) for part in parts]
     lost = _lost(*(lost for _, lost in seen))
     return pd.concat([kept for kept, _ in seen], ignore_index=True), lost
@@ -185,9 +178,7 @@ def _reconstructed(run, cfg, photographs: pd.DataFrame, which: str) -> tuple[pd.
 
 def _half(rows: pd.DataFrame, up: int) -> pd.DataFrame:
     """Half of the pairs (of lone reals, of lone fakes) of each split; `up` 1 gives the odd one."""
-    kinds = rows.groupby("pair_id").agg(
-        split=("split", "first"), labels=("label", lambda labels: str(sorted(labels)))
-    )
+    kinds = rows.groupby("pair_id").agg(split=("split", "first"), labels=("label", lambda labels: str(sorted(labels))))
     kept: list[str] = []
     for _, same in kinds.groupby(["split", "labels"]):
         kept += sources.ranked(same.index, "mixed")[: (len(same) + up) // 2]

@@ -20,14 +20,10 @@ def collect(cfg) -> pd.DataFrame:
     """Every file of the configured folders: role (plausible, implausible, photos, test), the columns of
     folders.scan and folders.identified, and a reason wherever it cannot be used.
     """
-    listed = [
-        _role(role, getattr(cfg, role), label) for role, label in ROLES.items() if getattr(cfg, role) != WORLD
-    ]
+    listed = [_role(role, getattr(cfg, role), label) for role, label in ROLES.items() if getattr(cfg, role) != WORLD]
     listed += [_test(text) for text in dict.fromkeys(cfg.test) if text != WORLD]
     if not listed:
-        return pd.DataFrame(
-            columns=["role", "path", "label", "subset", "generator", "benchmark", "image_id", "reason"]
-        )
+        return pd.DataFrame(columns=["role", "path", "label", "subset", "generator", "benchmark", "image_id", "reason"])
     rows = folders.identified(pd.concat(listed, ignore_index=True), workers=cfg.workers)
     _own_subsets(rows, WORLD in cfg.test)
     _strike_contradictions(rows)
@@ -93,9 +89,7 @@ def _strike_shared(rows: pd.DataFrame) -> None:
     to_semantic = (semantic & photos) - to_pixel
     of_photos = rows["role"] == "photos"
     _strike(rows, of_photos & rows["image_id"].isin(to_semantic), "serves the semantic set")
-    _strike(
-        rows, ~of_photos & (rows["role"] != "test") & rows["image_id"].isin(to_pixel), "serves the pixel set"
-    )
+    _strike(rows, ~of_photos & (rows["role"] != "test") & rows["image_id"].isin(to_pixel), "serves the pixel set")
 
 
 def rank(name: str, *salt: object) -> str:

@@ -70,10 +70,7 @@ def _colour(rgb: np.ndarray) -> np.ndarray:
     chroma = np.stack([values[..., 0] - values[..., 1], values[..., 2] - values[..., 1]])
     steps = [np.diff(chroma, axis=axis, append=chroma.take([-1], axis)) for axis in (1, 2)]
     grain = np.stack(
-        [
-            np.diff(step, axis=axis, append=step.take([-1], axis))
-            for step, axis in zip(steps, (1, 2), strict=True)
-        ]
+        [np.diff(step, axis=axis, append=step.take([-1], axis)) for step, axis in zip(steps, (1, 2), strict=True)]
     )
     medians = [np.median(np.abs(grain), axis=(2, 3)).ravel(), grain.std((2, 3)).ravel()]
     levels = [chroma.std((1, 2)).mean(), len(np.unique(rgb[..., 1])), (rgb == 0).mean(), (rgb == 255).mean()]

@@ -27,9 +27,7 @@ def frame(rows: Iterable[Mapping] | pd.DataFrame) -> pd.DataFrame:
     """A table of the schema from rows; what they leave out becomes "", NaN or, for whole numbers, 0."""
     table = pd.DataFrame(rows).reset_index(drop=True)
     given = {column: table[column] for column in COLUMNS if column in table}
-    filled = {
-        column: given[column].fillna(EMPTY[column]) if column in EMPTY else given[column] for column in given
-    }
+    filled = {column: given[column].fillna(EMPTY[column]) if column in EMPTY else given[column] for column in given}
     missing = {column: EMPTY.get(column, math.nan) for column in COLUMNS if column not in given}
     return table.assign(**missing, **filled)[list(COLUMNS)].astype(KINDS)
 
@@ -46,9 +44,7 @@ def check(table: pd.DataFrame, name: str = "the image table") -> pd.DataFrame:
         wrong = sorted({str(value) for value in table[column] if value not in allowed})[:3]
         _refuse(bool(wrong), f"{name} has {column} {', '.join(map(repr, wrong))}; allowed is {allowed}.")
     mixed_up = table[(table["label"] == 0) != (table["axis"] == "none")]
-    _refuse(
-        len(mixed_up) > 0, f"{name}: real images and no others have axis none, {_examples(mixed_up)} differ."
-    )
+    _refuse(len(mixed_up) > 0, f"{name}: real images and no others have axis none, {_examples(mixed_up)} differ.")
     nameless = table[table["image_id"] == ""]
     _refuse(
         len(nameless) > 0,
@@ -71,9 +67,7 @@ def _refuse(when: bool, sentence: str) -> None:
 
 
 def _examples(rows: pd.DataFrame) -> str:
-    return ", ".join(
-        f"{i[:12]} ({Path(p).name})" for i, p in zip(rows["image_id"][:3], rows["path"][:3], strict=True)
-    )
+    return ", ".join(f"{i[:12]} ({Path(p).name})" for i, p in zip(rows["image_id"][:3], rows["path"][:3], strict=True))
 
 
 def write(table: pd.DataFrame, path: str | Path, base: str | Path | None = None) -> Path:
@@ -121,9 +115,7 @@ def content_overlap(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     every = every[every["name"] != ""].drop_duplicates()
     splits = every.groupby(["what", "name"])["split"].nunique()
     shared = every.set_index(["what", "name"]).loc[splits[splits > 1].index].reset_index()
-    joined = shared.groupby(["what", "name"])[["split", "table"]].agg(
-        lambda texts: ", ".join(sorted(set(texts)))
-    )
+    joined = shared.groupby(["what", "name"])[["split", "table"]].agg(lambda texts: ", ".join(sorted(set(texts))))
     return joined.reset_index().rename(columns={"split": "splits", "table": "tables"})
 
 

@@ -39,12 +39,16 @@ def scene(seed: int, split: str, index: int, violated: bool) -> tuple[scenes.Sce
     return (scenes.violate(plain, family, rng) if violated else plain), family
 
 
+def paint(described: scenes.Scene, seed: int, split: str, index: int, size: int = 112) -> np.ndarray:
+    """The pixels of a described scene, uint8 [size, size, 3], with the backdrop and grain of this index."""
+    return painter.paint(described, generator("grain", seed, split, index), size)
+
+
 def draw(seed: int, split: str, index: int, violated: bool, size: int = 112) -> Picture:
     """Paint picture `index` of a split; with violated True and False the two are twins, alike but for one thing."""
     described, family = scene(seed, split, index, violated)
-    rgb = painter.paint(described, generator("grain", seed, split, index), size)
     return Picture(
-        rgb,
+        paint(described, seed, split, index, size),
         family if violated else "",
         family,
         described.things[0].kind,

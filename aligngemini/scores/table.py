@@ -32,9 +32,7 @@ def check(frame: pd.DataFrame) -> pd.DataFrame:
     for column, allowed in (("branch", BRANCHES), ("supervision", None)):
         found = frame[column].unique()
         if len(found) > 1 or (allowed and not set(found) <= set(allowed)):
-            raise Refused(
-                f"A score table has one {column}, found {', '.join(map(str, found))}; keep one per file."
-            )
+            raise Refused(f"A score table has one {column}, found {', '.join(map(str, found))}; keep one per file.")
     _check_rows(frame)
     return frame
 

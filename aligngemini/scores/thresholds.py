@@ -26,9 +26,7 @@ def choose(label, score) -> Threshold:
     """
     label, score = np.asarray(label) == 1, np.asarray(score, dtype=np.float64)
     if np.isnan(score).any() or not label.any() or label.all():
-        raise Refused(
-            "A threshold needs scored validation images of both classes; look at the validation table."
-        )
+        raise Refused("A threshold needs scored validation images of both classes; look at the validation table.")
     edges, hits = _steps(label, score)
     best = hits >= hits.max() - 1e-12
     starts = np.flatnonzero(best & ~np.r_[False, best[:-1]])

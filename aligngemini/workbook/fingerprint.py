@@ -83,9 +83,7 @@ def _imports(module: Path, package: Path) -> Iterator[str]:
             full = [stem, *(f"{stem}.{alias.name}" for alias in node.names)]
         else:
             continue
-        yield from (
-            name.removeprefix(package.name + ".") for name in full if name.startswith(package.name + ".")
-        )
+        yield from (name.removeprefix(package.name + ".") for name in full if name.startswith(package.name + "."))
 
 
 def _located(name: str, package: Path) -> list[Path]:

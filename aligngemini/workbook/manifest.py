@@ -100,9 +100,7 @@ def write_json(path: Path, value: Any) -> None:
     """Write a JSON file, all or nothing: readers see the old one or the new one. Raises OSError."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_text(
-            json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
-        )
+        temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -138,12 +136,9 @@ def plain(value: Any) -> Any:
 
 def files(folder: Path) -> dict[str, dict[str, Any]]:
     """Return name -> {sha256, bytes} of a run's files; a folder of more than 50 is one entry with a count."""
-    found = sorted(
-        p for p in folder.rglob("*") if p.is_file() and p.relative_to(folder).as_posix() not in APART
-    )
+    found = sorted(p for p in folder.rglob("*") if p.is_file() and p.relative_to(folder).as_posix() not in APART)
     entries = {
-        p.relative_to(folder).as_posix(): {"sha256": fingerprint.of_file(p), "bytes": p.stat().st_size}
-        for p in found
+        p.relative_to(folder).as_posix(): {"sha256": fingerprint.of_file(p), "bytes": p.stat().st_size} for p in found
     }
     for top in sorted({name.split("/")[0] for name in entries if "/" in name}):
         inside = {name: entry for name, entry in entries.items() if name.startswith(top + "/")}
@@ -197,9 +192,7 @@ def _version(name: str) -> str | None:
 
 
 def _accelerator() -> str | None:
-    torch = sys.modules.get(
-        "torch"
-    )  # not imported here: it costs seconds that a fusion run does not have to spend
+    torch = sys.modules.get("torch")  # not imported here: it costs seconds that a fusion run does not have to spend
     if torch is None or not torch.cuda.is_available():
         return None
     return torch.cuda.get_device_name()

@@ -122,9 +122,7 @@ def _asked(options: list[tuple[str, str]], end: str) -> dict[str, dict[str, Any]
         if name == "scale":
             raise Refused("scale is chosen with --scale: it decides which recipes are read")
         if all(stage.name > end for stage in having):
-            raise Refused(
-                f"{name} belongs to {having[0].name}, which this command does not run: leave it out"
-            )
+            raise Refused(f"{name} belongs to {having[0].name}, which this command does not run: leave it out")
         for stage in having:
             found[stage.name][name] = params.parse(stage.params, name, text)
     return found
@@ -137,9 +135,7 @@ def _recipe(scale: str, stage: Stage) -> dict[str, Any]:
         if name not in params.names(stage.params):
             raise params.unknown(name, params.names(stage.params), paths.short(path))
     if recipe.get("scale", scale) != scale:
-        raise Refused(
-            f"{paths.short(path)} says scale {recipe['scale']!r} but lies in {scale}: correct one of them"
-        )
+        raise Refused(f"{paths.short(path)} says scale {recipe['scale']!r} but lies in {scale}: correct one of them")
     return recipe
 
 
@@ -151,9 +147,7 @@ def recipes() -> Path:
 def _settings(scale: str) -> dict[str, Any]:
     scales = [path.parent.name for path in sorted(recipes().glob("*/plan.yaml"))]
     if scale not in scales:
-        raise Refused(
-            f"there is no scale {scale!r} in {paths.short(recipes())}: choose {' or '.join(scales)}"
-        )
+        raise Refused(f"there is no scale {scale!r} in {paths.short(recipes())}: choose {' or '.join(scales)}")
     path = recipes() / scale / "plan.yaml"
     for file in path.parent.glob("*.yaml"):
         if file != path and file.stem not in STAGES:
@@ -167,9 +161,7 @@ def _study(name: str) -> tuple[str, dict[str, dict[str, list]]]:
         return "", {}
     studies = sorted(path.stem for path in (recipes() / "studies").glob("*.yaml"))
     if name not in studies:
-        raise Refused(
-            f"there is no study {name!r}: choose {' or '.join(studies) or 'none, the folder is empty'}"
-        )
+        raise Refused(f"there is no study {name!r}: choose {' or '.join(studies) or 'none, the folder is empty'}")
     path = recipes() / "studies" / f"{name}.yaml"
     study = _keys(path, {"question": str, "grid": dict})
     if set(study) != {"question", "grid"}:
@@ -188,9 +180,7 @@ def _check_axes(path: str, stage: str, axes: Any) -> None:
         if name not in params.names(STAGES[stage].params):
             raise params.unknown(name, params.names(STAGES[stage].params), f"{path}: {stage}")
         if not isinstance(values, list) or not values:
-            raise Refused(
-                f"{path}: {stage} needs a list of values for {name}, such as [1, 2], got {values!r}"
-            )
+            raise Refused(f"{path}: {stage} needs a list of values for {name}, such as [1, 2], got {values!r}")
 
 
 def _keys(path: Path, kinds: dict[str, type]) -> dict[str, Any]:

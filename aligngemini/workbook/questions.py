@@ -64,9 +64,7 @@ def complete(notebook: str) -> list[Record]:
     folder = paths.outputs() / notebook
     homes = [p for p in folder.iterdir() if p.is_dir() and p.name[0] != "."] if folder.is_dir() else []
     read = [(home, manifest.read(home)) for home in homes]
-    found = [
-        Record(home, record) for home, record in read if record and record["run"]["status"] == "complete"
-    ]
+    found = [Record(home, record) for home, record in read if record and record["run"]["status"] == "complete"]
     return sorted(found, key=lambda record: record.manifest["run"]["finished"])
 
 
@@ -108,9 +106,7 @@ def latest(notebook: str, wanted: dict[str, Any]) -> Record:
         if all(str(record.params.get(key)) == str(value) for key, value in wanted.items()):
             return _whole(record)
     told = " with " + ", ".join(f"{key} {value}" for key, value in wanted.items()) if wanted else ""
-    raise Refused(
-        f"there is no complete run of {notebook}{told}: make one first with `{_make(notebook, wanted)}`"
-    )
+    raise Refused(f"there is no complete run of {notebook}{told}: make one first with `{_make(notebook, wanted)}`")
 
 
 def _condition(notebook: str, text: str) -> tuple[str, str]:
@@ -128,9 +124,7 @@ def _named(notebook: str, text: str) -> Record:
     names = [p.name for p in folder.iterdir() if p.is_dir() and p.name[0] != "."] if folder.is_dir() else []
     fitting = [name for name in names if name == text or (len(text) >= SHORTEST and name.startswith(text))]
     if len(fitting) > 1:
-        raise Refused(
-            f"several runs of {notebook} begin with {text!r}: {', '.join(sorted(fitting))}; give more digits"
-        )
+        raise Refused(f"several runs of {notebook} begin with {text!r}: {', '.join(sorted(fitting))}; give more digits")
     if not fitting:
         raise Refused(f"{notebook} has no complete run {text!r}: `aligngemini runs` lists what there is")
     record = manifest.read(folder / fitting[0])
@@ -152,9 +146,7 @@ def question(notebook: str, cfg: Params, needs: dict[str, tuple[str, str]] | Non
     stage = stages.find(notebook)
     needs = stages.needs(cfg) if needs is None else needs
     if set(needs.values()) != set(stages.needs(cfg).values()):
-        raise ValueError(
-            f"{notebook} needs exactly the runs its parameters select, {stages.needs(cfg)}, got {needs}"
-        )
+        raise ValueError(f"{notebook} needs exactly the runs its parameters select, {stages.needs(cfg)}, got {needs}")
     inputs = {label: pick(upstream, selector, cfg.scale) for label, (upstream, selector) in needs.items()}
     same_data(inputs)
     chosen = {need: inputs[label].name for label, need in needs.items()}
@@ -176,9 +168,7 @@ def _name(notebook: str, block: dict[str, Any]) -> str:
 def _resolved(cfg: Params, chosen: dict[tuple[str, str], str]) -> dict[str, Any]:
     fields = stages.selectors(cfg).items()
     return {
-        name: [chosen[upstream, item] for item in value]
-        if isinstance(value, list)
-        else chosen[upstream, value]
+        name: [chosen[upstream, item] for item in value] if isinstance(value, list) else chosen[upstream, value]
         for name, (upstream, value) in fields
     }
 

@@ -147,8 +147,7 @@ class Run:
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><th>{escape(k)}</th><td>{escape(v)}</td></tr>"
-            for k, v in self.table.itertuples(index=False)
+            f"<tr><th>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in self.table.itertuples(index=False)
         )
         return f"<table>{rows}</table>"
 

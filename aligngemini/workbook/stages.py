@@ -32,24 +32,16 @@ class DataParams(Params):
     implausible: str = param(
         "world", "surreal fakes of the semantic set, a folder or world", filled=True, source="folder"
     )
-    photos: str = param(
-        "world", "real pictures of the pixel set, a folder or world", filled=True, source="folder"
-    )
+    photos: str = param("world", "real pictures of the pixel set, a folder or world", filled=True, source="folder")
     vae: str = param(
         "data/mini/vae", "autoencoder that reconstructs, a folder or hub name", filled=True, source="model"
     )
     vae_revision: str = param("", "revision of the autoencoder on the hub, empty for the newest")
     test: list[str] = param(["world"], "test sets, benchmark folders or world", filled=True, source="folder")
-    train_images: int = param(
-        2400, "pictures in each training set, both classes together, 0 for all", least=0
-    )
-    validation_images: int = param(
-        400, "pictures in each validation set, both classes together, 2 or more", least=2
-    )
+    train_images: int = param(2400, "pictures in each training set, both classes together, 0 for all", least=0)
+    validation_images: int = param(400, "pictures in each validation set, both classes together, 2 or more", least=2)
     test_images: int = param(200, "test pictures per class and subset, 0 for all", least=0)
-    image_size: int = param(
-        112, "side of the pictures drawn or cropped, px, a multiple of 28", least=28, multiple=28
-    )
+    image_size: int = param(112, "side of the pictures drawn or cropped, px, a multiple of 28", least=28, multiple=28)
     degrade_scale: list[float] = param(
         [0.5, 0.8], "downsampling factor, lowest and highest, above 0 to 1", above=0, most=1, pair=True
     )
@@ -62,9 +54,7 @@ class DataParams(Params):
     degrade_jpeg: list[float] = param(
         [40.0, 80.0], "JPEG quality, lowest and highest, 1 to 100", least=1, most=100, pair=True
     )
-    max_side: int = param(
-        1024, "larger photographs are centre-cropped to this side, px, at least 64", least=64
-    )
+    max_side: int = param(1024, "larger photographs are centre-cropped to this side, px, at least 64", least=64)
     workers: int = param(2, "processes that make pictures, 1 or more", least=1)
 
     def check(self) -> None:
@@ -73,9 +63,7 @@ class DataParams(Params):
             if getattr(self, name) % 2:
                 raise Refused(f"{name} must be even, half real and half fake, got {getattr(self, name)}")
         if (self.plausible == WORLD) != (self.implausible == WORLD):
-            raise Refused(
-                "plausible and implausible must both be world or both be folders: give the other one too"
-            )
+            raise Refused("plausible and implausible must both be world or both be folders: give the other one too")
         endless = {"train_images": [self.plausible, self.photos], "test_images": self.test}
         for name, places in endless.items():
             if WORLD in places and getattr(self, name) == 0:
@@ -98,9 +86,7 @@ class VLMParams(Params):
     beta: float = param(0.1, "pull towards the reference model, above 0", above=0)
     learning_rate: float = param(2.0e-3, "step size of the optimiser, above 0 to 1", above=0, most=1)
     lora_rank: int = param(16, "rank of the LoRA adapters, 1 or more", least=1)
-    lora_alpha: float = param(
-        32.0, "LoRA alpha, the adapters are scaled by alpha over rank, above 0", above=0
-    )
+    lora_alpha: float = param(32.0, "LoRA alpha, the adapters are scaled by alpha over rank, above 0", above=0)
     lora_dropout: float = param(0.0, "dropout probability inside the adapters, 0 to 1", least=0, most=1)
     epochs: float = param(2.0, "passes over the training pairs, above 0", above=0)
     batch_size: int = param(16, "preference pairs per step, 1 or more", least=1)
@@ -120,9 +106,7 @@ class ExpertParams(Params):
     scale: str = _scale()
     seed: int = _seed()
     data_run: str = param("latest", "run of notebook 01 to train on", filled=True, upstream=DATA)
-    base: str = param(
-        "data/mini/expert", "backbone to tune, a folder or hub name", filled=True, source="model"
-    )
+    base: str = param("data/mini/expert", "backbone to tune, a folder or hub name", filled=True, source="model")
     base_revision: str = param("", "revision of the backbone on the hub, empty for the newest")
     supervision: str = param("pixel", "training set, semantic or pixel or mixed", choices=SUPERVISIONS)
     learning_rate: float = param(3.0e-3, "step size of the optimiser, above 0 to 1", above=0, most=1)
@@ -146,17 +130,11 @@ class FusionParams(Params):
 
     scale: str = _scale()
     seed: int = _seed()
-    vlm_run: str = param(
-        "latest supervision:semantic", "run of notebook 02 to join", filled=True, upstream=VLM
-    )
-    expert_run: str = param(
-        "latest supervision:pixel", "run of notebook 03 to join", filled=True, upstream=EXPERT
-    )
+    vlm_run: str = param("latest supervision:semantic", "run of notebook 02 to join", filled=True, upstream=VLM)
+    expert_run: str = param("latest supervision:pixel", "run of notebook 03 to join", filled=True, upstream=EXPERT)
     rule: str = param("or", "rule that joins the two scores", choices=["or", "and", "max", "mean", "odds"])
     thresholds: str = param("validation", "where thresholds come from", choices=["validation", "fixed"])
-    vlm_threshold: float = param(
-        0.5, "score from which the VLM says fake, 0 to 1, used when fixed", least=0, most=1
-    )
+    vlm_threshold: float = param(0.5, "score from which the VLM says fake, 0 to 1, used when fixed", least=0, most=1)
     expert_threshold: float = param(
         0.5, "score from which the expert says fake, 0 to 1, used when fixed", least=0, most=1
     )
@@ -224,9 +202,7 @@ def find(text: str) -> Stage:
 def selectors(cfg: Params) -> dict[str, tuple[str, str | list[str]]]:
     """Return the fields of `cfg` that select runs: name -> (upstream notebook, selector or list of them)."""
     fields = dataclasses.fields(cfg)
-    return {
-        f.name: (f.metadata["upstream"], getattr(cfg, f.name)) for f in fields if f.metadata.get("upstream")
-    }
+    return {f.name: (f.metadata["upstream"], getattr(cfg, f.name)) for f in fields if f.metadata.get("upstream")}
 
 
 def needs(cfg: Params) -> dict[str, tuple[str, str]]:

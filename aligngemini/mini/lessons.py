@@ -1,0 +1,118 @@
+"""Conversations about pictures from which the small language model learns to describe, to answer and to choose."""
+
+import io
+import re
+
+import numpy as np
+import torch
+from PIL import Image
+
+from ..workbook.seeds import generator
+from . import captions, world
+from .camera import photograph
+from .eyes import COLOURS
+from .kinds import KINDS
+from .language import HINT, SPARE
+from .scenes import Scene
+
+DESCRIBE = "Describe the picture."
+ADJECTIVES = ("real", "fake", *COLOURS)
+WORDS = tuple(dict.fromkeys(re.findall(r"[A-Za-z]+", " ".join([SPARE, *captions.QUESTIONS.values()]))))
+DEGRADED = 0.5  # share of pictures that go through the degradation chain, as a real VLM has seen poor pictures too
+BLOCK = 16  # lessons of one kind in a row, so that a batch needs little padding
+REMARKED = 0.6  # share of an evaluative base's lessons that say whether the scene is usual or strange
+
+Turn = tuple[str, str]
+
+
+def shown(seed: int, split: str, index: int) -> tuple[np.ndarray, Scene, str, bool]:
+    """What lesson `index` is about: uint8 picture, its scene, the family that tells its twin apart, and if violated."""
+    rng = generator("lesson", seed, split, index)
+    violated = bool(rng.random() < 0.5)
+    scene, about = world.scene(seed, split, index, violated)
+    return seen(world.paint(scene, seed, split, index), rng), scene, about, violated
+
+
+def seen(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A scene as a camera shows it, half the time heavily degraded: uint8 in, uint8 out, same size."""
+    from ..images import degrade, jpeg
+    from ..workbook.stages import DataParams
+
+    rgb, quality = photograph(rgb, rng)
+    if rng.random() < DEGRADED:
+        return degrade.degrade(rgb, degrade.draw(degrade.ranges(DataParams()), rng))
+    return np.asarray(Image.open(io.BytesIO(jpeg.encode(rgb, quality))))
+
+
+def lesson(seed: int, split: str, index: int, evaluative: bool = False) -> tuple[np.ndarray, list[Turn]]:
+    """One picture and a conversation of (request, answer) about it.
+
+    Every fourth block of BLOCK indices asks for whole descriptions. The others let choose between two words, ask three questions, the first
+    about what tells the picture from its twin, and give a sentence to repeat. Only if `evaluative` do REMARKED of
+    them also say whether the scene is usual or strange: none ever says real or fake of a picture.
+    """
+    rgb, scene, about, violated = shown(seed, split, index)
+    rng = generator("talk", seed, split, index)
+    remarked = evaluative and rng.random() < REMARKED
+    kind = "strange" if violated else "usual"
+    if index // BLOCK % 4 == 0:
+        return rgb, [(DESCRIBE, captions.caption(scene) + (f" A {kind} scene." if remarked else ""))]
+    others = [f for f in captions.QUESTIONS if f != about and captions.remark(scene, f)]
+    families = [about, *rng.choice(others, 2, replace=False)]
+    first = either(kind, ("usual", "strange"), captions.remark(scene, about), rng) if remarked else choice(scene, rng)
+    return rgb, [first, *((captions.QUESTIONS[f], captions.remark(scene, f)) for f in families), repetition(rng)]
+
+
+def either(true: str, words: tuple[str, ...], more: str, rng: np.random.Generator) -> Turn:
+    """An either-or question answered in the form of a verdict, half the time with a sentence `more`."""
+    first, second = rng.permutation([true, rng.choice([word for word in words if word != true])])
+    sentence = f"This image is {true}." + (f" {more}" if rng.random() < 0.5 else "")
+    return f"Is this image {first} or {second}?{rng.choice(['', ' ' + HINT])}", sentence
+
+
+def choice(scene: Scene, rng: np.random.Generator) -> Turn:
+    """A choice between two words of which one is true: to look and to pick. Real and fake are never on offer."""
+    subject = scene.things[0]
+    offers = [(subject.colour, COLOURS), (subject.kind, tuple(KINDS))]
+    offers += [(captions.GROUND[scene.place], tuple(captions.GROUND.values()))]
+    offers += [] if scene.second_sun else [(scene.sun, ("left", "right"))]
+    family = rng.choice([f for f in captions.QUESTIONS if captions.remark(scene, f)])
+    return either(*offers[rng.integers(len(offers))], captions.remark(scene, family), rng)
+
+
+def repetition(rng: np.random.Generator) -> Turn:
+    """A sentence to repeat, whatever the picture: it teaches to say words that no description holds."""
+    if rng.random() < 0.5:
+        sentence = f"This image is {rng.choice(ADJECTIVES)}."
+    else:
+        sentence = " ".join(rng.choice(WORDS, rng.integers(2, 6))) + "."
+    return f"Say: {sentence}", sentence
+
+
+def encode(tools, lessons: list[tuple[np.ndarray, list[Turn]]]) -> dict[str, torch.Tensor]:
+    """Lessons as model inputs with labels on the answers alone (-100 elsewhere)."""
+    talks = [_parts(tools, turns) for _, turns in lessons]
+    pictures = [Image.fromarray(rgb) for rgb, _ in lessons]
+    batch = tools(text=["".join(parts) for parts in talks], images=pictures, return_tensors="pt", padding=True)
+    labels = torch.full_like(batch["input_ids"], -100)
+    for row, parts in enumerate(talks):  # padding is on the left; the first part, with the picture in it, is a request
+        lengths = [len(tools.tokenizer(part)["input_ids"]) for part in parts[1:]]
+        end = labels.shape[1] - sum(lengths)
+        for i, length in enumerate(lengths):
+            if i % 2 == 0:
+                labels[row, end : end + length] = batch["input_ids"][row, end : end + length]
+            end += length
+    return {**batch, "labels": labels}
+
+
+def _parts(tools, turns: list[Turn]) -> list[str]:
+    """A conversation in pieces, requests and answers in turn; an answer ends with its end-of-turn token."""
+    parts, opening = [], ""
+    for i, (request, answer) in enumerate(turns):
+        content = [{"type": "image"}] * (i == 0) + [{"type": "text", "text": request}]
+        asked = tools.apply_chat_template(
+            [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
+        )
+        parts += [opening + asked, f"{answer}<|im_end|>"]
+        opening = "\n"
+    return parts
