@@ -47,9 +47,10 @@ def seen(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def lesson(seed: int, split: str, index: int, evaluative: bool = False) -> tuple[np.ndarray, list[Turn]]:
     """One picture and a conversation of (request, answer) about it.
 
-    Every fourth block of BLOCK indices asks for whole descriptions. The others let choose between two words, ask three questions, the first
-    about what tells the picture from its twin, and give a sentence to repeat. Only if `evaluative` do REMARKED of
-    them also say whether the scene is usual or strange: none ever says real or fake of a picture.
+    Every fourth block of BLOCK indices asks for whole descriptions. The others let choose between two words, ask
+    three questions, the first about what tells the picture from its twin, and give a sentence to repeat. Only if
+    `evaluative` do REMARKED of them also say whether the scene is usual or strange: real or fake is never said of a
+    picture.
     """
     rgb, scene, about, violated = shown(seed, split, index)
     rng = generator("talk", seed, split, index)
