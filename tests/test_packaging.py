@@ -64,16 +64,12 @@ def test_the_version_is_said_once_and_the_same_everywhere():
 
 def test_the_tests_run_with_the_versions_that_are_pinned():
     named = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]
-    wrong = {
-        name: metadata.version(name) for name in named if metadata.version(name) != _pinned()[_plain(name)]
-    }
+    wrong = {name: metadata.version(name) for name in named if metadata.version(name) != _pinned()[_plain(name)]}
     assert not wrong, "make sets up .venv with the versions of constraints.txt"
 
 
 def _make(target, path):
-    return subprocess.run(
-        ["/usr/bin/env", "make", target], cwd=path, capture_output=True, text=True, timeout=60
-    )
+    return subprocess.run(["/usr/bin/env", "make", target], cwd=path, capture_output=True, text=True, timeout=60)
 
 
 @pytest.fixture
@@ -93,9 +89,7 @@ def _python(folder, name, fits):
     """Put a stand-in for Python on the path: it fits or not, and makes an environment that logs its calls."""
     script = folder / "bin" / name
     make = "/bin/mkdir -p .venv/bin; for n in python ruff; do "
-    make += (
-        "printf '#!/bin/sh\\necho %s \"$@\" >> log\\n' $n > .venv/bin/$n; /bin/chmod +x .venv/bin/$n; done"
-    )
+    make += "printf '#!/bin/sh\\necho %s \"$@\" >> log\\n' $n > .venv/bin/$n; /bin/chmod +x .venv/bin/$n; done"
     script.write_text(f"#!/bin/sh\ncase $1 in -c) exit {0 if fits else 1};; -m) {make};; esac\n")
     script.chmod(0o755)
 

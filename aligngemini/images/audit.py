@@ -84,25 +84,32 @@ def probe(rows: pd.DataFrame, limit: int = PROBED) -> float:
     About .5 where the classes differ in meaning only; NaN for fewer than ten pairs. Looks at `limit` pictures
     at most, drawn by hash order of pairs.
     """
+    chosen = some(rows, limit)
+    features = _over_threads(lambda path: statistics.describe(decode.read(path).rgb), chosen["path"])
+    return guessed(np.stack(features) if features else np.empty((0, 1)), chosen)
+
+
+def guessed(features: np.ndarray, rows: pd.DataFrame) -> float:
+    """Cross-validated AUROC of guessing the label of `rows` from `features` [rows, n] by logistic regression, pairs
+    kept together; NaN for fewer than ten pairs or ten pictures of a class.
+    """
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import roc_auc_score
     from sklearn.model_selection import GroupKFold, cross_val_predict
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    chosen = _some(rows[rows["reason"] == ""], limit)
-    if chosen["pair_id"].nunique() < 10 or chosen["label"].value_counts().reindex([0, 1], fill_value=0).min() < 10:
+    if rows["pair_id"].nunique() < 10 or rows["label"].value_counts().reindex([0, 1], fill_value=0).min() < 10:
         return float("nan")
-    features = _over_threads(lambda path: statistics.describe(decode.read(path).rgb), chosen["path"])
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
-    labels, folds = chosen["label"].to_numpy(), GroupKFold(5)
-    scores = cross_val_predict(
-        model, np.stack(features), labels, groups=chosen["pair_id"], cv=folds, method="decision_function"
-    )
-    return float(roc_auc_score(labels, scores))
+    fold = {"groups": rows["pair_id"], "cv": GroupKFold(5), "method": "decision_function"}
+    scores = cross_val_predict(model, features, rows["label"].to_numpy(), **fold)
+    return float(roc_auc_score(rows["label"], scores))
 
 
-def _some(rows: pd.DataFrame, limit: int) -> pd.DataFrame:
+def some(rows: pd.DataFrame, limit: int) -> pd.DataFrame:
+    """At most `limit` readable rows, whole pairs first, in hash order of pairs."""
+    rows = rows[rows["reason"] == ""]
     order = pd.Series({pair: place for place, pair in enumerate(sources.ranked(rows["pair_id"], "audit"))})
     return rows.assign(place=rows["pair_id"].map(order)).sort_values(["place", "label"]).head(limit)
 

@@ -26,8 +26,7 @@ def make_images(folder, n: int = 60) -> pd.DataFrame:
     rows = []
     for subset in ("semantic", "pixel", "both"):
         rows += [
-            {"subset": subset, "image_id": f"real{i:05d}", "label": 0, "axis": "none", "family": ""}
-            for i in range(n)
+            {"subset": subset, "image_id": f"real{i:05d}", "label": 0, "axis": "none", "family": ""} for i in range(n)
         ]
         rows += [
             {

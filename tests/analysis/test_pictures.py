@@ -22,9 +22,7 @@ def shown(html):
 def test_a_small_picture_is_enlarged_losslessly(tmp_path):
     rgb = np.random.default_rng(0).integers(0, 255, (20, 30, 3), dtype=np.uint8)
     Image.fromarray(rgb).save(tmp_path / "a.png")
-    (image,) = shown(
-        pictures.sheet(pd.DataFrame({"path": [str(tmp_path / "a.png")], "image_id": ["a"]}), side=90)
-    )
+    (image,) = shown(pictures.sheet(pd.DataFrame({"path": [str(tmp_path / "a.png")], "image_id": ["a"]}), side=90))
     assert image.size == (90, 60)
     assert np.array_equal(np.asarray(image)[1::3, 1::3], rgb)
 
@@ -61,9 +59,7 @@ def test_flips_name_truth_scores_and_who_is_right(verdicts):
 def test_pairs_and_strips(tmp_path):
     for name, colour in (("l", "red"), ("r", "blue")):
         Image.new("RGB", (40, 40), colour).save(tmp_path / f"{name}.png")
-    frame = pd.DataFrame(
-        {"left": [str(tmp_path / "l.png")], "right": [str(tmp_path / "r.png")], "kind": ["ball"]}
-    )
+    frame = pd.DataFrame({"left": [str(tmp_path / "l.png")], "right": [str(tmp_path / "r.png")], "kind": ["ball"]})
     html = pictures.pairs(frame, "left", "right", "kind", ("camera", "decoded"))
     assert [image.getpixel((0, 0)) for image in shown(html)] == [(255, 0, 0), (0, 0, 255)]
     assert all(word in html.data for word in ("camera", "decoded", "ball"))

@@ -52,11 +52,7 @@ def own(page):
 
 def test_nothing_is_loaded_from_elsewhere(page):
     assert not re.findall(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=[\"']?(?:https?:)?//", own(page))
-    assert (
-        "cdn.example" not in page
-        and "mathjax" not in own(page).lower()
-        and "require.js" not in own(page).lower()
-    )
+    assert "cdn.example" not in page and "mathjax" not in own(page).lower() and "require.js" not in own(page).lower()
 
 
 def test_plotly_is_there_once_and_figures_are_data(page):
@@ -71,11 +67,7 @@ def test_code_is_folded_and_output_shown(page):
 
 
 def test_widgets_leave_one_line(page):
-    assert (
-        "VBox" not in page
-        and report.EXPLORER in page
-        and "big" not in re.findall(r"<main>.*", own(page), re.S)[0]
-    )
+    assert "VBox" not in page and report.EXPLORER in page and "big" not in re.findall(r"<main>.*", own(page), re.S)[0]
 
 
 def test_missing_notebooks_are_named(page):

@@ -50,9 +50,7 @@ def test_a_difference_needs_an_interval_without_zero():
     base = pd.DataFrame([level("A", "x", 0.8, 0.7, 0.9)])
     text = story(
         base,
-        pd.DataFrame(
-            [change("x", -0.1, -0.2, -0.01), change("y", -0.1, -0.2, 0.0), change("z", 0.1, 0.05, 0.2)]
-        ),
+        pd.DataFrame([change("x", -0.1, -0.2, -0.01), change("y", -0.1, -0.2, 0.0), change("z", 0.1, 0.05, 0.2)]),
     )
     line = text.splitlines()[1]
     assert "lower on x (-0.10 [-0.20, -0.01]), interval excludes zero" in line
@@ -82,9 +80,7 @@ def test_many_subsets_are_summed_up():
 
 
 def test_missing_scores_are_told():
-    assert "without a score, judged nowhere: 3" in story(
-        pd.DataFrame([level("A", "mean", 0.5, 0.4, 0.6, missing=3)])
-    )
+    assert "without a score, judged nowhere: 3" in story(pd.DataFrame([level("A", "mean", 0.5, 0.4, 0.6, missing=3)]))
 
 
 def test_a_mini_base_on_photographs_is_called_what_it_is():

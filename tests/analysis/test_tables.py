@@ -24,10 +24,7 @@ def test_alignment_has_every_model_on_every_subset(aligned):
         "expert, mixed",
         "fusion (or)",
     ]
-    assert (
-        aligned.groupby("title", sort=False).subset.agg(list).tolist()
-        == [["semantic", "pixel", "both", "mean"]] * 5
-    )
+    assert aligned.groupby("title", sort=False).subset.agg(list).tolist() == [["semantic", "pixel", "both", "mean"]] * 5
     assert dict(zip(aligned.subset, aligned["axis"], strict=True)) == {
         "semantic": "semantic",
         "pixel": "pixel",
@@ -97,8 +94,7 @@ def test_headline_reads_like_a_sentence(aligned, tmp_path):
 def test_summary_turns_when_there_are_many_subsets_and_names_one_class(aligned):
     first = aligned[aligned.title == "VLM, mixed"].iloc[[0]]
     many = pd.concat(
-        [first.assign(subset=f"s{i}") for i in range(8)]
-        + [first.assign(subset="fakes", metric=metrics.RECALL)]
+        [first.assign(subset=f"s{i}") for i in range(8)] + [first.assign(subset="fakes", metric=metrics.RECALL)]
     )
     text = tables.summary(many)
     assert text.shape == (9, 1) and text.iloc[-1, 0].endswith(" recall")
@@ -125,12 +121,11 @@ def test_differences_are_mixed_minus_pure_on_shared_images(verdicts, aligned):
     table = pairs.differences(verdicts, resamples=300).set_index(["model", "subset"])
     level = aligned.set_index(["title", "subset"])
     for (model, subset), row in table.iterrows():
-        assert row.difference == pytest.approx(
-            level.value[row.mixed, subset] - level.value[row.pure, subset]
-        ), (model, subset)
-        assert row.auroc_difference == pytest.approx(
-            level.auroc[row.mixed, subset] - level.auroc[row.pure, subset]
+        assert row.difference == pytest.approx(level.value[row.mixed, subset] - level.value[row.pure, subset]), (
+            model,
+            subset,
         )
+        assert row.auroc_difference == pytest.approx(level.auroc[row.mixed, subset] - level.auroc[row.pure, subset])
     assert table.loc[("vlm", "semantic"), "high"] < 0 and table.loc[("vlm", "semantic"), "p"] < 0.05
 
 

@@ -24,15 +24,11 @@ def runs(tmp_path_factory):
     for folder in folders:
         folder.mkdir(parents=True)
     images = synthetic.make_images(folders[2])
-    models = [
-        tables.Model(*kind, "0" * 12, 0.5, synthetic.make_scores(images, *kind)) for kind in synthetic.SEES
-    ]
+    models = [tables.Model(*kind, "0" * 12, 0.5, synthetic.make_scores(images, *kind)) for kind in synthetic.SEES]
     joined = join.join(images, models[0].scores, models[2].scores)
     joined.loc[0, "vlm_score"] = float("nan")
     pictured.write(join.fuse(joined, "or", 0.4, 0.6), folders[0] / "fused.parquet")
-    synthetic.write_manifest(
-        folders[0], "04_fusion", {"rule": "or"}, {"vlm_threshold": 0.4, "expert_threshold": 0.6}
-    )
+    synthetic.write_manifest(folders[0], "04_fusion", {"rule": "or"}, {"vlm_threshold": 0.4, "expert_threshold": 0.6})
     verdicts = tables.judged(images, models)
     tables.alignment(verdicts, 50).to_parquet(folders[1] / "alignment.parquet")
     pictured.write(pairs.flips(verdicts), folders[1] / "flips.parquet")

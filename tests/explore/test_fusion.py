@@ -24,9 +24,7 @@ def test_it_opens_on_the_run_s_own_state(runs):
     controls, output = parts(fusion.fusion(runs[0]))
     assert (controls["rule"].value, controls["vlm"].value, controls["expert"].value) == ("or", 0.4, 0.6)
     assert isinstance(output, ipywidgets.Output) and len(output.outputs) == 2
-    assert (
-        PLOTLY in output.outputs[1]["data"] and "lack of a score: 1" in output.outputs[0]["data"]["text/html"]
-    )
+    assert PLOTLY in output.outputs[1]["data"] and "lack of a score: 1" in output.outputs[0]["data"]["text/html"]
 
 
 def test_controls_move_the_counts(runs):

@@ -21,10 +21,7 @@ def test_choices_change_bars_and_pictures(runs):
     assert bars(output) == ["VLM, semantic", "VLM, mixed"]
     assert output.outputs[2]["data"]["text/html"].count("<img") == 3
     kind.value = "pure"
-    assert (
-        bars(output) == ["VLM, semantic"]
-        and "pure supervision alone" in output.outputs[1]["data"]["text/html"]
-    )
+    assert bars(output) == ["VLM, semantic"] and "pure supervision alone" in output.outputs[1]["data"]["text/html"]
     model.value = "expert"
     assert bars(output) == ["expert, pixel"]
     subset.value = "pixel"

@@ -18,9 +18,7 @@ def images():
 
 @pytest.fixture
 def joined(images):
-    vlm = table.make(
-        ["r1", "f1", "f2", "f3"], [0.2, 0.9, np.nan, 0.1], "vlm", "semantic", ["", "", "too small", ""]
-    )
+    vlm = table.make(["r1", "f1", "f2", "f3"], [0.2, 0.9, np.nan, 0.1], "vlm", "semantic", ["", "", "too small", ""])
     expert = table.make(["r1", "f1", "f2", "f9"], [0.1, 0.4, 0.8, 0.5], "expert", "pixel")
     return join.join(images, vlm, expert)
 
@@ -40,11 +38,7 @@ def test_no_row_is_lost_and_every_gap_has_its_reason(images, joined):
 
 def test_or_gives_no_verdict_when_a_branch_is_missing(joined):
     fused = join.fuse(joined, "or", 0.5, 0.5)
-    assert (
-        fused.verdict.isna().tolist()
-        == fused.fused_score.isna().tolist()
-        == [False, False, True, False, True, True]
-    )
+    assert fused.verdict.isna().tolist() == fused.fused_score.isna().tolist() == [False, False, True, False, True, True]
     assert fused.verdict.dropna().tolist() == [0, 1, 0]
     assert fused.fired.tolist() == ["", "vlm", "expert", "", "", ""]
 
@@ -58,9 +52,7 @@ def test_fused_table_survives_parquet(joined, tmp_path):
 def test_refuses_a_row_that_stands_twice(images, joined):
     twice = pd.concat([images, images.tail(1)])
     with pytest.raises(Refused, match="twice"):
-        join.join(
-            twice, table.make(["a"], [0.1], "vlm", "mixed"), table.make(["a"], [0.1], "expert", "mixed")
-        )
+        join.join(twice, table.make(["a"], [0.1], "vlm", "mixed"), table.make(["a"], [0.1], "expert", "mixed"))
 
 
 def test_every_rule_and_branch_on_every_subset(joined):

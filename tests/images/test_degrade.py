@@ -18,9 +18,7 @@ def test_order_is_the_published_one(picture, monkeypatch):
     called = []
     for name in ("downsample", "noise", "blur", "compress", "upsample"):
         step = getattr(degrade, name)
-        monkeypatch.setattr(
-            degrade, name, lambda *args, name=name, step=step: called.append(name) or step(*args)
-        )
+        monkeypatch.setattr(degrade, name, lambda *args, name=name, step=step: called.append(name) or step(*args))
     degrade.degrade(picture(), values())
     assert called == ["downsample", "noise", "blur", "compress", "upsample"]
 
@@ -43,35 +41,21 @@ def test_draw_depends_on_seed_and_key_alone():
     first = degrade.draw(RANGES, degrade.generator(0, "a"))
     degrade.draw(RANGES, degrade.generator(0, "b"))
     assert first == degrade.draw(RANGES, degrade.generator(0, "a"))
-    assert (
-        first
-        != degrade.draw(RANGES, degrade.generator(0, "b"))
-        != degrade.draw(RANGES, degrade.generator(1, "b"))
-    )
+    assert first != degrade.draw(RANGES, degrade.generator(0, "b")) != degrade.draw(RANGES, degrade.generator(1, "b"))
 
 
 def test_draws_fill_their_ranges():
     drawn = [degrade.draw(RANGES, degrade.generator(0, str(i))) for i in range(300)]
     for name, (least, most) in RANGES.items():
         column = [getattr(v, name) for v in drawn]
-        assert (
-            least
-            <= min(column)
-            < least + 0.1 * (most - least)
-            < most - 0.1 * (most - least)
-            < max(column)
-            <= most
-        )
+        assert least <= min(column) < least + 0.1 * (most - least) < most - 0.1 * (most - least) < max(column) <= most
     assert {v.up for v in drawn} == {v.down for v in drawn} == set(degrade.FILTERS)
     assert drawn[0].columns().keys() == {"degrade_scale", "degrade_noise", "degrade_blur", "degrade_jpeg"}
 
 
 def test_noise_has_the_sigma_asked():
     grey = np.full((200, 200, 3), 128, np.uint8)
-    assert (
-        abs(degrade.noise(grey, 8.0, 0).std() - 8) < 0.2
-        and abs(degrade.noise(grey, 8.0, 0).mean() - 128) < 0.2
-    )
+    assert abs(degrade.noise(grey, 8.0, 0).std() - 8) < 0.2 and abs(degrade.noise(grey, 8.0, 0).mean() - 128) < 0.2
     assert (degrade.noise(grey, 0.0, 0) == grey).all()
 
 

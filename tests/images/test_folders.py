@@ -37,9 +37,7 @@ def test_a_plain_tree_has_no_labels(tree):
     assert set(rows["label"]) == {-1} and set(rows["reason"]) == {""}
 
 
-@pytest.mark.parametrize(
-    "real,fake", [("0_real", "1_fake"), ("real", "fake"), ("nature", "ai"), ("REAL", "FAKE")]
-)
+@pytest.mark.parametrize("real,fake", [("0_real", "1_fake"), ("real", "fake"), ("nature", "ai"), ("REAL", "FAKE")])
 def test_labels_come_from_the_folders_above(tree, real, fake):
     root = tree(f"gpt4o/{real}/a.png", f"gpt4o/{fake}/deep/er/b.png")
     rows = folders.scan(root)
@@ -71,9 +69,7 @@ def test_files_without_or_with_two_labels_are_listed_with_the_reason(tree):
 
 
 def test_litter_is_passed_over(tree):
-    root = tree(
-        "a.png", ".hidden.png", ".cache/b.png", "__MACOSX/._a.png", "Thumbs.db", "notes.txt", "x.json"
-    )
+    root = tree("a.png", ".hidden.png", ".cache/b.png", "__MACOSX/._a.png", "Thumbs.db", "notes.txt", "x.json")
     assert names(folders.scan(root), root) == ["a.png"]
 
 

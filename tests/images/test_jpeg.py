@@ -52,9 +52,7 @@ def test_like_drops_metadata_and_keeps_pixels(picture, saved, rotated_exif):
     rgb = decode.read(original).rgb
     again = jpeg.like(original, rgb)
     assert not opened(again).getexif() and "comment" not in opened(again).info
-    assert (
-        np.abs(decode.read(again).rgb.astype(int) - rgb).mean() < 0.7
-    )  # same grid, same tables: hardly a loss
+    assert np.abs(decode.read(again).rgb.astype(int) - rgb).mean() < 0.7  # same grid, same tables: hardly a loss
 
 
 def test_like_keeps_grey_grey(picture, saved):
@@ -68,12 +66,8 @@ def test_like_for_other_formats(picture, saved):
         assert opened(jpeg.like(original, picture())).format == jpeg.written_as(original) == written
         assert jpeg.reproducible(original) == (form == "PNG")
     lossless, lossy = saved(picture(), "WEBP", lossless=True), saved(picture(), "WEBP", quality=50)
-    assert (decode.read(jpeg.like(lossless, picture())).rgb == picture()).all() and jpeg.reproducible(
-        lossless
-    )
-    assert not (decode.read(jpeg.like(lossy, picture())).rgb == picture()).all() and not jpeg.reproducible(
-        lossy
-    )
+    assert (decode.read(jpeg.like(lossless, picture())).rgb == picture()).all() and jpeg.reproducible(lossless)
+    assert not (decode.read(jpeg.like(lossy, picture())).rgb == picture()).all() and not jpeg.reproducible(lossy)
 
 
 def test_what_cannot_be_written_again_is_known(picture, saved, rotated_exif):

@@ -70,9 +70,7 @@ def test_where_the_container_cannot_stay_both_members_are_written_alike(
     }[case]()
     made, _ = reconstruct.pairs(photographs(a=data), Smoother(), tmp_path / "out", max_side=100)
     real, fake = two(made)
-    assert real["path"].startswith(str(tmp_path / "out")) and container(real["path"]) == container(
-        fake["path"]
-    )
+    assert real["path"].startswith(str(tmp_path / "out")) and container(real["path"]) == container(fake["path"])
     assert max(real["width"], real["height"]) <= 150 and min(real["width"], real["height"]) <= 100
     assert not Image.open(fake["path"]).getexif()
 
@@ -101,9 +99,7 @@ def test_the_second_jpeg_of_a_cut_photograph_costs_almost_nothing(photographs, p
     real, _ = two(reconstruct.pairs(rows, Smoother(), tmp_path / "out", max_side=128)[0])
     left, top, right, bottom = reconstruct.grid_window(300, 210, 128)
     cut = decode.read(rows["path"][0]).rgb[top:bottom, left:right].astype(int)
-    shifted = decode.read(
-        jpeg.like((tmp_path / "photos" / "a").read_bytes(), np.roll(cut, 3, 1).astype(np.uint8))
-    ).rgb
+    shifted = decode.read(jpeg.like((tmp_path / "photos" / "a").read_bytes(), np.roll(cut, 3, 1).astype(np.uint8))).rgb
     on_grid, off_grid = (
         np.abs(decode.read(real["path"]).rgb - cut).mean(),
         np.abs(shifted - np.roll(cut, 3, 1)).mean(),

@@ -31,17 +31,11 @@ def test_semantic_set_holds_twins_that_share_their_draws(world_run):
     ) | {("validation", 0): 4, ("validation", 1): 4}
     drawn = ["degrade_scale", "degrade_noise", "degrade_blur", "degrade_jpeg"]
     for _, twins in semantic.groupby("pair_id"):
-        assert (
-            sorted(twins["label"]) == [0, 1]
-            and twins[drawn].nunique().eq(1).all()
-            and twins["split"].nunique() == 1
-        )
+        assert sorted(twins["label"]) == [0, 1] and twins[drawn].nunique().eq(1).all() and twins["split"].nunique() == 1
     assert semantic[drawn].notna().all().all() and semantic["degrade_noise"].nunique() == 12
     assert set(semantic["format"]) == {"PNG"} and set(semantic["width"]) == {112}
     fakes = semantic[semantic["label"] == 1]
-    assert (
-        (fakes["family"] != "").all() and (fakes["remark"] != "").all() and set(fakes["axis"]) == {"semantic"}
-    )
+    assert (fakes["family"] != "").all() and (fakes["remark"] != "").all() and set(fakes["axis"]) == {"semantic"}
 
 
 def test_pixel_set_holds_aligned_pairs(world_run):
@@ -62,9 +56,7 @@ def test_mixed_set_is_half_of_each_and_as_large(world_run):
     }
     pure = set(tables["semantic"]["image_id"]) | set(tables["pixel"]["image_id"])
     assert set(mixed["image_id"]) <= pure
-    assert (mixed.groupby("pair_id").size() == 2).all() and mixed.groupby(
-        ["split", "label"]
-    ).size().nunique() == 2
+    assert (mixed.groupby("pair_id").size() == 2).all() and mixed.groupby(["split", "label"]).size().nunique() == 2
 
 
 def test_test_subsets_share_their_reals(world_run):
@@ -77,10 +69,7 @@ def test_test_subsets_share_their_reals(world_run):
     both = test[test["axis"] == "both"].set_index("pair_id")
     violated = test[test["axis"] == "semantic"].set_index("pair_id")
     assert (both["family"] == violated["family"]).all() and (both["remark"] == violated["remark"]).all()
-    rebuilt = (
-        decode.read(both["path"].iloc[0]).rgb.astype(float)
-        - decode.read(violated.loc[both.index[0], "path"]).rgb
-    )
+    rebuilt = decode.read(both["path"].iloc[0]).rgb.astype(float) - decode.read(violated.loc[both.index[0], "path"]).rgb
     assert 0 < np.abs(rebuilt).mean() < 30
     assert test["degrade_noise"].isna().all() and set(test["format"]) == {"JPEG"}
 
@@ -165,9 +154,7 @@ def folder_sources(tmp_path, picture, saved):
     (tmp_path / "real" / "tiny.png").write_bytes(saved(picture(30, 30), "PNG"))
     (tmp_path / "bench" / "gpt4o" / "1_fake" / "page.png").write_text("<html>")
     (tmp_path / "bench" / "gpt4o" / "1_fake" / "page2.png").write_text("<html>")
-    (tmp_path / "bench" / "gpt4o" / "0_real" / "seen.jpg").write_bytes(
-        (tmp_path / "photos" / "3.jpg").read_bytes()
-    )
+    (tmp_path / "bench" / "gpt4o" / "0_real" / "seen.jpg").write_bytes((tmp_path / "photos" / "3.jpg").read_bytes())
     return tmp_path
 
 
@@ -204,11 +191,7 @@ def test_what_folders_lose_is_told(new_run, small, smoother, folder_sources):
     tables = sets.build(run, cfg)
     lost = sets.left_out(run, cfg)
     said = {Path(row["path"]).name: row["reason"] for row in lost.to_dict("records")}
-    assert (
-        "smaller than 112" in said["tiny.png"]
-        and "damaged" in said["broken.jpg"]
-        and "test set" in said["3.jpg"]
-    )
+    assert "smaller than 112" in said["tiny.png"] and "damaged" in said["broken.jpg"] and "test set" in said["3.jpg"]
     unread = tables["test"][tables["test"]["reason"] != ""]
     assert unread["reason"].tolist() == ["not an image of a known format"] and unread["label"].tolist() == [1]
     figures, _ = audit.measure(tables, lost)
@@ -226,9 +209,9 @@ def test_world_and_folders_mix(new_run, small, smoother, folder_sources):
 def test_the_test_sample_is_the_same_for_every_seed(new_run, small, smoother, folder_sources):
     chosen = [
         set(
-            sets.test(
-                new_run(f"t{seed}"), small(seed=seed, test=[str(folder_sources / "bench")], test_images=3)
-            )["image_id"]
+            sets.test(new_run(f"t{seed}"), small(seed=seed, test=[str(folder_sources / "bench")], test_images=3))[
+                "image_id"
+            ]
         )
         for seed in (0, 1)
     ]
@@ -242,9 +225,7 @@ def test_both_classes_are_cropped_and_resized_alike(folder_sources):
     tall.save(folder_sources / "tall.png")
     square = pictures.squared(str(folder_sources / "tall.png"), 200, 300, 100)
     assert (
-        square.shape == (100, 100, 3)
-        and abs(int(square[0, 0, 0]) - 25) <= 1
-        and abs(int(square[-1, 0, 0]) - 124) <= 1
+        square.shape == (100, 100, 3) and abs(int(square[0, 0, 0]) - 25) <= 1 and abs(int(square[-1, 0, 0]) - 124) <= 1
     )
     with pytest.raises(decode.Unreadable, match="smaller than 201"):
         pictures.squared(str(folder_sources / "tall.png"), 200, 300, 201)
@@ -261,9 +242,7 @@ def test_photographs_of_real_cameras_make_aligned_pairs(new_run, small, smoother
     real = os.environ.get("ALIGNGEMINI_REAL")
     if not real:
         pytest.skip("ALIGNGEMINI_REAL is not set: no real photographs here")
-    cfg = small(
-        photos=str(Path(real) / "photos" / "camera"), test=[str(Path(real) / "benchmark")], max_side=256
-    )
+    cfg = small(photos=str(Path(real) / "photos" / "camera"), test=[str(Path(real) / "benchmark")], max_side=256)
     tables = sets.build(new_run(), cfg)
     figures = audit.pair_identity(tables["pixel"])
     assert all(figures[name] == 1.0 for name in figures if "equal" in name or "complete" in name)

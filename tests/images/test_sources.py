@@ -50,9 +50,7 @@ def test_content_of_both_classes_is_struck_on_both_sides(small, fill):
     rows = sources.collect(
         small(plausible=fill("a", 1, 2, 3), implausible=fill("b", 3, 4), test=[fill("bench/g/1_fake", 1, 9)])
     )
-    assert (
-        "reals and among the fakes" in reasons(rows, "test")["1.png"] and reasons(rows, "test")["9.png"] == ""
-    )
+    assert "reals and among the fakes" in reasons(rows, "test")["1.png"] and reasons(rows, "test")["9.png"] == ""
     assert "reals and among the fakes" in reasons(rows, "plausible")["3.png"]
     assert "reals and among the fakes" in reasons(rows, "implausible")["3.png"]
     assert reasons(rows, "plausible")["2.png"] == ""
@@ -86,8 +84,7 @@ def test_the_place_of_an_image_does_not_depend_on_its_neighbours():
     assert not set(parts["train"]["image_id"]) & set(parts["validation"]["image_id"])
     fewer = rows[~rows["image_id"].isin(parts["train"]["image_id"])]
     assert (
-        sources.divide(fewer, 10, 5, "x")["validation"]["image_id"].tolist()
-        == parts["validation"]["image_id"].tolist()
+        sources.divide(fewer, 10, 5, "x")["validation"]["image_id"].tolist() == parts["validation"]["image_id"].tolist()
     )
     assert len(sources.divide(rows, 0, 5, "photos")["train"]) == 35
 

@@ -86,10 +86,7 @@ def test_content_overlap_looks_across_tables():
     train, same = rows(a), rows(a, {"pair_id": "q"})
     assert table.content_overlap({"semantic": train, "mixed": same}).empty
     overlap = table.content_overlap({"pixel": train, "test": rows(a | {"split": "test"})})
-    assert (
-        overlap["what"].tolist() == ["image_id", "pair_id"]
-        and overlap["splits"].tolist() == ["test, train"] * 2
-    )
+    assert overlap["what"].tolist() == ["image_id", "pair_id"] and overlap["splits"].tolist() == ["test, train"] * 2
     other_bytes = rows({"image_id": "b" * 64, "pair_id": "p", "split": "test"})
     assert table.content_overlap({"pixel": train, "test": other_bytes})["name"].tolist() == ["p"]
 

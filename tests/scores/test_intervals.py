@@ -24,9 +24,7 @@ def plain(label, measure, resamples=1500):
     """The bootstrap as written in a textbook: images drawn with replacement within each class."""
     rng = np.random.default_rng(0)
     classes = [np.flatnonzero(label == value) for value in (0, 1)]
-    draws = [
-        measure(np.concatenate([rng.choice(rows, len(rows)) for rows in classes])) for _ in range(resamples)
-    ]
+    draws = [measure(np.concatenate([rng.choice(rows, len(rows)) for rows in classes])) for _ in range(resamples)]
     return np.quantile(draws, [0.025, 0.975])
 
 
@@ -61,9 +59,7 @@ def test_differences_are_the_plain_paired_bootstrap(world):
     rng = np.random.default_rng(1)
 
     def gain(rows):
-        return np.subtract(
-            *[metrics.accuracies(label[rows], each[rows])["value"] for each in (second, first)]
-        )
+        return np.subtract(*[metrics.accuracies(label[rows], each[rows])["value"] for each in (second, first)])
 
     near(intervals.accuracy_difference(label, first, second, rng, 20_000), plain(label, gain))
     near(
@@ -83,9 +79,7 @@ def test_pairing_narrows_the_interval(world):
 
 def test_shared_reals_are_drawn_once_for_all_subsets():
     rng = np.random.default_rng(2)
-    reals = pd.DataFrame(
-        {"image_id": [f"r{i}" for i in range(40)], "label": 0, "verdict": rng.integers(0, 2, 40)}
-    )
+    reals = pd.DataFrame({"image_id": [f"r{i}" for i in range(40)], "label": 0, "verdict": rng.integers(0, 2, 40)})
     parts = []
     for subset in "abcd":
         fakes = pd.DataFrame(
@@ -97,9 +91,7 @@ def test_shared_reals_are_drawn_once_for_all_subsets():
     apart = intervals.mean_accuracy(
         frame.assign(image_id=frame.image_id + frame.subset), np.random.default_rng(1), 20_000
     )
-    real, fake = (
-        frame[frame.label == value].assign(right=lambda f: f.label == f.verdict) for value in (0, 1)
-    )
+    real, fake = (frame[frame.label == value].assign(right=lambda f: f.label == f.verdict) for value in (0, 1))
     assert shared.value == pytest.approx((real.right.mean() + fake.right.mean()) / 2)
     spread = {"shared": 0.25 / 40 + 0.25 / 160, "apart": 0.25 / 160 + 0.25 / 160}  # variances of both halves
     for got, kind in ((shared, "shared"), (apart, "apart")):

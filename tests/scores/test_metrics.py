@@ -20,9 +20,7 @@ def test_agrees_with_scikit_learn(seed):
     assert got["value"] == pytest.approx(balanced_accuracy_score(label, verdict))
     assert got["fake_accuracy"] == pytest.approx(recall_score(label, verdict))
     assert got["real_accuracy"] == pytest.approx(recall_score(label, verdict, pos_label=0))
-    assert (
-        list(metrics.confusion(label, verdict).values()) == confusion_matrix(label, verdict).ravel().tolist()
-    )
+    assert list(metrics.confusion(label, verdict).values()) == confusion_matrix(label, verdict).ravel().tolist()
     assert metrics.auroc(label, score) == pytest.approx(roc_auc_score(label, score))
 
 

@@ -24,9 +24,7 @@ def test_round_trip_keeps_every_row_and_the_label(tmp_path):
     back = table.load(table.write(frame, tmp_path / "scores.parquet"))
     assert back.image_id.tolist() == ["a", "b"] and back.label.tolist() == [0, 1]
     assert back.score.dtype == np.float64 and back.score.isna().tolist() == [False, True]
-    assert table.missing(back).to_dict("records") == [
-        {"image_id": "b", "branch": "expert", "reason": "too small"}
-    ]
+    assert table.missing(back).to_dict("records") == [{"image_id": "b", "branch": "expert", "reason": "too small"}]
 
 
 @pytest.mark.parametrize(

@@ -182,8 +182,8 @@ def test_a_tower_that_looks_once_is_asked_once_a_step_for_half_the_rows(rows, tm
     tower = next(module for name, module in trainer.model.named_modules() if name.endswith("visual"))
     tower.register_forward_hook(lambda *_: looks.append("asked"))
     plain = tower.forward.look
-    tower.forward.look = lambda pixels, grid_thw, **options: looks.append(len(grid_thw)) or plain(
-        pixels, grid_thw=grid_thw, **options
+    tower.forward.look = lambda pixels, grid_thw, **options: (
+        looks.append(len(grid_thw)) or plain(pixels, grid_thw=grid_thw, **options)
     )
     trainer.args.max_steps = 1
     trainer.train()
