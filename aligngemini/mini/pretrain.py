@@ -1,16 +1,16 @@
-"""`aligngemini mini pretrain`: makes the three mini bases and writes down how."""
+"""`aligngemini mini pretrain`: makes the mini bases and writes down how."""
 
-import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 from ..workbook import manifest, paths
 
-STEPS = {"vlm": 6000, "expert": 400, "vae": 4000}
+STEPS = {"vlm_neutral": 4000, "vlm": 4000, "expert": 400, "vae": 4000}
 
 
 def main(only: str = "", out: str = "data/mini", steps: int = 0, seed: int = 0) -> dict[str, dict]:
-    """Make one base (`only`: vlm, expert or vae) or all, in folders of those names under `out`; returns their cards.
+    """Make one base (`only`: a name in STEPS) or all, in folders of those names under `out`; returns their cards.
 
     A killed run goes on from its last checkpoint when called again. `steps` overrides the number of steps (for trials).
     """
@@ -23,19 +23,24 @@ def main(only: str = "", out: str = "data/mini", steps: int = 0, seed: int = 0) 
 
 def make(name: str, folder: Path, steps: int, seed: int) -> dict:
     """Pretrain one base in a folder beside its own, then put it in place with its card."""
-    from . import pretrain_expert, pretrain_vae, pretrain_vlm
+    from . import card, pretrain_expert, pretrain_vae, pretrain_vlm
 
-    rooms = {"vlm": pretrain_vlm, "expert": pretrain_expert, "vae": pretrain_vae}
+    rooms = {
+        "vlm_neutral": partial(pretrain_vlm.pretrain, "vlm_neutral"),
+        "vlm": partial(pretrain_vlm.pretrain, "vlm"),
+        "expert": pretrain_expert.pretrain,
+        "vae": pretrain_vae.pretrain,
+    }
     fresh, work = folder.with_name(f".{name}.new"), folder.with_name(f".{name}.work")
     work.mkdir(parents=True, exist_ok=True)
-    card = rooms[name].pretrain(fresh, work, steps, seed)
-    card |= {
+    facts = rooms[name](fresh, work, steps, seed)
+    facts |= {
         "command": f"aligngemini mini pretrain --only {name}",
         "seed": seed,
         "environment": manifest.environment(),
     }
-    (fresh / "card.json").write_text(json.dumps(card, indent=1) + "\n")
+    card.write(fresh, name, facts)
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)
     shutil.rmtree(work)
-    return card
+    return facts
