@@ -4,7 +4,9 @@ sisters.
 
 from pathlib import Path
 
-FOLDERS = {name: Path(__file__).parents[2] / "data" / "mini" / name for name in ("vlm_neutral", "vlm", "expert", "vae")}
+HOME = Path(__file__).parents[2] / "data" / "mini"
+NAMES = ("vlm_neutral", "vlm", "expert", "vae/kl", "vae/transposed", "vae/shuffle", "vae/vq", "vae/adversarial")
+FOLDERS = {name.removeprefix("vae/"): HOME / name for name in NAMES}
 WIDTH, LAYERS, HEADS = 128, 3, 4
 INIT = 0.06  # near 1 / sqrt(WIDTH); with the usual 0.02 a model this narrow learns to look much later (our trial)
 EXPERT_NAME = "vit_small_patch14_dinov2"

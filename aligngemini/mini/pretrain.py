@@ -5,35 +5,33 @@ from functools import partial
 from pathlib import Path
 
 from ..workbook import manifest, paths
+from . import card, pretrain_expert, pretrain_vae, pretrain_vlm
 
-STEPS = {"vlm_neutral": 4000, "vlm": 4000, "expert": 400, "vae": 4000}
+STEPS = {
+    "vlm_neutral": 4000, "vlm": 4000, "expert": 400,
+    "kl": 4000, "transposed": 1500, "shuffle": 1500, "vq": 1500, "adversarial": 1500,
+}  # fmt: skip
 
 
 def main(only: str = "", out: str = "data/mini", steps: int = 0, seed: int = 0) -> dict[str, dict]:
-    """Make one base (`only`: a name in STEPS) or all, in folders of those names under `out`; returns their cards.
+    """Make one base (`only`: a name in STEPS) or all, in their folders under `out`; returns their cards.
 
     A killed run goes on from its last checkpoint when called again. `steps` overrides the number of steps (for trials).
     """
-    cards = {}
-    for name in [only] if only else STEPS:
-        folder = paths.resolve(out) / name
-        cards[name] = make(name, folder, steps or STEPS[name], seed)
-    return cards
+    names = [only] if only else list(STEPS)
+    return {name: make(name, paths.resolve(out) / place(name), steps or STEPS[name], seed) for name in names}
+
+
+def place(name: str) -> str:
+    """The folder of a base: its name, for an autoencoder under `vae`."""
+    return f"vae/{name}" if name in pretrain_vae.FAMILIES else name
 
 
 def make(name: str, folder: Path, steps: int, seed: int) -> dict:
     """Pretrain one base in a folder beside its own, then put it in place with its card."""
-    from . import card, pretrain_expert, pretrain_vae, pretrain_vlm
-
-    rooms = {
-        "vlm_neutral": partial(pretrain_vlm.pretrain, "vlm_neutral"),
-        "vlm": partial(pretrain_vlm.pretrain, "vlm"),
-        "expert": pretrain_expert.pretrain,
-        "vae": pretrain_vae.pretrain,
-    }
     fresh, work = folder.with_name(f".{name}.new"), folder.with_name(f".{name}.work")
     work.mkdir(parents=True, exist_ok=True)
-    facts = rooms[name](fresh, work, steps, seed)
+    facts = _room(name)(fresh, work, steps, seed)
     facts |= {
         "command": f"aligngemini mini pretrain --only {name}",
         "seed": seed,
@@ -44,3 +42,10 @@ def make(name: str, folder: Path, steps: int, seed: int) -> dict:
     fresh.rename(folder)
     shutil.rmtree(work)
     return facts
+
+
+def _room(name: str):
+    """The function (out, work, steps, seed) that makes a base."""
+    if name in pretrain_vlm.TOLD:
+        return partial(pretrain_vlm.pretrain, name)
+    return pretrain_expert.pretrain if name == "expert" else partial(pretrain_vae.pretrain, name)

@@ -1,75 +1,139 @@
-"""How the small autoencoder is made: a diffusers `AutoencoderKL` of 8x compression, trained on camera pictures."""
+"""How the small autoencoders are made: five families of 8x compression, trained on camera pictures."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 
+from ..images import jpeg
+from ..images.patches import PATCH, PatchAutoencoder
 from ..workbook.seeds import generator
 from . import world
+from .adversary import Adversary
 from .camera import photograph
 from .loop import fit
 
-BATCH, CROP = 8, 64
-SHAPE = dict(
-    block_out_channels=(16, 24, 32, 48),
+BATCH, CROP, LATENT = 8, 64, 24
+KL = dict(
+    block_out_channels=(8, 16, 32, 64),
     layers_per_block=1,
-    latent_channels=16,
+    latent_channels=LATENT,
     norm_num_groups=8,
     sample_size=112,
     down_block_types=("DownEncoderBlock2D",) * 4,
     up_block_types=("UpDecoderBlock2D",) * 4,
     mid_block_add_attention=False,
 )
+# The family that trains the expert stands first; the others are only ever tested on.
+FAMILIES = {
+    "kl": "diffusers' AutoencoderKL: nearest upsampling and convolutions, KL term",
+    "transposed": "patches, decoder of transposed convolutions",
+    "shuffle": "patches, decoder of pixel shuffle",
+    "vq": "patches, pixel shuffle, each latent channel quantised to 8 values",
+    "adversarial": "patches, nearest upsampling, with an adversarial loss",
+}
 
 
-def picture(seed: int, split: str, index: int) -> np.ndarray:
-    """A camera picture before JPEG, plausible or not: an autoencoder sees everything."""
+def untrained(family: str, seed: int):
+    """The model of a family before its first step; patch families start as principal components of patches."""
+    from diffusers import AutoencoderKL
+
+    if family == "kl":
+        return AutoencoderKL(**KL)
+    shapes = {
+        "transposed": ("transposed", 0),
+        "shuffle": ("shuffle", 0),
+        "vq": ("shuffle", 8),
+        "adversarial": ("nearest", 0),
+    }
+    decoder, levels = shapes[family]
+    return begun(PatchAutoencoder(LATENT, decoder=decoder, levels=levels), seed)
+
+
+@torch.no_grad()
+def begun(model: PatchAutoencoder, seed: int) -> PatchAutoencoder:
+    """Let the linear sketch be the leading principal components of patches, of unit variance, and all else be zero."""
+    shown = torch.cat([crops(seed, -1 - i)["x"] for i in range(40)])
+    patches = torch.nn.functional.unfold(shown, PATCH, stride=PATCH).transpose(1, 2).flatten(0, 1)
+    energy, axes = torch.linalg.eigh(torch.cov(patches.T))
+    axes, spread = axes[:, -model.config.latent_channels :], energy[-model.config.latent_channels :].sqrt()
+    inward, middle = (axes / spread).T, patches.mean(0)
+    model.enter.weight.copy_(inward.view_as(model.enter.weight))
+    model.enter.bias.copy_(-inward @ middle)
+    model.leave.weight.copy_((axes * spread)[:, :, None, None])
+    model.leave.bias.copy_(middle)
+    ends = [module for module in model.detail.modules() if isinstance(module, torch.nn.Conv2d)]
+    for layer in (model.narrow, ends[-1]):
+        torch.nn.init.zeros_(layer.weight)
+        torch.nn.init.zeros_(layer.bias)
+    return model
+
+
+def picture(seed: int, split: str, index: int) -> tuple[np.ndarray, int]:
+    """A camera picture before JPEG, plausible or not (an autoencoder sees everything), and its JPEG quality."""
     rng = generator("vae", seed, split, index)
-    return photograph(world.draw(seed, split, index, bool(index % 2)).rgb, rng)[0]
+    return photograph(world.draw(seed, split, index, bool(index % 2)).rgb, rng)
 
 
 def crops(seed: int, step: int) -> dict[str, torch.Tensor]:
-    """Two random crops of each picture, float32 [BATCH, 3, CROP, CROP] in [-1, 1]."""
+    """Four random crops of each picture, float32 [BATCH, 3, CROP, CROP] in [-1, 1]."""
     rng = generator("crops", seed, step)
     cut = []
-    for i in range(BATCH // 2):
-        rgb = picture(seed, "pretrain/vae", step * BATCH // 2 + i)
-        for top, left in rng.integers(0, rgb.shape[0] - CROP + 1, (2, 2)):
+    for i in range(BATCH // 4):
+        rgb, _ = picture(seed, "pretrain/vae", step * BATCH // 4 + i)
+        for top, left in rng.integers(0, rgb.shape[0] - CROP + 1, (4, 2)):
             cut.append(rgb[top : top + CROP, left : left + CROP])
-    return {"x": torch.from_numpy(np.stack(cut)).permute(0, 3, 1, 2).float() / 127.5 - 1}
+    return {"x": tensor(np.stack(cut))}
+
+
+def tensor(rgb: np.ndarray) -> torch.Tensor:
+    """uint8 [N, H, W, 3] as float32 [N, 3, H, W] in [-1, 1]."""
+    return torch.from_numpy(rgb).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def loss(model, batch: dict) -> torch.Tensor:
-    """L1 plus squared error plus a light KL term (weight 1e-6, as latent diffusion uses)."""
+    """L1 plus squared error; for `kl` plus a light KL term (weight 1e-6, as latent diffusion uses)."""
     posterior = model.encode(batch["x"]).latent_dist
     error = model.decode(posterior.sample()).sample - batch["x"]
-    return error.abs().mean() + 2 * error.square().mean() + 1e-6 * posterior.kl().mean()
+    light = 1e-6 * posterior.kl().mean() if hasattr(posterior, "kl") else 0.0
+    return error.abs().mean() + 2 * error.square().mean() + light
 
 
-def pretrain(out: Path, work: Path, steps: int, seed: int = 0, rate: float = 2e-3) -> dict:
-    """Make the autoencoder in `out` (diffusers format); returns its card with the PSNR of its round trip in dB."""
-    from diffusers import AutoencoderKL
-
+def pretrain(family: str, out: Path, work: Path, steps: int, seed: int = 0, rate: float = 2e-3) -> dict:
+    """Make the autoencoder of a family in `out` (diffusers format); returns its card with its PSNR."""
     torch.manual_seed(seed)
-    model = AutoencoderKL(**SHAPE)
-    log = fit(model, lambda step: crops(seed, step), loss, steps, rate, work)
-    model.cpu().save_pretrained(out)
-    return {
-        "told": "camera pictures of the small world",
-        "steps": steps,
-        "log": log,
-        "psnr": psnr(model, seed),
-    }
+    model = untrained(family, seed)
+    trained, measure = (Adversary(model), Adversary.loss) if family == "adversarial" else (model, loss)
+    log = fit(trained, lambda step: crops(seed, step), measure, steps, rate, work)
+    model.cpu().half().save_pretrained(out)
+    facts = {"told": f"camera pictures of the small world, to give them back; {FAMILIES[family]}", "steps": steps}
+    return facts | {"log": log, "psnr": psnr(model.float(), seed)}
 
 
 @torch.inference_mode()
-def psnr(model, seed: int, count: int = 32) -> float:
-    """Peak signal-to-noise ratio (dB, of 255) of the round trip through the mean latent, on pictures of a split of
-    its own.
+def psnr(model, seed: int, count: int = 64) -> dict[str, float]:
+    """Peak signal-to-noise ratio (dB, of 255) of the round trip through the mean latent, on a split of its own: of
+    camera pictures before JPEG, and of camera JPEGs against their reconstructions written at the same quality.
     """
     model.eval()
-    rgb = np.stack([picture(seed, "examine/vae", i) for i in range(count)])
-    x = torch.from_numpy(rgb).permute(0, 3, 1, 2).float() / 127.5 - 1
-    back = model.decode(model.encode(x).latent_dist.mean).sample.clamp(-1, 1)
-    return round(float(10 * torch.log10(4 / (back - x).square().mean())), 2)
+    shot = [picture(seed, "examine/vae", i) for i in range(count)]
+    raw = np.stack([rgb for rgb, _ in shot])
+    worn = np.stack([_compressed(*one) for one in shot])
+    again = np.stack([_compressed(rgb, q) for rgb, (_, q) in zip(_roundtrip(model, worn), shot, strict=True)])
+    return {"before JPEG": _decibels(raw, _roundtrip(model, raw)), "camera JPEG": _decibels(worn, again)}
+
+
+def _roundtrip(model, rgb: np.ndarray) -> np.ndarray:
+    back = model.decode(model.encode(tensor(rgb)).latent_dist.mean).sample
+    return ((back.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
+
+
+def _compressed(rgb: np.ndarray, quality: int) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(jpeg.encode(rgb, quality))))
+
+
+def _decibels(first: np.ndarray, second: np.ndarray) -> float:
+    error = np.mean((first.astype(np.float32) - second) ** 2)
+    return round(float(10 * np.log10(255**2 / error)), 2)

@@ -1,0 +1,89 @@
+"""An autoencoder on patches of 8 x 8 px: decoders of three kinds, latents free or quantised."""
+
+from types import SimpleNamespace
+
+import torch
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from torch import nn
+
+PATCH = 8
+
+
+class PatchAutoencoder(ModelMixin, ConfigMixin):
+    """Float [N, 3, H, W] in [-1, 1] to latents [N, latent_channels, H / 8, W / 8] and back; H, W multiples of 8.
+
+    What the decoder adds to a linear sketch of each patch comes by `decoder`: "shuffle" (pixel shuffle), "transposed"
+    (three transposed convolutions of stride 2) or "nearest" (three times nearest upsampling and a convolution).
+    levels: 0 for free latents, else each latent channel is rounded to that many values (product quantisation with
+    a fixed codebook, as finite scalar quantisation does: arXiv 2309.15505).
+    """
+
+    @register_to_config
+    def __init__(
+        self, latent_channels: int = 24, width: int = 64, depth: int = 3, decoder: str = "shuffle", levels: int = 0
+    ):
+        super().__init__()
+        self.look = nn.Conv2d(3, width, PATCH, PATCH)
+        self.enter = nn.Conv2d(3, latent_channels, PATCH, PATCH)
+        self.before = _blocks(width, depth)
+        self.narrow = nn.Conv2d(width, latent_channels, 1)
+        self.widen = nn.Conv2d(latent_channels, width, 3, padding=1)
+        self.after = _blocks(width, depth)
+        self.leave = nn.Conv2d(latent_channels, 3 * PATCH**2, 1)
+        self.detail = DECODERS[decoder](width)
+
+    def encode(self, x: torch.Tensor) -> SimpleNamespace:
+        """`latent_dist.mean` and `.std` (0: nothing is drawn) as an AutoencoderKL gives them."""
+        z = self.enter(x) + self.narrow(self.before(self.look(x)))
+        z = self._quantised(z) if self.config.levels else z
+        return SimpleNamespace(latent_dist=SimpleNamespace(mean=z, std=torch.zeros_like(z), sample=lambda: z))
+
+    def decode(self, z: torch.Tensor) -> SimpleNamespace:
+        """`sample` [N, 3, H, W]."""
+        coarse = nn.functional.pixel_shuffle(self.leave(z), PATCH)
+        return SimpleNamespace(sample=coarse + self.detail(self.after(self.widen(z))))
+
+    def _quantised(self, z: torch.Tensor) -> torch.Tensor:
+        """Each value at the nearest of `levels` steps in (-1, 1); gradients pass straight through the rounding."""
+        half = (self.config.levels - 1) / 2
+        bounded = half * torch.tanh(z)
+        return (bounded + (bounded.round() - bounded).detach()) / half
+
+
+def _blocks(width: int, depth: int) -> nn.Sequential:
+    return nn.Sequential(*(_Residual(width) for _ in range(depth)))
+
+
+def _shuffle(width: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(width, 3 * PATCH**2, 3, padding=1), nn.PixelShuffle(PATCH))
+
+
+def _transposed(width: int) -> nn.Sequential:
+    return _in_steps(width, lambda a, b: [nn.ConvTranspose2d(a, b, 4, 2, 1)])
+
+
+def _nearest(width: int) -> nn.Sequential:
+    return _in_steps(width, lambda a, b: [nn.Upsample(scale_factor=2), nn.Conv2d(a, b, 3, padding=1)])
+
+
+def _in_steps(width: int, doubled) -> nn.Sequential:
+    """Three doublings with an activation after each, and a last convolution to colours."""
+    widths = (width, width // 2, width // 4, width // 4)
+    layers = [layer for a, b in zip(widths, widths[1:], strict=False) for layer in (*doubled(a, b), nn.SiLU())]
+    return nn.Sequential(*layers, nn.Conv2d(width // 4, 3, 3, padding=1))
+
+
+class _Residual(nn.Module):
+    def __init__(self, width: int):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.GroupNorm(8, width), nn.SiLU(), nn.Conv2d(width, width, 3, padding=1),
+            nn.GroupNorm(8, width), nn.SiLU(), nn.Conv2d(width, width, 3, padding=1),
+        )  # fmt: skip
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.body(x)
+
+
+DECODERS = {"shuffle": _shuffle, "transposed": _transposed, "nearest": _nearest}
