@@ -1,4 +1,4 @@
-"""Load an autoencoder (diffusers' AutoencoderKL or TAEF2) and send pictures through it and back."""
+"""Load an autoencoder (diffusers' AutoencoderKL, our PatchAutoencoder, TAEF2) and send pictures through and back."""
 
 import hashlib
 import json
@@ -15,6 +15,7 @@ from . import taef2
 
 BUDGET = {"cpu": 2**30, "cuda": 8 * 2**30}  # bytes of activations held at once
 LIVE = 6  # full-resolution activations that count, workspaces of the convolutions included (measured)
+KINDS = ("AutoencoderKL", "PatchAutoencoder")
 OVERLAP = 64  # px shared by neighbouring tiles and blended
 
 
@@ -125,9 +126,9 @@ def _from_folder(folder: Path, dtype: torch.dtype):
         raise Refused(
             f"{folder} holds no autoencoder: neither a diffusers config.json nor {' and '.join(taef2.FILES)}."
         ) from error
-    if kind != "AutoencoderKL":
-        raise Refused(f"{place} holds a {kind}, not an AutoencoderKL; point vae at the folder of an autoencoder.")
-    return _pretrained(str(place), dtype)
+    if kind not in KINDS:
+        raise Refused(f"{place} holds a {kind}, not {' or '.join(KINDS)}; point vae at the folder of an autoencoder.")
+    return _pretrained(str(place), dtype, kind)
 
 
 def _from_hub(name: str, revision: str, dtype: torch.dtype):
@@ -139,11 +140,17 @@ def _from_hub(name: str, revision: str, dtype: torch.dtype):
         return _pretrained(name, dtype, **options)
 
 
-def _pretrained(place: str, dtype: torch.dtype, **options):
-    from diffusers import AutoencoderKL
+def _class(kind: str):
+    import diffusers
 
+    from . import patches
+
+    return getattr(patches if kind == "PatchAutoencoder" else diffusers, kind)
+
+
+def _pretrained(place: str, dtype: torch.dtype, kind: str = "AutoencoderKL", **options):
     try:
-        model, report = AutoencoderKL.from_pretrained(
+        model, report = _class(kind).from_pretrained(
             place, use_safetensors=True, output_loading_info=True, torch_dtype=dtype, **options
         )
     except Exception as error:  # hub, file and weight errors of many kinds
@@ -155,7 +162,9 @@ def _pretrained(place: str, dtype: torch.dtype, **options):
 
 def _kl(name: str, model, sample: bool, seed: int, device: str, dtype: torch.dtype) -> Autoencoder:
     model = model.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
-    widths, latent = model.config.block_out_channels, model.config.latent_channels
+    # a patch model has the scale of four stages and carries a quarter of its width at full resolution
+    widths = model.config.get("block_out_channels") or [model.config.width // 4] * 4
+    latent = model.config.latent_channels
 
     def encode(x: torch.Tensor, keys: list[bytes]) -> torch.Tensor:
         drawn = model.encode(x * 2 - 1).latent_dist

@@ -54,11 +54,12 @@ def untrained(family: str, seed: int):
 
 @torch.no_grad()
 def begun(model: PatchAutoencoder, seed: int) -> PatchAutoencoder:
-    """Let the linear sketch be the leading principal components of patches, of unit variance, and all else be zero."""
+    """Let the linear sketch be the leading principal components of patches, and all else be zero."""
     shown = torch.cat([crops(seed, -1 - i)["x"] for i in range(40)])
     patches = torch.nn.functional.unfold(shown, PATCH, stride=PATCH).transpose(1, 2).flatten(0, 1)
     energy, axes = torch.linalg.eigh(torch.cov(patches.T))
     axes, spread = axes[:, -model.config.latent_channels :], energy[-model.config.latent_channels :].sqrt()
+    spread = spread * (2 if model.config.levels else 1)  # tanh is nearly straight up to one half
     inward, middle = (axes / spread).T, patches.mean(0)
     model.enter.weight.copy_(inward.view_as(model.enter.weight))
     model.enter.bias.copy_(-inward @ middle)

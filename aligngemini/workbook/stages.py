@@ -34,7 +34,7 @@ class DataParams(Params):
     )
     photos: str = param("world", "real pictures of the pixel set, a folder or world", filled=True, source="folder")
     vae: str = param(
-        "data/mini/vae", "autoencoder that reconstructs, a folder or hub name", filled=True, source="model"
+        "data/mini/vae/kl", "autoencoder that reconstructs, a folder or hub name", filled=True, source="model"
     )
     vae_revision: str = param("", "revision of the autoencoder on the hub, empty for the newest")
     test: list[str] = param(["world"], "test sets, benchmark folders or world", filled=True, source="folder")

@@ -111,7 +111,7 @@ def test_folder_without_autoencoder_is_refused(tmp_path):
     with pytest.raises(Refused, match="holds no autoencoder"):
         autoencoder.load(str(tmp_path))
     (tmp_path / "config.json").write_text('{"_class_name": "UNet2DConditionModel"}')
-    with pytest.raises(Refused, match="UNet2DConditionModel, not an AutoencoderKL"):
+    with pytest.raises(Refused, match="UNet2DConditionModel, not AutoencoderKL or PatchAutoencoder"):
         autoencoder.load(str(tmp_path))
     (tmp_path / "config.json").write_text('{"_class_name": "AutoencoderKL"}')
     with pytest.raises(Refused, match="cannot be loaded"):

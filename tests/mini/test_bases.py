@@ -11,8 +11,10 @@ import torch
 
 from aligngemini.expert import backbone
 from aligngemini.images import autoencoder
-from aligngemini.mini import bases, language, pretrain_expert, pretrain_vae, pretrain_vlm
-from aligngemini.vlm import load, verdict
+from aligngemini.mini import bases, pretrain, pretrain_expert, pretrain_vae, pretrain_vlm
+from aligngemini.vlm import load
+
+VLMS = ("vlm_neutral", "vlm")
 
 
 def card(name: str) -> dict:
@@ -20,53 +22,48 @@ def card(name: str) -> dict:
 
 
 def test_together_they_are_at_most_25_megabytes():
-    files = [f for folder in bases.FOLDERS.values() for f in folder.rglob("*") if f.is_file()]
+    files = [f for f in bases.HOME.rglob("*") if f.is_file()]
     assert 0 < sum(f.stat().st_size for f in files) <= 25e6
+
+
+def test_every_base_can_be_made_again_and_lies_where_it_is_made():
+    assert {name: bases.HOME / pretrain.place(name) for name in pretrain.STEPS} == bases.FOLDERS
 
 
 @pytest.mark.parametrize("name", bases.FOLDERS)
 def test_each_has_weights_as_safetensors_only_and_a_card_with_its_command(name):
     names = {f.name for f in bases.FOLDERS[name].rglob("*") if f.is_file()}
-    assert any(n.endswith(".safetensors") for n in names)
+    assert any(n.endswith(".safetensors") for n in names) and "README.md" in names
     assert not any(n.endswith((".bin", ".pt", ".pth", ".pkl")) for n in names)
     assert card(name)["command"] == f"aligngemini mini pretrain --only {name}"
 
 
-def test_the_vlm_describes_as_well_as_its_card_says():
-    vlm = load.load(str(bases.FOLDERS["vlm"]))
-    again = pretrain_vlm.accuracy(vlm.model, vlm.processor, seed=card("vlm")["seed"])
-    told = card("vlm")["accuracy"]
-    mean = {
-        which: np.mean([v for row in a.values() for v in row.values()]) for which, a in (("now", again), ("card", told))
-    }
-    assert mean["now"] == pytest.approx(mean["card"], abs=0.03)
+@pytest.mark.parametrize("name", VLMS)
+def test_a_vlm_describes_as_well_as_its_card_says(name):
+    vlm = load.load(str(bases.FOLDERS[name]))
+    again = pretrain_vlm.accuracy(vlm.model, vlm.processor, seed=card(name)["seed"])
+    told = card(name)["accuracy"]
+    now, then = (np.mean([v for row in a.values() for v in row.values()]) for a in (again, told))
+    assert now == pytest.approx(then, abs=0.02)
 
 
-def test_the_vlm_was_never_asked_for_a_verdict():
-    """It has said the words, so that it can; but only after "Say:", and whatever the picture was."""
-    lessons = [pretrain_vlm.lesson(0, "pretrain", i, bool(i % 3)) for i in range(0, 160, 2)]
-    turns = [turn for _, told in lessons for turn in told]
-    judging = [(request, answer) for request, answer in turns if "fake" in answer or "real" in answer]
-    assert judging and all(request == f"Say: {answer}" for request, answer in judging)
-    assert not any(request == verdict.QUESTION for request, _ in turns)
-    assert f"Is this image real or fake? {language.HINT}" == verdict.QUESTION  # alike but for the two words
+def test_the_two_vlms_share_eyes_and_words_and_differ_in_what_they_were_told_last():
+    neutral, evaluative = (load.load(str(bases.FOLDERS[name])).model.state_dict() for name in VLMS)
+    same = {key: torch.equal(neutral[key], evaluative[key]) for key in neutral}
+    assert all(equal for key, equal in same.items() if "visual" in key)
+    assert not any(equal for key, equal in same.items() if "language_model.layers" in key)
+    assert card("vlm")["log_words"] == card("vlm_neutral")["log_words"]
 
 
-def test_lessons_teach_answers_and_nothing_else():
-    tools = load.load(str(bases.FOLDERS["vlm"])).processor
-    lessons = [pretrain_vlm.lesson(0, "pretrain/vlm", i) for i in (0, 16, 17)]
-    batch = pretrain_vlm.encode(tools, lessons)
-    for (_, turns), ids, labels in zip(lessons, batch["input_ids"], batch["labels"], strict=True):
-        told = tools.tokenizer.decode(labels[labels >= 0])
-        assert told == "".join(f"{answer}<|im_end|>" for _, answer in turns)
-        assert (labels[labels >= 0] == ids[labels >= 0]).all()
-
-
-def test_the_autoencoder_comes_back_at_the_psnr_of_its_card():
-    model = autoencoder.load(str(bases.FOLDERS["vae"]))
-    rgb = np.stack([pretrain_vae.picture(0, "examine/vae", i) for i in range(16)])
-    error = (model.roundtrip(rgb).astype(float) - rgb) ** 2
-    assert 10 * np.log10(255**2 / error.mean()) == pytest.approx(card("vae")["psnr"], abs=0.5)
+@pytest.mark.parametrize("family", pretrain_vae.FAMILIES)
+def test_an_autoencoder_comes_back_at_the_psnr_of_its_card_and_above_26_decibels(family):
+    model = autoencoder.load(str(bases.FOLDERS[family]))
+    rgb = np.stack([pretrain_vae.picture(0, "examine/vae", i)[0] for i in range(24)])
+    again = model.roundtrip(rgb)
+    found = 10 * np.log10(255**2 / ((again.astype(float) - rgb) ** 2).mean())
+    assert found >= 26 and found == pytest.approx(card(family)["psnr"]["before JPEG"], abs=0.7)
+    assert np.array_equal(again, model.roundtrip(rgb))
+    assert model.roundtrip(rgb[:1, :75, :50]).shape == (1, 75, 50, 3)
 
 
 def test_the_expert_reads_a_camera_setting_from_its_class_token():
