@@ -71,6 +71,16 @@ def pairs(
     return made, pd.DataFrame(failed + alike, columns=["path", "reason"])
 
 
+def worn(
+    run, cfg, photographs: pd.DataFrame, which: str, name: str, revision: str = ""
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`pairs` of a data run by the autoencoder called `name` (folder or hub name), under images/<which>."""
+    from . import autoencoder
+
+    model = autoencoder.load(name, revision)
+    return pairs(photographs, model, run.path("images", which), cfg.max_side, cfg.workers, f"{which} reconstructions")
+
+
 def _distinct(pairs: list[tuple[dict, dict]]) -> tuple[list[tuple[dict, dict]], list[dict]]:
     """Pairs whose files are like no other's, and (path, reason) of the rest.
 
@@ -114,8 +124,7 @@ def grid_window(width: int, height: int, max_side: int, orientation: int = 1) ->
     """
     mirrored = (orientation in (2, 3, 6, 7), orientation in (3, 4, 7, 8))
     (left, right), (top, bottom) = (
-        _span(length, max_side, flip, orientation != 1)
-        for length, flip in zip((width, height), mirrored, strict=True)
+        _span(length, max_side, flip, orientation != 1) for length, flip in zip((width, height), mirrored, strict=True)
     )
     return left, top, right, bottom
 

@@ -9,27 +9,22 @@ import pandas as pd
 
 from ..workbook import paths
 from ..workbook.params import Refused
-from . import folders
+from . import cells, folders
 
 WORLD = "world"
 ROLES = {"plausible": 0, "implausible": 1, "photos": 0}
-WORLD_SUBSETS = ("semantic", "pixel", "both")
 
 
 def collect(cfg) -> pd.DataFrame:
     """Every file of the configured folders: role (plausible, implausible, photos, test), the columns of
     folders.scan and folders.identified, and a reason wherever it cannot be used.
     """
-    listed = [
-        _role(role, getattr(cfg, role), label) for role, label in ROLES.items() if getattr(cfg, role) != WORLD
-    ]
+    listed = [_role(role, getattr(cfg, role), label) for role, label in ROLES.items() if getattr(cfg, role) != WORLD]
     listed += [_test(text) for text in dict.fromkeys(cfg.test) if text != WORLD]
     if not listed:
-        return pd.DataFrame(
-            columns=["role", "path", "label", "subset", "generator", "benchmark", "image_id", "reason"]
-        )
+        return pd.DataFrame(columns=["role", "path", "label", "subset", "generator", "benchmark", "image_id", "reason"])
     rows = folders.identified(pd.concat(listed, ignore_index=True), workers=cfg.workers)
-    _own_subsets(rows, WORLD in cfg.test)
+    _own_subsets(rows, cells.names(cfg) if WORLD in cfg.test else set())
     _strike_contradictions(rows)
     _strike_duplicates(rows)
     _strike_tested(rows)
@@ -48,11 +43,11 @@ def _test(text: str) -> pd.DataFrame:
     return folders.scan(paths.resolve(text), labelled=True).assign(role="test")
 
 
-def _own_subsets(rows: pd.DataFrame, with_world: bool) -> None:
-    """Put the benchmark before a subset's name where two benchmarks (or the world) use the same name."""
+def _own_subsets(rows: pd.DataFrame, drawn: set[str]) -> None:
+    """Put the benchmark before a subset's name where two benchmarks, or those `drawn`, use the same name."""
     test = rows[rows["role"] == "test"]
     benchmarks = test.groupby("subset")["benchmark"].nunique()
-    taken = set(benchmarks[benchmarks > 1].index) | (set(WORLD_SUBSETS) if with_world else set())
+    taken = set(benchmarks[benchmarks > 1].index) | drawn
     where = (rows["role"] == "test") & rows["subset"].isin(taken)
     rows.loc[where, "subset"] = rows["benchmark"] + "/" + rows["subset"]
 
@@ -93,9 +88,7 @@ def _strike_shared(rows: pd.DataFrame) -> None:
     to_semantic = (semantic & photos) - to_pixel
     of_photos = rows["role"] == "photos"
     _strike(rows, of_photos & rows["image_id"].isin(to_semantic), "serves the semantic set")
-    _strike(
-        rows, ~of_photos & (rows["role"] != "test") & rows["image_id"].isin(to_pixel), "serves the pixel set"
-    )
+    _strike(rows, ~of_photos & (rows["role"] != "test") & rows["image_id"].isin(to_pixel), "serves the pixel set")
 
 
 def rank(name: str, *salt: object) -> str:

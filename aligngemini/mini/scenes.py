@@ -67,8 +67,9 @@ def _thing(kind: str, rng: np.random.Generator, x: float, height: float) -> Thin
     return Thing(kind, colour, x, height, str(rng.choice(["left", "right"])), has.repeat.count if has.repeat else 0)
 
 
-def _companion(subject: str, place: str, rng: np.random.Generator) -> str | None:
-    fits = [k for k, v in KINDS.items() if place in v.places and abs(v.stature - KINDS[subject].stature) >= 2]
+def _companion(subject: str, place: str, rng: np.random.Generator, kinds: tuple[str, ...]) -> str | None:
+    few = {kind: KINDS[kind] for kind in kinds}
+    fits = [k for k, v in few.items() if place in v.places and abs(v.stature - KINDS[subject].stature) >= 2]
     return str(rng.choice(fits)) if fits else None
 
 
@@ -81,20 +82,22 @@ def _pair(subject: str, partner: str, rng: np.random.Generator) -> tuple[Thing, 
     return _thing(subject, rng, first, heights[0]), _thing(partner, rng, second, heights[1])
 
 
-def usual(rng: np.random.Generator, kinds: tuple[str, ...] = tuple(KINDS)) -> Scene:
-    """Draw a plausible scene whose subject is one of `kinds`."""
+def usual(
+    rng: np.random.Generator, kinds: tuple[str, ...] = tuple(KINDS), beside: tuple[str, ...] = tuple(KINDS)
+) -> Scene:
+    """Draw a plausible scene whose subject is one of `kinds`, and what stands beside it one of `beside`."""
     subject = str(rng.choice(kinds))
     place = str(rng.choice(KINDS[subject].places))
     sun = str(rng.choice(["left", "right"]))
-    partner = _companion(subject, place, rng) if rng.random() < 0.4 else None
+    partner = _companion(subject, place, rng, beside) if rng.random() < 0.4 else None
     alone = (_thing(subject, rng, rng.uniform(0.36, 0.64), rng.uniform(0.4, 0.54)),)
     things = _pair(subject, partner, rng) if partner else alone
     number = int(rng.integers(1, 5)) if partner is None and rng.random() < 0.35 else 0
     return Scene(place, sun, other(sun), rng.uniform(0.5, 0.6), False, place == "lake", things, number, number)
 
 
-def open_families(scene: Scene) -> list[str]:
-    """The families of violation that this scene can carry."""
+def open_families(scene: Scene, families: tuple[str, ...] = FAMILIES) -> list[str]:
+    """Those of `families` of violation that this scene can carry."""
     has = KINDS[scene.things[0].kind]
     closed = {
         "count": has.repeat is None,
@@ -105,7 +108,7 @@ def open_families(scene: Scene) -> list[str]:
         "number": scene.sign == 0,
         "support": scene.place == "lake",
     }
-    return [family for family in FAMILIES if not closed.get(family, False)]
+    return [family for family in families if not closed.get(family, False)]
 
 
 def violate(scene: Scene, family: str, rng: np.random.Generator) -> Scene:

@@ -4,9 +4,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..workbook.params import Refused
 from ..workbook.seeds import generator
 from . import captions, scenes
 from . import draw as painter
+from .kinds import KINDS
+
+DRAWS = 1000  # scenes tried before a limit counts as impossible
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What scenes may show: kinds of subjects, kinds of things beside them, and families of violation."""
+
+    subjects: tuple[str, ...] = tuple(KINDS)
+    beside: tuple[str, ...] = tuple(KINDS)
+    families: tuple[str, ...] = scenes.FAMILIES
+
+
+ANYTHING = Limits()
 
 
 @dataclass(frozen=True)
@@ -26,17 +42,20 @@ class Picture:
     scene: dict
 
 
-def scene(seed: int, split: str, index: int, violated: bool) -> tuple[scenes.Scene, str]:
-    """The description behind `draw` and the family that tells the twins apart."""
+def scene(seed: int, split: str, index: int, violated: bool, limits: Limits = ANYTHING) -> tuple[scenes.Scene, str]:
+    """The description behind `draw` and the family that tells the twins apart; Refused if `limits` leave no scene."""
     rng = generator("scene", seed, split, index)
-    plain = scenes.usual(rng)
-    family = str(rng.choice(scenes.open_families(plain)))
-    return (scenes.violate(plain, family, rng) if violated else plain), family
+    for _ in range(DRAWS):
+        plain = scenes.usual(rng, limits.subjects, limits.beside)
+        if fitting := scenes.open_families(plain, limits.families):
+            family = str(rng.choice(fitting))
+            return (scenes.violate(plain, family, rng) if violated else plain), family
+    raise Refused(f"no scene with {', '.join(limits.subjects)} can be wrong in {', '.join(limits.families)}")
 
 
-def draw(seed: int, split: str, index: int, violated: bool, size: int = 112) -> Picture:
+def draw(seed: int, split: str, index: int, violated: bool, size: int = 112, limits: Limits = ANYTHING) -> Picture:
     """Paint picture `index` of a split; with violated True and False the two are twins, alike but for one thing."""
-    described, family = scene(seed, split, index, violated)
+    described, family = scene(seed, split, index, violated, limits)
     rgb = painter.paint(described, generator("grain", seed, split, index), size)
     return Picture(
         rgb,

@@ -59,11 +59,11 @@ def names(cls: type[Params]) -> list[str]:
     return [field.name for field in dataclasses.fields(cls)]
 
 
-def unknown(name: str, valid: list[str], where: str) -> Refused:
-    """Return the refusal of a parameter `name` that `where` does not have, with the nearest valid name."""
+def unknown(name: str, valid: list[str], where: str, what: str = "parameter") -> Refused:
+    """Return the refusal of a `what` called `name` that `where` does not have, with the nearest valid name."""
     near = difflib.get_close_matches(name, valid, n=1, cutoff=0.4)
     hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(valid)}"
-    return Refused(f"{where} has no parameter {name!r}: {hint}")
+    return Refused(f"{where} has no {what} {name!r}: {hint}")
 
 
 def build(cls: type[Params], mapping: Mapping[str, Any], where: str | None = None) -> Any:
@@ -102,9 +102,7 @@ def parse(cls: type[Params], name: str, text: str) -> Any:
     try:
         return yaml.load(text, yaml.BaseLoader if kind == list[str] else yaml.SafeLoader)
     except yaml.YAMLError as error:
-        raise Refused(
-            f"{name}: {text!r} cannot be read as {article(kind)}; write it as in a recipe"
-        ) from error
+        raise Refused(f"{name}: {text!r} cannot be read as {article(kind)}; write it as in a recipe") from error
 
 
 def cell(cls: type[Params]) -> str:
@@ -137,9 +135,7 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise Refused(
-            f"{name} must be {article(kind)}, got {value!r} ({type(value).__name__}){_hint(value, kind)}"
-        )
+        raise Refused(f"{name} must be {article(kind)}, got {value!r} ({type(value).__name__}){_hint(value, kind)}")
     if kind is float and not math.isfinite(value):
         raise Refused(f"{name} must be a finite number, got {value!r}")
     return value
