@@ -138,7 +138,7 @@ def _conclude(answers: list[Any]) -> None:
     if any(answer.executed for answer in answers) or not page.is_file():
         with manifest.room_on_disk(last):
             report.build([answer.folder for answer in answers], page)
-    print(f"\n{tables.headline(last).to_string()}\n")
+    print(f"\n{tables.headline(last)}\n")
     print(f"report: {paths.short(page)}\nnext: open it in a browser, or the notebooks in JupyterLab: make lab")
 
 

@@ -16,10 +16,7 @@ from aligngemini.images import decode
 
 SIDE = 168  # pixels; a small picture is enlarged by whole factors with its pixels left square
 GREY = "#6B7480"
-SHEET = (
-    "display:flex;flex-wrap:wrap;gap:14px 12px;margin:6px 0 14px;"
-    "font:13px/1.35 Inter,'Segoe UI',Arial,sans-serif"
-)
+SHEET = "display:flex;flex-wrap:wrap;gap:14px 12px;margin:6px 0 14px;font:13px/1.35 Inter,'Segoe UI',Arial,sans-serif"
 LOST = (
     "display:flex;align-items:center;justify-content:center;text-align:center;background:#F4F6F8;"
     "border:1px dashed #AEB6C0;box-sizing:border-box;padding:8px;overflow:hidden"
@@ -47,8 +44,7 @@ def pairs(
     """Two pictures side by side for each row, from the path columns `left` and `right`, with `names` above
     them."""
     cards = [
-        _card([(row[left], names[0]), (row[right], names[1])], _text(row, caption), side)
-        for _, row in rows.iterrows()
+        _card([(row[left], names[0]), (row[right], names[1])], _text(row, caption), side) for _, row in rows.iterrows()
     ]
     return HTML(_sheet(cards))
 
@@ -66,15 +62,11 @@ def flips(rows: pd.DataFrame, side: int = SIDE) -> HTML:
 
 def flip_caption(row) -> str:
     """Four lines on one row of a flips table."""
-    truth = (
-        "real"
-        if row.label == 0
-        else f"fake, {row['axis']}" + (f", {row.family}" if row.get("family") else "")
-    )
+    truth = "real" if row.label == 0 else f"fake, {row['axis']}" + (f", {row.family}" if row.get("family") else "")
     said = {0: "real", 1: "fake"}
     return (
         f"{truth}\n{row.pure}: {said[int(row.pure_verdict)]} ({row.pure_score:.2f})\n"
-        f"{row.mixed}: {said[int(row.mixed_verdict)]} ({row.mixed_score:.2f})\nright: {row.right}"
+        f"{row.other}: {said[int(row.other_verdict)]} ({row.other_score:.2f})\nright: {row.right}"
     )
 
 
@@ -134,7 +126,5 @@ def _shown(rgb: np.ndarray, side: int) -> str:
         image = image.resize([size * (side // longest) for size in image.size], Image.Resampling.NEAREST)
     form = "JPEG" if longest > 2 * side else "PNG"
     buffer = io.BytesIO()
-    image.save(
-        buffer, form, **({"quality": 90, "subsampling": 0} if form == "JPEG" else {"compress_level": 4})
-    )
+    image.save(buffer, form, **({"quality": 90, "subsampling": 0} if form == "JPEG" else {"compress_level": 4}))
     return f"data:image/{form.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"

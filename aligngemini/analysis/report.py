@@ -18,9 +18,7 @@ PLOTLY = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 EXPLORER = '<p class="explorer">Open the notebook in JupyterLab to explore this.</p>'
 SIZE = "@@size@@"
-REMOTE = re.compile(
-    r"<script[^>]*\ssrc=[^>]*>\s*</script>|<link[^>]*\shref=[\"']?(?:https?:)?//[^>]*>", re.IGNORECASE
-)
+REMOTE = re.compile(r"<script[^>]*\ssrc=[^>]*>\s*</script>|<link[^>]*\shref=[\"']?(?:https?:)?//[^>]*>", re.IGNORECASE)
 
 
 def build(run_folders, out_html: Path) -> Path:
@@ -72,9 +70,7 @@ def _section(place: Path, index: int, exporter: HTMLExporter, figures: "page.Fig
 
 def _title(notebook, name: str, place: Path) -> str:
     """The first heading of a notebook, else its name; with the supervision if its run has one."""
-    lines = (
-        line for cell in notebook.cells if cell.cell_type == "markdown" for line in cell.source.splitlines()
-    )
+    lines = (line for cell in notebook.cells if cell.cell_type == "markdown" for line in cell.source.splitlines())
     heading = next((line.lstrip("# ").strip() for line in lines if line.startswith("# ")), name)
     record = manifest.read(place)
     supervision = record["question"]["params"].get("supervision") if record else ""
@@ -105,7 +101,11 @@ def _top(folders: list[Path]) -> str:
     paired = found[-1] / "differences.parquet"
     lines = story(alignment, pd.read_parquet(paired) if paired.is_file() else None).splitlines()
     items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
+    blocks = "".join(
+        f"<h3>{html.escape(name)}</h3>{block.to_html(escape=True, border=0)}"
+        for name, block in tables.benchmarks(alignment).items()
+    )
     return (
-        f"<h2>Headline</h2><p>Balanced accuracy with its interval, by model and subset.</p>"
-        f"{tables.summary(alignment).to_html(escape=True, border=0)}<ul>{items}</ul>"
+        f"<h2>Headline</h2><p>Balanced accuracy with its interval, by benchmark, model and subset.</p>"
+        f"{blocks}<ul>{items}</ul>"
     )

@@ -36,9 +36,7 @@ def percentile(value: float, draws: np.ndarray, confidence: float) -> Interval:
     return Interval(float(value), float(low), float(high))
 
 
-def accuracy(
-    label, verdict, rng: np.random.Generator, resamples: int = 2000, confidence: float = 0.95
-) -> Interval:
+def accuracy(label, verdict, rng: np.random.Generator, resamples: int = 2000, confidence: float = 0.95) -> Interval:
     """Interval of balanced accuracy of 0/1 labels and verdicts [n]; of recall or specificity if one class
     is absent."""
     cell = confusion(label, verdict)
@@ -47,9 +45,7 @@ def accuracy(
         return UNDEFINED
     right = {"real": cell["real_real"], "fake": cell["fake_fake"]}
     present = [name for name in sizes if sizes[name]]
-    draws = [
-        rng.binomial(sizes[name], right[name] / sizes[name], resamples) / sizes[name] for name in present
-    ]
+    draws = [rng.binomial(sizes[name], right[name] / sizes[name], resamples) / sizes[name] for name in present]
     value = np.mean([right[name] / sizes[name] for name in present])
     return percentile(value, np.mean(draws, axis=0), confidence)
 
@@ -78,9 +74,7 @@ def _shared_strata(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndar
     frame = frame.assign(right=(frame.label == frame.verdict).astype(int))
     per_class = frame.groupby(["subset", "label"]).image_id.transform("size")
     frame["weight"] = 1 / (2 * frame.subset.nunique() * per_class)
-    frame["code"] = 1 << pd.factorize(frame.subset)[0].astype(
-        object
-    )  # whole numbers of any length: many subsets
+    frame["code"] = 1 << pd.factorize(frame.subset)[0].astype(object)  # whole numbers of any length: many subsets
     images = frame.groupby("image_id").agg(
         label=("label", "first"), right=("right", "first"), weight=("weight", "sum"), code=("code", "sum")
     )
@@ -90,9 +84,7 @@ def _shared_strata(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndar
     return strata.weight.to_numpy(), strata["size"].to_numpy(), strata.right.to_numpy()
 
 
-def roc_area(
-    label, score, rng: np.random.Generator, resamples: int = 2000, confidence: float = 0.95
-) -> Interval:
+def roc_area(label, score, rng: np.random.Generator, resamples: int = 2000, confidence: float = 0.95) -> Interval:
     """Interval of AUROC for labels 0/1 and scores [n]; undefined if a class is absent."""
     value = auroc(label, score)
     if np.isnan(value):
@@ -115,9 +107,7 @@ class _Order:
         reals, fakes = reals[self.reals_sorted], fakes[self.fakes_sorted]
         self.below, self.upto = np.searchsorted(reals, fakes, "left"), np.searchsorted(reals, fakes, "right")
         self.tied = bool((self.below != self.upto).any())
-        self.running = np.zeros(
-            len(reals) + 1
-        )  # kept: a fresh large array per resample costs more than the sums
+        self.running = np.zeros(len(reals) + 1)  # kept: a fresh large array per resample costs more than the sums
 
     def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """How often each real and each fake, in their given order, is drawn in one resample."""
@@ -149,9 +139,7 @@ def accuracy_difference(
     if not parts:
         return UNDEFINED
     draws = [
-        rng.multinomial(len(part), np.bincount(part + 1, minlength=3) / len(part), resamples)
-        @ [-1, 0, 1]
-        / len(part)
+        rng.multinomial(len(part), np.bincount(part + 1, minlength=3) / len(part), resamples) @ [-1, 0, 1] / len(part)
         for part in parts
     ]
     return percentile(np.mean([part.mean() for part in parts]), np.mean(draws, axis=0), confidence)
@@ -195,12 +183,22 @@ def mcnemar(label, first, second) -> McNemar:
 def table(
     frame: pd.DataFrame, rng: np.random.Generator, resamples: int = 2000, confidence: float = 0.95
 ) -> pd.DataFrame:
-    """`metrics.per_subset` with intervals (low and high of `value`, auroc_low, auroc_high), then a row
-    named mean.
+    """`metrics.per_subset` with intervals (low and high of `value`, auroc_low, auroc_high), and a row named mean
+    after the subsets of each benchmark.
 
-    `frame` has the columns subset, image_id, label, verdict, score. The mean of AUROC carries no interval;
-    in the mean row n, n_real and n_fake count distinct images, and subsets of one class take no part.
+    `frame` has the columns subset, image_id, label, verdict, score, and benchmark (without it all subsets are of
+    one, ""). A mean is that of its benchmark alone: of AUROC it carries no interval, its n, n_real and n_fake count
+    distinct images, and subsets of one class take no part.
     """
+    frame = frame if "benchmark" in frame else frame.assign(benchmark="")
+    groups = frame.groupby("benchmark", sort=False)
+    parts = [_benchmark(part, rng, resamples, confidence).assign(benchmark=name) for name, part in groups]
+    table = pd.concat(parts, ignore_index=True)
+    return table[["benchmark", *[name for name in table if name != "benchmark"]]]
+
+
+def _benchmark(frame, rng, resamples, confidence) -> pd.DataFrame:
+    """The rows of `table` for one benchmark, mean last."""
     measures = per_subset(frame)
     bounds = []
     for _, part in frame.groupby("subset", sort=False):
@@ -212,7 +210,7 @@ def table(
 
 
 def _mean_row(frame, measures, rng, resamples, confidence) -> pd.DataFrame:
-    """The last row of `table`."""
+    """The last row of a benchmark."""
     mean = mean_over_subsets(measures)
     value = mean_accuracy(frame, rng, resamples, confidence)
     images = frame[~frame.image_id.duplicated()]
@@ -232,3 +230,13 @@ def _mean_row(frame, measures, rng, resamples, confidence) -> pd.DataFrame:
             }
         ]
     )
+
+
+def absent(measured: pd.DataFrame, missing: pd.DataFrame) -> pd.Series:
+    """How many rows of `missing` (benchmark, subset) each row of a `table` stands for; a mean, for all of its
+    benchmark; int.
+    """
+    missing = missing if "benchmark" in missing else missing.assign(benchmark="")
+    subsets, benchmarks = (missing.groupby(name).size() for name in ("subset", "benchmark"))
+    counts = measured.subset.map(subsets).where(measured.subset != "mean", measured.benchmark.map(benchmarks))
+    return counts.fillna(0).astype(int)
