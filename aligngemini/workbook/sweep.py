@@ -12,7 +12,7 @@ from aligngemini.workbook.recipes import Study
 from aligngemini.workbook.stages import STAGES
 from aligngemini.workbook.status import expected
 
-TOLD = ("supervision", "rule")  # parameters that a model's name tells already
+TOLD = ("supervision",)  # parameters that have a column of their own
 
 
 @dataclass(frozen=True)
