@@ -15,6 +15,7 @@ from . import degrade, drawn, pictures, reconstruct, table
 JOINT = ("semantic", "pixel", "both")
 CLEAN, LAUNDERED = "world", "world, laundered"
 OTHERS, WITHHELD = "world, other generators", "world, withheld"
+BENCHMARKS = (CLEAN, LAUNDERED, OTHERS, WITHHELD)
 
 
 def names(cfg) -> set[str]:

@@ -90,8 +90,8 @@ class DataParams(Params):
         if self.vae in self.generators:
             raise Refused(f"{self.vae} makes the training fakes, so it is no generator that only tests: leave it out")
         _check_names("generators", [text.rstrip("/").rpartition("/")[2] for text in self.generators])
-        if self.held_out and WORLD not in (self.plausible, self.photos):
-            raise Refused("held_out names things of the world, from which nothing is trained here: leave it out")
+        if self.held_out and self.plausible != WORLD:
+            raise Refused("held_out names violations of the world, but plausible is a folder: leave it out")
         if self.held_out:
             self._check_held_out()
 
