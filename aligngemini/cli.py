@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"aligngemini {__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_run(commands)
+    _add_sweep(commands)
     _add_runs(commands)
     _add_detect(commands)
     _add_mini(commands)
@@ -69,6 +70,18 @@ def _add_run(commands: Any) -> None:
     run.add_argument("--force", action="store_true", help="answer anew what is complete")
     run.add_argument("--study", default="", metavar="NAME", help="grid of re-runs (default: that of the scale)")
     run.set_defaults(act=_run)
+
+
+def _add_sweep(commands: Any) -> None:
+    sweep = commands.add_parser("sweep", help="run a study for several seeds and gather one table")
+    sweep.add_argument("study", metavar="STUDY", help="a file of notebooks/recipes/studies, such as alignment")
+    sweep.add_argument("--scale", default="mini", help="a folder of recipes, such as mini (default) or smoke")
+    sweep.add_argument("--seeds", default="0,1,2", help="seeds, parted by commas (default: 0,1,2)")
+    sweep.add_argument(
+        "-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="a parameter of any stage"
+    )
+    sweep.add_argument("--outputs", metavar="DIR", help="folder of the runs (default: outputs)")
+    sweep.set_defaults(act=_sweep)
 
 
 def _add_runs(commands: Any) -> None:
@@ -123,6 +136,29 @@ def _run(args: argparse.Namespace) -> int:
     return DONE
 
 
+def _sweep(args: argparse.Namespace) -> None:
+    from aligngemini.workbook import paths, sweep
+
+    _set_outputs(args.outputs)
+    options = [tuple(pair) for pair in args.p]
+    study, parts = sweep.make(args.scale, args.study, _numbers(args.seeds), options)
+    print(f"study {study.name}: {study.question}", flush=True)
+    made = sweep.run(parts)
+    from aligngemini.analysis import seeds
+    from aligngemini.analysis import study as page
+
+    table = seeds.gather(made)
+    folder = page.write(sweep.home(study.name, args.scale), study, args.scale, made, table)
+    print(f"\n{seeds.shown(table).to_string(index=False)}\n\n{page.NOTE}\ntable: {paths.short(folder / 'table.md')}")
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError as error:
+        raise Refused(f"--seeds takes whole numbers parted by commas, such as 0,1,2, not {text!r}") from error
+
+
 def _stages() -> dict[str, Any]:
     from aligngemini.workbook.stages import STAGES
 
@@ -139,7 +175,7 @@ def _conclude(answers: list[Any]) -> None:
     if any(answer.executed for answer in answers) or not page.is_file():
         with manifest.room_on_disk(last):
             report.build([answer.folder for answer in answers], page)
-    print(f"\n{tables.headline(last).to_string()}\n")
+    print(f"\n{tables.headline(last)}\n")
     print(f"report: {paths.short(page)}\nnext: open it in a browser, or the notebooks in JupyterLab: make lab")
 
 

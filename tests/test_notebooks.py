@@ -67,9 +67,11 @@ def test_every_run_says_where_its_numbers_come_from(outputs):
 
 def test_images_are_disjoint_by_content_and_every_one_is_scored(here):
     data = runs.load(NAMES[0], "latest", "smoke")
-    tables = {n: table.load(data.path(f"{n}.parquet")) for n in ("semantic", "pixel", "mixed", "test")}
+    tables = {n: table.load(data.path(f"{n}.parquet")) for n in ("semantic", "pixel", "mixed", "union", "test")}
     assert table.content_overlap(tables).empty
     assert len(tables["mixed"]) == len(tables["pixel"])
+    assert set(tables["union"].image_id) == set(tables["semantic"].image_id) | set(tables["pixel"].image_id)
+    assert set(tables["test"].benchmark) == {"world", "world, laundered", "world, withheld"}
     for name in NAMES[1:3]:
         run = runs.load(name, "latest", "smoke")
         frame = scores.load(run.path("scores.parquet"))
@@ -95,6 +97,7 @@ def test_the_report_is_whole_and_needs_no_network(outputs):
 def test_the_terminal_ends_with_table_report_and_next_step(outputs):
     printed = (outputs / "printed.txt").read_text()
     assert all(word in printed for word in ("VLM", "expert", "usion", "semantic", "pixel", "both", "report.html"))
+    assert printed.index("\nworld\n") < printed.index("\nworld, laundered\n") < printed.index("\nworld, withheld\n")
 
 
 def test_a_second_call_reuses_every_run_in_seconds(outputs):

@@ -6,14 +6,26 @@ import plotly.graph_objects as go
 
 from aligngemini.analysis import style
 
+HATCH = {"mixed": "/", "union": "x"}
+DASH = {"mixed": "dash", "union": "dot"}
+PLACE = ["benchmark", "subset"]
+
+
+def named(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with a column `place`: the subset, and for the mean of one of several benchmarks its name."""
+    several = table.benchmark.nunique() > 1
+    means = "mean, " + table.benchmark if several else table.subset
+    return table.assign(place=table.subset.where(table.subset != "mean", means))
+
 
 def alignment(table: pd.DataFrame, title: str = "Which model sees which axis") -> go.Figure:
     """Bars of balanced accuracy by subset and model with intervals; a heatmap if there are more than six
     subsets.
 
-    `table` is what tables.alignment gives. Colour is the model, hatching is mixed supervision.
+    `table` is what tables.alignment gives, one benchmark or several. Colour is the model, hatching is mixed
+    supervision, cross-hatching union.
     """
-    if table.subset.nunique() > 7:
+    if len(table[PLACE].drop_duplicates()) > 7:
         return heatmap(table, title)
     figure = style.figure(
         style.titled(title, "balanced accuracy, interval by bootstrap; dotted: chance"),
@@ -22,13 +34,13 @@ def alignment(table: pd.DataFrame, title: str = "Which model sees which axis") -
         yaxis={"range": [0, 1.04], "title": {"text": "balanced accuracy"}},
     )
     for name, rows in table.groupby("title", sort=False):
-        colour, mixed = style.COLOURS[rows.model.iloc[0]], rows.supervision.iloc[0] == "mixed"
+        colour, hatch = style.COLOURS[rows.model.iloc[0]], HATCH.get(rows.supervision.iloc[0])
         marker = {
-            "color": style.faint(colour, 0.22) if mixed else colour,
+            "color": style.faint(colour, 0.22) if hatch else colour,
             "line": {"color": colour, "width": 1.5},
         }
-        if mixed:
-            marker["pattern"] = {"shape": "/", "fgcolor": colour, "size": 7, "solidity": 0.25}
+        if hatch:
+            marker["pattern"] = {"shape": hatch, "fgcolor": colour, "size": 7, "solidity": 0.25}
         figure.add_bar(
             x=rows.subset.tolist(),
             y=rows.value.tolist(),
@@ -46,8 +58,9 @@ def alignment(table: pd.DataFrame, title: str = "Which model sees which axis") -
 def heatmap(table: pd.DataFrame, title: str = "Balanced accuracy by subset") -> go.Figure:
     """Models × subsets coloured by value around chance, with the value and its interval written in each
     cell."""
+    table = named(table)
     wide = {
-        name: table.pivot(index="subset", columns="title", values=name).loc[table.subset.unique(), table.title.unique()]
+        name: table.pivot(index="place", columns="title", values=name).loc[table.place.unique(), table.title.unique()]
         for name in ("value", "low", "high")
     }
     value = wide["value"].to_numpy()
@@ -83,8 +96,9 @@ def heatmap(table: pd.DataFrame, title: str = "Balanced accuracy by subset") -> 
 
 def subsets(table: pd.DataFrame, title: str = "Every subset") -> go.Figure:
     """A dot and its interval for each model (or rule) and subset, subsets from top to bottom."""
+    table = named(table)
     key = "title" if "title" in table else "rule"
-    names, places = table.subset.unique(), {}
+    names, places = table.place.unique(), {}
     groups = list(table.groupby(key, sort=False))
     figure = style.figure(
         style.titled(title, "balanced accuracy with interval; dotted: chance"),
@@ -92,7 +106,7 @@ def subsets(table: pd.DataFrame, title: str = "Every subset") -> go.Figure:
     )
     for index, (name, rows) in enumerate(groups):
         colour, hollow = _look(rows)
-        places = rows.subset.map({subset: row for row, subset in enumerate(names)})
+        places = rows.place.map({place: row for row, place in enumerate(names)})
         shift = (index - (len(groups) - 1) / 2) * 0.72 / len(groups)
         figure.add_scatter(
             x=rows.value.tolist(),
@@ -100,7 +114,7 @@ def subsets(table: pd.DataFrame, title: str = "Every subset") -> go.Figure:
             name=name,
             mode="markers",
             error_x=style.bounds(rows) | {"color": colour},
-            text=rows.subset + ", " + rows.metric,
+            text=rows.place + ", " + rows.metric,
             marker={
                 "size": 10,
                 "color": "white" if hollow else colour,
@@ -123,7 +137,7 @@ def subsets(table: pd.DataFrame, title: str = "Every subset") -> go.Figure:
 def _look(rows: pd.DataFrame) -> tuple[str, bool]:
     """Colour and whether the mark is hollow: by model and supervision, or by rule and branch."""
     if "model" in rows:
-        return style.COLOURS[rows.model.iloc[0]], rows.supervision.iloc[0] == "mixed"
+        return style.COLOURS[rows.model.iloc[0]], rows.supervision.iloc[0] in HATCH
     return (style.COLOURS | style.RULES)[rows.rule.iloc[0]], False
 
 
@@ -139,7 +153,7 @@ def roc(verdicts: pd.DataFrame, title: str = "Ranking, whatever the threshold") 
         false, true, _ = roc_curve(part.label, part.score)
         keep = np.unique(np.linspace(0, len(false) - 1, 300).astype(int))
         row, column = divmod(names.index(subset), 4)
-        dash = "dash" if part.supervision.iloc[0] == "mixed" else "solid"
+        dash = DASH.get(part.supervision.iloc[0], "solid")
         figure.add_scatter(
             x=false[keep].round(4),
             y=true[keep].round(4),
@@ -212,15 +226,16 @@ def histogram(frame: pd.DataFrame, threshold: float, title: str = "Scores by tru
     return figure
 
 
-def training(history: pd.DataFrame, title: str = "Training") -> go.Figure:
+def training(history: pd.DataFrame, title: str = "Training", guess: float | None = np.log(2)) -> go.Figure:
     """Curves over `step`: one panel for each other numeric column of `history` (loss, margin, lr and the
     like).
 
-    A dotted line marks ln 2, the loss of a model that has learnt nothing yet, and a margin of zero.
+    A dotted line marks a margin of zero, and `guess` (None: no line), the loss of a model that has learnt nothing
+    yet: ln 2 where two answers are weighed.
     """
     names = [name for name in history if name != "step" and pd.api.types.is_numeric_dtype(history[name])]
     figure = style.panels(title, "by optimiser step", [name.replace("_", " ") for name in names], 280, 3)
-    start = {"loss": np.log(2), "margin": 0.0}
+    start = {"margin": 0.0} if guess is None else {"loss": guess, "margin": 0.0}
     for index, name in enumerate(names):
         place = {"row": index // 3 + 1, "col": index % 3 + 1}
         known = history[history[name].notna()]

@@ -1,133 +1,92 @@
-"""Pure against mixed supervision of the same model, on the same pictures."""
+"""Pure supervision against every other supervision of the same model, on the same pictures."""
 
 import numpy as np
 import pandas as pd
 
 from aligngemini.scores import intervals
 
-MIXED = "mixed"
+PURE = ("semantic", "pixel")
 ROW = ["subset", "image_id"]
+PICTURE = ["benchmark", "subset", "image_id", "label", "axis", "family", "path"]
+JUDGED = ["pure_score", "other_score", "pure_verdict", "other_verdict"]
+MEASURED = ["n", "difference", "low", "high", "only_pure", "only_other", "p"]
+RANKED = ["auroc_difference", "auroc_low", "auroc_high"]
 
 
 def couples(verdicts: pd.DataFrame) -> list[tuple[str, str]]:
-    """Titles (pure, mixed) of every two models that differ in supervision, one of them mixed."""
+    """Titles (pure, other): of each model the first pure run, with every run of another supervision."""
     found = verdicts.drop_duplicates("title")
+    pure = found[found.supervision.isin(PURE)].drop_duplicates("model").set_index("model")
     return [
-        (pure.title, mixed.title)
-        for pure in found.itertuples()
-        for mixed in found.itertuples()
-        if pure.model == mixed.model and pure.supervision != MIXED and mixed.supervision == MIXED
+        (pure.title[other.model], other.title)
+        for other in found.itertuples()
+        if other.model in pure.index and other.supervision != pure.supervision[other.model]
     ]
 
 
-def side_by_side(verdicts: pd.DataFrame, pure: str, mixed: str) -> pd.DataFrame:
+def side_by_side(verdicts: pd.DataFrame, pure: str, other: str) -> pd.DataFrame:
     """Rows that both models judged: those of the pure one, with score and verdict of either as pure_… and
-    mixed_…."""
+    other_….
+    """
     whole = verdicts[verdicts.verdict.notna()].astype({"verdict": int})
-    first, second = (whole[whole.title == title] for title in (pure, mixed))
-    second = second[[*ROW, "score", "verdict", "supervision"]]
-    return (
-        first.rename(columns={"supervision": "pure_supervision"})
-        .merge(
-            second.rename(
-                columns={
-                    "supervision": "mixed_supervision",
-                    "score": "mixed_score",
-                    "verdict": "mixed_verdict",
-                }
-            ),
-            on=ROW,
-        )
-        .rename(columns={"score": "pure_score", "verdict": "pure_verdict"})
+    names = ["score", "verdict", "supervision"]
+    first, second = (
+        whole[whole.title == title].rename(columns={name: f"{side}_{name}" for name in names})
+        for title, side in ((pure, "pure"), (other, "other"))
     )
+    return first.merge(second[[*ROW, *(f"other_{name}" for name in names)]], on=ROW)
 
 
 def differences(verdicts: pd.DataFrame, resamples: int = 2000, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
-    """Mixed minus pure on the same images; one row per couple and subset.
+    """Other minus pure on the same images; one row per couple and subset.
 
-    Columns: model, pure, mixed (titles), subset, n, difference of balanced accuracy with low and high,
-    only_pure and only_mixed (images that only one has right), p (exact McNemar), auroc_difference,
-    auroc_low, auroc_high.
+    Columns: model, pure, other (titles), pure_supervision, other_supervision, benchmark, subset, axis (of the
+    fakes), n, difference of balanced accuracy with low and high, only_pure and only_other (images that only one has
+    right), p (exact McNemar), auroc_difference, auroc_low, auroc_high.
     """
     rows = []
-    for pure, mixed in couples(verdicts):
-        both = side_by_side(verdicts, pure, mixed)
-        for subset, part in both.groupby("subset", sort=False):
+    for pure, other in couples(verdicts):
+        both = side_by_side(verdicts, pure, other)
+        for _, part in both.groupby("subset", sort=False):
             rng = np.random.default_rng([seed, len(rows)])
-            rows.append(
-                {
-                    "model": part.model.iloc[0],
-                    "pure": pure,
-                    "mixed": mixed,
-                    "subset": subset,
-                    **_tested(part, rng, resamples, confidence),
-                }
-            )
-    return pd.DataFrame(
-        rows,
-        columns=[
-            "model",
-            "pure",
-            "mixed",
-            "subset",
-            "n",
-            "difference",
-            "low",
-            "high",
-            "only_pure",
-            "only_mixed",
-            "p",
-            "auroc_difference",
-            "auroc_low",
-            "auroc_high",
-        ],
-    )
+            rows.append({"pure": pure, "other": other, **_told(part), **_tested(part, rng, resamples, confidence)})
+    told = ["model", "pure", "other", "pure_supervision", "other_supervision", "benchmark", "subset", "axis"]
+    return pd.DataFrame(rows, columns=[*told, *MEASURED, *RANKED])
+
+
+def _told(part: pd.DataFrame) -> dict:
+    """What one row of `differences` is about."""
+    alike = ["model", "pure_supervision", "other_supervision", "benchmark", "subset"]
+    kinds = part.axis[part.label == 1].unique()
+    return {name: part[name].iloc[0] for name in alike} | {"axis": kinds[0] if len(kinds) == 1 else "several"}
 
 
 def _tested(part: pd.DataFrame, rng: np.random.Generator, resamples: int, confidence: float) -> dict:
     """The measures of one row of `differences`."""
-    gain = intervals.accuracy_difference(part.label, part.pure_verdict, part.mixed_verdict, rng, resamples, confidence)
-    area = intervals.roc_area_difference(part.label, part.pure_score, part.mixed_score, rng, resamples, confidence)
-    test = intervals.mcnemar(part.label, part.pure_verdict, part.mixed_verdict)
-    return {
-        "n": len(part),
-        "difference": gain.value,
-        "low": gain.low,
-        "high": gain.high,
-        "only_pure": test.only_first,
-        "only_mixed": test.only_second,
-        "p": test.p,
-        "auroc_difference": area.value,
-        "auroc_low": area.low,
-        "auroc_high": area.high,
-    }
+    verdicts, scores = (part.pure_verdict, part.other_verdict), (part.pure_score, part.other_score)
+    gain = intervals.accuracy_difference(part.label, *verdicts, rng, resamples, confidence)
+    area = intervals.roc_area_difference(part.label, *scores, rng, resamples, confidence)
+    test = intervals.mcnemar(part.label, *verdicts)
+    measures = [len(part), *gain, test.only_first, test.only_second, test.p, *area]
+    return dict(zip([*MEASURED, *RANKED], measures, strict=True))
 
 
 def flips(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """Pictures that pure and mixed supervision of one model judge differently, furthest apart first.
+    """Pictures that pure and another supervision of one model judge differently, furthest apart first.
 
-    Columns: model, pure, mixed, those of the picture, pure_score, mixed_score, pure_verdict, mixed_verdict,
-    and right ('pure' or 'mixed': which verdict is true).
+    Columns: model, pure, other, other_supervision, those of the picture, pure_score, other_score, pure_verdict,
+    other_verdict, and right ('pure', or the other supervision: which verdict is true).
     """
     tables = []
-    for pure, mixed in couples(verdicts):
-        both = side_by_side(verdicts, pure, mixed)
-        turned = both[both.pure_verdict != both.mixed_verdict].assign(pure=pure, mixed=mixed)
-        apart = (turned.pure_score - turned.mixed_score).abs()
+    for pure, other in couples(verdicts):
+        both = side_by_side(verdicts, pure, other)
+        turned = both[both.pure_verdict != both.other_verdict].assign(pure=pure, other=other)
+        apart = (turned.pure_score - turned.other_score).abs()
         tables.append(turned.loc[apart.sort_values(ascending=False, kind="stable").index])
-    names = [
-        "model",
-        "pure",
-        "mixed",
-        *[name for name in ("subset", "image_id", "label", "axis", "family", "path") if name in verdicts],
-        "pure_score",
-        "mixed_score",
-        "pure_verdict",
-        "mixed_verdict",
-        "right",
-    ]
+    shown = [name for name in PICTURE if name in verdicts]
+    names = ["model", "pure", "other", "other_supervision", *shown, *JUDGED, "right"]
     if not tables:
         return pd.DataFrame(columns=names)
     table = pd.concat(tables, ignore_index=True)
-    table["right"] = np.where(table.pure_verdict == table.label, "pure", "mixed")
+    table["right"] = np.where(table.pure_verdict == table.label, "pure", table.other_supervision)
     return table[names]

@@ -66,7 +66,7 @@ def flip_caption(row) -> str:
     said = {0: "real", 1: "fake"}
     return (
         f"{truth}\n{row.pure}: {said[int(row.pure_verdict)]} ({row.pure_score:.2f})\n"
-        f"{row.mixed}: {said[int(row.mixed_verdict)]} ({row.mixed_score:.2f})\nright: {row.right}"
+        f"{row.other}: {said[int(row.other_verdict)]} ({row.other_score:.2f})\nright: {row.right}"
     )
 
 

@@ -11,6 +11,7 @@ from nbconvert import HTMLExporter
 from traitlets.config import Config
 
 from aligngemini.analysis import page, tables
+from aligngemini.analysis.cause import cause
 from aligngemini.analysis.story import story
 from aligngemini.workbook import manifest
 
@@ -98,10 +99,15 @@ def _top(folders: list[Path]) -> str:
     if not found:
         return ""
     alignment = pd.read_parquet(found[-1] / "alignment.parquet")
-    paired = found[-1] / "differences.parquet"
-    lines = story(alignment, pd.read_parquet(paired) if paired.is_file() else None).splitlines()
+    path = found[-1] / "differences.parquet"
+    paired = pd.read_parquet(path) if path.is_file() else None
+    lines = story(alignment, paired).splitlines() + ([] if paired is None else cause(paired).splitlines())
     items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
+    blocks = "".join(
+        f"<h3>{html.escape(name)}</h3>{block.to_html(escape=True, border=0)}"
+        for name, block in tables.benchmarks(alignment).items()
+    )
     return (
-        f"<h2>Headline</h2><p>Balanced accuracy with its interval, by model and subset.</p>"
-        f"{tables.summary(alignment).to_html(escape=True, border=0)}<ul>{items}</ul>"
+        f"<h2>Headline</h2><p>Balanced accuracy with its interval, by benchmark, model and subset.</p>"
+        f"{blocks}<ul>{items}</ul>"
     )

@@ -2,25 +2,37 @@
 
 import pandas as pd
 
+from aligngemini.analysis.pairs import PURE
 from aligngemini.analysis.tables import spell
 from aligngemini.scores.metrics import BALANCED
 
 
 def story(alignment: pd.DataFrame, differences: pd.DataFrame | None = None) -> str:
-    """A few lines on the alignment table; with the paired differences also on mixed supervision.
+    """A few lines on each benchmark of the alignment table; with the paired differences also on other supervision.
 
     A value is called near chance where its interval covers 0.5, and a difference is only called one where its
-    interval excludes zero. One line per sentence.
+    interval excludes zero. One line per sentence; with several benchmarks each line says of which it speaks.
     """
+    lines = []
+    for name, rows in alignment.groupby("benchmark", sort=False):
+        paired = None if differences is None else differences[differences.benchmark == name]
+        where = f"[{name}] " if alignment.benchmark.nunique() > 1 else ""
+        lines += [where + line for line in _benchmark(rows, paired) if line]
+    return "\n".join(lines)
+
+
+def _benchmark(alignment: pd.DataFrame, differences: pd.DataFrame | None) -> list[str]:
+    """The lines on one benchmark; "" where there is nothing to say."""
     lines = [_levels(title, rows) for title, rows in alignment.groupby("title", sort=False)]
     if differences is not None and len(differences):
         lines += [
-            _change(pure, mixed, rows) for (pure, mixed), rows in differences.groupby(["pure", "mixed"], sort=False)
+            _change(pure, other, rows) for (pure, other), rows in differences.groupby(["pure", "other"], sort=False)
         ]
     lines += [_fused(alignment, rows) for _, rows in alignment[alignment.model == "fusion"].groupby("title")]
     missing = alignment[(alignment.subset == "mean") & (alignment.missing > 0)]
-    lines += [f"{row.title}: rows without a score, judged nowhere: {row.missing}." for row in missing.itertuples()]
-    return "\n".join(filter(None, lines))
+    return lines + [
+        f"{row.title}: rows without a score, judged nowhere: {row.missing}." for row in missing.itertuples()
+    ]
 
 
 def _levels(title: str, rows: pd.DataFrame) -> str:
@@ -54,8 +66,8 @@ def _many(title: str, rows: pd.DataFrame) -> str:
     )
 
 
-def _change(pure: str, mixed: str, rows: pd.DataFrame) -> str:
-    """What mixed supervision changed, subset by subset."""
+def _change(pure: str, other: str, rows: pd.DataFrame) -> str:
+    """What the other supervision changed, subset by subset."""
     parts = []
     for word, part in (("lower", rows[rows.high < 0]), ("higher", rows[rows.low > 0])):
         if len(part):
@@ -63,7 +75,7 @@ def _change(pure: str, mixed: str, rows: pd.DataFrame) -> str:
     unclear = rows[(rows.low <= 0) & (rows.high >= 0)]
     if len(unclear):
         parts.append(f"no difference shown on {_gains(unclear)}")
-    return f"{mixed} against {pure}, on the same pictures: {'; '.join(parts)}." if parts else ""
+    return f"{other} against {pure}, on the same pictures: {'; '.join(parts)}." if parts else ""
 
 
 def _gains(rows: pd.DataFrame) -> str:
@@ -77,7 +89,7 @@ def _fused(alignment: pd.DataFrame, rows: pd.DataFrame) -> str:
     """Fusion's mean beside that of its pure branches, and what it does to reals."""
     mean = alignment[(alignment.subset == "mean") & alignment.value.notna()]
     own = mean[mean.title == rows.title.iloc[0]]
-    branches = mean[(mean.model != "fusion") & (mean.supervision != "mixed")]
+    branches = mean[(mean.model != "fusion") & mean.supervision.isin(PURE)].drop_duplicates("model")
     if own.empty or branches.empty:
         return ""
     own, best = own.iloc[0], branches.loc[branches.value.idxmax()]

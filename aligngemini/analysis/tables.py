@@ -13,7 +13,7 @@ from aligngemini.workbook.params import Refused
 
 NAMES = {"vlm": "VLM", "expert": "expert", "fusion": "fusion"}
 NOTEBOOKS = {"02_vlm_dpo": "vlm", "03_expert_lora": "expert"}
-CARRIED = ("subset", "image_id", "label", "axis", "family", "generator", "path")
+CARRIED = ("benchmark", "subset", "image_id", "label", "axis", "family", "generator", "path")
 
 
 class Model(NamedTuple):
@@ -92,9 +92,9 @@ def _of_model(images: pd.DataFrame, each: Model) -> pd.DataFrame:
 def alignment(verdicts: pd.DataFrame, resamples: int = 2000, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
     """Model × supervision × subset, with intervals; the table alignment.parquet.
 
-    `verdicts` is what `judged` gives. Columns: title, model, supervision, run, subset ('mean' last), axis,
-    metric, value, low, high, balanced_accuracy, real_accuracy, fake_accuracy, auroc, auroc_low, auroc_high,
-    n, n_real, n_fake, missing (images without a score, counted in no other column).
+    `verdicts` is what `judged` gives. Columns: title, model, supervision, run, benchmark, subset ('mean' last in
+    each benchmark), axis, metric, value, low, high, balanced_accuracy, real_accuracy, fake_accuracy, auroc,
+    auroc_low, auroc_high, n, n_real, n_fake, missing (images without a score, counted in no other column).
     """
     keys = ["title", "model", "supervision", "run"]
     tables = []
@@ -102,17 +102,11 @@ def alignment(verdicts: pd.DataFrame, resamples: int = 2000, confidence: float =
         whole = part[part.verdict.notna()].astype({"verdict": int})
         rng = np.random.default_rng([seed, len(tables)])
         measured = intervals.table(whole, rng, resamples, confidence)
-        absent = part[part.verdict.isna()].groupby("subset").size()
-        absent["mean"] = int(absent.sum())
-        tables.append(
-            measured.assign(
-                **dict(zip(keys, names, strict=True)),
-                missing=measured.subset.map(absent).fillna(0).astype(int),
-            )
-        )
+        missing = intervals.absent(measured, part[part.verdict.isna()])
+        tables.append(measured.assign(**dict(zip(keys, names, strict=True)), missing=missing))
     table = pd.concat(tables, ignore_index=True)
     table["axis"] = table.subset.map(axes(verdicts)).fillna("all")
-    first = [*keys, "subset", "axis", "metric", "value", "low", "high"]
+    first = [*keys, "benchmark", "subset", "axis", "metric", "value", "low", "high"]
     return table[[*first, *[name for name in table if name not in first]]]
 
 
@@ -125,13 +119,14 @@ def axes(verdicts: pd.DataFrame) -> dict[str, str]:
 
 
 def confusion(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """Counts by title and subset: real_real, real_fake, fake_real, fake_fake (truth first, then verdict)."""
+    """Counts by title, benchmark and subset: real_real, real_fake, fake_real, fake_fake (truth first, then verdict)."""
     whole = verdicts[verdicts.verdict.notna()]
     return pd.DataFrame(
         [
             {
                 "title": title,
                 "model": part.model.iloc[0],
+                "benchmark": part.benchmark.iloc[0],
                 "subset": subset,
                 **metrics.confusion(part.label, part.verdict.astype(int)),
             }
@@ -147,8 +142,8 @@ def spell(value: float, low: float, high: float, sign: bool = False) -> str:
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
-    """`alignment` as text: one row per model and one column per subset, turned if there are more than five
-    subsets.
+    """`alignment` as text: one row per model and one column per subset; with more than six of these, or several
+    benchmarks, one row per (benchmark and) subset and one column per model.
 
     Subsets of one class say what they show: '0.97 [0.95, 0.99] recall'.
     """
@@ -156,16 +151,30 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
         spell(row.value, row.low, row.high) + ("" if row.metric == metrics.BALANCED else f" {row.metric}")
         for row in table.itertuples()
     ]
-    wide = table.assign(text=text).pivot(index="title", columns="subset", values="text")
-    wide = wide.loc[table.title.unique(), table.subset.unique()].fillna("-")
-    wide.index.name = wide.columns.name = None
-    return wide.T if wide.shape[1] > 6 else wide
+    places = table[["benchmark", "subset"]].drop_duplicates()
+    wide = table.assign(text=text).pivot(index=["benchmark", "subset"], columns="title", values="text")
+    wide = wide.loc[pd.MultiIndex.from_frame(places), table.title.unique()].fillna("-")
+    wide = wide if places.benchmark.nunique() > 1 else wide.droplevel("benchmark")
+    wide.index.names, wide.columns.name = [None] * wide.index.nlevels, None
+    return wide if places.benchmark.nunique() > 1 or len(wide) > 6 else wide.T
 
 
-def headline(run_or_folder) -> pd.DataFrame:
-    """The summary of a run of notebook 05, balanced accuracy with its interval; raise Refused if it has
-    none."""
+def benchmarks(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The summary of each benchmark of an alignment table, in order."""
+    return {name: summary(rows) for name, rows in table.groupby("benchmark", sort=False)}
+
+
+def first(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the first benchmark of a table."""
+    return table[table.benchmark == table.benchmark.iloc[0]]
+
+
+def headline(run_or_folder) -> str:
+    """The summary of a run of notebook 05, one block per benchmark, the first on top: balanced accuracy with its
+    interval. Raises Refused if the run has none.
+    """
     path = folder(run_or_folder) / "alignment.parquet"
     if not path.is_file():
         raise Refused(f"There is no {path}; run notebook 05 to its end first.")
-    return summary(pd.read_parquet(path))
+    blocks = benchmarks(pd.read_parquet(path)).items()
+    return "\n\n".join(f"{name}\n{block.to_string()}" for name, block in blocks)

@@ -106,6 +106,7 @@ def count(whole: pd.DataFrame, state: State) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
+                "benchmark": rows.benchmark.iloc[0],
                 "subset": subset,
                 **metrics.confusion(rows.label, rows.verdict),
                 **metrics.accuracies(rows.label, rows.verdict),
@@ -117,16 +118,24 @@ def count(whole: pd.DataFrame, state: State) -> pd.DataFrame:
 
 def _table(counts: pd.DataFrame, missing: int) -> str:
     """The counts as a small HTML table."""
-    both = counts[counts.metric == metrics.BALANCED]
     titles = ["", "real → real", "real → fake", "fake → real", "fake → fake", "balanced accuracy"]
     head = "".join(f"<th>{title}</th>" for title in titles)
     rows = "".join(_row(row) for row in counts.itertuples())
-    mean = f"Mean balanced accuracy <b>{both.value.mean():.3f}</b> over {len(both)} subsets. "
+    mean = " ".join(_mean(name, part) for name, part in counts.groupby("benchmark", sort=False))
     lost = f"Not counted, for lack of a score: {missing}." if missing else ""
     return (
         f"<div style='font:14px {style.FONT}'><table style='border-spacing:14px 2px;text-align:right'>"
-        f"<tr>{head}</tr>{rows}</table><p>{mean if len(both) > 1 else ''}{lost}</p></div>"
+        f"<tr>{head}</tr>{rows}</table><p>{mean} {lost}</p></div>"
     )
+
+
+def _mean(benchmark: str, counts: pd.DataFrame) -> str:
+    """The mean over the subsets of one benchmark, in words; nothing for fewer than two."""
+    both = counts[counts.metric == metrics.BALANCED]
+    if len(both) < 2:
+        return ""
+    name = html.escape(benchmark)
+    return f"Mean balanced accuracy on {name} <b>{both.value.mean():.3f}</b> over {len(both)} subsets."
 
 
 def _row(row) -> str:

@@ -1,17 +1,18 @@
-"""Notebook 05: choose a model, pure or mixed supervision and a subset; see the numbers and the verdicts
-that flip."""
+"""Notebook 05: choose a model, pure or other supervision, a benchmark and a subset; see the numbers and the
+verdicts that flip."""
 
 import ipywidgets
 import pandas as pd
 import plotly.graph_objects as go
 
 from aligngemini.analysis import figures, pictures
-from aligngemini.analysis.tables import NAMES, folder
+from aligngemini.analysis.tables import NAMES, first, folder
 from aligngemini.explore import show
 from aligngemini.scores import pictured
 
 PICTURES = 8
 EVERY, BESIDE = "every subset", "side by side"
+OTHERS = ("mixed", "union")
 
 
 def supervision(run_or_folder, most: int = PICTURES) -> ipywidgets.Widget:
@@ -34,8 +35,8 @@ def supervision(run_or_folder, most: int = PICTURES) -> ipywidgets.Widget:
 
 
 def picture(run_or_folder) -> go.Figure:
-    """All models over all subsets: the static figure to stand above the explorer."""
-    return figures.alignment(read(run_or_folder)[0])
+    """All models over the first benchmark: the static figure to stand above the explorer."""
+    return figures.alignment(first(read(run_or_folder)[0]))
 
 
 def read(run_or_folder) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -48,24 +49,39 @@ def read(run_or_folder) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _controls(table: pd.DataFrame) -> list:
-    """Model, supervision, subset."""
+    """Model, supervision, benchmark, subset; the subsets are those of the chosen benchmark."""
     models = [(word, name) for name, word in NAMES.items() if name != "fusion" and name in set(table.model)]
-    subsets = [EVERY, *[name for name in table.subset.unique() if name != "mean"]]
     look = {"layout": ipywidgets.Layout(width="max-content", margin="0 18px 0 0")}
     buttons = {"style": {"description_width": "auto", "button_width": "112px"}, **look}
-    kinds = ["pure", "mixed", BESIDE]
+    narrow = {"style": {"description_width": "auto"}, **look}
+    names = list(table.benchmark.unique())
+    benchmark = ipywidgets.Dropdown(options=names, description="benchmark", **narrow)
+    subset = ipywidgets.Dropdown(options=_subsets(table, names[0]), description="subset", **narrow)
+    benchmark.observe(lambda change: setattr(subset, "options", _subsets(table, change["new"])), names="value")
     return [
         ipywidgets.ToggleButtons(options=models, description="model", **buttons),
-        ipywidgets.ToggleButtons(options=kinds, value=BESIDE, description="supervision", **buttons),
-        ipywidgets.Dropdown(options=subsets, description="subset", style={"description_width": "auto"}, **look),
+        ipywidgets.ToggleButtons(options=_kinds(table), value=BESIDE, description="supervision", **buttons),
+        benchmark,
+        subset,
     ]
 
 
-def _view(table: pd.DataFrame, turned: pd.DataFrame, model: str, kind: str, subset: str, most: int) -> tuple:
+def _subsets(table: pd.DataFrame, benchmark: str) -> list[str]:
+    names = table.subset[table.benchmark == benchmark].unique()
+    return [EVERY, *[name for name in names if name != "mean"]]
+
+
+def _kinds(table: pd.DataFrame) -> list[str]:
+    """Pure, the other supervisions that occur, and all side by side."""
+    told = table.supervision.unique()
+    return ["pure", *[name for name in OTHERS if name in told], BESIDE]
+
+
+def _view(table: pd.DataFrame, turned: pd.DataFrame, model, kind, benchmark, subset, most: int) -> tuple:
     """The bars and the flipped pictures of one choice."""
-    chosen = flipped(turned, model, kind, subset)
+    chosen = flipped(turned[turned.benchmark == benchmark], model, kind, subset)
     line = show.line(_count(chosen, kind, most))
-    return bars(table, model, kind, subset), line, pictures.flips(chosen.head(most))
+    return bars(table[table.benchmark == benchmark], model, kind, subset), line, pictures.flips(chosen.head(most))
 
 
 def bars(table: pd.DataFrame, model: str, kind: str, subset: str) -> go.Figure:
@@ -80,24 +96,20 @@ def bars(table: pd.DataFrame, model: str, kind: str, subset: str) -> go.Figure:
 
 
 def select(table: pd.DataFrame, model: str, kind: str) -> pd.DataFrame:
-    """Rows of the alignment table for a model and 'pure', 'mixed' or BESIDE supervision."""
-    mixed = table.supervision == "mixed"
-    return table[(table.model == model) & ((kind == BESIDE) | (mixed == (kind == "mixed")))]
+    """Rows of the alignment table for a model and 'pure', another supervision, or BESIDE for all."""
+    side = table.supervision.where(table.supervision.isin(OTHERS), "pure")
+    return table[(table.model == model) & ((kind == BESIDE) | (side == kind))]
 
 
 def flipped(turned: pd.DataFrame, model: str, kind: str, subset: str) -> pd.DataFrame:
-    """Rows of the flips table, one per picture: with 'pure' or 'mixed' those that this supervision alone
-    has right."""
+    """Rows of the flips table, one per picture: unless BESIDE, those that this supervision alone has right."""
     wanted = (turned.model == model) & ((kind == BESIDE) | (turned.right == kind))
     chosen = turned[wanted & ((subset == EVERY) | (turned.subset == subset))]
-    return chosen.drop_duplicates(["pure", "mixed", "image_id"])
+    return chosen.drop_duplicates(["pure", "other", "image_id"])
 
 
 def _count(chosen: pd.DataFrame, kind: str, most: int) -> str:
     """One line above the pictures."""
-    said = {
-        "pure": "that pure supervision alone has right",
-        "mixed": "that mixed supervision alone has right",
-        BESIDE: "judged differently by pure and mixed supervision",
-    }[kind]
+    said = "judged differently by pure and other supervision"
+    said = said if kind == BESIDE else f"that {kind} supervision alone has right"
     return f"{len(chosen)} pictures {said}; the {min(most, len(chosen))} with scores furthest apart:"

@@ -17,21 +17,20 @@ def compare(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """The table rules.parquet: one row per rule (and per branch alone) and subset, and their unweighted mean.
+    """The table rules.parquet: one row per rule (and per branch alone) and subset, and the unweighted mean of each
+    benchmark.
 
-    Columns: rule, subset, metric, value, low, high, balanced_accuracy, real_accuracy, fake_accuracy, auroc,
+    Columns: rule, benchmark, subset, metric, value, low, high, balanced_accuracy, real_accuracy, fake_accuracy, auroc,
     auroc_low, auroc_high, n, n_real, n_fake, missing. `joined` is what fusion.join gives; images without both
     scores are counted in `missing` and judged by no row.
     """
     whole = joined[scored(joined)]
-    absent = joined[~scored(joined)].groupby("subset").size()
     tables = []
     for rule, judged in _judged(whole, vlm_threshold, expert_threshold).items():
         rng = np.random.default_rng([seed, len(tables)])
         tables.append(intervals.table(judged, rng, resamples, confidence).assign(rule=rule))
     table = pd.concat(tables, ignore_index=True)
-    counts = table.subset.map(absent).fillna(0).astype(int)
-    table["missing"] = counts.where(table.subset != "mean", int(absent.sum()))
+    table["missing"] = intervals.absent(table, joined[~scored(joined)])
     return table[["rule", *[name for name in table if name != "rule"]]]
 
 

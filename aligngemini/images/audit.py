@@ -19,7 +19,7 @@ COMPARED = 100  # pairs whose pixels are compared
 
 
 def measure(tables: Mapping[str, pd.DataFrame], left_out: pd.DataFrame | None = None) -> tuple[dict, pd.DataFrame]:
-    """Audit tables named semantic, pixel, mixed, test: (scalars for the manifest, a small table).
+    """Audit tables named semantic, pixel, mixed, union, test: (scalars for the manifest, a small table).
 
     The table has one row per set and cue (pixel probe, format, jpeg_quality, size, aspect): auroc of guessing
     the label from that cue alone; .5 is what a pure set shows. The probe on the pixel set is there to show

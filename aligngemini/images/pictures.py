@@ -29,11 +29,14 @@ def spread(make: Callable[..., list[dict]], items: Sequence, workers: int, label
     return list(progress(chain.from_iterable(jobs), label, total=len(items)))
 
 
-def photograph(seed: int, split: str, index: int, violated: bool, size: int):
-    """One scene and its photograph: (mini.world.Picture, JPEG bytes). Twins share camera and grain."""
+def photograph(seed: int, split: str, index: int, violated: bool, size: int, limits=None):
+    """One scene within `limits` (mini.world.Limits, None: any) and its photograph: (mini.world.Picture, JPEG bytes).
+
+    Twins share camera and grain.
+    """
     from ..mini import camera, world
 
-    picture = world.draw(seed, split, index, violated, size)
+    picture = world.draw(seed, split, index, violated, size, limits or world.ANYTHING)
     rgb, quality = camera.photograph(picture.rgb, seeds.generator("camera", seed, split, index))
     return picture, jpeg.encode(rgb, quality)
 
@@ -46,16 +49,19 @@ def from_world(
     which: str,
     size: int,
     ranges: dict | None,
+    limits=None,
 ) -> list[dict]:
-    """Write photographs of scenes (index, violated) of "<split>/<which>" as JPEG, or degraded as PNG if
-    `ranges` are given.
+    """Write photographs of scenes (index, violated) of "<split>/<which>" within `limits` as JPEG, or degraded
+    as PNG if `ranges` are given.
     """
-    return [_world_row(Path(folder), seed, split, which, *item, size, ranges) for item in items]
+    return [_world_row(Path(folder), seed, split, which, *item, size, ranges, limits) for item in items]
 
 
-def _world_row(folder: Path, seed: int, split: str, which: str, index: int, violated: bool, size: int, ranges) -> dict:
+def _world_row(
+    folder: Path, seed: int, split: str, which: str, index: int, violated: bool, size: int, ranges, limits
+) -> dict:
     pair = f"{split}/{which}/{index}"
-    picture, data = photograph(seed, f"{split}/{which}", index, violated, size)
+    picture, data = photograph(seed, f"{split}/{which}", index, violated, size, limits)
     drawn, suffix = {}, "jpg"
     if ranges is not None:
         values = degrade.draw(ranges, degrade.generator(seed, pair))
@@ -75,6 +81,21 @@ def _world_row(folder: Path, seed: int, split: str, which: str, index: int, viol
     }
     told = {"family": picture.family, "kind": picture.kind, "remark": picture.remark}
     return decode.identify(path) | {"path": str(path), "pair_id": pair} | origin | label | told | drawn
+
+
+def laundered(rows: Sequence[dict], folder: str, seed: int, ranges: dict) -> list[dict]:
+    """Degrade pictures (path, pair_id) and write them as PNG: path, content and drawn values of each.
+
+    All pictures of a pair_id share one draw, so that laundering itself tells no two of them apart.
+    """
+    return [_laundered_row(Path(folder), row, seed, ranges) for row in rows]
+
+
+def _laundered_row(folder: Path, row: dict, seed: int, ranges: dict) -> dict:
+    values = degrade.draw(ranges, degrade.generator(seed, f"laundered/{row['pair_id']}"))
+    data = jpeg.png(degrade.degrade(decode.read(row["path"]).rgb, values))
+    path = put(folder / f"{Path(row['path']).stem}.png", data)
+    return {"path": str(path)} | values.columns() | decode.identify(path)
 
 
 def from_files(rows: Sequence[dict], folder: str, seed: int, split: str, size: int, ranges: dict) -> list[dict]:

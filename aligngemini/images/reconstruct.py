@@ -71,6 +71,16 @@ def pairs(
     return made, pd.DataFrame(failed + alike, columns=["path", "reason"])
 
 
+def worn(
+    run, cfg, photographs: pd.DataFrame, which: str, name: str, revision: str = ""
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`pairs` of a data run by the autoencoder called `name` (folder or hub name), under images/<which>."""
+    from . import autoencoder
+
+    model = autoencoder.load(name, revision)
+    return pairs(photographs, model, run.path("images", which), cfg.max_side, cfg.workers, f"{which} reconstructions")
+
+
 def _distinct(pairs: list[tuple[dict, dict]]) -> tuple[list[tuple[dict, dict]], list[dict]]:
     """Pairs whose files are like no other's, and (path, reason) of the rest.
 

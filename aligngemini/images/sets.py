@@ -1,4 +1,4 @@
-"""The four image tables of a data run: semantic, pixel and mixed training sets, and the test sets.
+"""The image tables of a data run: semantic, pixel, mixed and union training sets, and the test sets.
 
 Each function makes its table (and its pictures under `images/`) as a step of the run, or reads it if it is
 there; the order of the calls does not matter. What could not be used stands, with its reason, in
@@ -10,19 +10,20 @@ from collections.abc import Callable
 import pandas as pd
 
 from ..workbook.params import Refused
-from . import degrade, pictures, reconstruct, sources, table
+from . import cells, degrade, drawn, pictures, reconstruct, sources, table
 from .sources import WORLD
 
 LEFT_OUT = ["set", "path", "reason"]
 
 
 def build(run, cfg) -> dict[str, pd.DataFrame]:
-    """All four tables by name; Refused for missing folders, too few images, or splits that share content."""
+    """All five tables by name; Refused for missing folders, too few images, or splits that share content."""
     tables = {
         "test": test(run, cfg),
         "semantic": semantic(run, cfg),
         "pixel": pixel(run, cfg),
         "mixed": mixed(run, cfg),
+        "union": union(run, cfg),
     }
     shared = table.content_overlap(tables)
     if len(shared):
@@ -51,8 +52,17 @@ def mixed(run, cfg) -> pd.DataFrame:
     return table.load(run.step("mixed.parquet", write))
 
 
+def union(run, cfg) -> pd.DataFrame:
+    """All pairs of both pure sets: twice as many pictures, and so as many of each task as its pure set has."""
+
+    def write(path):
+        table.write(pd.concat([semantic(run, cfg), pixel(run, cfg)], ignore_index=True), path, base=run.folder)
+
+    return table.load(run.step("union.parquet", write))
+
+
 def test(run, cfg) -> pd.DataFrame:
-    """The test rows of every subset: the world's (semantic, pixel, both, which share reals) and folders'.
+    """The test rows of every benchmark and subset: the world's, see `cells`, and the folders'.
 
     Unreadable test images keep their row, with a reason.
     """
@@ -93,29 +103,14 @@ def _counts(cfg) -> dict[str, int]:
     return {"train": cfg.train_images // 2, "validation": cfg.validation_images // 2}
 
 
-def _photographs(run, cfg, split: str, which: str, count: int, sides=(False,), ranges=None) -> pd.DataFrame:
-    items = [(index, violated) for index in range(count) for violated in sides]
-    folder = str(run.path("images", which))
-    fixed = {"seed": cfg.seed, "split": split, "which": which, "size": cfg.image_size, "ranges": ranges}
-    rows = pictures.spread(
-        pictures.from_world, items, cfg.workers, f"{which} pictures, {split}", folder=folder, **fixed
-    )
-    return table.frame(rows)
-
-
 def _semantic_from_world(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:
-    ranges = degrade.ranges(cfg)
-    parts = [_photographs(run, cfg, split, "semantic", n, (False, True), ranges) for split, n in _counts(cfg).items()]
-    seen = [_seen(part) for part in parts]
-    lost = _lost(*(lost for _, lost in seen))
-    return pd.concat([kept for kept, _ in seen], ignore_index=True), lost
-
-
-def _seen(twins: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Twins that differ, and those whose violation is hidden in the picture, with that reason."""
-    alike = twins[twins.duplicated("image_id", keep=False)]["pair_id"]
-    hidden = twins["pair_id"].isin(alike)
-    return twins[~hidden], twins[hidden].assign(reason="twins look alike: the violation is hidden")
+    ranges, limits = degrade.ranges(cfg), drawn.seen(cfg)
+    parts = [
+        drawn.photographs(run, cfg, split, "semantic", n, limits, (False, True), ranges)
+        for split, n in _counts(cfg).items()
+    ]
+    kept, alike = zip(*map(drawn.apart, parts), strict=True)
+    return pd.concat(kept, ignore_index=True), _lost(*alike)
 
 
 def _semantic_from_folders(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -156,24 +151,17 @@ def _balanced(usable: pd.DataFrame, counts: dict[str, int]) -> dict[str, pd.Data
 def _pixel(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:
     counts, listed = _counts(cfg), pd.DataFrame(columns=["path", "reason"])
     if cfg.photos == WORLD:
-        parts = {split: _photographs(run, cfg, split, "pixel", n) for split, n in counts.items()}
+        limits = drawn.seen(cfg)
+        parts = {s: drawn.photographs(run, cfg, s, "pixel", n, limits) for s, n in counts.items()}
     else:
         listed = _sources(run, cfg, "photos")
         usable = listed[listed["reason"] == ""].assign(source=listed["benchmark"], subset="pixel")
         parts = sources.divide(usable, counts["train"], counts["validation"], "photos")
     photographs = pd.concat([part.assign(split=split) for split, part in parts.items()], ignore_index=True)
-    made, failed = _reconstructed(run, cfg, photographs, "pixel")
+    made, failed = reconstruct.worn(run, cfg, photographs, "pixel", cfg.vae, cfg.vae_revision)
     if made.empty:
         raise Refused(f"None of the photographs under {cfg.photos} can be read: {failed['reason'].iloc[0]}.")
     return table.frame(made.assign(reason="")), _lost(listed, failed)
-
-
-def _reconstructed(run, cfg, photographs: pd.DataFrame, which: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    from . import autoencoder
-
-    model = autoencoder.load(cfg.vae, cfg.vae_revision)
-    label = f"{which} reconstructions"
-    return reconstruct.pairs(photographs, model, run.path("images", which), cfg.max_side, cfg.workers, label)
 
 
 def _half(rows: pd.DataFrame, up: int) -> pd.DataFrame:
@@ -186,7 +174,7 @@ def _half(rows: pd.DataFrame, up: int) -> pd.DataFrame:
 
 
 def _test(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:
-    world, hidden = _world_test(run, cfg) if WORLD in cfg.test else (table.frame([]), table.frame([]))
+    world, hidden = cells.world(run, cfg) if WORLD in cfg.test else (table.frame([]), table.frame([]))
     listed = _sources(run, cfg, "test")
     known = listed[(listed["label"] >= 0) & (listed["image_id"] != "")]
     known = known[~known["reason"].str.startswith(("same content", "the same content"))]
@@ -207,23 +195,3 @@ def _sampled(rows: pd.DataFrame, count: int) -> pd.DataFrame:
     order = rows.assign(order=[sources.rank(i, "test") for i in rows["image_id"]]).sort_values("order")
     chosen = order.groupby(["subset", "label"]).head(count) if count else order
     return chosen.sort_index().drop(columns="order")
-
-
-def _world_test(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Scenes photographed plain and violated, both reconstructed; and the twins left out."""
-    shot, hidden = _seen(_photographs(run, cfg, "test", "test", cfg.test_images, (False, True)))
-    made, _ = _reconstructed(run, cfg, shot, "test")
-    again = made[made["label"] == 1].reset_index(drop=True)
-    of_violated = again["path"].str.contains("_implausible_")
-    told = shot.set_index(["pair_id", "label"])["remark"]
-    both = again[of_violated].assign(axis="both")
-    both["remark"] = [told[(pair, 1)] for pair in both["pair_id"]]
-    reals = shot[shot["label"] == 0]
-    plain = reals.assign(remark=reconstruct.REMARK_REAL)
-    subsets = {
-        "semantic": [reals, shot[shot["label"] == 1]],
-        "pixel": [plain, again[~of_violated]],
-        "both": [reals, both],
-    }
-    parts = [part.assign(subset=name) for name, members in subsets.items() for part in members]
-    return pd.concat(parts, ignore_index=True), hidden

@@ -9,11 +9,10 @@ import pandas as pd
 
 from ..workbook import paths
 from ..workbook.params import Refused
-from . import folders
+from . import cells, folders
 
 WORLD = "world"
 ROLES = {"plausible": 0, "implausible": 1, "photos": 0}
-WORLD_SUBSETS = ("semantic", "pixel", "both")
 
 
 def collect(cfg) -> pd.DataFrame:
@@ -21,11 +20,11 @@ def collect(cfg) -> pd.DataFrame:
     folders.scan and folders.identified, and a reason wherever it cannot be used.
     """
     listed = [_role(role, getattr(cfg, role), label) for role, label in ROLES.items() if getattr(cfg, role) != WORLD]
-    listed += [_test(text) for text in dict.fromkeys(cfg.test) if text != WORLD]
+    listed += _tests([text for text in dict.fromkeys(cfg.test) if text != WORLD])
     if not listed:
         return pd.DataFrame(columns=["role", "path", "label", "subset", "generator", "benchmark", "image_id", "reason"])
     rows = folders.identified(pd.concat(listed, ignore_index=True), workers=cfg.workers)
-    _own_subsets(rows, WORLD in cfg.test)
+    _own_subsets(rows, cells.names(cfg) if WORLD in cfg.test else set())
     _strike_contradictions(rows)
     _strike_duplicates(rows)
     _strike_tested(rows)
@@ -40,15 +39,22 @@ def _role(role: str, text: str, label: int) -> pd.DataFrame:
     return rows.assign(label=label)
 
 
-def _test(text: str) -> pd.DataFrame:
-    return folders.scan(paths.resolve(text), labelled=True).assign(role="test")
+def _tests(texts: list[str]) -> list[pd.DataFrame]:
+    """Each folder is one benchmark, called by its last part, or as it was given where that would not be its own."""
+    scanned = [folders.scan(paths.resolve(text), labelled=True).assign(role="test") for text in texts]
+    names = [rows["benchmark"].iloc[0] for rows in scanned]
+    own = [
+        name if names.count(name) == 1 and name not in cells.BENCHMARKS else text
+        for name, text in zip(names, texts, strict=True)
+    ]
+    return [rows.assign(benchmark=name) for rows, name in zip(scanned, own, strict=True)]
 
 
-def _own_subsets(rows: pd.DataFrame, with_world: bool) -> None:
-    """Put the benchmark before a subset's name where two benchmarks (or the world) use the same name."""
+def _own_subsets(rows: pd.DataFrame, drawn: set[str]) -> None:
+    """Put the benchmark before a subset's name where two benchmarks, or those `drawn`, use the same name."""
     test = rows[rows["role"] == "test"]
     benchmarks = test.groupby("subset")["benchmark"].nunique()
-    taken = set(benchmarks[benchmarks > 1].index) | (set(WORLD_SUBSETS) if with_world else set())
+    taken = set(benchmarks[benchmarks > 1].index) | drawn
     where = (rows["role"] == "test") & rows["subset"].isin(taken)
     rows.loc[where, "subset"] = rows["benchmark"] + "/" + rows["subset"]
 

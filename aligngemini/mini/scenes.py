@@ -81,9 +81,10 @@ def _thing(kind: str, rng: np.random.Generator, x: float, height: float, wide: f
     return Thing(kind, colour, x, height, str(rng.choice(["left", "right"])), has.repeat.count if has.repeat else 0)
 
 
-def _companions(subject: str, place: str, rng: np.random.Generator) -> list[str]:
-    """None, one or two kinds that stand beside `subject` at `place` and are much smaller by nature."""
-    fits = [k for k, v in KINDS.items() if place in v.places and KINDS[subject].stature - v.stature >= 2]
+def _companions(subject: str, place: str, rng: np.random.Generator, kinds: tuple[str, ...]) -> list[str]:
+    """None, one or two of `kinds` that stand beside `subject` at `place` and are much smaller by nature."""
+    few = {kind: KINDS[kind] for kind in kinds}
+    fits = [k for k, v in few.items() if place in v.places and KINDS[subject].stature - v.stature >= 2]
     count = min(len(fits), int(rng.choice(3, p=[0.35, 0.4, 0.25])))
     return [str(kind) for kind in rng.choice(fits, count, replace=False)] if count else []
 
@@ -97,13 +98,15 @@ def _group(subject: str, companions: list[str], rng: np.random.Generator) -> tup
     return first, *(_thing(k, rng, x, rng.uniform(0.2, 0.25)) for k, x in zip(companions, beside, strict=False))
 
 
-def usual(rng: np.random.Generator, kinds: tuple[str, ...] = tuple(KINDS)) -> Scene:
-    """Draw a plausible scene whose subject is one of `kinds`."""
+def usual(
+    rng: np.random.Generator, kinds: tuple[str, ...] = tuple(KINDS), beside: tuple[str, ...] = tuple(KINDS)
+) -> Scene:
+    """Draw a plausible scene whose subject is one of `kinds`, and what stands beside it one of `beside`."""
     subject = str(rng.choice(kinds))
     place = str(rng.choice(KINDS[subject].places))
     sun, hour = str(rng.choice(["left", "right"])), str(rng.choice(HOURS, p=[0.7, 0.3]))
     weather = str(rng.choice(WEATHER[place]))
-    companions = _companions(subject, place, rng)
+    companions = _companions(subject, place, rng, beside)
     number = int(rng.integers(1, 5)) if not companions and rng.random() < 0.45 else 0
     if companions:
         things = _group(subject, companions, rng)
@@ -114,8 +117,8 @@ def usual(rng: np.random.Generator, kinds: tuple[str, ...] = tuple(KINDS)) -> Sc
     return Scene(place, hour, weather, sun, other(sun), horizon, False, water, things, number, number)
 
 
-def open_families(scene: Scene) -> list[str]:
-    """The families of violation that this scene can carry."""
+def open_families(scene: Scene, families: tuple[str, ...] = FAMILIES) -> list[str]:
+    """Those of `families` of violation that this scene can carry."""
     has = KINDS[scene.things[0].kind]
     closed = {
         "count": has.repeat is None,
@@ -126,7 +129,7 @@ def open_families(scene: Scene) -> list[str]:
         "number": scene.sign == 0,
         "support": scene.place == "lake",
     }
-    return [family for family in FAMILIES if not closed.get(family, False)]
+    return [family for family in families if not closed.get(family, False)]
 
 
 def violate(scene: Scene, family: str, rng: np.random.Generator) -> Scene:

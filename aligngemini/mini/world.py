@@ -4,12 +4,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..workbook.params import Refused
 from ..workbook.seeds import generator
 from . import captions, scenes
 from . import draw as painter
+from .kinds import KINDS
 
+DRAWS = 1000  # scenes tried before a limit counts as impossible
 # Families that few scenes can carry are drawn more often there, so that all become about as frequent.
 RARE = {"reflection": 6.0, "scale": 2.0, "number": 3.0, "count": 1.5}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What scenes may show: kinds of subjects, kinds of things beside them, and families of violation."""
+
+    subjects: tuple[str, ...] = tuple(KINDS)
+    beside: tuple[str, ...] = tuple(KINDS)
+    families: tuple[str, ...] = scenes.FAMILIES
+
+
+ANYTHING = Limits()
 
 
 @dataclass(frozen=True)
@@ -29,14 +44,16 @@ class Picture:
     scene: dict
 
 
-def scene(seed: int, split: str, index: int, violated: bool) -> tuple[scenes.Scene, str]:
-    """The description behind `draw` and the family that tells the twins apart."""
+def scene(seed: int, split: str, index: int, violated: bool, limits: Limits = ANYTHING) -> tuple[scenes.Scene, str]:
+    """The description behind `draw` and the family that tells the twins apart; Refused if `limits` leave no scene."""
     rng = generator("scene", seed, split, index)
-    plain = scenes.usual(rng)
-    open_here = scenes.open_families(plain)
-    weights = np.array([RARE.get(family, 1.0) for family in open_here])
-    family = str(rng.choice(open_here, p=weights / weights.sum()))
-    return (scenes.violate(plain, family, rng) if violated else plain), family
+    for _ in range(DRAWS):
+        plain = scenes.usual(rng, limits.subjects, limits.beside)
+        if fitting := scenes.open_families(plain, limits.families):
+            weights = np.array([RARE.get(family, 1.0) for family in fitting])
+            family = str(rng.choice(fitting, p=weights / weights.sum()))
+            return (scenes.violate(plain, family, rng) if violated else plain), family
+    raise Refused(f"no scene with {', '.join(limits.subjects)} can be wrong in {', '.join(limits.families)}")
 
 
 def paint(described: scenes.Scene, seed: int, split: str, index: int, size: int = 112) -> np.ndarray:
@@ -44,9 +61,9 @@ def paint(described: scenes.Scene, seed: int, split: str, index: int, size: int 
     return painter.paint(described, generator("grain", seed, split, index), size)
 
 
-def draw(seed: int, split: str, index: int, violated: bool, size: int = 112) -> Picture:
+def draw(seed: int, split: str, index: int, violated: bool, size: int = 112, limits: Limits = ANYTHING) -> Picture:
     """Paint picture `index` of a split; with violated True and False the two are twins, alike but for one thing."""
-    described, family = scene(seed, split, index, violated)
+    described, family = scene(seed, split, index, violated, limits)
     return Picture(
         paint(described, seed, split, index, size),
         family if violated else "",

@@ -183,12 +183,22 @@ def mcnemar(label, first, second) -> McNemar:
 def table(
     frame: pd.DataFrame, rng: np.random.Generator, resamples: int = 2000, confidence: float = 0.95
 ) -> pd.DataFrame:
-    """`metrics.per_subset` with intervals (low and high of `value`, auroc_low, auroc_high), then a row
-    named mean.
+    """`metrics.per_subset` with intervals (low and high of `value`, auroc_low, auroc_high), and a row named mean
+    after the subsets of each benchmark.
 
-    `frame` has the columns subset, image_id, label, verdict, score. The mean of AUROC carries no interval;
-    in the mean row n, n_real and n_fake count distinct images, and subsets of one class take no part.
+    `frame` has the columns subset, image_id, label, verdict, score, and benchmark (without it all subsets are of
+    one, ""). A mean is that of its benchmark alone: of AUROC it carries no interval, its n, n_real and n_fake count
+    distinct images, and subsets of one class take no part.
     """
+    frame = frame if "benchmark" in frame else frame.assign(benchmark="")
+    groups = frame.groupby("benchmark", sort=False)
+    parts = [_benchmark(part, rng, resamples, confidence).assign(benchmark=name) for name, part in groups]
+    table = pd.concat(parts, ignore_index=True)
+    return table[["benchmark", *[name for name in table if name != "benchmark"]]]
+
+
+def _benchmark(frame, rng, resamples, confidence) -> pd.DataFrame:
+    """The rows of `table` for one benchmark, mean last."""
     measures = per_subset(frame)
     bounds = []
     for _, part in frame.groupby("subset", sort=False):
@@ -200,7 +210,7 @@ def table(
 
 
 def _mean_row(frame, measures, rng, resamples, confidence) -> pd.DataFrame:
-    """The last row of `table`."""
+    """The last row of a benchmark."""
     mean = mean_over_subsets(measures)
     value = mean_accuracy(frame, rng, resamples, confidence)
     images = frame[~frame.image_id.duplicated()]
@@ -220,3 +230,13 @@ def _mean_row(frame, measures, rng, resamples, confidence) -> pd.DataFrame:
             }
         ]
     )
+
+
+def absent(measured: pd.DataFrame, missing: pd.DataFrame) -> pd.Series:
+    """How many rows of `missing` (benchmark, subset) each row of a `table` stands for; a mean, for all of its
+    benchmark; int.
+    """
+    missing = missing if "benchmark" in missing else missing.assign(benchmark="")
+    subsets, benchmarks = (missing.groupby(name).size() for name in ("subset", "benchmark"))
+    counts = measured.subset.map(subsets).where(measured.subset != "mean", measured.benchmark.map(benchmarks))
+    return counts.fillna(0).astype(int)

@@ -1,4 +1,7 @@
-"""Direct preference optimisation of the language model's LoRA adapter, with TRL's own trainer."""
+"""Preference optimisation (DPO) of the language model's LoRA adapter, or fine-tuning on the chosen answers alone (SFT).
+
+Both with TRL's own DPO trainer: the same pairs, pictures and steps, and another loss.
+"""
 
 import math
 from pathlib import Path
@@ -16,25 +19,37 @@ from .once import look_once
 TARGETS = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
 
 
+LOSSES = {"dpo": "sigmoid", "sft": "sft"}  # TRL's names
+START = {"dpo": math.log(2), "sft": None}  # the first loss, where it is known beforehand
+
+
 class Watch(TrainerCallback):
-    """Progress for the workbook; and the first step must look like DPO: loss ln 2, gradient not zero."""
+    """Progress for the workbook; and the first step must look like that of the objective (dpo or sft)."""
+
+    def __init__(self, objective: str):
+        self.objective = objective
 
     def on_step_end(self, args, state, control, **kwargs):
-        note("DPO", state.global_step, state.max_steps)
+        note(self.objective.upper(), state.global_step, state.max_steps)
 
     def on_log(self, args, state, control, logs=None, **kwargs):
         if state.global_step == 1 and logs and "grad_norm" in logs:
-            check_start(float(logs["loss"]), float(logs["grad_norm"]))
+            check_start(float(logs["loss"]), float(logs["grad_norm"]), self.objective)
 
 
-def check_start(loss: float, gradient: float) -> None:
-    """Raise RuntimeError unless a first DPO step has loss ln 2 and a gradient.
+def check_start(loss: float, gradient: float, objective: str = "dpo") -> None:
+    """Raise RuntimeError unless a first step has a gradient and the loss it must have: ln 2 for dpo, for sft the
+    surprise at an answer, which is above zero.
 
-    Without an answer to learn from (say, cut off by a maximum length) the loss is ln 2 as well, but nothing moves.
+    Without an answer to learn from (say, cut off by a maximum length) the loss of dpo is ln 2 as well, but nothing
+    moves.
     """
-    if not abs(loss - math.log(2)) <= 0.02 or not gradient > 0:  # so that NaN is caught too
+    first = START[objective]
+    right = abs(loss - first) <= 0.02 if first else 0 < loss < math.inf
+    if not right or not gradient > 0:  # so that NaN is caught too
+        must = f"it must be {first:.4f}" if first else "it must be above zero"
         raise RuntimeError(
-            f"DPO did not start as it must: first loss {loss:.4f} (ln 2 is 0.6931), gradient {gradient:.2g}. "
+            f"{objective.upper()} did not start as it must: first loss {loss:.4f} ({must}), gradient {gradient:.2g}. "
             "The adapter does not start at zero, or the answers do not reach the model; look at one batch of pairs."
         )
 
@@ -46,6 +61,7 @@ def settings(cfg, checkpoints: Path):
     return DPOConfig(
         output_dir=str(checkpoints),
         beta=cfg.beta,
+        loss_type=[LOSSES[cfg.objective]],
         learning_rate=cfg.learning_rate,
         num_train_epochs=cfg.epochs,
         per_device_train_batch_size=cfg.batch_size,
@@ -94,7 +110,7 @@ def build(vlm: VLM, frame: pd.DataFrame, cfg, checkpoints: Path):
         train_dataset=preference.dataset(frame),
         processing_class=vlm.processor,
         peft_config=lora,
-        callbacks=[Watch()],
+        callbacks=[Watch(cfg.objective)],
     )
     look_once(trainer.model)
     trainer.remove_callback(PrinterCallback)  # the history is a table, and progress has its own line

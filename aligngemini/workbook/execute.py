@@ -38,26 +38,28 @@ class Answer:
         return paths.outputs() / self.notebook / self.name
 
 
-def run(plan: Plan, force: bool = False) -> list[Answer]:
+def run(plan: Plan, force: bool = False, after: float = 0.0) -> list[Answer]:
     """Answer all items of `plan` in order and return the answers, those only looked up included.
+
+    `after`: seconds expected for what comes after the plan, counted in the time left.
 
     Raises `Refused` before anything starts if a notebook or an upstream run is missing, `Failed`,
     `StageRefused` or `DiskFull` for the first stage that does not become complete: running again continues
     there.
     """
-    _check(plan)
+    check(plan)
     made: dict[str, list[str]] = {}
     answers = []
     for item in plan.items:
         if item.stage.name > plan.last:
             break
-        answer = _answer(plan, item, made, force) if plan.runs(item) else _look_up(plan, item, made)
+        answer = _answer(plan, item, made, force, after) if plan.runs(item) else _look_up(plan, item, made)
         made.setdefault(answer.notebook, []).append(answer.name)
         answers.append(answer)
     return answers
 
 
-def _check(plan: Plan) -> None:
+def check(plan: Plan) -> None:
     """Refuse in the first second what would fail hours later: notebooks, models, folders not there."""
     for item in plan.mine:
         if not paths.notebook(item.stage.name).is_file():
@@ -86,7 +88,7 @@ def _exact(notebook: str, cfg: Params) -> str | None:
         return None
 
 
-def _answer(plan: Plan, item: Item, made: dict[str, list[str]], force: bool) -> Answer:
+def _answer(plan: Plan, item: Item, made: dict[str, list[str]], force: bool, after: float) -> Answer:
     asked = questions.question(item.stage.name, item.cfg(made))
     place = plan.mine.index(item) + 1
     title = f"[{place}/{len(plan.mine)}] {item.label}"
@@ -97,7 +99,7 @@ def _answer(plan: Plan, item: Item, made: dict[str, list[str]], force: bool) -> 
             return Answer(asked.notebook, asked.name, executed=False)
     times = [expected(later.stage.name, plan.scale, plan.minutes) for later in plan.mine[place - 1 :]]
     _sweep(asked.home.parent)
-    with Status(title, times[0], sum(times[1:]), _mine(asked, "json")) as status:
+    with Status(title, times[0], sum(times[1:]) + after, _mine(asked, "json")) as status:
         _execute(title, asked, item.values(made), force)
     print(f"{title}: complete in {spell(status.seconds)}, {paths.short(asked.home)}", flush=True)
     return Answer(asked.notebook, asked.name, executed=True)

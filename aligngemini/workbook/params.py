@@ -59,11 +59,11 @@ def names(cls: type[Params]) -> list[str]:
     return [field.name for field in dataclasses.fields(cls)]
 
 
-def unknown(name: str, valid: list[str], where: str) -> Refused:
-    """Return the refusal of a parameter `name` that `where` does not have, with the nearest valid name."""
+def unknown(name: str, valid: list[str], where: str, what: str = "parameter") -> Refused:
+    """Return the refusal of a `what` called `name` that `where` does not have, with the nearest valid name."""
     near = difflib.get_close_matches(name, valid, n=1, cutoff=0.4)
     hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(valid)}"
-    return Refused(f"{where} has no parameter {name!r}: {hint}")
+    return Refused(f"{where} has no {what} {name!r}: {hint}")
 
 
 def build(cls: type[Params], mapping: Mapping[str, Any], where: str | None = None) -> Any:

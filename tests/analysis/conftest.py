@@ -40,7 +40,7 @@ def make_images(folder, n: int = 60) -> pd.DataFrame:
         ]
     frame = pd.DataFrame(rows)
     frame["path"] = [str(folder / f"{name}.png") for name in frame.image_id]
-    frame["reason"] = ""
+    frame["reason"], frame["benchmark"] = "", "world"
     rng = np.random.default_rng(5)
     for name in frame.image_id.unique():
         pixels = rng.integers(0, 255, (6, 6, 3), dtype=np.uint8)

@@ -52,7 +52,7 @@ def test_flips_name_truth_scores_and_who_is_right(verdicts):
     html = pictures.flips(rows)
     assert len(shown(html)) == 2
     row = rows.iloc[0]
-    assert f"VLM, mixed: {['real', 'fake'][row.mixed_verdict]} ({row.mixed_score:.2f})" in html.data
+    assert f"VLM, mixed: {['real', 'fake'][row.other_verdict]} ({row.other_score:.2f})" in html.data
     assert f"right: {row.right}" in html.data
 
 

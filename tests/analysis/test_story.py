@@ -10,6 +10,7 @@ def level(title, subset, value, low, high, **more):
         "title": title,
         "model": "vlm",
         "supervision": "semantic",
+        "benchmark": "world",
         "subset": subset,
         "metric": "balanced accuracy",
         "value": value,
@@ -24,7 +25,8 @@ def level(title, subset, value, low, high, **more):
 def change(subset, difference, low, high):
     return {
         "pure": "VLM, semantic",
-        "mixed": "VLM, mixed",
+        "other": "VLM, mixed",
+        "benchmark": "world",
         "subset": subset,
         "difference": difference,
         "low": low,
@@ -55,6 +57,14 @@ def test_a_difference_needs_an_interval_without_zero():
     line = text.splitlines()[1]
     assert "lower on x (-0.10 [-0.20, -0.01]), interval excludes zero" in line
     assert "no difference shown on y" in line and "higher on z" in line and line.count("lower") == 1
+
+
+def test_each_line_names_its_benchmark_where_there_are_several():
+    rows = [level("A", "x", 0.8, 0.7, 0.9), level("A", "y", 0.5, 0.4, 0.6, benchmark="web")]
+    assert story(pd.DataFrame(rows)).splitlines() == [
+        "[world] A: 0.80 [0.70, 0.90] on x.",
+        "[web] A: near chance on y (0.50 [0.40, 0.60]).",
+    ]
 
 
 def test_one_class_is_named():

@@ -83,12 +83,39 @@ def test_confusion_adds_up(verdicts):
 
 def test_headline_reads_like_a_sentence(aligned, tmp_path):
     aligned.to_parquet(tmp_path / "alignment.parquet")
-    head = tables.headline(tmp_path)
-    row = aligned.iloc[0]
-    assert head.loc["VLM, semantic", "semantic"] == f"{row.value:.2f} [{row.low:.2f}, {row.high:.2f}]"
-    assert head.columns.tolist() == ["semantic", "pixel", "both", "mean"]
+    head, row = tables.headline(tmp_path), aligned.iloc[0]
+    assert head.splitlines()[0] == "world" and head.count("\n") == 6
+    assert f"VLM, semantic  {row.value:.2f} [{row.low:.2f}, {row.high:.2f}]" in head
+    assert tables.summary(aligned).columns.tolist() == ["semantic", "pixel", "both", "mean"]
     with pytest.raises(Refused, match="notebook 05"):
         tables.headline(tmp_path / "nothing")
+
+
+@pytest.fixture(scope="module")
+def twofold(verdicts):
+    """The same verdicts under two benchmarks, the second of which has one subset."""
+    again = verdicts[verdicts.subset == "pixel"].assign(benchmark="web", subset="pixel, web")
+    return tables.alignment(pd.concat([verdicts, again], ignore_index=True), resamples=50)
+
+
+def test_each_benchmark_has_a_mean_of_its_own(twofold):
+    rows = twofold[twofold.title == "VLM, mixed"]
+    own = rows.set_index("subset").value.drop("mean")
+    means = rows[rows.subset == "mean"].set_index("benchmark")
+    assert rows.subset.tolist() == ["semantic", "pixel", "both", "mean", "pixel, web", "mean"]
+    assert means.value["world"] == pytest.approx((own["semantic"] + own["pixel"] + own["both"]) / 3)
+    assert means.value["web"] == own["pixel, web"] == own["pixel"]
+    assert means.n.to_dict() == {"world": 240, "web": 120}
+
+
+def test_the_headline_shows_the_first_benchmark_and_the_others_below(twofold, tmp_path):
+    twofold.to_parquet(tmp_path / "alignment.parquet")
+    blocks = tables.headline(tmp_path).split("\n\n")
+    assert [block.splitlines()[0] for block in blocks] == ["world", "web"]
+    assert blocks[1].splitlines()[1].split() == ["pixel,", "web", "mean"]
+    whole = tables.summary(twofold)
+    assert whole.index.tolist()[3:] == [("world", "mean"), ("web", "pixel, web"), ("web", "mean")]
+    assert tables.first(twofold).benchmark.unique().tolist() == ["world"]
 
 
 def test_summary_turns_when_there_are_many_subsets_and_names_one_class(aligned):
@@ -111,22 +138,38 @@ def test_flips_are_the_disagreements_and_nothing_else(verdicts):
         )
     }
     assert flips.groupby("model").size().to_dict() == {name: count for name, count in apart.items() if count}
-    assert (flips.pure_verdict != flips.mixed_verdict).all()
+    assert (flips.pure_verdict != flips.other_verdict).all()
     assert ((flips.right == "pure") == (flips.pure_verdict == flips.label)).all()
     vlm = flips[flips.model == "vlm"]
-    assert (vlm.pure_score - vlm.mixed_score).abs().is_monotonic_decreasing
+    assert (vlm.pure_score - vlm.other_score).abs().is_monotonic_decreasing
 
 
 def test_differences_are_mixed_minus_pure_on_shared_images(verdicts, aligned):
     table = pairs.differences(verdicts, resamples=300).set_index(["model", "subset"])
     level = aligned.set_index(["title", "subset"])
     for (model, subset), row in table.iterrows():
-        assert row.difference == pytest.approx(level.value[row.mixed, subset] - level.value[row.pure, subset]), (
+        assert row.difference == pytest.approx(level.value[row.other, subset] - level.value[row.pure, subset]), (
             model,
             subset,
         )
-        assert row.auroc_difference == pytest.approx(level.auroc[row.mixed, subset] - level.auroc[row.pure, subset])
+        assert row.auroc_difference == pytest.approx(level.auroc[row.other, subset] - level.auroc[row.pure, subset])
     assert table.loc[("vlm", "semantic"), "high"] < 0 and table.loc[("vlm", "semantic"), "p"] < 0.05
+
+
+def test_pure_is_paired_with_every_other_supervision_of_its_model(images, models):
+    mixed = models[1]
+    judged = tables.judged(images, [*models, mixed._replace(supervision="union"), mixed._replace(supervision="pixel")])
+    assert pairs.couples(judged) == [
+        ("VLM, semantic", "VLM, mixed"),
+        ("expert, pixel", "expert, mixed"),
+        ("VLM, semantic", "VLM, union"),
+        ("VLM, semantic", "VLM, pixel"),
+    ]
+    found = pairs.differences(judged, resamples=50)
+    gains = found[found.model == "vlm"].groupby("other").difference.agg(list)
+    assert gains["VLM, union"] == gains["VLM, mixed"]
+    assert set(found["axis"]) == {"semantic", "pixel", "both"} and set(found.benchmark) == {"world"}
+    assert set(pairs.flips(judged).right) <= {"pure", "mixed", "union", "pixel"}
 
 
 def test_without_a_mixed_model_there_is_nothing_to_pair(images, models):

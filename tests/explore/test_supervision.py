@@ -17,7 +17,7 @@ def bars(output):
 
 
 def test_choices_change_bars_and_pictures(runs):
-    (model, kind, subset), output = parts(supervision.supervision(runs[1], most=3))
+    (model, kind, _, subset), output = parts(supervision.supervision(runs[1], most=3))
     assert bars(output) == ["VLM, semantic", "VLM, mixed"]
     assert output.outputs[2]["data"]["text/html"].count("<img") == 3
     kind.value = "pure"

@@ -92,3 +92,14 @@ def test_the_place_of_an_image_does_not_depend_on_its_neighbours():
 def test_too_few_for_validation_are_refused():
     with pytest.raises(Refused, match="photos has 3 usable images and 5"):
         sources.divide(pd.DataFrame({"image_id": list("abc")}), 10, 5, "photos")
+
+
+def test_two_folders_of_one_name_are_two_benchmarks(small, fill):
+    texts = [f"{fill(f'{place}/web/h/1_fake', number)}/web" for place, number in (("one", 3), ("two", 4))]
+    rows = sources.collect(small(test=[*texts, fill("bench/g/1_fake", 5), "world"]))
+    assert set(rows["benchmark"]) == {*texts, "bench"} and rows["subset"].nunique() == 3
+
+
+def test_a_folder_called_world_is_not_the_world(small, fill):
+    place = fill("my/world/g/1_fake", 3) + "/world"
+    assert set(sources.collect(small(test=["world", place]))["benchmark"]) == {place}

@@ -113,10 +113,48 @@ def rows_folder(rows):
     return Path(rows.path.iloc[0]).parent / "unused"
 
 
-@pytest.mark.parametrize(("loss", "gradient"), [(0.6931, 0.0), (0.2, 1.0), (float("nan"), 1.0)])
-def test_a_run_that_cannot_learn_is_stopped_at_its_first_step(loss, gradient):
-    with pytest.raises(RuntimeError, match="did not start"):
-        dpo.check_start(loss, gradient)
+@pytest.mark.parametrize(
+    ("loss", "gradient", "objective"),
+    [
+        (0.6931, 0.0, "dpo"),
+        (0.2, 1.0, "dpo"),
+        (float("nan"), 1.0, "dpo"),
+        (2.0, 0.0, "sft"),
+        (0.0, 1.0, "sft"),
+        (float("nan"), 1.0, "sft"),
+    ],
+)
+def test_a_run_that_cannot_learn_is_stopped_at_its_first_step(loss, gradient, objective):
+    with pytest.raises(RuntimeError, match=f"{objective.upper()} did not start"):
+        dpo.check_start(loss, gradient, objective)
+
+
+@pytest.fixture(scope="module")
+def tuned(rows, tmp_path_factory):
+    """The same pairs and steps as `trained`, fine-tuned on the chosen answers."""
+    folder = tmp_path_factory.mktemp("sft")
+    return train(rows, folder, CFG.replace(objective="sft")), folder
+
+
+def test_fine_tuning_moves_the_adapters_and_leaves_the_vision_tower(tuned, trained):
+    trainer, folder = tuned
+    before = dict(base().model.named_parameters())
+    for name, weight in trainer.model.named_parameters():
+        plain = name.removeprefix("base_model.model.").replace(".base_layer", "")
+        if "lora_B" in name:
+            assert weight.abs().max() > 0, name
+        elif "lora_" not in name:
+            assert torch.equal(weight, before[plain]), name
+    names = "adapter/adapter_model.safetensors"
+    one, other = load_file(folder / names), load_file(trained[1] / names)
+    assert set(one) == set(other) and not all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_fine_tuning_lowers_the_surprise_at_chosen_answers_in_the_same_steps(tuned, trained):
+    history = dpo.history(tuned[0])
+    assert len(history) == len(dpo.history(trained[0])) and history.loss.iloc[-1] < history.loss.iloc[0]
+    assert history.loss.iloc[0] != pytest.approx(math.log(2), abs=0.02)
+    assert {"step", "loss", "margin", "accuracy", "learning_rate"} == set(history) and history.notna().all().all()
 
 
 def test_the_saved_adapter_gives_back_the_trained_scores(trained):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from aligngemini.workbook import params, paths, plan, stages
+from aligngemini.workbook import params, paths, plan, recipes, stages
 from aligngemini.workbook.params import Refused
 
 SHIPPED = sorted(path.parent.name for path in (paths.ROOT / "notebooks" / "recipes").glob("*/plan.yaml"))
@@ -89,7 +89,7 @@ def test_nonsense_on_the_command_line_is_refused(little, words, told):
         ("tiny/02_vlm_dpo", ["beta"], "name: value"),
         (
             "studies/mixed_against_pure",
-            {"question": "?", "grid": {"01_data_construction": {"seed": [1]}}},
+            {"question": "?", "grid": {"05_analysis": {"seed": [1]}}},
             "vary",
         ),
         ("studies/mixed_against_pure", {"question": "?", "grid": {"02_vlm_dpo": {"bete": [1]}}}, "'beta'"),
@@ -109,7 +109,7 @@ def test_a_bad_recipe_or_study_is_refused_by_file_and_name(little, name, content
 
 
 def test_a_recipe_that_is_no_yaml_is_refused(little):
-    (plan.recipes() / "tiny" / "02_vlm_dpo.yaml").write_text("beta: [1")
+    (recipes.folder() / "tiny" / "02_vlm_dpo.yaml").write_text("beta: [1")
     with pytest.raises(Refused, match="is not YAML"):
         plan.make("tiny")
 

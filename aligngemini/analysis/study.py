@@ -1,0 +1,47 @@
+"""The table of a sweep on disk: Parquet and CSV whole, Markdown as people read it, and what it stands on."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from aligngemini.analysis import seeds
+from aligngemini.workbook import manifest
+
+NOTE = (
+    "Balanced accuracy, one column per seed; mean, low and high over n seeds (Student's t, 95 %). Rows with a value "
+    "under against are differences taken within each seed."
+)
+
+
+def write(folder: Path, study, scale: str, made: list, table: pd.DataFrame) -> Path:
+    """Write table.parquet, table.csv, table.md and study.json to `folder`; return it."""
+    with manifest.room_on_disk(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        table.to_parquet(folder / "table.parquet", index=False)
+        table.to_csv(folder / "table.csv", index=False)
+        (folder / "table.md").write_text(text(study, scale, table), encoding="utf-8")
+        manifest.write_json(folder / "study.json", told(study, scale, made))
+    return folder
+
+
+def told(study, scale: str, made: list) -> dict:
+    """Question, grid, and every run with its seed and point: what the table can be made from again."""
+    runs = [
+        {
+            "seed": run.seed,
+            "data": run.data,
+            "point": run.point,
+            "notebook": run.answer.notebook,
+            "run": run.answer.name,
+        }
+        for run in made
+    ]
+    return {"study": study.name, "scale": scale, "question": study.question, "grid": study.grid, "runs": runs}
+
+
+def text(study, scale: str, table: pd.DataFrame) -> str:
+    """The page: question, note, and a Markdown table."""
+    rows = seeds.shown(table)
+    lines = [list(rows), ["---"] * rows.shape[1], *rows.astype(str).to_numpy().tolist()]
+    drawn = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"# {study.name}, {scale}\n\n{study.question}\n\n{NOTE}\n\n{drawn}\n"

@@ -1,0 +1,209 @@
+"""The five forms: what each notebook may be asked, with defaults, help and what is refused."""
+
+import dataclasses
+from typing import Any
+
+from aligngemini.workbook import params
+from aligngemini.workbook.params import Params, Refused, param
+
+DATA, VLM, EXPERT = "01_data_construction", "02_vlm_dpo", "03_expert_lora"
+FUSION, ANALYSIS = "04_fusion", "05_analysis"
+WORLD = "world"
+REASONS = ["twin", "own", "none"]
+SUPERVISIONS = ["semantic", "pixel", "mixed", "union"]
+
+
+def _scale() -> Any:
+    return param("mini", "scale of the experiment, the name of its recipes folder", filled=True)
+
+
+def _seed() -> Any:
+    return param(0, "seed of every random draw, 0 or more", least=0)
+
+
+def _check_names(field: str, names: list[str]) -> None:
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise Refused(f"{field} has {twice[0]!r} twice: names must differ")
+
+
+@dataclasses.dataclass(frozen=True)
+class DataParams(Params):
+    """Parameters of notebook 01: which pictures, how many, how they are degraded and reconstructed."""
+
+    scale: str = _scale()
+    seed: int = _seed()
+    plausible: str = param(
+        "world", "real pictures of the semantic set, a folder or world", filled=True, source="folder"
+    )
+    implausible: str = param(
+        "world", "surreal fakes of the semantic set, a folder or world", filled=True, source="folder"
+    )
+    photos: str = param("world", "real pictures of the pixel set, a folder or world", filled=True, source="folder")
+    vae: str = param(
+        "data/mini/vae/kl", "autoencoder that reconstructs, a folder or hub name", filled=True, source="model"
+    )
+    vae_revision: str = param("", "revision of the autoencoder on the hub, empty for the newest")
+    test: list[str] = param(["world"], "test sets, benchmark folders or world", filled=True, source="folder")
+    generators: list[str] = param(
+        [], "autoencoders that only test, each makes one more pixel subset of the world", source="model"
+    )
+    held_out: list[str] = param(
+        [], "violations and kinds of things of the world that are kept from training, tested apart"
+    )
+    train_images: int = param(2400, "pictures in each training set, both classes together, 0 for all", least=0)
+    validation_images: int = param(400, "pictures in each validation set, both classes together, 2 or more", least=2)
+    test_images: int = param(200, "test pictures per class and subset, 0 for all", least=0)
+    image_size: int = param(112, "side of the pictures drawn or cropped, px, a multiple of 28", least=28, multiple=28)
+    degrade_scale: list[float] = param(
+        [0.5, 0.8], "downsampling factor, lowest and highest, above 0 to 1", above=0, most=1, pair=True
+    )
+    degrade_noise: list[float] = param(
+        [2.0, 8.0], "noise sigma in grey levels of 255, lowest and highest", least=0, most=255, pair=True
+    )
+    degrade_blur: list[float] = param(
+        [0.3, 0.9], "blur sigma in px, lowest and highest, 0 to 20", least=0, most=20, pair=True
+    )
+    degrade_jpeg: list[float] = param(
+        [40.0, 80.0], "JPEG quality, lowest and highest, 1 to 100", least=1, most=100, pair=True
+    )
+    max_side: int = param(1024, "larger photographs are centre-cropped to this side, px, at least 64", least=64)
+    workers: int = param(2, "processes that make pictures, 1 or more", least=1)
+
+    def check(self) -> None:
+        """Refuse odd halves, "all" of an endless world, and painted reals beside photographed fakes."""
+        for name in ("train_images", "validation_images"):
+            if getattr(self, name) % 2:
+                raise Refused(f"{name} must be even, half real and half fake, got {getattr(self, name)}")
+        if (self.plausible == WORLD) != (self.implausible == WORLD):
+            raise Refused("plausible and implausible must both be world or both be folders: give the other one too")
+        self._check_world()
+        endless = {"train_images": [self.plausible, self.photos], "test_images": self.test}
+        for name, places in endless.items():
+            if WORLD in places and getattr(self, name) == 0:
+                raise Refused(f"{name} is 0, which means all, but the world has no end: give a number")
+
+    def _check_world(self) -> None:
+        """Refuse what only the world could do where it takes no part, and names it does not know."""
+        if self.generators and WORLD not in self.test:
+            raise Refused("generators make fakes of the world's test scenes: put world into test, or leave them out")
+        if self.vae in self.generators:
+            raise Refused(f"{self.vae} makes the training fakes, so it is no generator that only tests: leave it out")
+        _check_names("generators", [text.rstrip("/").rpartition("/")[2] for text in self.generators])
+        if self.held_out and self.plausible != WORLD:
+            raise Refused("held_out names violations of the world, but plausible is a folder: leave it out")
+        if self.held_out:
+            self._check_held_out()
+
+    def _check_held_out(self) -> None:
+        from aligngemini.mini.scenes import FAMILIES, KINDS
+
+        _check_names("held_out", self.held_out)
+        for name in set(self.held_out) - {*FAMILIES, *KINDS}:
+            raise params.unknown(name, [*FAMILIES, *KINDS], "held_out", "violation or thing")
+        for word, every in (("violation", FAMILIES), ("kind of thing", KINDS)):
+            if set(every) <= set(self.held_out):
+                raise Refused(f"held_out keeps every {word} from training: leave some in")
+
+
+@dataclasses.dataclass(frozen=True)
+class VLMParams(Params):
+    """Parameters of notebook 02: preference tuning of the vision-language model."""
+
+    scale: str = _scale()
+    seed: int = _seed()
+    data_run: str = param("latest", "run of notebook 01 to train on", filled=True, upstream=DATA)
+    base: str = param("data/mini/vlm", "model to tune, a folder or hub name", filled=True, source="model")
+    base_revision: str = param("", "revision of the model on the hub, empty for the newest")
+    supervision: str = param(
+        "semantic", "training set, semantic, pixel, half of each (mixed) or all of both (union)", choices=SUPERVISIONS
+    )
+    objective: str = param(
+        "dpo", "preference optimisation (dpo) or fine-tuning on the chosen answers (sft)", choices=["dpo", "sft"]
+    )
+    reasons: str = param(
+        "twin", "what follows a wrong verdict, the twin's reason, the picture's own, or none", choices=REASONS
+    )
+    beta: float = param(0.1, "pull towards the reference model, above 0", above=0)
+    learning_rate: float = param(2.0e-3, "step size of the optimiser, above 0 to 1", above=0, most=1)
+    lora_rank: int = param(16, "rank of the LoRA adapters, 1 or more", least=1)
+    lora_alpha: float = param(32.0, "LoRA alpha, the adapters are scaled by alpha over rank, above 0", above=0)
+    lora_dropout: float = param(0.0, "dropout probability inside the adapters, 0 to 1", least=0, most=1)
+    epochs: float = param(2.0, "passes over the training pairs, above 0", above=0)
+    batch_size: int = param(16, "preference pairs per step, 1 or more", least=1)
+    gradient_accumulation: int = param(1, "steps per weight update, 1 or more", least=1)
+    max_pixels: int = param(12544, "pixels a picture may have before it is shrunk, at least 784", least=784)
+    checkpoint_steps: int = param(50, "steps between checkpoints, 1 or more", least=1)
+    score_batch_size: int = param(64, "pictures scored at once, 1 or more", least=1)
+    gradient_checkpointing: bool = param(False, "recompute activations to save memory, slower")
+    explain_images: int = param(6, "test pictures explained in words, 0 or more", least=0)
+    precision: str = param("auto", "arithmetic of the model", choices=["auto", "float32", "bfloat16"])
+
+
+@dataclasses.dataclass(frozen=True)
+class ExpertParams(Params):
+    """Parameters of notebook 03: LoRA training of the pixel expert on pairs."""
+
+    scale: str = _scale()
+    seed: int = _seed()
+    data_run: str = param("latest", "run of notebook 01 to train on", filled=True, upstream=DATA)
+    base: str = param("data/mini/expert", "backbone to tune, a folder or hub name", filled=True, source="model")
+    base_revision: str = param("", "revision of the backbone on the hub, empty for the newest")
+    supervision: str = param(
+        "pixel", "training set, semantic, pixel, half of each (mixed) or all of both (union)", choices=SUPERVISIONS
+    )
+    learning_rate: float = param(3.0e-3, "step size of the optimiser, above 0 to 1", above=0, most=1)
+    lora_rank: int = param(8, "rank of the LoRA adapters, 1 or more", least=1)
+    lora_alpha: float = param(8.0, "LoRA alpha, the adapters are scaled by alpha over rank, above 0", above=0)
+    epochs: float = param(2.0, "passes over the training pairs, above 0", above=0)
+    batch_pairs: int = param(16, "pairs of real and fake per step, 1 or more", least=1)
+    crop: int = param(112, "side of the crops the backbone sees, px, a multiple of 14", least=14, multiple=14)
+    train_head: bool = param(True, "whether the head learns too, false repeats the released DDA code")
+    jpeg_probability: float = param(0.3, "chance that a pair is compressed again, 0 to 1", least=0, most=1)
+    noise_probability: float = param(0.1, "chance that a pair gets noise, 0 to 1", least=0, most=1)
+    blur_probability: float = param(0.1, "chance that a pair is blurred, 0 to 1", least=0, most=1)
+    workers: int = param(1, "processes that prepare batches, 0 or more", least=0)
+    checkpoint_steps: int = param(50, "steps between checkpoints, 1 or more", least=1)
+    score_batch_size: int = param(64, "pictures scored at once, 1 or more", least=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class FusionParams(Params):
+    """Parameters of notebook 04: the rule that joins the two branches."""
+
+    scale: str = _scale()
+    seed: int = _seed()
+    vlm_run: str = param("latest supervision:semantic", "run of notebook 02 to join", filled=True, upstream=VLM)
+    expert_run: str = param("latest supervision:pixel", "run of notebook 03 to join", filled=True, upstream=EXPERT)
+    rule: str = param("or", "rule that joins the two scores", choices=["or", "and", "max", "mean", "odds"])
+    thresholds: str = param("validation", "where thresholds come from", choices=["validation", "fixed"])
+    vlm_threshold: float = param(0.5, "score from which the VLM says fake, 0 to 1, used when fixed", least=0, most=1)
+    expert_threshold: float = param(
+        0.5, "score from which the expert says fake, 0 to 1, used when fixed", least=0, most=1
+    )
+    resamples: int = param(2000, "bootstrap resamples behind every interval, 100 or more", least=100)
+    confidence: float = param(0.95, "coverage of the intervals, 0.5 to 0.999", least=0.5, most=0.999)
+
+
+@dataclasses.dataclass(frozen=True)
+class AnalysisParams(Params):
+    """Parameters of notebook 05: which runs are compared and how."""
+
+    scale: str = _scale()
+    seed: int = _seed()
+    fusion_run: str = param("latest", "run of notebook 04 to analyse", filled=True, upstream=FUSION)
+    vlm_runs: list[str] = param(
+        ["latest supervision:semantic", "latest supervision:mixed"],
+        "runs of 02, the pure one first",
+        filled=True,
+        upstream=VLM,
+    )
+    expert_runs: list[str] = param(
+        ["latest supervision:pixel", "latest supervision:mixed"],
+        "runs of 03, the pure one first",
+        filled=True,
+        upstream=EXPERT,
+    )
+    resamples: int = param(2000, "bootstrap resamples behind every interval, 100 or more", least=100)
+    confidence: float = param(0.95, "coverage of the intervals, 0.5 to 0.999", least=0.5, most=0.999)
+    shown: int = param(12, "pictures shown per group in the report, 1 to 200", least=1, most=200)

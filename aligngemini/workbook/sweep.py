@@ -1,0 +1,107 @@
+"""Sweeps: a study run for several seeds and at every point of notebook 01, one plan each, complete runs reused."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from aligngemini.workbook import execute, paths, plan, recipes, stages
+from aligngemini.workbook.execute import Answer
+from aligngemini.workbook.params import Refused
+from aligngemini.workbook.plan import Item, Plan
+from aligngemini.workbook.recipes import Study
+from aligngemini.workbook.stages import STAGES
+from aligngemini.workbook.status import expected
+
+TOLD = ("supervision",)  # parameters that have a column of their own
+
+
+@dataclass(frozen=True)
+class Part:
+    """One data run and all that stands on it: `data` is its point of notebook 01, all notebooks share `seed`."""
+
+    seed: int
+    data: dict[str, Any]
+    plan: Plan
+
+    @property
+    def label(self) -> str:
+        """Its seed and point, e.g. "seed 1, held_out shadow dog"."""
+        return ", ".join([f"seed {self.seed}", *filter(None, [spelt(self.data)])])
+
+
+@dataclass(frozen=True)
+class Made:
+    """A complete run of a sweep, with where it stands: seed, point of 01, and point of its own notebook."""
+
+    seed: int
+    data: str
+    point: str
+    answer: Answer
+
+
+def spelt(point: dict[str, Any]) -> str:
+    """Return a point in words, without what the name of a model says: "held_out shadow dog", ""."""
+    words = {
+        name: " ".join(map(str, value)) if isinstance(value, list) else value
+        for name, value in point.items()
+        if name not in TOLD
+    }
+    return ", ".join(f"{name} {value}" for name, value in words.items())
+
+
+def make(
+    scale: str, study: str, seeds: list[int], options: list[tuple[str, str]] | None = None
+) -> tuple[Study, list[Part]]:
+    """Return the study and its parts, seeds outermost; of the notebooks after 01 only those its grid names run.
+
+    `options`: (name, text) for every stage that has the name. Raises `Refused` for what no stage could run with.
+    """
+    asked = recipes.study(study)
+    if not study or not {stages.VLM, stages.EXPERT} & set(asked.grid):
+        raise Refused(f"a sweep needs a study whose grid names {stages.VLM} or {stages.EXPERT}, even with one value")
+    if stages.FUSION in asked.grid and not {stages.VLM, stages.EXPERT} <= set(asked.grid):
+        raise Refused(f"study {study} has {stages.FUSION}: then its grid must name both notebooks that are joined")
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise Refused("give at least one seed, and each of them once, such as 0,1,2")
+    if "seed" in dict(options or []):
+        raise Refused("the seeds of a sweep are chosen with --seeds")
+    points = recipes.points(asked.grid.get(stages.DATA, {}))
+    return asked, [_part(scale, asked, seed, data, options or []) for seed in seeds for data in points]
+
+
+def _part(scale: str, study: Study, seed: int, data: dict[str, Any], options: list[tuple[str, str]]) -> Part:
+    whole = plan.make(scale, study.name, [*options, ("seed", str(seed))], data=data)
+    wanted = [name for name in STAGES if name == stages.DATA or name in study.grid]
+    items = [item for item in whole.items if item.stage.name in wanted]
+    return Part(seed, data, dataclasses.replace(whole, items=items, last=wanted[-1]))
+
+
+def run(parts: list[Part]) -> list[Made]:
+    """Run the parts in order and return every run they stand on; what is complete is reused.
+
+    Raises what `execute.run` raises, at the first stage that does not become complete: the same command continues
+    there.
+    """
+    for part in parts:
+        execute.check(part.plan)
+    times = [_seconds(part.plan) for part in parts]
+    found: list[Made] = []
+    for place, part in enumerate(parts, start=1):
+        print(f"part {place} of {len(parts)}: {part.label}", flush=True)
+        answers = execute.run(part.plan, after=sum(times[place:]))
+        found += [_made(part, *pair) for pair in zip(part.plan.items, answers, strict=True)]
+    return found
+
+
+def _seconds(plan: Plan) -> float:
+    """Return the seconds a plan takes if nothing of it is complete: the most that may be left."""
+    return sum(expected(item.stage.name, plan.scale, plan.minutes) for item in plan.items)
+
+
+def _made(part: Part, item: Item, answer: Answer) -> Made:
+    return Made(part.seed, spelt(part.data), "" if item.stage.name == stages.DATA else spelt(item.point), answer)
+
+
+def home(study: str, scale: str):
+    """Return the folder of a sweep's table."""
+    return paths.outputs() / "studies" / study / scale

@@ -1,0 +1,142 @@
+"""The table of a sweep: seeds are aggregated as seeds, and differences are taken within each seed."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aligngemini.analysis import seeds, study
+from aligngemini.images import table as images
+from aligngemini.scores import table as score_table
+
+RIGHT = {  # seed -> how many of ten fakes each model finds; no real is accused
+    ("02_vlm_dpo", "semantic"): {0: 8, 1: 6, 2: 10},
+    ("02_vlm_dpo", "mixed"): {0: 6, 1: 6, 2: 6},
+    ("03_expert_lora", "pixel"): {0: 2, 1: 8, 2: 0},
+}
+FUSED = {0: 9, 1: 9, 2: 10}
+
+
+def test_the_interval_is_student_s():
+    found = seeds.interval([0.6, 0.7, 0.8])
+    assert found.mean == pytest.approx(0.7) and found.n == 3
+    assert found.high - 0.7 == pytest.approx(4.302653 * 0.1 / 3**0.5) == 0.7 - found.low
+
+
+def test_one_seed_has_no_interval_and_a_missing_one_is_not_counted():
+    assert seeds.interval([0.6])[0] == 0.6 and np.isnan(seeds.interval([0.6])[1:3]).all()
+    assert seeds.interval([0.6, float("nan"), 0.8]).n == 2
+    assert np.isnan(seeds.interval([]).mean) and seeds.interval([]).n == 0
+
+
+def _images(folder, more: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Ten reals and ten fakes in subset semantic of the world, and in one more subset for each of `more`."""
+    rows = [
+        {"image_id": f"{subset}{label}{i}", "path": f"{i}.png", "label": label, "axis": ("none", "semantic")[label]}
+        | {"subset": subset, "benchmark": "world" if subset == "semantic" else subset, "split": "test"}
+        for subset in ("semantic", *more)
+        for label in (0, 1)
+        for i in range(10)
+    ]
+    images.write(images.frame(rows), folder / "test.parquet")
+    return images.load(folder / "test.parquet")
+
+
+def _run(root, notebook, seed, data, supervision, results) -> SimpleNamespace:
+    folder = root / notebook / f"{seed}{data}{supervision}"
+    folder.mkdir(parents=True)
+    record = {
+        "run": {"notebook": notebook, "name": folder.name, "status": "complete"},
+        "question": {"params": {"supervision": supervision}, "inputs": {}},
+        "results": results,
+    }
+    (folder / "manifest.json").write_text(json.dumps(record))
+    answer = SimpleNamespace(notebook=notebook, name=folder.name, folder=folder)
+    return SimpleNamespace(seed=seed, data=data, point="", answer=answer)
+
+
+def _found(test: pd.DataFrame, count: int) -> np.ndarray:
+    """Scores that find the first `count` fakes and accuse nobody."""
+    place = test.groupby(["subset", "label"]).cumcount()
+    return np.where((test.label == 1) & (place < count), 0.9, 0.1)
+
+
+def _made(root, data=("",)) -> list:
+    made = []
+    for seed in (0, 1, 2):
+        for point in data:
+            source = _run(root, "01_data_construction", seed, point, "", {})
+            test = _images(source.answer.folder)
+            made.append(source)
+            for (notebook, supervision), right in RIGHT.items():
+                run = _run(root, notebook, seed, point, supervision, {"threshold": 0.5})
+                count = right[seed] - (point == "harder")
+                scores = score_table.make(test.image_id, _found(test, count), "vlm", supervision)
+                score_table.write(scores, run.answer.folder / "scores.parquet")
+                made.append(run)
+            run = _run(root, "04_fusion", seed, point, "or", {})
+            score = _found(test, FUSED[seed])
+            fused = test.assign(fused_score=score, verdict=pd.array(score > 0.5, dtype="Int8"), reason="")
+            fused.to_parquet(run.answer.folder / "fused.parquet")
+            made.append(run)
+    return made
+
+
+@pytest.fixture(scope="module")
+def gathered(tmp_path_factory):
+    return seeds.gather(_made(tmp_path_factory.mktemp("outputs")))
+
+
+def row(table, **wanted):
+    told = {"against": "", "subset": "semantic", "metric": "balanced accuracy"} | wanted
+    (found,) = table[(table[list(told)] == pd.Series(told)).all(axis=1)].to_dict("records")
+    return found
+
+
+def test_levels_stand_seed_by_seed_with_mean_and_interval(gathered):
+    found = row(gathered, model="VLM", supervision="semantic")
+    assert [found[f"seed {seed}"] for seed in (0, 1, 2)] == pytest.approx([0.9, 0.8, 1.0])
+    assert (found["mean"], found["n"]) == (pytest.approx(0.9), 3)
+    assert found["high"] - found["mean"] == pytest.approx(4.302653 * 0.1 / 3**0.5)
+    assert row(gathered, model="VLM", supervision="mixed")["low"] == pytest.approx(0.8)
+    assert row(gathered, model="VLM", supervision="semantic", subset="mean")["mean"] == pytest.approx(0.9)
+
+
+def test_differences_are_taken_within_each_seed_against_the_first_of_the_kind(gathered):
+    found = row(gathered, model="VLM", supervision="mixed", against="VLM, semantic")
+    assert [found[f"seed {seed}"] for seed in (0, 1, 2)] == pytest.approx([-0.1, 0.0, -0.2])
+    assert found["mean"] == pytest.approx(-0.1) and found["high"] == pytest.approx(-0.1 + 4.302653 * 0.1 / 3**0.5)
+    assert gathered[(gathered.model == "expert") & (gathered.against != "")].empty
+
+
+def test_fusion_is_held_against_the_better_branch_of_each_seed(gathered):
+    found = row(gathered, model="fusion", supervision="pure", against="better branch")
+    # seed 0: .95 against the VLM's .9; seed 1: .95 against the expert's .9; seed 2: 1 against the VLM's 1
+    assert [found[f"seed {seed}"] for seed in (0, 1, 2)] == pytest.approx([0.05, 0.05, 0.0])
+
+
+def test_auroc_stands_beside(gathered):
+    # seed 0 ranks 8 of 10 fakes above all reals and 2 level with them
+    assert row(gathered, model="VLM", supervision="semantic", metric="AUROC")["seed 0"] == pytest.approx(0.9)
+
+
+def test_several_points_of_notebook_01_are_averaged_seed_by_seed(tmp_path):
+    table = seeds.gather(_made(tmp_path, data=("easier", "harder")))
+    told = {"model": "VLM", "supervision": "semantic"}
+    assert row(table, data="harder", **told)["seed 0"] == pytest.approx(0.85)
+    pooled = row(table, data="mean of 2", **told)
+    assert [pooled[f"seed {seed}"] for seed in (0, 1, 2)] == pytest.approx([0.875, 0.775, 0.975])
+    assert pooled["n"] == 3 and pooled["mean"] == pytest.approx(0.875)
+
+
+def test_the_page_says_what_was_asked_and_shows_differences_with_signs(gathered, tmp_path):
+    asked = SimpleNamespace(name="alignment", question="Is it so?", grid={"02_vlm_dpo": {}})
+    folder = study.write(tmp_path / "studies", asked, "tiny", [], gathered)
+    page = (folder / "table.md").read_text()
+    assert page.startswith("# alignment, tiny\n\nIs it so?\n") and study.NOTE in page
+    assert "| VLM | mixed | VLM, semantic | world | semantic | -0.10 | +0.00 | -0.20 | -0.10 |" in page
+    assert "AUROC" not in page and len(pd.read_csv(folder / "table.csv")) == len(gathered)
+    pd.testing.assert_frame_equal(pd.read_parquet(folder / "table.parquet"), gathered)
+    assert json.loads((folder / "study.json").read_text())["question"] == "Is it so?"
