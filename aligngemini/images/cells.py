@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..workbook import paths
 from . import degrade, drawn, pictures, reconstruct, table
 
 JOINT = ("semantic", "pixel", "both")
@@ -20,8 +21,21 @@ BENCHMARKS = (CLEAN, LAUNDERED, OTHERS, WITHHELD)
 
 def names(cfg) -> set[str]:
     """The subsets of `world`, all that there can be under these parameters."""
-    clean = [*JOINT, *(f"pixel, {_short(name)}" for name in cfg.generators)]
+    clean = [*JOINT, *(f"pixel, {_short(name)}" for name in generators(cfg))]
     return {*clean, *(f"{name}, laundered" for name in JOINT), *drawn.withheld(cfg)}
+
+
+def generators(cfg) -> list[str]:
+    """The autoencoders that only test: those named, and for a folder of several all in it but the training one."""
+    found = [each for name in cfg.generators for each in _inside(name)]
+    return [name for name in found if paths.resolve(name) != paths.resolve(cfg.vae)]
+
+
+def _inside(name: str) -> list[str]:
+    folder = paths.resolve(name)
+    if (folder / "config.json").is_file() or (folder / "vae" / "config.json").is_file():
+        return [name]
+    return [f"{name}/{path.parent.name}" for path in sorted(folder.glob("*/config.json"))] or [name]
 
 
 def _short(generator: str) -> str:
@@ -89,7 +103,7 @@ def _replaced(rows: pd.DataFrame, facts: dict[str, dict]) -> pd.DataFrame:
 def _others(run, cfg, reals: pd.DataFrame) -> list[pd.DataFrame]:
     """The pixel cell once more for each autoencoder that only tests."""
     cells = []
-    for generator in cfg.generators:
+    for generator in generators(cfg):
         short = _short(generator)
         made, _ = reconstruct.worn(run, cfg, reals, f"test_{short}", generator)
         cells.append(_named(_beside(reals, made[made["label"] == 1]), OTHERS, f"pixel, {short}"))

@@ -105,7 +105,7 @@ def small():
     """Small data parameters with changes."""
 
     def make(**changes) -> stages.DataParams:
-        few = {"train_images": 16, "validation_images": 8, "test_images": 4, "workers": 1}
+        few = {"train_images": 16, "validation_images": 8, "test_images": 4, "workers": 1, "generators": []}
         return stages.DataParams(**(few | changes))
 
     return make
