@@ -1,17 +1,20 @@
 """What a vision-language model says of a picture before any preference: a probe of meaning that knows no pixels."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
 
 from ..images import audit, decode
+from ..workbook import manifest
 from ..workbook.progress import progress
 from .load import VLM
 from .verdict import prompts
 
 DESCRIBE = "Describe the picture."
-PROBED = 400  # pictures described of each set: an AUROC to about three points
+PROBED = 300  # pictures described of each set: an AUROC to about three points
 LONGEST = 64  # tokens of a description
 
 
@@ -22,6 +25,12 @@ def describe(vlm: VLM, pictures: list[Image.Image]) -> list[str]:
     told = vlm.model.generate(**batch, max_new_tokens=LONGEST, do_sample=False)
     answers = told[:, batch["input_ids"].shape[1] :]
     return [text.strip() for text in vlm.processor.batch_decode(answers, skip_special_tokens=True)]
+
+
+def kept(run, vlm: VLM, rows: pd.DataFrame) -> float:
+    """`leakage` as a step of a run: measured once, kept in its words.json, read from there afterwards."""
+    path = run.step("words.json", lambda out: manifest.write_json(out, manifest.plain({"auroc": leakage(vlm, rows)})))
+    return float(json.loads(path.read_text(encoding="utf-8"))["auroc"])
 
 
 def leakage(vlm: VLM, rows: pd.DataFrame, batch: int = 100, limit: int = PROBED) -> float:
