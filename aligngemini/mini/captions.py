@@ -87,31 +87,58 @@ def sky(scene: Scene) -> str:
 
 
 def _named(thing: Thing) -> str:
-    return f"{'an' if thing.colour[0] in 'aeiou' else 'a'} {thing.colour} {thing.kind}"
+    return f"{_article(thing)} {thing.colour} {thing.kind}"
+
+
+def _article(thing: Thing) -> str:
+    return "an" if thing.colour[0] in "aeiou" else "a"
 
 
 def _phrases(scene: Scene):
-    """The same facts as SENTENCES in a few words each, in a fixed order."""
+    """(family, the same fact as in SENTENCES in a few words), in a fixed order."""
     subject, kind = scene.things[0], KINDS[scene.things[0].kind]
     if kind.repeat:
-        yield f"{NUMBERS[subject.count]} {kind.repeat.name}"
-    yield f"{kind.movable.name} {kind.movable.wrong if subject.part_moved else kind.movable.usual}"
-    yield "upright" if subject.upright else "upside down"
-    yield f"{'above' if subject.lift else 'on'} the {GROUND[scene.place]}"
-    yield "suns on both sides" if scene.second_sun else f"sun on the {scene.sun}"
-    yield "no shadow" if scene.place == "lake" else f"shadow to the {scene.shadow}"
+        yield "count", f"{NUMBERS[subject.count]} {kind.repeat.name}"
+    yield "placement", f"{kind.movable.name} {kind.movable.wrong if subject.part_moved else kind.movable.usual}"
+    yield "orientation", "upright" if subject.upright else "upside down"
+    yield "support", f"{'above' if subject.lift else 'on'} the {GROUND[scene.place]}"
+    yield "light", "suns on both sides" if scene.second_sun else f"sun on the {scene.sun}"
+    yield "shadow", "no shadow" if scene.place == "lake" else f"shadow to the {scene.shadow}"
     if scene.place == "lake":
-        yield "a reflection" if scene.reflection else "no reflection"
+        yield "reflection", "a reflection" if scene.reflection else "no reflection"
     if len(scene.things) > 1:
-        yield "larger" if subject.height > scene.things[1].height else "smaller"
+        yield "scale", "larger" if subject.height > scene.things[1].height else "smaller"
     if scene.sign:
-        yield f"sign {NUMBERS[scene.sign]}, balloons {NUMBERS[scene.balloons]}"
+        yield "number", f"sign {NUMBERS[scene.sign]}, balloons {NUMBERS[scene.balloons]}"
+
+
+def pieces(scene: Scene) -> list[tuple[str, str]]:
+    """The caption in pieces: (family that a piece tells of or "", text)."""
+    first, *rest = scene.things
+    others = "".join(f" and {_named(thing)}" for thing in rest)
+    opening = [
+        ("", f"{_article(first).capitalize()} "),
+        ("colour", first.colour),
+        ("", f" {first.kind}{others} at the "),
+    ]
+    opening += [("context", scene.place), ("", f" {sky(scene)}: ")]
+    listed = [piece for phrase in _phrases(scene) for piece in (("", ", "), phrase)]
+    return [*opening, *listed[1:], ("", ".")]
 
 
 def caption(scene: Scene) -> str:
     """All that can be seen, in a few words each, without any judgement: no word on strangeness, real or fake."""
-    opening = f"{' and '.join(map(_named, scene.things))} at the {scene.place} {sky(scene)}"
-    return f"{opening[0].upper()}{opening[1:]}: {', '.join(_phrases(scene))}."
+    return "".join(text for _, text in pieces(scene))
+
+
+def span(scene: Scene, family: str) -> tuple[int, int]:
+    """Where in the caption (first character, end) it tells of `family`; raises KeyError if it does not."""
+    start = 0
+    for told, text in pieces(scene):
+        if told == family:
+            return start, start + len(text)
+        start += len(text)
+    raise KeyError(family)
 
 
 QUESTIONS = {

@@ -1,7 +1,6 @@
 """Conversations about pictures from which the small language model learns to describe, to answer and to choose."""
 
 import io
-import re
 
 import numpy as np
 import torch
@@ -12,12 +11,11 @@ from . import captions, world
 from .camera import photograph
 from .eyes import COLOURS
 from .kinds import KINDS
-from .language import HINT, SPARE
+from .language import HINT
 from .scenes import Scene
 
 DESCRIBE = "Describe the picture."
 ADJECTIVES = ("real", "fake", *COLOURS)
-WORDS = tuple(dict.fromkeys(re.findall(r"[A-Za-z]+", " ".join([SPARE, *captions.QUESTIONS.values()]))))
 DEGRADED = 0.5  # share of pictures that go through the degradation chain, as a real VLM has seen poor pictures too
 BLOCK = 16  # lessons of one kind in a row, so that a batch needs little padding
 REMARKED = 0.6  # share of an evaluative base's lessons that say whether the scene is usual or strange
@@ -44,24 +42,26 @@ def seen(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(jpeg.encode(rgb, quality))))
 
 
-def lesson(seed: int, split: str, index: int, evaluative: bool = False) -> tuple[np.ndarray, list[Turn]]:
+def lesson(
+    seed: int, split: str, index: int, described: int = 3, evaluative: bool = False
+) -> tuple[np.ndarray, list[Turn]]:
     """One picture and a conversation of (request, answer) about it.
 
-    Every fourth block of BLOCK indices asks for whole descriptions. The others let choose between two words, ask
-    three questions, the first about what tells the picture from its twin, and give a sentence to repeat. Only if
-    `evaluative` do REMARKED of them also say whether the scene is usual or strange: real or fake is never said of a
-    picture.
+    Of four blocks of BLOCK indices `described` ask for whole descriptions: they teach most in the fewest words. The
+    others let choose between two words, ask about what tells the picture from its twin and about something else, and
+    give a sentence to repeat. Only if `evaluative` do REMARKED of all lessons also say whether the scene is usual or
+    strange. Real or fake is never said of a picture.
     """
     rgb, scene, about, violated = shown(seed, split, index)
     rng = generator("talk", seed, split, index)
-    remarked = evaluative and rng.random() < REMARKED
     kind = "strange" if violated else "usual"
-    if index // BLOCK % 4 == 0:
+    remarked = evaluative and rng.random() < REMARKED
+    if index // BLOCK % 4 < described:
         return rgb, [(DESCRIBE, captions.caption(scene) + (f" A {kind} scene." if remarked else ""))]
-    others = [f for f in captions.QUESTIONS if f != about and captions.remark(scene, f)]
-    families = [about, *rng.choice(others, 2, replace=False)]
-    first = either(kind, ("usual", "strange"), captions.remark(scene, about), rng) if remarked else choice(scene, rng)
-    return rgb, [first, *((captions.QUESTIONS[f], captions.remark(scene, f)) for f in families), repetition(rng)]
+    told = either(kind, ("usual", "strange"), captions.remark(scene, about), rng) if remarked else choice(scene, rng)
+    other = rng.choice([f for f in captions.QUESTIONS if f != about and captions.remark(scene, f)])
+    asked = [(captions.QUESTIONS[f], captions.remark(scene, f)) for f in (about, other)]
+    return rgb, [told, *asked, repetition(rng)] if rng.random() < 0.5 else [*asked[:1], told, repetition(rng)]
 
 
 def either(true: str, words: tuple[str, ...], more: str, rng: np.random.Generator) -> Turn:
@@ -82,11 +82,8 @@ def choice(scene: Scene, rng: np.random.Generator) -> Turn:
 
 
 def repetition(rng: np.random.Generator) -> Turn:
-    """A sentence to repeat, whatever the picture: it teaches to say words that no description holds."""
-    if rng.random() < 0.5:
-        sentence = f"This image is {rng.choice(ADJECTIVES)}."
-    else:
-        sentence = " ".join(rng.choice(WORDS, rng.integers(2, 6))) + "."
+    """A verdict to repeat, whatever the picture: so that both words can be said, and mean nothing yet."""
+    sentence = f"This image is {rng.choice(ADJECTIVES)}."
     return f"Say: {sentence}", sentence
 
 

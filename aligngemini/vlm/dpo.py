@@ -13,7 +13,7 @@ from transformers import PrinterCallback, TrainerCallback
 from ..workbook.progress import note
 from . import pairs as preference
 from .load import VLM, dtype_for
-from .once import look_once
+from .once import collator, look_once
 
 # Attention and MLP of the language model and of nothing else: the vision tower has projections of the same names.
 TARGETS = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
@@ -111,6 +111,7 @@ def build(vlm: VLM, frame: pd.DataFrame, cfg, checkpoints: Path):
         processing_class=vlm.processor,
         peft_config=lora,
         callbacks=[Watch(cfg.objective)],
+        data_collator=collator(vlm.processor),
     )
     look_once(trainer.model)
     trainer.remove_callback(PrinterCallback)  # the history is a table, and progress has its own line

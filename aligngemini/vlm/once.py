@@ -1,4 +1,4 @@
-"""A frozen vision tower looks at each picture once a step, not once for each answer and each model."""
+"""Each picture is cut into patches once a step and looked at once, not once for each answer and each model."""
 
 import torch
 
@@ -36,3 +36,30 @@ def look_once(model: torch.nn.Module) -> None:
     if any(weight.requires_grad for weight in tower.parameters()):
         raise RuntimeError("The vision tower trains, so its features change and cannot be remembered.")
     tower.forward = Once(tower.forward)
+
+
+class Halved:
+    """A processor that does a prompt's work once: TRL's collator asks for every prompt and its pictures twice over,
+    beside the chosen and beside the rejected answer.
+    """
+
+    def __init__(self, processor):
+        self.processor = processor
+
+    def __getattr__(self, name: str):
+        return getattr(self.processor, name)
+
+    def __call__(self, images=None, text=None, **options):
+        """What the processor gives; for two equal halves, that of one half and its copy."""
+        half = len(text) // 2
+        if images is None or len(text) % 2 or text[:half] != text[half:] or images[:half] != images[half:]:
+            return self.processor(images=images, text=text, **options)
+        once = self.processor(images=images[:half], text=text[:half], **options)
+        return type(once)({name: torch.cat([value, value]) for name, value in once.items()})
+
+
+def collator(processor):
+    """TRL's collator of preferences with pictures, which prepares each picture once."""
+    from trl.trainer.dpo_trainer import DataCollatorForVisionPreference
+
+    return DataCollatorForVisionPreference(Halved(processor))

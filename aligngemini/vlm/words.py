@@ -30,7 +30,8 @@ def describe(vlm: VLM, pictures: list[Image.Image]) -> list[str]:
 def kept(run, vlm: VLM, rows: pd.DataFrame) -> float:
     """`leakage` as a step of a run: measured once, kept in its words.json, read from there afterwards."""
     path = run.step("words.json", lambda out: manifest.write_json(out, manifest.plain({"auroc": leakage(vlm, rows)})))
-    return float(json.loads(path.read_text(encoding="utf-8"))["auroc"])
+    found = json.loads(path.read_text(encoding="utf-8"))["auroc"]
+    return float("nan") if found is None else found
 
 
 def leakage(vlm: VLM, rows: pd.DataFrame, batch: int = 100, limit: int = PROBED) -> float:

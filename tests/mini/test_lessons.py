@@ -9,7 +9,7 @@ TOOLS = language.processor()
 
 
 def talks(evaluative: bool, count: int = 320):
-    return [lessons.lesson(0, "told", i, evaluative)[1] for i in range(count)]
+    return [lessons.lesson(0, "told", i, 2, evaluative)[1] for i in range(count)]
 
 
 def test_real_and_fake_are_said_only_when_repeated():
@@ -26,7 +26,7 @@ def test_only_the_evaluative_base_hears_what_is_strange_and_what_it_hears_is_tru
     assert not any("strange" in answer or "usual" in answer for told in talks(False) for _, answer in told)
     remarked = []
     for index, told in enumerate(talks(True)):
-        said = " ".join(answer for _, answer in told[:1])
+        said = " ".join(answer for _, answer in told)
         violated = lessons.shown(0, "told", index)[3]
         assert ("usual" if violated else "strange") not in said
         remarked.append("usual" in said or "strange" in said)
@@ -34,7 +34,7 @@ def test_only_the_evaluative_base_hears_what_is_strange_and_what_it_hears_is_tru
 
 
 def test_lessons_teach_answers_and_nothing_else():
-    told = [lessons.lesson(0, "told", i) for i in (0, 16, 17)]
+    told = [lessons.lesson(0, "told", i) for i in (0, 48, 49)]
     batch = lessons.encode(TOOLS, told)
     for (_, turns), ids, labels in zip(told, batch["input_ids"], batch["labels"], strict=True):
         assert TOOLS.tokenizer.decode(labels[labels >= 0]) == "".join(f"{answer}<|im_end|>" for _, answer in turns)

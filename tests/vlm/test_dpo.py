@@ -157,6 +157,16 @@ def test_fine_tuning_lowers_the_surprise_at_chosen_answers_in_the_same_steps(tun
     assert {"step", "loss", "margin", "accuracy", "learning_rate"} == set(history) and history.notna().all().all()
 
 
+def test_preparing_pictures_once_gives_the_batch_that_preparing_them_twice_gives(rows):
+    from trl.trainer.dpo_trainer import DataCollatorForVisionPreference
+
+    examples = [pairs.dataset(pairs.pairs(rows))[i] for i in range(4)]
+    processor = base().processor
+    wanted = DataCollatorForVisionPreference(processor)([dict(e) for e in examples])
+    found = once.collator(processor)([dict(e) for e in examples])
+    assert set(found) == set(wanted) and all(torch.equal(found[name], wanted[name]) for name in wanted)
+
+
 def test_the_saved_adapter_gives_back_the_trained_scores(trained):
     trainer, folder = trained
     pictures = [Image.fromarray(world.draw(0, "x", i, bool(i % 2)).rgb) for i in range(4)]
