@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,7 +10,11 @@ import numpy as np
 import pandas as pd
 
 from .images import decode, folders
-from .workbook import runs
+from .workbook import paths, runs
+from .workbook.params import Refused
+
+BRANCHES = ("vlm", "expert")
+SHIPPED = paths.resolve("data/mini/detector")
 
 
 class Detector:
@@ -25,23 +30,26 @@ class Detector:
     @classmethod
     def from_run(cls, run: str = "latest", scale: str | None = None) -> Detector:
         """Load the branches behind a run of notebook 04. Raises Refused if there is none."""
+        fusion = runs.load("04_fusion", run, scale)
+        return cls._built(facts(fusion), *(fusion.inputs[name].path("adapter") for name in BRANCHES))
+
+    @classmethod
+    def load(cls, folder: Path = SHIPPED) -> Detector:
+        """Load a packed detector: `detector.json` beside the adapters `vlm` and `expert`. Raises Refused."""
+        try:
+            told = json.loads((Path(folder) / "detector.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise Refused(f"{folder} holds no packed detector ({error}): name a run of notebook 04 instead.") from error
+        return cls._built(told, *(Path(folder) / name for name in BRANCHES))
+
+    @classmethod
+    def _built(cls, told: dict, *adapters: Path) -> Detector:
         from .expert import backbone
         from .vlm import load
 
-        fusion = runs.load("04_fusion", run, scale)
-        first, second = fusion.inputs["vlm"], fusion.inputs["expert"]
-        vlm = load.load(
-            first.params["base"],
-            first.params["base_revision"],
-            first.params["precision"],
-            first.params["max_pixels"],
-        )
-        expert = backbone.load(second.params["base"], second.params["base_revision"])
-        thresholds = fusion.results["vlm_threshold"], fusion.results["expert_threshold"]
-        return cls(
-            load.with_adapter(vlm, first.path("adapter")), backbone.with_adapter(expert, second.path("adapter")),
-            fusion.params["rule"], thresholds, second.params["crop"],
-        )  # fmt: skip
+        vlm, expert = load.load(**told["vlm"]), backbone.load(**told["expert"])
+        tuned = load.with_adapter(vlm, adapters[0]), backbone.with_adapter(expert, adapters[1])
+        return cls(*tuned, told["rule"], tuple(told["thresholds"]), told["crop"])
 
     def __call__(self, images, batch_size: int = 32) -> pd.DataFrame:
         """Columns image, vlm_score, expert_score, reason, fused_score, verdict (1 fake, 0 real, <NA> unscored),
@@ -81,6 +89,20 @@ class Detector:
         pictures = [Image.fromarray(rgb) for rgb in read]
         said = [int(p > self.thresholds[0]) for p in verdict.p_fake(self.vlm, pictures)] if pictures else []
         return verdict.explain(self.vlm, pictures, said)
+
+
+def facts(fusion) -> dict:
+    """All that a detector needs beside its adapters, from a run of notebook 04, fit for JSON."""
+    vlm, expert = (fusion.inputs[name].params for name in BRANCHES)
+    loaded = {"base": vlm["base"], "revision": vlm["base_revision"]}
+    loaded |= {"precision": vlm["precision"], "max_pixels": vlm["max_pixels"]}
+    return {
+        "vlm": loaded,
+        "expert": {"base": expert["base"], "revision": expert["base_revision"]},
+        "rule": fusion.params["rule"],
+        "thresholds": [fusion.results[f"{name}_threshold"] for name in BRANCHES],
+        "crop": expert["crop"],
+    }
 
 
 _EMPTY = pd.DataFrame({"image": [], "vlm_score": [], "expert_score": [], "reason": []}).astype(

@@ -50,7 +50,7 @@ def fit(
     start, log = _resume(folder / "checkpoint.pt", module, optimiser, where)
     ahead = 4 if workers else None
     loader = DataLoader(Steps(make_batch, start, steps), batch_size=None, num_workers=workers, prefetch_factor=ahead)
-    begun, mean = time.time() - (log[-1]["seconds"] if log else 0.0), 0.0
+    begun, losses = time.time() - (log[-1]["seconds"] if log else 0.0), []
     for step, batch in enumerate(loader, start):
         for group in optimiser.param_groups:
             group["lr"] = rate * cosine(step, steps)
@@ -59,12 +59,13 @@ def fit(
         loss.backward()
         torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)
         optimiser.step()
-        mean += loss.item() / every
-        note(f"pretraining {folder.name}", step + 1, steps)
+        losses.append(loss.item())
+        note(f"pretraining {folder.name.strip('.').removesuffix('.work')}", step + 1, steps)
         if (step + 1) % every == 0 or step + 1 == steps:
+            mean = sum(losses) / len(losses)
             log.append({"step": step + 1, "loss": round(mean, 5), "seconds": round(time.time() - begun, 1)})
             _save(folder, module, optimiser, step + 1, log)
-            mean = 0.0
+            losses = []
     return log
 
 

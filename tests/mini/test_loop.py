@@ -47,3 +47,10 @@ def test_the_learning_rate_warms_up_and_then_only_falls():
     assert rates[0] < 0.02 and max(rates) > 0.95
     peak = rates.index(max(rates))
     assert all(a >= b for a, b in zip(rates[peak:], rates[peak + 1 :], strict=False))
+
+
+def test_the_last_entry_of_a_log_is_the_mean_of_its_own_steps(tmp_path):
+    """With 25 steps and an entry every 10 the last entry has five steps, not ten."""
+    still = model()
+    log = loop.fit(still, batch, lambda m, data: 0 * loss(m, data) + 3, 25, 0.05, tmp_path, every=10, workers=0)
+    assert [row["loss"] for row in log] == [3.0, 3.0, 3.0]
