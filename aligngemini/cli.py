@@ -192,7 +192,9 @@ def _runs(args: argparse.Namespace) -> None:
     print(json.dumps(found, indent=1, ensure_ascii=False) if args.json else listing.text(found))
 
 
-def _detect(args: argparse.Namespace) -> int | None:
+def _detect(args: argparse.Namespace) -> int:
+    from aligngemini.detector import Detector
+
     if args.self_check:
         return _self_check()
     if not args.paths:
@@ -201,7 +203,7 @@ def _detect(args: argparse.Namespace) -> int | None:
     missing = [path for path in args.paths if not Path(path).exists()]
     if missing:
         raise Refused(f"there is no picture or folder {missing[0]}: check the path")
-    detector = _detector(args.run)
+    detector = Detector.found(args.run)
     table = detector(args.paths)
     if args.explain:
         table["explanation"] = ""
@@ -216,25 +218,12 @@ def _detect(args: argparse.Namespace) -> int | None:
     return DONE
 
 
-def _detector(run: str) -> Any:
-    """The detector of a run; without a name that of the latest run, or the shipped one where there is none."""
-    from aligngemini.detector import Detector
-    from aligngemini.workbook import runs
-
-    if run and run != "shipped":
-        return Detector.from_run(run)
-    if run or not runs.complete("04_fusion"):
-        print("judged by the shipped mini detector, which knows the small world alone", file=sys.stderr)
-        return Detector.load()
-    return Detector.from_run()
-
-
 def _self_check() -> int:
     from aligngemini import known
 
     found = known.check()
     print(found.round(4).to_string(index=False))
-    print("this installation computes what it should" if found.agrees.all() else "some scores are off: see agrees")
+    print("all as known" if found.agrees.all() else "some scores are off: another version, or a damaged file")
     return DONE if found.agrees.all() else FAILED
 
 

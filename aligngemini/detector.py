@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -32,6 +33,15 @@ class Detector:
         """Load the branches behind a run of notebook 04. Raises Refused if there is none."""
         fusion = runs.load("04_fusion", run, scale)
         return cls._built(facts(fusion), *(fusion.inputs[name].path("adapter") for name in BRANCHES))
+
+    @classmethod
+    def found(cls, run: str = "") -> Detector:
+        """The detector of a run, or the shipped one for "shipped"; for "" that of the latest run, else the shipped."""
+        made = [each["run"] for each in runs.all() if each["run"]["status"] == "complete"]
+        if run == "shipped" or (not run and not any(each["notebook"] == "04_fusion" for each in made)):
+            print("judged by the shipped detector, which knows the small world alone", file=sys.stderr)
+            return cls.load()
+        return cls.from_run(run or "latest")
 
     @classmethod
     def load(cls, folder: Path = SHIPPED) -> Detector:

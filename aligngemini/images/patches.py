@@ -5,9 +5,11 @@ from types import SimpleNamespace
 import torch
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
+from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from torch import nn
 
 PATCH = 8
+QUIET = 6.0  # a drawn latent starts with a log variance of about -6, so that training starts from what it can see
 
 
 class PatchAutoencoder(ModelMixin, ConfigMixin):
@@ -16,28 +18,38 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
     What the decoder adds to a linear sketch of each patch comes by `decoder`: "shuffle" (pixel shuffle), "transposed"
     (three transposed convolutions of stride 2) or "nearest" (three times nearest upsampling and a convolution).
     levels: 0 for free latents, else each latent channel is rounded to that many values (product quantisation with
-    a fixed codebook, as finite scalar quantisation does: arXiv 2309.15505).
+    a fixed codebook, as finite scalar quantisation does: arXiv 2309.15505). drawn: whether latents have a variance.
     """
 
     @register_to_config
     def __init__(
-        self, latent_channels: int = 24, width: int = 64, depth: int = 3, decoder: str = "shuffle", levels: int = 0
+        self,
+        latent_channels: int = 24,
+        width: int = 64,
+        depth: int = 3,
+        decoder: str = "shuffle",
+        levels: int = 0,
+        drawn: bool = False,
     ):
         super().__init__()
         self.look = nn.Conv2d(3, width, PATCH, PATCH)
         self.enter = nn.Conv2d(3, latent_channels, PATCH, PATCH)
         self.before = _blocks(width, depth)
         self.narrow = nn.Conv2d(width, latent_channels, 1)
+        self.spread = nn.Conv2d(width, latent_channels, 1) if drawn else None
         self.widen = nn.Conv2d(latent_channels, width, 3, padding=1)
         self.after = _blocks(width, depth)
         self.leave = nn.Conv2d(latent_channels, 3 * PATCH**2, 1)
         self.detail = DECODERS[decoder](width)
 
     def encode(self, x: torch.Tensor) -> SimpleNamespace:
-        """`latent_dist.mean` and `.std` (0: nothing is drawn) as an AutoencoderKL gives them."""
-        z = self.enter(x) + self.narrow(self.before(self.look(x)))
+        """`latent_dist`, a Gaussian as an AutoencoderKL gives it; of no variance unless `drawn`."""
+        seen = self.before(self.look(x))
+        z = self.enter(x) + self.narrow(seen)
         z = self._quantised(z) if self.config.levels else z
-        return SimpleNamespace(latent_dist=SimpleNamespace(mean=z, std=torch.zeros_like(z), sample=lambda: z))
+        variance = self.spread(seen) - QUIET if self.spread else torch.zeros_like(z)
+        gaussian = DiagonalGaussianDistribution(torch.cat([z, variance], 1), deterministic=self.spread is None)
+        return SimpleNamespace(latent_dist=gaussian)
 
     def decode(self, z: torch.Tensor) -> SimpleNamespace:
         """`sample` [N, 3, H, W]."""

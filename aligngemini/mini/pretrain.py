@@ -9,7 +9,7 @@ from . import card, pretrain_expert, pretrain_vae, pretrain_vlm
 
 STEPS = {
     "vlm_neutral": 4000, "vlm": 4000, "expert": 400,
-    "kl": 4000, "transposed": 1500, "shuffle": 1500, "vq": 1500, "adversarial": 1500,
+    "kl": 1500, "transposed": 1500, "shuffle": 1500, "vq": 1500, "adversarial": 1500,
 }  # fmt: skip
 
 

@@ -16,40 +16,26 @@ from .camera import photograph
 from .loop import fit
 
 BATCH, CROP, LATENT = 8, 64, 24
-KL = dict(
-    block_out_channels=(8, 16, 32, 64),
-    layers_per_block=1,
-    latent_channels=LATENT,
-    norm_num_groups=8,
-    sample_size=112,
-    down_block_types=("DownEncoderBlock2D",) * 4,
-    up_block_types=("UpDecoderBlock2D",) * 4,
-    mid_block_add_attention=False,
-)
-# The family that trains the expert stands first; the others are only ever tested on.
+# All are `PatchAutoencoder`s. The family that trains the expert stands first; the others are only ever tested on.
 FAMILIES = {
-    "kl": "diffusers' AutoencoderKL: nearest upsampling and convolutions, KL term",
-    "transposed": "patches, decoder of transposed convolutions",
-    "shuffle": "patches, decoder of pixel shuffle",
-    "vq": "patches, pixel shuffle, each latent channel quantised to 8 values",
-    "adversarial": "patches, nearest upsampling, with an adversarial loss",
+    "kl": "nearest upsampling and convolutions, drawn latents with a KL term",
+    "transposed": "transposed convolutions",
+    "shuffle": "pixel shuffle",
+    "vq": "pixel shuffle, each latent channel quantised to 8 values",
+    "adversarial": "nearest upsampling and convolutions, with an adversarial loss",
+}
+SHAPES = {
+    "kl": {"decoder": "nearest", "drawn": True},
+    "transposed": {"decoder": "transposed"},
+    "shuffle": {"decoder": "shuffle"},
+    "vq": {"decoder": "shuffle", "levels": 8},
+    "adversarial": {"decoder": "nearest"},
 }
 
 
-def untrained(family: str, seed: int):
-    """The model of a family before its first step; patch families start as principal components of patches."""
-    from diffusers import AutoencoderKL
-
-    if family == "kl":
-        return AutoencoderKL(**KL)
-    shapes = {
-        "transposed": ("transposed", 0),
-        "shuffle": ("shuffle", 0),
-        "vq": ("shuffle", 8),
-        "adversarial": ("nearest", 0),
-    }
-    decoder, levels = shapes[family]
-    return begun(PatchAutoencoder(LATENT, decoder=decoder, levels=levels), seed)
+def untrained(family: str, seed: int) -> PatchAutoencoder:
+    """The model of a family before its first step."""
+    return begun(PatchAutoencoder(LATENT, **SHAPES[family]), seed)
 
 
 @torch.no_grad()
@@ -98,7 +84,7 @@ def loss(model, batch: dict) -> torch.Tensor:
     """L1 plus squared error; for `kl` plus a light KL term (weight 1e-6, as latent diffusion uses)."""
     posterior = model.encode(batch["x"]).latent_dist
     error = model.decode(posterior.sample()).sample - batch["x"]
-    light = 1e-6 * posterior.kl().mean() if hasattr(posterior, "kl") else 0.0
+    light = 0.0 if posterior.deterministic else 1e-6 * posterior.kl().mean()
     return error.abs().mean() + 2 * error.square().mean() + light
 
 

@@ -1,0 +1,42 @@
+"""The shipped detector: it knows its pictures, it says so when it does not, and it stands in where no run is."""
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+
+from aligngemini import cli, known
+from aligngemini.detector import SHIPPED, Detector
+from aligngemini.workbook.params import Refused
+
+
+def test_the_shipped_detector_gives_its_known_answers():
+    found = known.check()
+    assert found.agrees.all() and set(found["axis"]) == {"none", "semantic", "pixel", "both"} and len(found) == 8
+
+
+def test_the_self_check_says_so_when_scores_are_off(tmp_path, monkeypatch, capsys):
+    folder = shutil.copytree(SHIPPED, tmp_path / "detector")
+    answers = pd.read_csv(folder / "known" / "answers.csv")
+    answers.loc[0, "vlm_score"] = 1 - answers.vlm_score[0] + 0.1
+    answers.to_csv(folder / "known" / "answers.csv", index=False)
+    assert known.check(folder).agrees.tolist() == [False] + [True] * 7
+    monkeypatch.setattr(known, "check", lambda: pd.DataFrame({"file": ["a"], "agrees": [False]}))
+    assert cli.main(["detect", "--self-check"]) == 1 and "off" in capsys.readouterr().out
+
+
+def test_a_new_clone_judges_pictures_before_any_run(tmp_path, capsys):
+    picture = next((SHIPPED / "known").glob("0_*"))
+    assert cli.main(["detect", str(picture), "--json", "--outputs", str(tmp_path)]) == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out)["verdict"] in (0, 1) and "shipped detector" in told.err
+
+
+def test_a_folder_without_a_detector_is_refused(tmp_path):
+    with pytest.raises(Refused, match="no packed detector"):
+        Detector.load(tmp_path)
+
+
+def test_detect_wants_pictures_or_a_check(capsys):
+    assert cli.main(["detect"]) == 2 and "--self-check" in capsys.readouterr().err
