@@ -35,7 +35,7 @@ def test_help_and_refusals_do_not_load_the_heavy_libraries():
     assert "there is no scale 'nothing'" in done.stderr
 
 
-@pytest.mark.parametrize("words", [[], ["fly"], ["run", "--fast"], ["detect"], ["runs", "--csv"]])
+@pytest.mark.parametrize("words", [[], ["fly"], ["run", "--fast"], ["runs", "--csv"]])
 def test_words_that_are_no_command_are_exit_code_2(words, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main(words)
