@@ -129,7 +129,7 @@ class VLMParams(Params):
     lora_rank: int = param(16, "rank of the LoRA adapters, 1 or more", least=1)
     lora_alpha: float = param(32.0, "LoRA alpha, the adapters are scaled by alpha over rank, above 0", above=0)
     lora_dropout: float = param(0.0, "dropout probability inside the adapters, 0 to 1", least=0, most=1)
-    epochs: float = param(2.0, "passes over the training pairs, above 0", above=0)
+    epochs: float = param(1.0, "passes over the training pairs, above 0", above=0)
     batch_size: int = param(16, "preference pairs per step, 1 or more", least=1)
     gradient_accumulation: int = param(1, "steps per weight update, 1 or more", least=1)
     max_pixels: int = param(12544, "pixels a picture may have before it is shrunk, at least 784", least=784)
