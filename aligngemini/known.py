@@ -11,7 +11,6 @@ from .images import table
 from .scores import pictured
 from .workbook import runs
 
-KEPT = ("adapter_config.json", "adapter_model.safetensors")
 WITHIN = 0.02  # other processors and libraries add in another order; a wrong model is off by far more
 
 
@@ -21,13 +20,21 @@ def pack(run: str = "latest", folder: Path = SHIPPED, scale: str | None = None, 
     """
     fusion, folder = runs.load("04_fusion", run, scale), Path(folder)
     shutil.rmtree(folder, ignore_errors=True)
+    told = facts(fusion)
     for name in BRANCHES:
-        (folder / name).mkdir(parents=True)
-        for file in KEPT:
-            shutil.copy(fusion.inputs[name].path("adapter", file), folder / name / file)
-    (folder / "detector.json").write_text(json.dumps(facts(fusion), indent=1) + "\n", encoding="utf-8")
+        _copy_adapter(fusion.inputs[name].path("adapter"), folder / name, told[name]["base"])
+    (folder / "detector.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     _write_pictures(_chosen(fusion, each), folder / "known")
     return folder
+
+
+def _copy_adapter(source: Path, target: Path, base: str) -> None:
+    """Copy weights and configuration, which then names its base as the run did, not by the path of this machine."""
+    target.mkdir(parents=True)
+    shutil.copy(source / "adapter_model.safetensors", target)
+    config = json.loads((source / "adapter_config.json").read_text(encoding="utf-8"))
+    config["base_model_name_or_path"] = base
+    (target / "adapter_config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
 
 
 def _chosen(fusion, each: int) -> pd.DataFrame:

@@ -40,3 +40,9 @@ def test_a_folder_without_a_detector_is_refused(tmp_path):
 
 def test_detect_wants_pictures_or_a_check(capsys):
     assert cli.main(["detect"]) == 2 and "--self-check" in capsys.readouterr().err
+
+
+def test_the_shipped_detector_names_no_path_of_a_machine():
+    for name in ("vlm", "expert"):
+        config = json.loads((SHIPPED / name / "adapter_config.json").read_text())
+        assert config["base_model_name_or_path"] == f"data/mini/{name}"
