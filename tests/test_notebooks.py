@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from aligngemini.detector import Detector
-from aligngemini.images import table
+from aligngemini.images import cells, table
 from aligngemini.scores import table as scores
 from aligngemini.workbook import paths, runs, stages
 
@@ -71,7 +71,7 @@ def test_images_are_disjoint_by_content_and_every_one_is_scored(here):
     assert table.content_overlap(tables).empty
     assert len(tables["mixed"]) == len(tables["pixel"])
     assert set(tables["union"].image_id) == set(tables["semantic"].image_id) | set(tables["pixel"].image_id)
-    assert set(tables["test"].benchmark) == {"world", "world, laundered", "world, withheld"}
+    assert set(tables["test"].benchmark) == set(cells.BENCHMARKS)
     for name in NAMES[1:3]:
         run = runs.load(name, "latest", "smoke")
         frame = scores.load(run.path("scores.parquet"))

@@ -11,23 +11,23 @@ def story(alignment: pd.DataFrame, differences: pd.DataFrame | None = None) -> s
     """A few lines on each benchmark of the alignment table; with the paired differences also on other supervision.
 
     A value is called near chance where its interval covers 0.5, and a difference is only called one where its
-    interval excludes zero. One line per sentence; with several benchmarks each line says of which it speaks.
+    interval excludes zero. One line per sentence; with several benchmarks each line says of which it speaks, and of
+    those after the first only what differs and what fusion does: the table holds the rest.
     """
     lines = []
-    for name, rows in alignment.groupby("benchmark", sort=False):
+    for place, (name, rows) in enumerate(alignment.groupby("benchmark", sort=False)):
         paired = None if differences is None else differences[differences.benchmark == name]
         where = f"[{name}] " if alignment.benchmark.nunique() > 1 else ""
-        lines += [where + line for line in _benchmark(rows, paired) if line]
+        lines += [where + line for line in _benchmark(rows, paired, brief=place > 0) if line]
     return "\n".join(lines)
 
 
-def _benchmark(alignment: pd.DataFrame, differences: pd.DataFrame | None) -> list[str]:
+def _benchmark(alignment: pd.DataFrame, differences: pd.DataFrame | None, brief: bool) -> list[str]:
     """The lines on one benchmark; "" where there is nothing to say."""
-    lines = [_levels(title, rows) for title, rows in alignment.groupby("title", sort=False)]
+    lines = [] if brief else [_levels(title, rows) for title, rows in alignment.groupby("title", sort=False)]
     if differences is not None and len(differences):
-        lines += [
-            _change(pure, other, rows) for (pure, other), rows in differences.groupby(["pure", "other"], sort=False)
-        ]
+        pairs = differences.groupby(["pure", "other"], sort=False)
+        lines += [_change(pure, other, rows, brief) for (pure, other), rows in pairs]
     lines += [_fused(alignment, rows) for _, rows in alignment[alignment.model == "fusion"].groupby("title")]
     missing = alignment[(alignment.subset == "mean") & (alignment.missing > 0)]
     return lines + [
@@ -66,14 +66,14 @@ def _many(title: str, rows: pd.DataFrame) -> str:
     )
 
 
-def _change(pure: str, other: str, rows: pd.DataFrame) -> str:
-    """What the other supervision changed, subset by subset."""
+def _change(pure: str, other: str, rows: pd.DataFrame, brief: bool) -> str:
+    """What the other supervision changed, subset by subset; if `brief` only what it did change."""
     parts = []
     for word, part in (("lower", rows[rows.high < 0]), ("higher", rows[rows.low > 0])):
         if len(part):
             parts.append(f"{word} on {_gains(part)}, interval excludes zero")
     unclear = rows[(rows.low <= 0) & (rows.high >= 0)]
-    if len(unclear):
+    if len(unclear) and not brief:
         parts.append(f"no difference shown on {_gains(unclear)}")
     return f"{other} against {pure}, on the same pictures: {'; '.join(parts)}." if parts else ""
 

@@ -59,12 +59,14 @@ def test_a_difference_needs_an_interval_without_zero():
     assert "no difference shown on y" in line and "higher on z" in line and line.count("lower") == 1
 
 
-def test_each_line_names_its_benchmark_where_there_are_several():
+def test_each_line_names_its_benchmark_and_those_after_the_first_tell_only_what_differs():
     rows = [level("A", "x", 0.8, 0.7, 0.9), level("A", "y", 0.5, 0.4, 0.6, benchmark="web")]
-    assert story(pd.DataFrame(rows)).splitlines() == [
-        "[world] A: 0.80 [0.70, 0.90] on x.",
-        "[web] A: near chance on y (0.50 [0.40, 0.60]).",
-    ]
+    paired = [change("x", -0.1, -0.2, 0.1), change("y", -0.1, -0.2, -0.01), change("z", 0.1, -0.05, 0.2)]
+    paired = pd.DataFrame(paired).assign(benchmark=["world", "web", "web"])
+    first, second, third = story(pd.DataFrame(rows), paired).splitlines()
+    assert first == "[world] A: 0.80 [0.70, 0.90] on x." and second.startswith("[world] ")
+    assert "no difference shown on x" in second
+    assert third.startswith("[web] ") and "lower on y" in third and " z " not in third
 
 
 def test_one_class_is_named():
