@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aligngemini import __version__
+from aligngemini.mini import bases
 from aligngemini.workbook.params import Refused
 
 DONE, FAILED, REFUSED, STOPPED = 0, 1, 2, 130
@@ -107,8 +108,7 @@ def _add_detect(commands: Any) -> None:
 def _add_mini(commands: Any) -> None:
     mini = commands.add_parser("mini", help="the small world's models").add_subparsers(required=True)
     pretrain = mini.add_parser("pretrain", help="make the models that data/mini ships, from nothing")
-    names = ["vlm_neutral", "vlm", "expert", "kl", "transposed", "shuffle", "vq", "adversarial"]
-    pretrain.add_argument("--only", default="", choices=names, help="one of them")
+    pretrain.add_argument("--only", default="", choices=list(bases.FOLDERS), help="one of them")
     pretrain.add_argument("--out", default="data/mini", metavar="DIR", help="where to (default: data/mini)")
     pretrain.add_argument("--steps", type=int, default=0, help="fewer steps, for a trial")
     pretrain.add_argument("--seed", type=int, default=0, help="seed of its draws")

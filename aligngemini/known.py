@@ -7,7 +7,6 @@ from pathlib import Path
 import pandas as pd
 
 from .detector import BRANCHES, SHIPPED, Detector, facts
-from .images import table
 from .scores import pictured
 from .workbook import runs
 
@@ -38,19 +37,17 @@ def _copy_adapter(source: Path, target: Path, base: str) -> None:
 
 
 def _chosen(fusion, each: int) -> pd.DataFrame:
-    """Rows of fused.parquet with the path of their picture, each picture once."""
+    """Rows of fused.parquet, each picture once."""
     rows = pictured.load(fusion.path("fused.parquet"))
-    test = table.load(fusion.inputs["vlm"].inputs["data"].path("test.parquet"))
     rows = rows[rows.benchmark == rows.benchmark.iloc[0]].drop_duplicates("image_id")
-    rows = rows.drop(columns="path", errors="ignore").merge(test[["image_id", "path"]].drop_duplicates("image_id"))
     return rows.groupby(["axis", "label"], sort=False).head(each)
 
 
 def _write_pictures(rows: pd.DataFrame, folder: Path) -> None:
     folder.mkdir()
-    for place, row in enumerate(rows.itertuples()):
-        shutil.copy(row.path, folder / f"{place}_{row.axis}{Path(row.path).suffix}")
     names = [f"{place}_{row.axis}{Path(row.path).suffix}" for place, row in enumerate(rows.itertuples())]
+    for path, name in zip(rows.path, names, strict=True):
+        shutil.copy(path, folder / name)
     told = rows[["label", "axis", "vlm_score", "expert_score", "verdict"]].round(4)
     told.insert(0, "file", names)
     told.to_csv(folder / "answers.csv", index=False)

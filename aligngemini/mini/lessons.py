@@ -1,6 +1,7 @@
 """Conversations about pictures from which the small language model learns to describe, to answer and to choose."""
 
 import io
+from functools import cache
 
 import numpy as np
 import torch
@@ -34,12 +35,20 @@ def shown(seed: int, split: str, index: int) -> tuple[np.ndarray, Scene, str, bo
 def seen(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A scene as a camera shows it, half the time heavily degraded: uint8 in, uint8 out, same size."""
     from ..images import degrade, jpeg
-    from ..workbook.stages import DataParams
 
     rgb, quality = photograph(rgb, rng)
     if rng.random() < DEGRADED:
-        return degrade.degrade(rgb, degrade.draw(degrade.ranges(DataParams()), rng))
+        return degrade.degrade(rgb, degrade.draw(_ranges(), rng))
     return np.asarray(Image.open(io.BytesIO(jpeg.encode(rgb, quality))))
+
+
+@cache
+def _ranges() -> dict:
+    """The degradation of notebook 01 as it is by default."""
+    from ..images import degrade
+    from ..workbook.stages import DataParams
+
+    return degrade.ranges(DataParams())
 
 
 def lesson(

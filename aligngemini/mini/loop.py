@@ -60,7 +60,7 @@ def fit(
         torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)
         optimiser.step()
         losses.append(loss.item())
-        note(f"pretraining {folder.name.strip('.').removesuffix('.work')}", step + 1, steps)
+        note(f"pretraining {folder.name}", step + 1, steps)
         if (step + 1) % every == 0 or step + 1 == steps:
             mean = sum(losses) / len(losses)
             log.append({"step": step + 1, "loss": round(mean, 5), "seconds": round(time.time() - begun, 1)})

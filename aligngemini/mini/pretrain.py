@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from ..workbook import manifest, paths
-from . import card, pretrain_expert, pretrain_vae, pretrain_vlm
+from . import bases, card, pretrain_expert, pretrain_vae, pretrain_vlm
 
 STEPS = {
     "vlm_neutral": 4000, "vlm": 4000, "expert": 400,
@@ -19,17 +19,23 @@ def main(only: str = "", out: str = "data/mini", steps: int = 0, seed: int = 0) 
     A killed run goes on from its last checkpoint when called again. `steps` overrides the number of steps (for trials).
     """
     names = [only] if only else list(STEPS)
-    return {name: make(name, paths.resolve(out) / place(name), steps or STEPS[name], seed) for name in names}
+    made = {name: make(name, paths.resolve(out) / place(name), steps or STEPS[name], seed) for name in names}
+    for left in [] if only else paths.resolve(out).glob(".work-*"):  # what the VLMs share waits for the other one
+        shutil.rmtree(left)
+    return made
 
 
 def place(name: str) -> str:
     """The folder of a base: its name, for an autoencoder under `vae`."""
-    return f"vae/{name}" if name in pretrain_vae.FAMILIES else name
+    return str(bases.FOLDERS[name].relative_to(bases.HOME))
 
 
 def make(name: str, folder: Path, steps: int, seed: int) -> dict:
-    """Pretrain one base in a folder beside its own, then put it in place with its card."""
-    fresh, work = folder.with_name(f".{name}.new"), folder.with_name(f".{name}.work")
+    """Pretrain one base in a folder beside its own, then put it in place with its card.
+
+    Checkpoints lie in a folder of this seed and number of steps: a run of another never goes on from them.
+    """
+    fresh, work = folder.with_name(f".{name}.new"), folder.with_name(f".work-{seed}-{steps}") / name
     work.mkdir(parents=True, exist_ok=True)
     facts = _room(name)(fresh, work, steps, seed)
     facts |= {
@@ -41,6 +47,8 @@ def make(name: str, folder: Path, steps: int, seed: int) -> dict:
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)
     shutil.rmtree(work)
+    if not any(work.parent.iterdir()):
+        work.parent.rmdir()
     return facts
 
 

@@ -30,23 +30,19 @@ def pretrain(name: str, out: Path, work: Path, steps: int, seed: int = 0) -> dic
     from transformers import Qwen2_5_VLForConditionalGeneration
 
     torch.manual_seed(seed)
-    tools, shared = processor(), work.with_name(".vlm_shared")
+    tools, shared = processor(), work.with_name("vlm_shared")
+    share = {"eyes": steps * 5 // 8, "words": steps // 2, "last": steps * 3 // 8}
     model = Qwen2_5_VLForConditionalGeneration._from_config(vlm_config(tools.tokenizer), attn_implementation="eager")
-    sight = open_eyes(model, tools, shared / "eyes", steps * 5 // 8, seed)
+    sight = open_eyes(model, tools, shared / "eyes", share["eyes"], seed)
     model.model.visual.requires_grad_(False)
-    talk = fit(model, _words(tools, seed, "pretrain/words", 3), _loss, steps // 2, 2e-3, shared / "words")
+    talk = fit(model, _words(tools, seed, "pretrain/words", 3), _loss, share["words"], 2e-3, shared / "words")
     last = _words(tools, seed, "pretrain/last", 2, name == "vlm")
-    ending = fit(model, last, _loss, steps * 3 // 8, 1e-3, work / "last")
+    ending = fit(model, last, _loss, share["last"], 1e-3, work / "last")
     model.cpu().half().save_pretrained(out)
     save_processor(out)
     logs = {"log_eyes": sight["log"], "log_words": talk, "log_last": ending}
     answers = {"attributes": sight["accuracy"], "accuracy": accuracy(model.float(), tools, seed)}
-    return {
-        "told": TOLD[name],
-        "steps": {"eyes": steps * 5 // 8, "words": steps // 2, "last": steps * 3 // 8},
-        **logs,
-        **answers,
-    }
+    return {"told": TOLD[name], "steps": share, **logs, **answers}
 
 
 def looked(tools, split: str, seed: int, step: int) -> dict[str, torch.Tensor]:

@@ -182,17 +182,6 @@ _VIOLATE = {
 }
 
 
-def subtlety(plain: Scene, broken: Scene) -> float:
-    """How hard the violation is to see, 0 (glaring) to 1 (slight), from the two descriptions alone.
-
-    Graded are parts and balloons (by how many they are off) and lift (by its height); the other kinds are all or
-    nothing and count as 0.
-    """
-    a, b = plain.things[0], broken.things[0]
-    off = abs(a.count - b.count) + abs(plain.balloons - broken.balloons)
-    return {0: 0.0, 1: 1.0, 2: 0.5}.get(off, 0.0) if off else max(0.0, min(1.0, (0.2 - b.lift) / 0.1)) * (b.lift > 0)
-
-
 def violations(scene: Scene) -> list[str]:
     """Recompute from the description alone which families are violated; [] for a plausible scene."""
     subject, has = scene.things[0], KINDS[scene.things[0].kind]

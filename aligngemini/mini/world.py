@@ -29,19 +29,15 @@ ANYTHING = Limits()
 
 @dataclass(frozen=True)
 class Picture:
-    """A painted scene: rgb uint8 [size, size, 3], its family ("" if plausible), subject, sentences and description.
-
-    `about` is the family that tells it from its twin, `remark` the true sentence about that, `caption` all that
-    can be seen.
+    """A painted scene: rgb uint8 [size, size, 3], its family ("" if plausible), the kind of its subject, the true
+    sentence about what tells it from its twin, and its description.
     """
 
     rgb: np.ndarray
     family: str
-    about: str
     kind: str
     remark: str
-    caption: str
-    scene: dict
+    scene: scenes.Scene
 
 
 def scene(seed: int, split: str, index: int, violated: bool, limits: Limits = ANYTHING) -> tuple[scenes.Scene, str]:
@@ -64,12 +60,5 @@ def paint(described: scenes.Scene, seed: int, split: str, index: int, size: int 
 def draw(seed: int, split: str, index: int, violated: bool, size: int = 112, limits: Limits = ANYTHING) -> Picture:
     """Paint picture `index` of a split; with violated True and False the two are twins, alike but for one thing."""
     described, family = scene(seed, split, index, violated, limits)
-    return Picture(
-        paint(described, seed, split, index, size),
-        family if violated else "",
-        family,
-        described.things[0].kind,
-        captions.remark(described, family),
-        captions.caption(described),
-        described.describe(),
-    )
+    rgb, remark = paint(described, seed, split, index, size), captions.remark(described, family)
+    return Picture(rgb, family if violated else "", described.things[0].kind, remark, described)

@@ -27,6 +27,11 @@ def _check_names(field: str, names: list[str]) -> None:
         raise Refused(f"{field} has {twice[0]!r} twice: names must differ")
 
 
+def _supervision(pure: str) -> Any:
+    text = "training set, semantic, pixel, half of each (mixed) or all of both (union)"
+    return param(pure, text, choices=SUPERVISIONS)
+
+
 @dataclasses.dataclass(frozen=True)
 class DataParams(Params):
     """Parameters of notebook 01: which pictures, how many, how they are degraded and reconstructed."""
@@ -115,9 +120,7 @@ class VLMParams(Params):
     data_run: str = param("latest", "run of notebook 01 to train on", filled=True, upstream=DATA)
     base: str = param("data/mini/vlm", "model to tune, a folder or hub name", filled=True, source="model")
     base_revision: str = param("", "revision of the model on the hub, empty for the newest")
-    supervision: str = param(
-        "semantic", "training set, semantic, pixel, half of each (mixed) or all of both (union)", choices=SUPERVISIONS
-    )
+    supervision: str = _supervision("semantic")
     objective: str = param(
         "dpo", "preference optimisation (dpo) or fine-tuning on the chosen answers (sft)", choices=["dpo", "sft"]
     )
@@ -149,9 +152,7 @@ class ExpertParams(Params):
     data_run: str = param("latest", "run of notebook 01 to train on", filled=True, upstream=DATA)
     base: str = param("data/mini/expert", "backbone to tune, a folder or hub name", filled=True, source="model")
     base_revision: str = param("", "revision of the backbone on the hub, empty for the newest")
-    supervision: str = param(
-        "pixel", "training set, semantic, pixel, half of each (mixed) or all of both (union)", choices=SUPERVISIONS
-    )
+    supervision: str = _supervision("pixel")
     learning_rate: float = param(3.0e-3, "step size of the optimiser, above 0 to 1", above=0, most=1)
     lora_rank: int = param(8, "rank of the LoRA adapters, 1 or more", least=1)
     lora_alpha: float = param(8.0, "LoRA alpha, the adapters are scaled by alpha over rank, above 0", above=0)

@@ -1,5 +1,6 @@
 """The small world: determinism, twins, and labels that a checker recomputes from the description alone."""
 
+import json
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
@@ -41,6 +42,15 @@ def test_the_same_key_gives_the_same_bytes_whatever_the_number_of_workers():
     with ProcessPoolExecutor(2) as pool:
         assert list(pool.map(_pixels, range(8))) == alone
     assert len(set(alone)) == 8
+
+
+def test_a_description_is_plain_json_and_says_what_the_checker_needs():
+    for index in range(40):
+        picture = world.draw(4, "train", index, bool(index % 2))
+        told = json.loads(json.dumps(picture.scene.describe()))
+        things = tuple(scenes.Thing(**thing) for thing in told.pop("things"))
+        again = scenes.Scene(things=things, **told)
+        assert again == picture.scene and scenes.violations(again) == [f for f in [picture.family] if f]
 
 
 def test_splits_do_not_share_a_scene():

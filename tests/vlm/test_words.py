@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from aligngemini.mini import bases
+from aligngemini.mini import bases, lessons
 from aligngemini.vlm import load, words
 
 
@@ -31,6 +31,10 @@ def test_words_betray_a_label_only_where_the_pictures_show_different_things(tmp_
     same = rows(tmp_path / "b", lambda i, label: (200 if i % 2 else 50) + label)
     assert words.leakage(None, told) == 1.0
     assert words.leakage(None, same) == pytest.approx(0.5, abs=0.1)
+
+
+def test_the_probe_asks_as_the_bases_were_asked():
+    assert words.DESCRIBE == lessons.DESCRIBE
 
 
 def test_a_base_describes_in_its_own_words():
