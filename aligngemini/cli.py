@@ -149,11 +149,11 @@ def _sweep(args: argparse.Namespace) -> None:
     study, parts = sweep.make(args.scale, args.study, _numbers(args.seeds), options)
     print(f"study {study.name}: {study.question}", flush=True)
     made = sweep.run(parts)
-    from aligngemini.analysis import seeds
+    from aligngemini.analysis import purity, seeds
     from aligngemini.analysis import study as page
 
-    table = seeds.gather(made)
-    folder = page.write(sweep.home(study.name, args.scale), study, args.scale, made, table)
+    table, probes = seeds.gather(made), purity.gather(made)
+    folder = page.write(sweep.home(study.name, args.scale), study, args.scale, made, table, probes)
     print(f"\n{seeds.shown(table).to_string(index=False)}\n\n{page.NOTE}\ntable: {paths.short(folder / 'table.md')}")
 
 

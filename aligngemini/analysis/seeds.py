@@ -50,9 +50,15 @@ def gather(made: list, confidence: float = 0.95) -> pd.DataFrame:
     parts = itertools.groupby(made, key=lambda each: (each.seed, each.data))
     long = pd.concat([_part(list(runs)).assign(seed=seed) for (seed, _), runs in parts], ignore_index=True)
     long = pd.concat([long, _over_data(long)], ignore_index=True)
-    order = long[ROW].drop_duplicates()
-    wide = long.pivot(index=ROW, columns="seed", values="value").loc[pd.MultiIndex.from_frame(order)]
-    spreads = pd.DataFrame([interval(row, confidence) for row in wide.to_numpy()], index=wide.index)
+    return spread(long, ROW, confidence)
+
+
+def spread(long: pd.DataFrame, row: list[str], confidence: float = 0.95) -> pd.DataFrame:
+    """Long values (columns `row`, seed, value) as one column per seed and their Spread, rows as they first appear."""
+    order = long[row].drop_duplicates()
+    wide = long.pivot(index=row, columns="seed", values="value").loc[pd.MultiIndex.from_frame(order)]
+    found = [interval(values, confidence) for values in wide.to_numpy()]
+    spreads = pd.DataFrame(found, index=wide.index, columns=Spread._fields)
     wide.columns = [f"seed {seed}" for seed in wide.columns]
     return wide.join(spreads).reset_index()
 
@@ -119,12 +125,16 @@ def _name(level: pd.DataFrame) -> str:
 
 
 def shown(table: pd.DataFrame, metric: str = metrics.BALANCED) -> pd.DataFrame:
-    """The rows of one metric as people read them: two decimals, differences with a sign, empty columns left out."""
-    rows = table[table.metric == metric].drop(columns="metric")
-    numbers = [name for name in rows if name.startswith("seed ") or name in ("mean", "low", "high")]
-    signs = rows.against.ne("")
+    """The rows of one metric as people read them: see `spelt`."""
+    return spelt(table[table.metric == metric].drop(columns="metric"))
+
+
+def spelt(rows: pd.DataFrame) -> pd.DataFrame:
+    """A `spread` as people read it: two decimals, differences with a sign, empty columns left out."""
+    numbers = [name for name in rows if name.startswith("seed ") or name in Spread._fields[:-1]]
+    signs = rows["against"].ne("") if "against" in rows else [False] * len(rows)
     text = {name: [_spell(*pair) for pair in zip(rows[name], signs, strict=True)] for name in numbers}
-    told = [name for name in ROW if name in rows and rows[name].ne("").any()]
+    told = [name for name in rows if name not in [*numbers, "n"] and rows[name].ne("").any()]
     return rows.assign(**text)[[*told, *numbers, "n"]].reset_index(drop=True)
 
 

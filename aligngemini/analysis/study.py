@@ -11,15 +11,17 @@ NOTE = (
     "Balanced accuracy, one column per seed; mean, low and high over n seeds (Student's t, 95 %). Rows with a value "
     "under against are differences taken within each seed."
 )
+PROBES = "AUROC of guessing the label of a training set from one kind of trace alone: about .5 where there is none."
 
 
-def write(folder: Path, study, scale: str, made: list, table: pd.DataFrame) -> Path:
-    """Write table.parquet, table.csv, table.md and study.json to `folder`; return it."""
+def write(folder: Path, study, scale: str, made: list, table: pd.DataFrame, probes: pd.DataFrame) -> Path:
+    """Write table.parquet, table.csv, table.md, probes.csv and study.json to `folder`; return it."""
     with manifest.room_on_disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
         table.to_parquet(folder / "table.parquet", index=False)
         table.to_csv(folder / "table.csv", index=False)
-        (folder / "table.md").write_text(text(study, scale, table), encoding="utf-8")
+        probes.to_csv(folder / "probes.csv", index=False)
+        (folder / "table.md").write_text(text(study, scale, table, probes), encoding="utf-8")
         manifest.write_json(folder / "study.json", told(study, scale, made))
     return folder
 
@@ -39,9 +41,12 @@ def told(study, scale: str, made: list) -> dict:
     return {"study": study.name, "scale": scale, "question": study.question, "grid": study.grid, "runs": runs}
 
 
-def text(study, scale: str, table: pd.DataFrame) -> str:
-    """The page: question, note, and a Markdown table."""
-    rows = seeds.shown(table)
+def text(study, scale: str, table: pd.DataFrame, probes: pd.DataFrame) -> str:
+    """The page: question, note, and a Markdown table; below it how pure the training sets are."""
+    page = f"# {study.name}, {scale}\n\n{study.question}\n\n{NOTE}\n\n{_drawn(seeds.shown(table))}\n"
+    return page if probes.empty else f"{page}\n{PROBES}\n\n{_drawn(seeds.spelt(probes))}\n"
+
+
+def _drawn(rows: pd.DataFrame) -> str:
     lines = [list(rows), ["---"] * rows.shape[1], *rows.astype(str).to_numpy().tolist()]
-    drawn = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"# {study.name}, {scale}\n\n{study.question}\n\n{NOTE}\n\n{drawn}\n"
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aligngemini.analysis import seeds, study
+from aligngemini.analysis import purity, seeds, study
 from aligngemini.images import table as images
 from aligngemini.scores import table as score_table
 
@@ -47,10 +47,12 @@ def _images(folder, more: tuple[str, ...] = ()) -> pd.DataFrame:
 def _run(root, notebook, seed, data, supervision, results) -> SimpleNamespace:
     folder = root / notebook / f"{seed}{data}{supervision}"
     folder.mkdir(parents=True)
+    times = {"started": "2026-01-01T00:00:00Z", "finished": "2026-01-01T00:00:01Z", "attempts": 1}
     record = {
-        "run": {"notebook": notebook, "name": folder.name, "status": "complete"},
+        "run": {"notebook": notebook, "name": folder.name, "status": "complete", **times},
         "question": {"params": {"supervision": supervision}, "inputs": {}},
-        "results": results,
+        "environment": {"packages": {}, "git": {}},
+        **{"models": {}, "results": results, "files": {}},
     }
     (folder / "manifest.json").write_text(json.dumps(record))
     answer = SimpleNamespace(notebook=notebook, name=folder.name, folder=folder)
@@ -133,10 +135,38 @@ def test_several_points_of_notebook_01_are_averaged_seed_by_seed(tmp_path):
 
 def test_the_page_says_what_was_asked_and_shows_differences_with_signs(gathered, tmp_path):
     asked = SimpleNamespace(name="alignment", question="Is it so?", grid={"02_vlm_dpo": {}})
-    folder = study.write(tmp_path / "studies", asked, "tiny", [], gathered)
+    folder = study.write(tmp_path / "studies", asked, "tiny", [], gathered, purity.gather([]))
     page = (folder / "table.md").read_text()
     assert page.startswith("# alignment, tiny\n\nIs it so?\n") and study.NOTE in page
     assert "| VLM | mixed | VLM, semantic | world | semantic | -0.10 | +0.00 | -0.20 | -0.10 |" in page
     assert "AUROC" not in page and len(pd.read_csv(folder / "table.csv")) == len(gathered)
     pd.testing.assert_frame_equal(pd.read_parquet(folder / "table.parquet"), gathered)
     assert json.loads((folder / "study.json").read_text())["question"] == "Is it so?"
+
+
+def test_the_purity_of_training_sets_stands_below_the_table(gathered, tmp_path):
+    made = [
+        _run(tmp_path, notebook, seed, "", "pixel", results)
+        for seed in (0, 1)
+        for notebook, results in [
+            ("01_data_construction", {"semantic: pixel probe auroc": 0.5 + seed / 10, "semantic_images": 9}),
+            ("02_vlm_dpo", {"words_auroc": 0.6, "threshold": 0.5}),
+            ("03_expert_lora", {"threshold": 0.5}),
+        ]
+    ]
+    probes = purity.gather(made)
+    assert probes[["training set", "probe"]].to_numpy().tolist() == [
+        ["semantic", purity.PIXELS], ["pixel", purity.WORDS]
+    ]  # fmt: skip
+    assert probes["mean"].tolist() == pytest.approx([0.55, 0.6]) and probes.n.tolist() == [2, 2]
+    asked = SimpleNamespace(name="alignment", question="Is it so?", grid={})
+    folder = study.write(tmp_path / "studies", asked, "tiny", [], gathered, probes)
+    page = (folder / "table.md").read_text()
+    assert study.PROBES in page
+    assert page.endswith(f"| pixel | {purity.WORDS} | 0.60 | 0.60 | 0.60 | 0.60 | 0.60 | 2 |\n")
+    assert len(pd.read_csv(folder / "probes.csv")) == 2
+
+
+def test_a_probe_that_could_not_be_asked_has_no_row(tmp_path):
+    made = [_run(tmp_path, "02_vlm_dpo", 0, "", "pixel", {"words_auroc": None})]
+    assert purity.gather(made).empty
