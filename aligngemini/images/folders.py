@@ -3,37 +3,23 @@
 import os
 import stat
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
 
 from ..workbook.params import Refused
-from ..workbook.progress import progress
-from . import decode
+from . import memory
+from .layout import Layout
 
-REAL = {"0_real", "real", "nature"}
-FAKE = {"1_fake", "fake", "ai"}
-REAL_OR_FAKE = dict.fromkeys(REAL, 0) | dict.fromkeys(FAKE, 1)
-SUFFIXES = {
-    "", ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".jp2",
-    ".ppm",
-}  # fmt: skip
 NOT_IMAGES = {"thumbs.db", "desktop.ini"}
 LITTER = {"__macosx"}
-BETWEEN = {
-    "train",
-    "val",
-    "valid",
-    "validation",
-    "test",
-    "images",
-}  # folders that name a split, not a generator
-KINDS = {"pixel", "pix", "semantic", "sem"}  # second level that stays apart: <generator>/<pixel|semantic>
+PLAIN = Layout()
+COLUMNS = ["path", "label", "subset", "generator", "benchmark", "root", "reason", "said"]
+UNKNOWN_NAME = "its name is not valid UTF-8: rename it"
 
 
 def scan(root: str | Path, labelled: bool | None = None) -> pd.DataFrame:
-    """List the images under `root` by path: path, label (-1: none), subset, generator, benchmark, reason.
+    """List the images under `root` by path: path, label (-1: none), subset, generator, benchmark, root, reason.
 
     A file takes the label of its ancestors (0_real, real, nature; 1_fake, fake, ai; any case); in a labelled
     tree a file with no such ancestor, or with both kinds, keeps its row with a reason. `labelled` None finds
@@ -43,15 +29,34 @@ def scan(root: str | Path, labelled: bool | None = None) -> pd.DataFrame:
     root = Path(root)
     if not root.is_dir():
         raise Refused(f"There is no folder {root}: put the images there, or give the folder that holds them.")
-    found = sorted(_walk(root, frozenset()), key=lambda item: item[0].relative_to(root).as_posix())
-    rows = [_row(root, path, reason) for path, reason in found]
-    if not any(row["reason"] == "" for row in rows):
+    rows = walked(root)
+    if not (rows["reason"] == "").any():
         raise Refused(f"There is no image under {root}: put JPEG, PNG or WebP files there, or give another folder.")
     if labelled is None:
-        labelled = any(row["label"] >= 0 for row in rows)
-    if labelled and not any(row["label"] >= 0 for row in rows):
+        labelled = (rows["label"] >= 0).any()
+    if labelled and not (rows["label"] >= 0).any():
         raise Refused(f"No folder under {root} says what is real or fake: sort the images into 0_real and 1_fake.")
-    return pd.DataFrame([_judged(row) if labelled else row for row in rows]).drop(columns="said")
+    return judged(rows) if labelled else rows.drop(columns="said")
+
+
+def walked(root: Path, layout: Layout = PLAIN, start: Path | None = None, name: str = "") -> pd.DataFrame:
+    """The rows of scan before they are judged, and `said`, all that the folders say of a file.
+
+    `layout` tells what the names of the folders below `root` mean; `start` is the folder below it to walk;
+    `name` is what benchmark, and subset where no folder names one, are called. No refusals; may be empty.
+    """
+    name = name or root.resolve().name
+    found = _walk(start or root, frozenset(), root, layout)
+    found = sorted(found, key=lambda item: item[0].relative_to(root).as_posix())
+    return pd.DataFrame([_row(root, path, reason, layout, name) for path, reason in found], columns=COLUMNS)
+
+
+def judged(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a labelled tree: without `said`, and with a reason where the folders say nothing, or both."""
+    said = rows["said"].map(set).map(len)
+    problem = said.map({0: "no folder above it says real or fake", 2: "the folders above it say both real and fake"})
+    reason = rows["reason"].where(rows["reason"] != "", problem.fillna(""))
+    return rows.assign(reason=reason, label=rows["label"].where(said == 1, -1)).drop(columns="said")
 
 
 def files(root: str | Path) -> list[Path]:
@@ -60,7 +65,7 @@ def files(root: str | Path) -> list[Path]:
     return [Path(path) for path in rows.loc[rows["reason"] == "", "path"]]
 
 
-def _walk(folder: Path, above: frozenset) -> Iterator[tuple[Path, str]]:
+def _walk(folder: Path, above: frozenset, root: Path, layout: Layout) -> Iterator[tuple[Path, str]]:
     """Yield (path, reason) of files and of folders that do not open; `above` holds the folders around us."""
     try:
         entries = list(os.scandir(folder))
@@ -69,13 +74,21 @@ def _walk(folder: Path, above: frozenset) -> Iterator[tuple[Path, str]]:
         yield folder, f"the folder cannot be opened ({error.strerror})"
         return
     for entry in entries:
-        name, identity = entry.name.lower(), _identity(entry.path)
+        name, identity, path = entry.name.lower(), _identity(entry.path), Path(entry.path)
         if name.startswith(".") or name in LITTER or name in NOT_IMAGES:
             continue
-        if identity is None and Path(name).suffix in SUFFIXES:
-            yield Path(entry.path), ""
-        if identity is not None and identity not in here:
-            yield from _walk(Path(entry.path), here)
+        reason = layout.takes(entry.name) if identity is None else _not_entered(path, identity in here, root, layout)
+        if identity is not None and reason == "":
+            yield from _walk(path, here, root, layout)
+        elif reason is not None:
+            yield path, reason
+
+
+def _not_entered(path: Path, is_above: bool, root: Path, layout: Layout) -> str | None:
+    """Why a folder is not walked into; "" if it is, None if nobody has to know."""
+    if is_above:
+        return "a link back to a folder above it" if layout.source else None
+    return layout.leaves(path.relative_to(root).parts)
 
 
 def _identity(path: str | Path) -> tuple[int, int] | None:
@@ -87,37 +100,28 @@ def _identity(path: str | Path) -> tuple[int, int] | None:
     return (facts.st_dev, facts.st_ino) if stat.S_ISDIR(facts.st_mode) else None
 
 
-def _row(root: Path, path: Path, reason: str) -> dict:
-    above = path.relative_to(root).parts[:-1]
-    said = [REAL_OR_FAKE[part.lower()] for part in above if part.lower() in REAL_OR_FAKE]
-    generator, subset = _names(root, above)
+def _row(root: Path, path: Path, reason: str, layout: Layout, name: str) -> dict:
+    shown = Path(spelled(path))
+    above = shown.relative_to(root).parts[:-1]
+    said = layout.says(above)
+    generator, subset = layout.place(above, name)
     return {
-        "path": str(path), "label": said[-1] if said else -1, "subset": subset, "generator": generator,
-        "benchmark": root.resolve().name, "reason": reason, "said": said,
+        "path": str(shown), "label": said[-1] if said else -1, "subset": subset, "generator": generator,
+        "benchmark": name, "root": str(root), "reason": reason if shown == path else UNKNOWN_NAME, "said": said,
     }  # fmt: skip
 
 
-def _names(root: Path, above: tuple[str, ...]) -> tuple[str, str]:
-    """Generator and subset: the first folder that is neither label nor split, and a second one of KINDS."""
-    names = [part for part in above if part.lower() not in REAL_OR_FAKE and part.lower() not in BETWEEN]
-    generator = names[0] if names else root.resolve().name
-    kind = names[1:2] if len(names) > 1 and names[1].lower() in KINDS else []
-    return generator, "/".join([generator, *kind])
-
-
-def _judged(row: dict) -> dict:
-    problem = ""
-    if not row["said"]:
-        problem = "no folder above it says real or fake"
-    elif len(set(row["said"])) > 1:
-        problem = "the folders above it say both real and fake"
-    return row | ({"reason": row["reason"] or problem, "label": -1} if problem else {})
+def spelled(path: str | Path) -> str:
+    """A path as tables can hold it: bytes that are no UTF-8 are written as \\x and two digits."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def identified(rows: pd.DataFrame, label: str = "reading headers", workers: int = 2) -> pd.DataFrame:
-    """Add decode.identify's facts to scanned rows: image_id, format, jpeg_quality, size, reason."""
-    with ThreadPoolExecutor(max(1, workers)) as pool:
-        facts = list(progress(pool.map(decode.identify, rows["path"]), label, total=len(rows)))
-    facts = pd.DataFrame(facts, index=rows.index)
+    """Add decode.identify's facts to scanned rows: image_id, format, jpeg_quality, size, reason.
+
+    A file is read once, however many rows name it, and not again as long as its size and time stay the same.
+    """
+    parts = [memory.facts(root, set(same["path"]), label, workers) for root, same in rows.groupby("root", sort=False)]
+    facts = pd.concat(parts).loc[rows["path"]].set_index(rows.index)
     facts["reason"] = rows["reason"].where(rows["reason"] != "", facts["reason"])
-    return pd.concat([rows.drop(columns="reason"), facts], axis=1)
+    return pd.concat([rows.drop(columns=["root", "reason"]), facts], axis=1)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..workbook import paths
 from ..workbook.params import Refused
-from . import cells, folders
+from . import benchmarks, cells, folders
 
 WORLD = "world"
 ROLES = {"plausible": 0, "implausible": 1, "photos": 0}
@@ -40,8 +40,8 @@ def _role(role: str, text: str, label: int) -> pd.DataFrame:
 
 
 def _tests(texts: list[str]) -> list[pd.DataFrame]:
-    """Each folder is one benchmark, called by its last part, or as it was given where that would not be its own."""
-    scanned = [folders.scan(paths.resolve(text), labelled=True).assign(role="test") for text in texts]
+    """Each text is one benchmark, called by its name, or as it was given where that would not be its own."""
+    scanned = [benchmarks.rows(text).assign(role="test") for text in texts]
     names = [rows["benchmark"].iloc[0] for rows in scanned]
     own = [
         name if names.count(name) == 1 and name not in cells.BENCHMARKS else text

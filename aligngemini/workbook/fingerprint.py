@@ -19,7 +19,7 @@ DRAWS = "workbook.seeds"  # … except for the random draws
 def digest(value: Any) -> str:
     """Return the SHA-256 hex digest of a JSON value, whatever the order of its keys."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
 def of_file(path: Path) -> str:

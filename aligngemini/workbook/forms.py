@@ -49,7 +49,9 @@ class DataParams(Params):
         "data/mini/vae/kl", "autoencoder that reconstructs, a folder or hub name", filled=True, source="model"
     )
     vae_revision: str = param("", "revision of the autoencoder on the hub, empty for the newest")
-    test: list[str] = param(["world"], "test sets, benchmark folders or world", filled=True, source="folder")
+    test: list[str] = param(
+        ["world"], "test sets, world, labelled folders, CSV lists or NAME:DIR", filled=True, source="benchmark"
+    )
     generators: list[str] = param(
         ["data/mini/vae"],
         "autoencoders that only test on the world, or folders of such",

@@ -17,6 +17,11 @@ def outputs() -> Path:
     return resolve(os.environ.get("ALIGNGEMINI_OUTPUTS") or "outputs")
 
 
+def built() -> Path:
+    """Return the folder of what is made from data sets: ALIGNGEMINI_BUILT, or `data/built` in the project."""
+    return resolve(os.environ.get("ALIGNGEMINI_BUILT") or "data/built")
+
+
 def notebooks() -> Path:
     """Return the folder of notebooks and recipes: ALIGNGEMINI_NOTEBOOKS, or `notebooks` in the project."""
     return resolve(os.environ.get("ALIGNGEMINI_NOTEBOOKS") or "notebooks")

@@ -186,7 +186,8 @@ def there(cfg: Params) -> dict[str, Path]:
     found = {}
     for field in dataclasses.fields(cfg):
         value, kind = getattr(cfg, field.name), field.metadata.get("source")
-        for text in (value if isinstance(value, list) else [value]) if kind else []:
+        texts = (value if isinstance(value, list) else [value]) if kind else []
+        for text in texts if kind != "benchmark" else _parts(texts):
             path = paths.resolve(text)
             if path.exists() and text != stages.WORLD:
                 found[text] = path
@@ -195,6 +196,13 @@ def there(cfg: Params) -> dict[str, Path]:
             elif text != stages.WORLD:
                 raise Refused(f"{field.name}: there is no folder {text}, looked for at {path}")
     return found
+
+
+def _parts(texts: list[str]) -> list[str]:
+    """The folders and files that benchmarks consist of; those of a named one have been looked for."""
+    from aligngemini.images import benchmarks
+
+    return [part for text in texts for part in benchmarks.parts(text)]
 
 
 def same_data(inputs: dict[str, Record]) -> None:

@@ -1,0 +1,145 @@
+"""Every benchmark behind one door: what is written in notebook 01's `test` becomes rows of labelled pictures.
+
+A text is `world`, a labelled folder, a CSV list, `NAME:DIR`, or `NAME:DIR:REALS_DIR` where the real pictures
+lie elsewhere. What a benchmark is like stands in LAYOUTS.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from ..workbook import paths
+from ..workbook.params import Refused, unknown
+from . import folders, listings, shards
+from .layout import Layout
+from .layouts import LAYOUTS, OTHER_NAMES
+
+
+def split(text: str) -> tuple[str, list[str]]:
+    """Name and folders of `NAME:DIR[:REALS_DIR]`; no name, and the text itself, for a folder or a file.
+
+    Raises Refused for a name that is not in LAYOUTS, with the nearest one.
+    """
+    head, colon, rest = text.partition(":")
+    if not colon or "/" in head or paths.resolve(text).exists():
+        return "", [text]
+    names = {_letters(name): name for name in LAYOUTS} | OTHER_NAMES
+    if _letters(head) not in names:
+        raise unknown(head, list(LAYOUTS), "test", "benchmark")
+    name = names[_letters(head)]
+    if not rest:
+        raise Refused(f"{text} names no folder: write {name}:DIR")
+    place, colon, reals = rest.rpartition(":")
+    return name, [place, reals] if colon and not paths.resolve(rest).exists() else [rest]
+
+
+def parts(text: str) -> list[str]:
+    """The folders and files that a text of `test` names; Refused for a named benchmark that is not there."""
+    name, places = split(text)
+    for place in places if name else []:
+        _there(name, paths.resolve(place))
+    return places
+
+
+def rows(text: str) -> pd.DataFrame:
+    """The pictures of a benchmark, with a reason wherever one does not count: the columns of folders.scan.
+
+    Label 0 is real, 1 fake, -1 unknown. Real pictures that several subsets share stand once in each. Raises
+    Refused, with where to get it, for a benchmark that is not there or has no picture that counts.
+    """
+    name, places = split(text)
+    here, *elsewhere = [paths.resolve(part) for part in places]
+    if not name:
+        return listings.rows(here) if here.is_file() else folders.scan(here, labelled=True)
+    found = pd.concat([_found(name, here), *[_reals(name, place) for place in elsewhere]], ignore_index=True)
+    usable = (found["reason"] == "") & (found["label"] >= 0)
+    if not usable.any():
+        raise Refused(_nothing(name, here, found))
+    if LAYOUTS[name].shared:
+        found = _shared(found, name)
+    found["label"] = found["label"].where(found["reason"] == "", -1)
+    return pd.concat([found, *_one_sided(found, name)], ignore_index=True)
+
+
+def _letters(name: str) -> str:
+    return "".join(sign for sign in name.lower() if sign.isalnum())
+
+
+def _there(name: str, root: Path) -> None:
+    if not root.is_dir():
+        raise Refused(f"{name} is not at {root}: get it from {LAYOUTS[name].source}, and give its folder.")
+
+
+def _nothing(name: str, root: Path, found: pd.DataFrame) -> str:
+    reasons = found.loc[found["reason"] != "", "reason"]
+    why = f" ({reasons.iloc[0]})" if len(reasons) else ""
+    return f"No picture of {name} counts under {root}{why}: unpack it there, it is from {LAYOUTS[name].source}."
+
+
+def _found(name: str, root: Path) -> pd.DataFrame:
+    _there(name, root)
+    layout = LAYOUTS[name]
+    walked = [folders.walked(root, layout, name=name)]
+    walked += [frame for pack in _packs(root, layout) for frame in _unpacked(name, pack, root)]
+    found = folders.judged(pd.concat([frame for frame in walked if len(frame)] or walked, ignore_index=True))
+    return listings.checked(found, root, layout.listing) if layout.listing and len(found) else found
+
+
+def _packs(root: Path, layout: Layout) -> list[Path]:
+    """The archives under `root` that are unpacked, hidden folders left out."""
+    found = [path for path in root.rglob("*") if layout.unpacks(path.name)] if layout.packed else []
+    hidden = [any(part.startswith(".") for part in path.relative_to(root).parts) for path in found]
+    return sorted(path for path, is_hidden in zip(found, hidden, strict=True) if path.is_file() and not is_hidden)
+
+
+def _unpacked(name: str, pack: Path, root: Path) -> list[pd.DataFrame]:
+    """Rows of what an archive holds, and of what it was not allowed to hold."""
+    target, refused = shards.unpacked(pack, root)
+    inside = folders.walked(shards.home(root), LAYOUTS[name], start=target, name=name)
+    lost = [{"path": folders.spelled(pack / member), "reason": reason, "said": []} for member, reason in refused]
+    fixed = {"label": -1, "subset": name, "generator": name, "benchmark": name, "root": str(root)}
+    return [inside, pd.DataFrame(lost, columns=["path", "reason", "said"]).assign(**fixed)]
+
+
+def _reals(name: str, root: Path) -> pd.DataFrame:
+    """Rows of a folder that holds real pictures, whatever its folders are called, except what is not to test."""
+    if not root.is_dir():
+        raise Refused(f"The real pictures of {name} are not at {root}: {_reals_from(name)}.")
+    layout = replace(LAYOUTS[name], unlabelled=0, digit=False, only="", packed=(), depth=1)
+    rows = folders.judged(folders.walked(root, layout, name=name))
+    other = rows["label"] == 1
+    return rows.assign(
+        label=rows["label"].mask(other, -1),
+        reason=rows["reason"].mask(other & (rows["reason"] == ""), "stands in a folder of the other class"),
+    )
+
+
+def _reals_from(name: str) -> str:
+    return f"get them from {LAYOUTS[name].reals or LAYOUTS[name].source}, and write {name}:DIR:REALS_DIR"
+
+
+def _shared(found: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Put real pictures that belong to no subset of fakes into every subset that they serve."""
+    usable = found["reason"] == ""
+    fakes = found[usable & (found["label"] == 1)].drop_duplicates("subset").set_index("subset")["generator"]
+    free = usable & (found["label"] == 0) & ~found["subset"].isin(fakes.index)
+    kept = [found[~free]]
+    for pool, same in found[free].groupby("subset"):
+        serves = [s for s in fakes.index if not LAYOUTS[name].pooled or pool in (name, s.split("/")[0])]
+        kept += [same.assign(subset=subset, generator=fakes[subset]) for subset in serves]
+        if len(fakes) and not serves:
+            kept.append(same.assign(reason=f"there are no fakes to compare {pool} with"))
+    return pd.concat(kept if len(fakes) else [found], ignore_index=True)
+
+
+def _one_sided(found: pd.DataFrame, name: str) -> list[pd.DataFrame]:
+    """A row for every subset that lacks a class, unless it is a benchmark of fakes alone."""
+    usable = found[(found["reason"] == "") & (found["label"] >= 0)]
+    labels = usable.groupby("subset")["label"].agg(["nunique", "first"])
+    lone = labels[labels["nunique"] == 1] if not LAYOUTS[name].lone else labels[:0]
+    lines = usable.drop_duplicates("subset").set_index("subset", drop=False).loc[lone.index]
+    lacking = {1: "real pictures", 0: "fakes"}
+    how = {1: _reals_from(name) if LAYOUTS[name].reals else "is all of it unpacked?", 0: "is all of it unpacked?"}
+    reasons = [f"{s} has no {lacking[label]}: {how[label]}" for s, label in lone["first"].items()]
+    return [lines.assign(path=lines["root"], label=-1, reason=reasons)] if len(lines) else []

@@ -1,0 +1,94 @@
+"""How a tree of test pictures lies on the disk: what its folders and file names say, and which hold no test."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePath
+
+REAL = {"0_real", "real", "nature"}
+FAKE = {"1_fake", "fake", "ai"}
+REAL_OR_FAKE = dict.fromkeys(REAL, 0) | dict.fromkeys(FAKE, 1)
+SUFFIXES = {
+    "", ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".jp2",
+    ".ppm",
+}  # fmt: skip
+BETWEEN = {"train", "val", "valid", "validation", "test", "images"}  # folders that name a split, not a generator
+KINDS = {"pixel": "pixel", "pix": "pixel", "semantic": "semantic", "sem": "semantic"}
+PACKED = {".tar", ".tgz", ".gz", ".zip", ".7z", ".rar", ".zst", ".parquet"}
+PART = re.compile(r"\.(\d{3}|z\d+)")  # one of several files of an archive
+UNFINISHED = {".part", ".partial", ".crdownload", ".incomplete", ".aria2"}
+NOT_UNPACKED = "an archive: only what is unpacked counts"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What is peculiar to a benchmark; without arguments, the rules that hold for any labelled tree.
+
+    All folder names are compared in lower case. `depth` folders name a subset, the last of them its generator.
+    """
+
+    source: str = ""  # where the benchmark is from; named benchmarks have one, and tell about archives and loops
+    reals: str = ""  # where its real pictures are from, if not from the same place
+    unlabelled: int = -1  # label of a picture that no folder labels
+    digit: bool = False  # the first character of a picture's own folder, 0 or 1, is its label
+    shared: bool = False  # real pictures of no fakes' folder serve every subset
+    pooled: bool = False  # shared real pictures serve the subsets of the folder they are named after
+    depth: int = 1
+    real: tuple[str, ...] = ()  # folders of real pictures, above all generators
+    passed: tuple[str, ...] = ()  # folders that name nothing
+    top: tuple[str, ...] = ()  # folders without test pictures, above all generators
+    skipped: Mapping[str, str] = field(default_factory=dict)  # folders without test pictures, anywhere: reasons
+    names: Mapping[str, str] = field(default_factory=dict)  # name on the disk -> its one spelling
+    lone: bool = False  # there are no real pictures to compare with
+    only: str = ""  # how the names of the pictures that count end, before the suffix
+    packed: tuple[str, ...] = ()  # patterns of the archives that are unpacked on the first use
+    listing: str = ""  # a CSV file in it that says what is real
+
+    def says(self, above: tuple[str, ...]) -> list[int]:
+        """What each of the folders above a picture says of it: 0 real, 1 fake."""
+        low = [part.lower() for part in above]
+        said = [REAL_OR_FAKE[part] for part in low if part in REAL_OR_FAKE]
+        said += [0 for at, part in enumerate(low) if part in self.real and not self.called(above[:at])]
+        if self.digit and low and low[-1][0] in "01":
+            said.append(int(low[-1][0]))
+        if not said and (self.unlabelled == 0 or self.unlabelled == 1 and len(self.called(above)) >= self.depth):
+            return [self.unlabelled]
+        return said
+
+    def called(self, above: tuple[str, ...]) -> list[str]:
+        """The folders that name something, in their one spelling: generators, kinds, categories."""
+        own = above[:-1] if self.digit and above and above[-1][0] in "01" else above
+        nothing = {*REAL_OR_FAKE, *BETWEEN, *self.passed, *self.real}
+        kept = [part for part in own if part.lower() not in nothing and not self.unpacks(part)]
+        return [self.names.get(part.lower(), part) for part in kept]
+
+    def place(self, above: tuple[str, ...], root: str) -> tuple[str, str]:
+        """Generator and subset of a picture; `root` is what both are called where no folder tells."""
+        called = self.called(above)
+        named = called[: self.depth] or [root]
+        rest = called[self.depth : self.depth + 1]
+        kind = [KINDS[part.lower()] if self.source else part for part in rest if part.lower() in KINDS]
+        return named[-1], "/".join([*named, *kind])
+
+    def leaves(self, above: tuple[str, ...]) -> str:
+        """Why a folder is not walked into; "" if it is."""
+        low = above[-1].lower()
+        if low in self.top and not self.called(above[:-1]):
+            return "pictures to train or tune on, not to test"
+        return self.skipped.get(low, "")
+
+    def takes(self, name: str) -> str | None:
+        """Empty for the name of a picture, a reason for one that does not count, None for what is no picture."""
+        path = PurePath(name)
+        suffix = path.suffix.lower()
+        if suffix in SUFFIXES:
+            return "" if path.stem.endswith(self.only) else f"of this benchmark only *{self.only} counts"
+        if not self.source or self.unpacks(name):
+            return None
+        if suffix in UNFINISHED:
+            return "a download that has not been finished"
+        return NOT_UNPACKED if suffix in PACKED or PART.fullmatch(suffix) else None
+
+    def unpacks(self, name: str) -> bool:
+        """Whether this is the name of an archive, or of the folder made of it, that is unpacked on the first use."""
+        return any(PurePath(name.lower()).match(pattern) for pattern in self.packed)
