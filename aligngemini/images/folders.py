@@ -1,8 +1,9 @@
 """Find images under a folder and, where the folders say so, what is real and what is fake."""
 
+import functools
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +15,7 @@ from .layout import Layout
 NOT_IMAGES = {"thumbs.db", "desktop.ini"}
 LITTER = {"__macosx"}
 PLAIN = Layout()
-COLUMNS = ["path", "label", "subset", "generator", "benchmark", "root", "reason", "said"]
+COLUMNS = ["path", "label", "subset", "generator", "reason", "said"]
 UNKNOWN_NAME = "its name is not valid UTF-8: rename it"
 
 
@@ -46,9 +47,10 @@ def walked(root: Path, layout: Layout = PLAIN, start: Path | None = None, name: 
     `name` is what benchmark, and subset where no folder names one, are called. No refusals; may be empty.
     """
     name = name or root.resolve().name
-    found = _walk(start or root, frozenset(), root, layout)
-    found = sorted(found, key=lambda item: item[0].relative_to(root).as_posix())
-    return pd.DataFrame([_row(root, path, reason, layout, name) for path, reason in found], columns=COLUMNS)
+    told = functools.cache(lambda above: (layout.says(above), *layout.place(above, name)))
+    found = sorted(_walk(start or root, frozenset(), root, layout), key=lambda item: str(item[0]))
+    rows = pd.DataFrame([_row(root, path, reason, told) for path, reason in found], columns=COLUMNS)
+    return rows.assign(benchmark=name, root=str(root))
 
 
 def judged(rows: pd.DataFrame) -> pd.DataFrame:
@@ -100,14 +102,13 @@ def _identity(path: str | Path) -> tuple[int, int] | None:
     return (facts.st_dev, facts.st_ino) if stat.S_ISDIR(facts.st_mode) else None
 
 
-def _row(root: Path, path: Path, reason: str, layout: Layout, name: str) -> dict:
-    shown = Path(spelled(path))
-    above = shown.relative_to(root).parts[:-1]
-    said = layout.says(above)
-    generator, subset = layout.place(above, name)
+def _row(root: Path, path: Path, reason: str, told: Callable) -> dict:
+    text = spelled(path)
+    shown = path if text == str(path) else Path(text)
+    said, generator, subset = told(shown.relative_to(root).parts[:-1])
     return {
-        "path": str(shown), "label": said[-1] if said else -1, "subset": subset, "generator": generator,
-        "benchmark": name, "root": str(root), "reason": reason if shown == path else UNKNOWN_NAME, "said": said,
+        "path": text, "label": said[-1] if said else -1, "subset": subset, "generator": generator,
+        "reason": reason if shown is path else UNKNOWN_NAME, "said": said,
     }  # fmt: skip
 
 
@@ -122,6 +123,7 @@ def identified(rows: pd.DataFrame, label: str = "reading headers", workers: int 
     A file is read once, however many rows name it, and not again as long as its size and time stay the same.
     """
     parts = [memory.facts(root, set(same["path"]), label, workers) for root, same in rows.groupby("root", sort=False)]
-    facts = pd.concat(parts).loc[rows["path"]].set_index(rows.index)
+    facts = pd.concat(parts)
+    facts = facts[~facts.index.duplicated()].loc[rows["path"]].set_index(rows.index)
     facts["reason"] = rows["reason"].where(rows["reason"] != "", facts["reason"])
     return pd.concat([rows.drop(columns=["root", "reason"]), facts], axis=1)

@@ -66,7 +66,7 @@ def _stamp(path: str) -> tuple[str, int, int]:
 def _recalled(place: Path) -> pd.DataFrame:
     try:
         known = pd.read_parquet(place).set_index("path")
-        return known[[*STAMP, *FACTS]]
+        return known[[*STAMP, *FACTS]].astype(dict.fromkeys(STAMP, "int64"))
     except (OSError, ValueError, LookupError):  # none yet, or a damaged one
         return pd.DataFrame(columns=[*STAMP, *FACTS], index=pd.Index([], name="path"))
 

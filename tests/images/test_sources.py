@@ -64,6 +64,14 @@ def test_a_photograph_serves_one_pure_set_only(small, fill):
     assert 0 < sum(reason == "" for reason in pixel.values()) < 12
 
 
+def test_a_folder_inside_another_role_is_read_for_both(small, fill):
+    fill("bench/g/0_real", 1)
+    outer = fill("bench/g/1_fake", 2)
+    rows = sources.collect(small(photos=f"{outer}/g/0_real", test=[outer]))
+    assert reasons(rows, "photos") == {"1.png": "stands in the test set bench"}
+    assert reasons(rows, "test") == {"1.png": "", "2.png": ""}
+
+
 def test_a_labelled_tree_gives_a_role_only_its_class(small, fill):
     fill("bench/g/0_real", 1)
     rows = sources.collect(small(photos=fill("bench/g/1_fake", 2)))
