@@ -37,8 +37,8 @@ def split(text: str) -> tuple[str, list[str]]:
 def parts(text: str) -> list[str]:
     """The folders and files that a text of `test` names; Refused for a named benchmark that is not there."""
     name, places = split(text)
-    for place in places if name else []:
-        _there(name, paths.resolve(place))
+    for place, reals in zip(places if name else [], (False, True), strict=False):
+        _there(name, paths.resolve(place), reals)
     return places
 
 
@@ -66,9 +66,18 @@ def _letters(name: str) -> str:
     return "".join(sign for sign in name.lower() if sign.isalnum())
 
 
-def _there(name: str, root: Path) -> None:
+def _there(name: str, root: Path, reals: bool = False) -> None:
+    """Raise Refused for a folder that is not there, or that holds what this benchmark does not test on."""
+    layout = LAYOUTS[name]
+    if reals and not layout.shared:
+        raise Refused(f"{name} has its own real pictures: leave out {root}, write {name}:DIR.")
     if not root.is_dir():
-        raise Refused(f"{name} is not at {root}: get it from {LAYOUTS[name].source}, and give its folder.")
+        what = f"The real pictures of {name} are" if reals else f"{name} is"
+        source = layout.reals if reals and layout.reals else layout.source
+        raise Refused(f"{what} not at {root}: download from {source}, and give the folder.")
+    problem = layout.leaves((root.name,))
+    if problem:
+        raise Refused(f"{root} is no folder to test {name} on ({problem}): give the one above it.")
 
 
 def _nothing(name: str, root: Path, found: pd.DataFrame) -> str:
@@ -97,15 +106,17 @@ def _unpacked(name: str, pack: Path, root: Path) -> list[pd.DataFrame]:
     """Rows of what an archive holds, and of what it was not allowed to hold."""
     target, refused = shards.unpacked(pack, root)
     inside = folders.walked(shards.home(root), LAYOUTS[name], start=target, name=name)
-    lost = [{"path": folders.spelled(pack / member), "reason": reason, "said": []} for member, reason in refused]
+    lost = [
+        {"path": folders.spelled(f"{pack}/{member}".rstrip("/")), "reason": reason, "said": []}
+        for member, reason in refused
+    ]
     fixed = {"label": -1, "subset": name, "generator": name, "benchmark": name, "root": str(root)}
     return [inside, pd.DataFrame(lost, columns=["path", "reason", "said"]).assign(**fixed)]
 
 
 def _reals(name: str, root: Path) -> pd.DataFrame:
     """Rows of a folder that holds real pictures, whatever its folders are called, except what is not to test."""
-    if not root.is_dir():
-        raise Refused(f"The real pictures of {name} are not at {root}: {_reals_from(name)}.")
+    _there(name, root, reals=True)
     layout = replace(LAYOUTS[name], unlabelled=0, digit=False, only="", packed=(), depth=1)
     rows = folders.judged(folders.walked(root, layout, name=name))
     other = rows["label"] == 1
@@ -113,10 +124,6 @@ def _reals(name: str, root: Path) -> pd.DataFrame:
         label=rows["label"].mask(other, -1),
         reason=rows["reason"].mask(other & (rows["reason"] == ""), "stands in a folder of the other class"),
     )
-
-
-def _reals_from(name: str) -> str:
-    return f"get them from {LAYOUTS[name].reals or LAYOUTS[name].source}, and write {name}:DIR:REALS_DIR"
 
 
 def _shared(found: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -139,7 +146,8 @@ def _one_sided(found: pd.DataFrame, name: str) -> list[pd.DataFrame]:
     labels = usable.groupby("subset")["label"].agg(["nunique", "first"])
     lone = labels[labels["nunique"] == 1] if not LAYOUTS[name].lone else labels[:0]
     lines = usable.drop_duplicates("subset").set_index("subset", drop=False).loc[lone.index]
-    lacking = {1: "real pictures", 0: "fakes"}
-    how = {1: _reals_from(name) if LAYOUTS[name].reals else "is all of it unpacked?", 0: "is all of it unpacked?"}
-    reasons = [f"{s} has no {lacking[label]}: {how[label]}" for s, label in lone["first"].items()]
+    here = "is all of it unpacked?"
+    elsewhere = f"get them from {LAYOUTS[name].reals}, and write {name}:DIR:REALS_DIR" if LAYOUTS[name].reals else here
+    lacking = {1: f"real pictures: {elsewhere}", 0: f"fakes: {here}"}
+    reasons = [f"{subset} has no {lacking[label]}" for subset, label in lone["first"].items()]
     return [lines.assign(path=lines["root"], label=-1, reason=reasons)] if len(lines) else []

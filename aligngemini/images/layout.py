@@ -16,6 +16,7 @@ BETWEEN = {"train", "val", "valid", "validation", "test", "images"}  # folders t
 KINDS = {"pixel": "pixel", "pix": "pixel", "semantic": "semantic", "sem": "semantic"}
 PACKED = {".tar", ".tgz", ".gz", ".zip", ".7z", ".rar", ".zst", ".parquet"}
 PART = re.compile(r"\.(\d{3}|z\d+)")  # one of several files of an archive
+DIGIT = re.compile(r"[01](\D.*)?", re.DOTALL)  # a label, and perhaps a word, but no number
 UNFINISHED = {".part", ".partial", ".crdownload", ".incomplete", ".aria2"}
 NOT_UNPACKED = "an archive: only what is unpacked counts"
 
@@ -49,7 +50,7 @@ class Layout:
         low = [part.lower() for part in above]
         said = [REAL_OR_FAKE[part] for part in low if part in REAL_OR_FAKE]
         said += [0 for at, part in enumerate(low) if part in self.real and not self.called(above[:at])]
-        if self.digit and low and low[-1][0] in "01":
+        if self._is_digit(above):
             said.append(int(low[-1][0]))
         if not said and (self.unlabelled == 0 or self.unlabelled == 1 and len(self.called(above)) >= self.depth):
             return [self.unlabelled]
@@ -57,10 +58,13 @@ class Layout:
 
     def called(self, above: tuple[str, ...]) -> list[str]:
         """The folders that name something, in their one spelling: generators, kinds, categories."""
-        own = above[:-1] if self.digit and above and above[-1][0] in "01" else above
+        own = above[:-1] if self._is_digit(above) else above
         nothing = {*REAL_OR_FAKE, *BETWEEN, *self.passed, *self.real}
         kept = [part for part in own if part.lower() not in nothing and not self.unpacks(part)]
         return [self.names.get(part.lower(), part) for part in kept]
+
+    def _is_digit(self, above: tuple[str, ...]) -> bool:
+        return self.digit and bool(above) and DIGIT.fullmatch(above[-1]) is not None
 
     def place(self, above: tuple[str, ...], root: str) -> tuple[str, str]:
         """Generator and subset of a picture; `root` is what both are called where no folder tells."""

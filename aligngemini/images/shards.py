@@ -83,19 +83,21 @@ def _from_tar(pack: Path, folder: Path) -> list[list[str]]:
     try:
         with tarfile.open(pack) as tar:
             for member in progress(tar, f"unpacking {pack.name}"):
-                refused.append([member.name, _member(tar, member, folder)])
+                if reason := _member(tar, member, folder):
+                    refused.append([member.name, reason])
             tar.fileobj.seek(tar.offset)
             if tar.fileobj.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
                 raise EOFError("it has no end")
     except DAMAGE as error:
         refused.append(["", f"the archive is cut short or damaged ({error}): fetch it again"])
-    return [[name, reason] for name, reason in refused if reason]
+    return refused
 
 
 def _member(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> str:
     """Write one file of an archive, if it may be a picture; why it was not, or ""."""
     name = PurePosixPath(member.name)
-    if member.isdir() or member.isreg() and name.suffix.lower() not in SUFFIXES:
+    hidden = any(part.startswith(".") and part != ".." for part in name.parts)
+    if member.isdir() or hidden or member.isreg() and name.suffix.lower() not in SUFFIXES:
         return ""
     if not member.isreg():
         return "a link or a device, not a file"

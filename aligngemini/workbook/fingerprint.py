@@ -34,7 +34,15 @@ def of_source(path: Path) -> str:
     sizes = {file.relative_to(path).as_posix(): file.stat().st_size for file in files}
     if sum(sizes.values()) > READ_WHOLE:
         return digest(sizes)
-    return digest({name: of_file(path / name) for name in sizes})
+    return digest({name: _content(path / name) for name in sizes})
+
+
+def _content(path: Path) -> str:
+    """The digest of a file, "" for one that may not be read: whoever needs it will say so."""
+    try:
+        return of_file(path)
+    except OSError:
+        return ""
 
 
 def of_code(notebook: Path, rooms: Iterable[str], package: Path = paths.PACKAGE) -> str:

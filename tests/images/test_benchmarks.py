@@ -445,6 +445,19 @@ def test_names_that_are_no_utf_8_are_listed_and_can_be_stored(lay, tmp_path, sma
     assert questions.there(small(test=[f"WildRF:{root}"]))
 
 
+def test_a_tar_with_names_of_any_encoding_is_unpacked(packed):
+    root = packed("a.tar", "g/1_fake/na\udcefve.png", "g/1_fake/Ω.png", "g/0_real/._b.png", ".unpacked.json/c.png")
+    rows = benchmarks.rows(f"AIGI-Now:{root}")
+    assert counts(rows) == {("g", 1): 1} and reasons(rows)["na\\xefve.png"] == folders.UNKNOWN_NAME
+    assert counts(benchmarks.rows(f"AIGI-Now:{root}")) == {("g", 1): 1}
+
+
+def test_a_number_is_no_label(lay):
+    root = lay("AIGI-Now", "gpt4o/pixel/1_fake/0001/a.jpg", "gpt4o/pixel/0/b.jpg", "gpt4o/pixel/1_real/c.jpg")
+    rows = benchmarks.rows(f"AIGI-Now:{root}")
+    assert counts(rows) == {("gpt4o/pixel", 0): 1, ("gpt4o/pixel", 1): 2} and not reasons(rows)
+
+
 def test_a_misspelt_generator_has_one_name(lay):
     root = lay("AIGI-Now", *[f"{name}/pix/{label}_x/a.jpg" for name in ("FLUX-kera", "FLUX-krea") for label in (0, 1)])
     assert counts(benchmarks.rows(f"AIGI-Now:{root}")) == {("flux-krea/pixel", 0): 2, ("flux-krea/pixel", 1): 2}
@@ -484,7 +497,7 @@ def test_a_csv_without_the_columns_is_refused(tmp_path, content):
 
 def test_what_is_not_there_says_where_to_get_it(tmp_path, small):
     for name in LAYOUTS:
-        with pytest.raises(Refused, match=f"^{name} is not at .*get it from "):
+        with pytest.raises(Refused, match=f"^{name} is not at .*download from "):
             questions.there(small(test=[f"{name}:{tmp_path / 'nothing'}"]))
     (tmp_path / "Chameleon").mkdir()
     with pytest.raises(Refused, match="No picture of Chameleon .* on request"):
@@ -495,8 +508,18 @@ def test_what_is_not_there_says_where_to_get_it(tmp_path, small):
 
 
 def test_missing_reals_say_where_to_get_them(lay, tmp_path):
-    with pytest.raises(Refused, match="real pictures of DRCT-2M are not at .*MSCOCO val2017"):
-        benchmarks.rows(f"DRCT-2M:{lay('DRCT-2M')}:{tmp_path / 'nothing'}")
+    for door in (benchmarks.rows, benchmarks.parts):
+        with pytest.raises(Refused, match="real pictures of DRCT-2M are not at .*MSCOCO val2017"):
+            door(f"DRCT-2M:{lay('DRCT-2M')}:{tmp_path / 'nothing'}")
+    with pytest.raises(Refused, match="GenImage has its own real pictures"):
+        benchmarks.rows(f"GenImage:{lay('GenImage')}:{tmp_path / 'coco'}")
+
+
+def test_a_folder_to_train_on_is_refused(lay, tmp_path):
+    forensic, fakes = lay("ForenSynths"), lay("DRCT-2M")
+    for asked in (f"ForenSynths:{forensic / 'train'}", f"DRCT-2M:{fakes}:{tmp_path / 'coco' / 'train2017'}"):
+        with pytest.raises(Refused, match="to train.* give the one above it"):
+            benchmarks.rows(asked)
 
 
 def test_names_are_forgiving_and_unknown_ones_are_refused(lay, tmp_path):
