@@ -4,6 +4,7 @@ import io
 import json
 import os
 import tarfile
+import zlib
 from collections import Counter
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from aligngemini.images import benchmarks, decode, folders, memory, shards, sources
+from aligngemini.images import benchmarks, decode, folders, memory, sets, shards, sources
 from aligngemini.images.layouts import LAYOUTS
 from aligngemini.workbook import paths, questions
 from aligngemini.workbook.params import Refused
@@ -197,7 +198,7 @@ def lay(tmp_path, little):
     """Lay out a tree of pictures: (name, paths) -> its folder; what begins with + lies beside it."""
 
     def make(name: str, *files: str):
-        for number, file in enumerate(files or TREES[name]):
+        for number, file in enumerate(files or TREES[name], start=zlib.crc32(name.encode())):
             path = tmp_path / (file[1:] if file.startswith("+") else f"{name}/{file}")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(little(number, "JPEG" if path.suffix.lower() in (".jpg", ".jpeg") else "PNG"))
@@ -403,6 +404,15 @@ def test_shared_reals_stand_once_in_each_subset_of_the_table(lay, tmp_path, smal
     rows = sources.collect(small(test=[text("DRCT-2M", lay("DRCT-2M"), tmp_path)]))
     usable = rows[(rows["reason"] == "") & (rows["label"] == 0)]
     assert len(usable) == 4 and not usable.duplicated(["subset", "image_id"]).any() and usable["path"].nunique() == 2
+
+
+def test_all_benchmarks_together_make_a_test_table(lay, tmp_path, new_run, small):
+    asked = [text(name, lay(name), tmp_path) for name in TREES]
+    made = sets.test(new_run(), small(test=asked, test_images=0))
+    made["subset"] = [name.removeprefix(f"{b}/") for name, b in zip(made["subset"], made["benchmark"], strict=True)]
+    for name, same in made.groupby("benchmark"):
+        assert counts(same) == COUNTS[name]
+    assert set(made["benchmark"]) == set(TREES) and set(made["reason"]) == {""}
 
 
 def test_neither_or_both_labels_and_loops_are_listed_and_the_rest_goes_on(lay):
