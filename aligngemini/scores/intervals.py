@@ -140,6 +140,20 @@ def mcnemar(label, first, second) -> McNemar:
     return McNemar(only_first, only_second, p)
 
 
+def holm(p) -> np.ndarray:
+    """Holm's adjustment of the p-values [n] of one family of tests, float64 [n] in their order; NaN stay, uncounted.
+
+    The chance of even one false claim is at most a, however the tests depend on each other, if only those whose
+    adjusted p is below a are claimed (Holm 1979, Scandinavian Journal of Statistics 6, 65-70).
+    """
+    adjusted = np.array(p, dtype=np.float64)
+    places = np.flatnonzero(~np.isnan(adjusted))
+    places = places[np.argsort(adjusted[places], kind="stable")]
+    raised = adjusted[places] * np.arange(len(places), 0, -1)
+    adjusted[places] = np.minimum(1, np.maximum.accumulate(raised))
+    return adjusted
+
+
 def table(
     frame: pd.DataFrame, rng: np.random.Generator, resamples: int = 2000, confidence: float = 0.95
 ) -> pd.DataFrame:
