@@ -47,8 +47,9 @@ NOT_RUN, OTHER = "not run", "other metric"
 def load() -> pd.DataFrame:
     """Every published row.
 
-    Columns: detector, benchmark (one of BENCHMARKS or GROUPS), subset ("mean" for the mean of a data set), metric,
-    value and spread (fractions; spread NaN where there is none), spread_of, source (URL), how, doubt ("" where none).
+    Columns: detector, benchmark (one of BENCHMARKS or GROUPS), subset ("mean" for the mean of a data set, "mean of 25"
+    for AIGIBench over all its sub-sets, of which the protocol of AlignGemini counts two), metric, value and spread
+    (fractions; spread NaN where there is none), spread_of, source (URL), how, doubt ("" where none).
     """
     text = pd.read_csv(FILE, dtype=str, keep_default_na=False)
     return text.assign(value=text.value.astype(float), spread=pd.to_numeric(text.spread))

@@ -85,6 +85,11 @@ def test_subsets_match_whatever_their_punctuation():
     assert set(run.subset) == {"DALL-E 2", "flux-dev/pixel"}
 
 
+def test_two_subsets_are_not_compared_with_all_of_a_benchmark():
+    got = published.beside(ours(("aigibench", "mean", RECALL, 0.9)))
+    assert (got.state == "not run").all() and "mean of 25" in set(got.subset)
+
+
 def test_without_measurements_everything_is_not_run_and_gains_are_no_levels(table):
     got = published.beside(ours())
     assert set(got.state) == {"not run"} and len(got) == (table.metric != published.GAIN).sum()
