@@ -41,6 +41,11 @@ def test_few_runs_are_not_approximated():
     assert inside.tolist() == [0, 0, 0, 0.5]
 
 
+def test_each_tie_of_both_classes_is_a_block_of_its_own():
+    reals, fakes, inside = area.blocks([0, 1, 0, 1], [0.1, 0.1, 0.2, 0.2])
+    assert reals.tolist() == fakes.tolist() == [1, 1] and inside.tolist() == [0.5, 0.5]
+
+
 def test_the_number_of_resamples_is_the_one_asked_for():
     label, score = scored(20, 20, 1)
     for count in (1, area.CHUNK, area.CHUNK + 1):
