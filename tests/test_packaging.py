@@ -12,7 +12,8 @@ import yaml
 import aligngemini
 from aligngemini.workbook import paths
 
-PROJECT = tomllib.loads((paths.ROOT / "pyproject.toml").read_text())["project"]
+WHOLE = tomllib.loads((paths.ROOT / "pyproject.toml").read_text())
+PROJECT = WHOLE["project"]
 CONSTRAINTS = (paths.ROOT / "constraints.txt").read_text().splitlines()
 ENVIRONMENT = yaml.safe_load((paths.ROOT / "environment.yml").read_text())
 FILES = ("pyproject.toml", "constraints.txt", "environment.yml", "Makefile", ".ci/run")
@@ -66,6 +67,15 @@ def test_the_tests_run_with_the_versions_that_are_pinned():
     named = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]
     wrong = {name: metadata.version(name) for name in named if metadata.version(name) != _pinned()[_plain(name)]}
     assert not wrong, "make sets up .venv with the versions of constraints.txt"
+
+
+def test_files_beside_the_code_are_installed_with_it():
+    beside = [p for p in paths.PACKAGE.rglob("*") if p.is_file() and p.suffix not in (".py", ".pyc")]
+    named = WHOLE["tool"]["setuptools"]["package-data"]
+    shipped = [
+        p for room, files in named.items() for p in (paths.ROOT / room.replace(".", "/")).iterdir() if p.name in files
+    ]
+    assert sorted(beside) == sorted(shipped) and beside
 
 
 def _make(target, path):

@@ -42,7 +42,8 @@ def differences(verdicts: pd.DataFrame, resamples: int = 2000, confidence: float
 
     Columns: model, pure, other (titles), pure_supervision, other_supervision, benchmark, subset, axis (of the
     fakes), n, difference of balanced accuracy with low and high, only_pure and only_other (images that only one has
-    right), p (exact McNemar), auroc_difference, auroc_low, auroc_high.
+    right), p (exact McNemar), p_holm (p after Holm's correction over all rows of the couple), auroc_difference,
+    auroc_low, auroc_high.
     """
     rows = []
     for pure, other in couples(verdicts):
@@ -51,7 +52,10 @@ def differences(verdicts: pd.DataFrame, resamples: int = 2000, confidence: float
             rng = np.random.default_rng([seed, len(rows)])
             rows.append({"pure": pure, "other": other, **_told(part), **_tested(part, rng, resamples, confidence)})
     told = ["model", "pure", "other", "pure_supervision", "other_supervision", "benchmark", "subset", "axis"]
-    return pd.DataFrame(rows, columns=[*told, *MEASURED, *RANKED])
+    table = pd.DataFrame(rows, columns=[*told, *MEASURED, *RANKED])
+    corrected = table.groupby(["pure", "other"]).p.transform(intervals.holm)
+    table.insert(table.columns.get_loc("p") + 1, "p_holm", corrected)
+    return table
 
 
 def _told(part: pd.DataFrame) -> dict:

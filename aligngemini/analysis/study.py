@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from aligngemini.analysis import seeds
+from aligngemini.analysis import export, seeds
 from aligngemini.workbook import manifest
 
 NOTE = (
@@ -43,10 +43,5 @@ def told(study, scale: str, made: list) -> dict:
 
 def text(study, scale: str, table: pd.DataFrame, probes: pd.DataFrame) -> str:
     """The page: question, note, and a Markdown table; below it how pure the training sets are."""
-    page = f"# {study.name}, {scale}\n\n{study.question}\n\n{NOTE}\n\n{_drawn(seeds.shown(table))}\n"
-    return page if probes.empty else f"{page}\n{PROBES}\n\n{_drawn(seeds.spelt(probes))}\n"
-
-
-def _drawn(rows: pd.DataFrame) -> str:
-    lines = [list(rows), ["---"] * rows.shape[1], *rows.astype(str).to_numpy().tolist()]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    page = f"# {study.name}, {scale}\n\n{study.question}\n\n{NOTE}\n\n{export.markdown(seeds.shown(table))}\n"
+    return page if probes.empty else f"{page}\n{PROBES}\n\n{export.markdown(seeds.spelt(probes))}\n"

@@ -93,8 +93,9 @@ def alignment(verdicts: pd.DataFrame, resamples: int = 2000, confidence: float =
     """Model × supervision × subset, with intervals; the table alignment.parquet.
 
     `verdicts` is what `judged` gives. Columns: title, model, supervision, run, benchmark, subset ('mean' last in
-    each benchmark), axis, metric, value, low, high, balanced_accuracy, real_accuracy, fake_accuracy, auroc,
-    auroc_low, auroc_high, n, n_real, n_fake, missing (images without a score, counted in no other column).
+    each benchmark), axis, metric, value, low, high, balanced_accuracy, real_accuracy, fake_accuracy, auroc, ap,
+    tpr_at_1, tpr_at_5, ece, auroc_low, auroc_high, n, n_real, n_fake, missing (images without a score, counted in no
+    other column).
     """
     keys = ["title", "model", "supervision", "run"]
     tables = []

@@ -21,8 +21,8 @@ def compare(
     benchmark.
 
     Columns: rule, benchmark, subset, metric, value, low, high, balanced_accuracy, real_accuracy, fake_accuracy, auroc,
-    auroc_low, auroc_high, n, n_real, n_fake, missing. `joined` is what fusion.join gives; images without both
-    scores are counted in `missing` and judged by no row.
+    ap, tpr_at_1, tpr_at_5, ece, auroc_low, auroc_high, n, n_real, n_fake, missing. `joined` is what fusion.join gives;
+    images without both scores are counted in `missing` and judged by no row.
     """
     whole = joined[scored(joined)]
     tables = []

@@ -2,7 +2,7 @@
 
 Resampling images only changes how many of them are right, so accuracies are resampled as binomial and
 multinomial counts: the same distribution as drawing images one by one, at a cost that does not grow with
-their number. AUROC draws images, by their place in the sorted scores. A class without a single error has an
+their number. AUROC is resampled in `area`. A class without a single error has an
 interval of width zero: a bootstrap cannot draw an error it never saw, so read n beside it.
 """
 
@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
+from aligngemini.scores import area
 from aligngemini.scores.metrics import auroc, confusion, mean_over_subsets, per_subset
 from aligngemini.workbook.params import Refused
 
@@ -89,43 +90,7 @@ def roc_area(label, score, rng: np.random.Generator, resamples: int = 2000, conf
     value = auroc(label, score)
     if np.isnan(value):
         return UNDEFINED
-    order = _Order(label, score)
-    draws = np.array([order.area(*order.draw(rng)) for _ in range(resamples)])
-    return percentile(value, draws, confidence)
-
-
-class _Order:
-    """Scores sorted once; the area for any number of copies of each image then takes one running sum."""
-
-    def __init__(self, label, score):
-        label, score = np.asarray(label) == 1, np.asarray(score, dtype=np.float64)
-        reals, fakes = score[~label], score[label]
-        self.reals_sorted, self.fakes_sorted = (
-            np.argsort(reals, kind="stable"),
-            np.argsort(fakes, kind="stable"),
-        )
-        reals, fakes = reals[self.reals_sorted], fakes[self.fakes_sorted]
-        self.below, self.upto = np.searchsorted(reals, fakes, "left"), np.searchsorted(reals, fakes, "right")
-        self.tied = bool((self.below != self.upto).any())
-        self.running = np.zeros(len(reals) + 1)  # kept: a fresh large array per resample costs more than the sums
-
-    def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """How often each real and each fake, in their given order, is drawn in one resample."""
-        return tuple(
-            np.bincount(rng.integers(0, n, n, dtype=np.int32), minlength=n)
-            for n in (len(self.reals_sorted), len(self.fakes_sorted))
-        )
-
-    def area(self, reals: np.ndarray, fakes: np.ndarray, sort: bool = False) -> float:
-        """AUROC for these numbers of copies, given by place in the sorted scores, or by image with `sort`."""
-        if sort:
-            reals, fakes = reals[self.reals_sorted], fakes[self.fakes_sorted]
-        np.cumsum(reals, out=self.running[1:])
-        under = self.running.take(self.below)
-        if self.tied:
-            under = (under + self.running.take(self.upto)) / 2
-        pairs = np.einsum("i,i", fakes, under)  # not `@`: BLAS threads cost more here than they save
-        return float(pairs) / (len(reals) * len(fakes))
+    return percentile(value, area.draws(label, score, rng, resamples), confidence)
 
 
 def accuracy_difference(
@@ -153,12 +118,7 @@ def roc_area_difference(
     value = auroc(label, second) - auroc(label, first)
     if np.isnan(value):
         return UNDEFINED
-    orders = _Order(label, first), _Order(label, second)
-    draws = np.empty(resamples)
-    for index in range(resamples):
-        copies = orders[0].draw(rng)
-        draws[index] = orders[1].area(*copies, sort=True) - orders[0].area(*copies, sort=True)
-    return percentile(value, draws, confidence)
+    return percentile(value, area.gains(label, first, second, rng, resamples), confidence)
 
 
 class McNemar(NamedTuple):
@@ -178,6 +138,20 @@ def mcnemar(label, first, second) -> McNemar:
     apart = only_first + only_second
     p = float(binomtest(only_first, apart, 0.5).pvalue) if apart else 1.0
     return McNemar(only_first, only_second, p)
+
+
+def holm(p) -> np.ndarray:
+    """Holm's adjustment of the p-values [n] of one family of tests, float64 [n] in their order; NaN stay, uncounted.
+
+    The chance of even one false claim is at most a, however the tests depend on each other, if only those whose
+    adjusted p is below a are claimed (Holm 1979, Scandinavian Journal of Statistics 6, 65-70).
+    """
+    adjusted = np.array(p, dtype=np.float64)
+    places = np.flatnonzero(~np.isnan(adjusted))
+    places = places[np.argsort(adjusted[places], kind="stable")]
+    raised = adjusted[places] * np.arange(len(places), 0, -1)
+    adjusted[places] = np.minimum(1, np.maximum.accumulate(raised))
+    return adjusted
 
 
 def table(
@@ -203,8 +177,8 @@ def _benchmark(frame, rng, resamples, confidence) -> pd.DataFrame:
     bounds = []
     for _, part in frame.groupby("subset", sort=False):
         value = accuracy(part.label, part.verdict, rng, resamples, confidence)
-        area = roc_area(part.label, part.score, rng, resamples, confidence)
-        bounds.append({"low": value.low, "high": value.high, "auroc_low": area.low, "auroc_high": area.high})
+        ranks = roc_area(part.label, part.score, rng, resamples, confidence)
+        bounds.append({"low": value.low, "high": value.high, "auroc_low": ranks.low, "auroc_high": ranks.high})
     measures = pd.concat([measures, pd.DataFrame(bounds)], axis=1)
     return pd.concat([measures, _mean_row(frame, measures, rng, resamples, confidence)], ignore_index=True)
 

@@ -1,4 +1,5 @@
-"""Balanced accuracy, its two halves and AUROC, per subset and as the unweighted mean over subsets.
+"""Balanced accuracy, its two halves, AUROC and the measures of `curves`, per subset and as the unweighted mean over
+subsets.
 
 An image is called fake when its score is strictly above the threshold; label 1 is fake, 0 is real.
 """
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
+from aligngemini.scores import curves
 from aligngemini.workbook.params import Refused
 
 BALANCED, RECALL, SPECIFICITY = "balanced accuracy", "recall", "specificity"
@@ -74,26 +76,32 @@ def auroc(label, score) -> float:
 def per_subset(frame: pd.DataFrame) -> pd.DataFrame:
     """Measures by subset, in order of appearance, of a frame with columns subset, label, verdict and score.
 
-    Raises Refused if a verdict or score is missing. Columns: subset, those of `accuracies`, auroc.
+    Raises Refused if a verdict or score is missing. Columns: subset, those of `accuracies`, auroc, and those of
+    `curves.measures`: ap, tpr_at_1, tpr_at_5, ece.
     """
     if frame[["verdict", "score"]].isna().any().any():
         raise Refused("Every judged image needs a score and a verdict; list the others as missing first.")
     rows = [
-        {"subset": subset, **accuracies(part.label, part.verdict), "auroc": auroc(part.label, part.score)}
+        {
+            "subset": subset,
+            **accuracies(part.label, part.verdict),
+            "auroc": auroc(part.label, part.score),
+            **curves.measures(part.label, part.score),
+        }
         for subset, part in frame.groupby("subset", sort=False)
     ]
     return pd.DataFrame(rows)
 
 
 def mean_over_subsets(measures: pd.DataFrame) -> dict:
-    """The unweighted mean of `balanced_accuracy`, both accuracies and `auroc` over subsets that have both
-    classes.
+    """The unweighted mean of `balanced_accuracy`, both accuracies, `auroc` and the measures of `curves` over subsets
+    that have both classes.
 
     `measures` is what `per_subset` gives. `subsets` counts the subsets averaged, `left_out` those of one
     class.
     """
     both = measures[measures.metric == BALANCED]
-    names = ["value", "balanced_accuracy", "real_accuracy", "fake_accuracy", "auroc"]
+    names = ["value", "balanced_accuracy", "real_accuracy", "fake_accuracy", "auroc", *curves.NAMES]
     mean = {name: float(both[name].mean()) if len(both) else float("nan") for name in names}
     return {
         "subset": "mean",

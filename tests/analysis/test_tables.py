@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from aligngemini.analysis import pairs, tables
-from aligngemini.scores import metrics
+from aligngemini.scores import intervals, metrics
 from aligngemini.scores import table as score_table
 from aligngemini.workbook.params import Refused
 
@@ -118,6 +118,14 @@ def test_the_headline_shows_the_first_benchmark_and_the_others_below(twofold, tm
     assert tables.first(twofold).benchmark.unique().tolist() == ["world"]
 
 
+def test_the_table_carries_every_measure_and_the_summary_only_the_value(aligned):
+    both = aligned[aligned.subset != "mean"]
+    assert both[["ap", "tpr_at_1", "tpr_at_5", "ece"]].notna().all(axis=None)
+    means = aligned[aligned.subset == "mean"].set_index("title").ap
+    assert means["VLM, mixed"] == pytest.approx(both[both.title == "VLM, mixed"].ap.mean())
+    assert all(text.count("[") == 1 for text in tables.summary(aligned).to_numpy().ravel())
+
+
 def test_summary_turns_when_there_are_many_subsets_and_names_one_class(aligned):
     first = aligned[aligned.title == "VLM, mixed"].iloc[[0]]
     many = pd.concat(
@@ -153,7 +161,18 @@ def test_differences_are_mixed_minus_pure_on_shared_images(verdicts, aligned):
             subset,
         )
         assert row.auroc_difference == pytest.approx(level.auroc[row.other, subset] - level.auroc[row.pure, subset])
-    assert table.loc[("vlm", "semantic"), "high"] < 0 and table.loc[("vlm", "semantic"), "p"] < 0.05
+    assert table.loc[("vlm", "semantic"), "high"] < 0
+    assert table.loc[("vlm", "semantic"), "p"] < 0.05
+
+
+def test_p_is_corrected_over_the_subsets_of_one_couple(images, models):
+    mixed = models[1]
+    judged = tables.judged(images, [*models[:2], mixed._replace(supervision="union")])
+    found = pairs.differences(judged, resamples=50)
+    for _, rows in found.groupby("other"):
+        assert len(rows) == 3 and rows.p_holm.tolist() == intervals.holm(rows.p).tolist()
+        assert rows.p_holm.min() == pytest.approx(min(1, 3 * rows.p.min()))
+    assert found.columns.tolist()[-5:-3] == ["p", "p_holm"]
 
 
 def test_pure_is_paired_with_every_other_supervision_of_its_model(images, models):

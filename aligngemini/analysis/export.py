@@ -1,0 +1,58 @@
+"""Tables for a paper or a page: CSV with every digit, Markdown and LaTeX with the text that the notebooks show."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+from pandas.api.types import is_numeric_dtype
+
+from aligngemini.analysis import tables
+from aligngemini.workbook import manifest
+from aligngemini.workbook.params import Refused
+
+SPELT = re.compile(r"([+-]?\d+\.\d+) \[([^\]]+)\]")  # a value with its interval, as tables.spell writes it
+INTERVALS = {"brackets": r"$\1$ $[\2]$", "subscript": r"$\1_{[\2]}$"}
+
+
+def write(alignment: pd.DataFrame, folder: Path, name: str = "results", intervals: str = "brackets") -> list[Path]:
+    """Write <name>.csv (all of `alignment`, a table of tables.alignment, as measured), <name>.md and <name>.tex (what
+    `wide` makes of it); return their paths."""
+    folder = Path(folder)
+    rows = wide(alignment)
+    texts = {"csv": alignment.to_csv(index=False), "md": markdown(rows) + "\n", "tex": latex(rows, intervals)}
+    with manifest.room_on_disk(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for ending, text in texts.items():
+            (folder / f"{name}.{ending}").write_text(text, encoding="utf-8")
+    return [folder / f"{name}.{ending}" for ending in texts]
+
+
+def wide(alignment: pd.DataFrame) -> pd.DataFrame:
+    """`tables.summary`, two decimals, with its row labels as columns: model, or (benchmark and) subset."""
+    summary = tables.summary(alignment)
+    models = summary.index.nlevels == 1 and summary.columns.isin(alignment.subset).all()
+    names = ["model"] if models else ["benchmark", "subset"][-summary.index.nlevels :]
+    return summary.rename_axis(index=names).reset_index()
+
+
+def markdown(rows: pd.DataFrame) -> str:
+    """Any table as Markdown, without its index; a bar inside a cell is escaped."""
+    cells = rows.astype(str).to_numpy().tolist()
+    lines = [[str(each).replace("|", r"\|") for each in line] for line in [list(rows), *cells]]
+    lines.insert(1, ["---"] * rows.shape[1])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def latex(rows: pd.DataFrame, intervals: str = "brackets", caption: str = "", label: str = "") -> str:
+    """Any table of texts and numbers as a LaTeX tabular for the package booktabs, without its index, escaped.
+
+    Intervals '0.93 [0.90, 0.95]' are set in mathematics: in `brackets` beside the value or as its `subscript`. With a
+    caption (itself LaTeX) or a label it floats. Raises Refused for another form of intervals.
+    """
+    if intervals not in INTERVALS:
+        raise Refused(f"Intervals are set as one of {', '.join(INTERVALS)}, not {intervals!r}.")
+    texts = rows.astype(str).map(lambda text: SPELT.sub(INTERVALS[intervals], text))
+    style = texts.style.format(escape="latex-math").format_index(escape="latex", axis=1).hide(axis="index")
+    aligned = "".join("r" if is_numeric_dtype(rows[name]) else "l" for name in rows)
+    text = style.to_latex(hrules=True, column_format=aligned, caption=caption or None, label=label or None)
+    return text.replace("\\\\\n[", "\\\\\n{}[")  # LaTeX takes a bracket after a line's end for a distance

@@ -1,0 +1,125 @@
+"""Published numbers are whole, add up, and are compared with ours only where both mean the same."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aligngemini.analysis import published, tables
+from aligngemini.scores.metrics import BALANCED, RECALL, SPECIFICITY
+from aligngemini.workbook.params import Refused
+
+METRICS = {BALANCED, RECALL, SPECIFICITY, "accuracy", published.PRECISION, published.GAIN}
+
+
+@pytest.fixture(scope="module")
+def table():
+    return published.load()
+
+
+def ours(*rows):
+    frame = pd.DataFrame(rows, columns=["benchmark", "subset", "metric", "value"])
+    return frame.assign(low=frame.value - 0.01, high=frame.value + 0.01)
+
+
+def test_every_row_says_what_it_is_and_where_it_comes_from(table):
+    assert table.value.between(0, 1).all() and set(table.metric) <= METRICS
+    assert set(table.benchmark) <= {*published.BENCHMARKS, *published.GROUPS}
+    assert table.source.map(lambda each: bool(re.fullmatch(r"https://[^ ]+", each))).all()
+    assert (table[["detector", "subset", "how"]] != "").all(axis=None)
+    assert not table.duplicated(["detector", "benchmark", "subset", "metric"]).any()
+    assert (table.spread.notna() == (table.spread_of != "")).all()
+
+
+def test_cells_of_aigi_now_average_to_what_is_printed(table):
+    rows = table[(table.benchmark == "aigi_now") & (table.metric == BALANCED)]
+    cells = rows[rows.subset != "mean"].groupby("detector").value.agg(["mean", "size"])
+    probes = cells[cells["size"] == 18]["mean"]
+    printed = rows[rows.subset == "mean"].set_index("detector").value
+    assert len(probes) == 4 and np.allclose(probes, printed[probes.index], atol=0.001)
+
+
+def test_eleven_benchmarks_average_and_bound_what_is_printed(table):
+    rows = table[(table.source == "https://github.com/roy-ch/Dual-Data-Alignment") & table.spread_of.ne("benchmarks")]
+    own = rows[rows.subset == "mean"].groupby("detector").value
+    total = table[table.benchmark == "average_of_11"].set_index(["subset", "detector"]).value
+    assert (own.size() == 11).all() and len(own) == 9
+    assert np.allclose(own.mean(), total["mean"][own.mean().index], atol=0.0006)
+    assert own.min().equals(total["minimum"][own.min().index].rename("value"))
+
+
+def test_shifted_leaderboard_columns_are_doubted_and_never_a_mean(table):
+    shifted = table[table.doubt.str.contains("shifted")]
+    assert sorted(shifted.value) == [0.888, 0.922, 0.929] and (shifted.subset != "mean").all()
+    assert table[(table.detector == "AlignGemini") & (table.subset == "mean")].doubt.eq("").all()
+
+
+def test_a_benchmark_is_asked_for_by_its_key():
+    assert set(published.of("evalgen").metric) == {RECALL}
+    assert published.of("x_aigd").empty
+    with pytest.raises(Refused, match="wildrf"):
+        published.of("WildRF")
+
+
+def test_beside_subtracts_like_from_like():
+    got = published.beside(ours(("drct_2m", "mean", BALANCED, 0.9)))
+    assert set(got.benchmark) == {"drct_2m"} and (got.state == "").all()
+    row = got[got.detector == "AlignGemini"].iloc[0]
+    assert (row.ours, row.theirs) == (0.9, 0.981) and row.difference == pytest.approx(-0.081)
+    assert (row.low, row.high) == pytest.approx((0.89, 0.91))
+
+
+def test_another_metric_is_not_compared():
+    got = published.beside(ours(("evalgen", "mean", BALANCED, 0.9), ("evalgen", "GoT", RECALL, 0.8)))
+    mean = got[got.subset == "mean"]
+    assert set(mean.state) == {"other metric"} and mean.difference.isna().all()
+    cells = got[got.subset != "mean"].set_index("subset")
+    assert cells.state["GoT"] == "" and cells.difference["GoT"] == pytest.approx(0.8 - 0.995)
+    assert set(cells.state.drop("GoT")) == {"not run"}
+
+
+def test_subsets_match_whatever_their_punctuation():
+    got = published.beside(ours(("synthbuster", "dalle2", BALANCED, 0.5), ("aigi_now", "FLUX-dev/pixel", BALANCED, 1)))
+    run = got[got.state == ""]
+    assert set(run.subset) == {"DALL-E 2", "flux-dev/pixel"}
+
+
+def test_two_subsets_are_not_compared_with_all_of_a_benchmark():
+    got = published.beside(ours(("aigibench", "mean", RECALL, 0.9)))
+    assert (got.state == "not run").all() and "mean of 25" in set(got.subset)
+
+
+def test_without_measurements_everything_is_not_run_and_gains_are_no_levels(table):
+    got = published.beside(ours())
+    assert set(got.state) == {"not run"} and len(got) == (table.metric != published.GAIN).sum()
+
+
+def test_percent_and_missing_columns_are_refused():
+    with pytest.raises(Refused, match="fractions"):
+        published.beside(ours(("drct_2m", "mean", BALANCED, 90.0)))
+    with pytest.raises(Refused, match="low"):
+        published.beside(pd.DataFrame(columns=published.ROW))
+
+
+def test_the_alignment_table_can_be_set_beside(verdicts):
+    recalls = verdicts[verdicts.label == 1].assign(benchmark="evalgen")
+    both = verdicts.assign(benchmark="wildrf")
+    both["subset"], recalls["subset"] = both.subset + ", web", recalls.subset.replace("pixel", "GoT")
+    alignment = tables.alignment(pd.concat([both, recalls], ignore_index=True), resamples=50)
+    got = published.beside(published.measured(alignment))
+    part = recalls[recalls.title == "expert, mixed"]
+    row = got[(got.title == "expert, mixed") & (got.benchmark == "evalgen") & (got.detector == "DDA")]
+    found = row.set_index("subset").ours
+    assert found["mean"] == pytest.approx(part.groupby("subset").verdict.mean().mean())
+    assert found["GoT"] == pytest.approx(part[part.subset == "GoT"].verdict.mean())
+    wild = got[(got.benchmark == "wildrf") & (got.detector == "DDA") & (got.title == "expert, mixed")].iloc[0]
+    own = alignment[(alignment.title == "expert, mixed") & (alignment.benchmark == "wildrf")].set_index("subset")
+    assert (wild.ours, wild.low) == (own.value["mean"], own.low["mean"])
+
+
+def test_people_read_percent():
+    got = published.shown(published.beside(ours(("genimage", "mean", BALANCED, 0.5))))
+    row = got[got.detector == "DDA"].iloc[0]
+    assert (row["ours, %"], row["theirs, %"], row.difference) == ("50.0 [49.0, 51.0]", "91.7 ± 7.8", "-41.7")
+    assert got[got.metric == "accuracy"]["ours, %"].unique().tolist() == ["other metric", "not run"]

@@ -1,0 +1,65 @@
+"""Intervals cover what they estimate as often as they say, on images drawn again and again from one known world."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binom, norm
+
+from aligngemini.scores import intervals
+
+
+def nominal(hits: int, worlds: int, confidence: float) -> bool:
+    """Whether so many hits are within what chance makes of a true coverage up to two points off the nominal one."""
+    low = binom.ppf(0.001, worlds, confidence - 0.02)
+    return low <= hits <= binom.ppf(0.999, worlds, min(1, confidence + 0.02))
+
+
+def judged(rng, label, real: float, fake: float):
+    """Verdicts that are right with the probability of their class."""
+    right = rng.random(len(label)) < np.where(label == 1, fake, real)
+    return np.where(right, label, 1 - label)
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.95])
+@pytest.mark.parametrize(("reals", "fakes"), [(200, 200), (400, 100)])
+def test_balanced_accuracy_is_covered(confidence, reals, fakes):
+    rng = np.random.default_rng([3, reals])
+    label = np.repeat([0, 1], [reals, fakes])
+    hits = 0
+    for _ in range(800):
+        got = intervals.accuracy(label, judged(rng, label, 0.8, 0.6), rng, 400, confidence)
+        hits += got.low <= 0.7 <= got.high
+    assert nominal(hits, 800, confidence)
+
+
+def test_the_mean_over_subsets_that_share_their_reals_is_covered():
+    rng = np.random.default_rng(5)
+    rates = {"a": 0.9, "b": 0.6, "c": 0.3}
+    truth = (0.8 + np.mean(list(rates.values()))) / 2
+    hits = sum(_covered(rng, rates, truth) for _ in range(150))
+    assert nominal(hits, 150, 0.9)
+
+
+def _covered(rng, rates: dict[str, float], truth: float) -> bool:
+    """Whether the interval holds the truth, for one draw of 100 reals and of 50 fakes in each subset."""
+    reals = pd.DataFrame({"image_id": [f"r{i}" for i in range(100)], "label": 0})
+    reals["verdict"] = judged(rng, reals.label, 0.8, 0)
+    parts = []
+    for subset, rate in rates.items():
+        fakes = pd.DataFrame({"image_id": [f"{subset}{i}" for i in range(50)], "label": 1})
+        parts += [
+            each.assign(subset=subset) for each in (reals, fakes.assign(verdict=judged(rng, fakes.label, 0, rate)))
+        ]
+    got = intervals.mean_accuracy(pd.concat(parts, ignore_index=True), rng, 400, 0.9)
+    return got.low <= truth <= got.high
+
+
+def test_auroc_is_covered():
+    rng = np.random.default_rng(8)
+    label = np.repeat([0, 1], 100)
+    truth = norm.cdf(1 / np.sqrt(2))
+    hits = 0
+    for _ in range(200):
+        got = intervals.roc_area(label, rng.normal(label, 1), rng, 250)
+        hits += got.low <= truth <= got.high
+    assert nominal(hits, 200, 0.95)
