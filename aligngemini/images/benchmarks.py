@@ -13,7 +13,7 @@ from ..workbook import paths
 from ..workbook.params import Refused, unknown
 from . import folders, listings, shards
 from .layout import Layout
-from .layouts import LAYOUTS, OTHER_NAMES
+from .layouts import LAYOUTS, OTHER_NAMES, key
 
 
 def split(text: str) -> tuple[str, list[str]]:
@@ -45,8 +45,9 @@ def parts(text: str) -> list[str]:
 def rows(text: str) -> pd.DataFrame:
     """The pictures of a benchmark, with a reason wherever one does not count: the columns of folders.scan.
 
-    Label 0 is real, 1 fake, -1 unknown. Real pictures that several subsets share stand once in each. Raises
-    Refused, with where to get it, for a benchmark that is not there or has no picture that counts.
+    Label 0 is real, 1 fake, -1 unknown. Real pictures that several subsets share stand once in each. Named
+    benchmarks are called as in the published numbers. Raises Refused, with where to get it, for a benchmark that
+    is not there or has no picture that counts.
     """
     name, places = split(text)
     here, *elsewhere = [paths.resolve(part) for part in places]
@@ -89,7 +90,7 @@ def _nothing(name: str, root: Path, found: pd.DataFrame) -> str:
 def _found(name: str, root: Path) -> pd.DataFrame:
     _there(name, root)
     layout = LAYOUTS[name]
-    walked = [folders.walked(root, layout, name=name)]
+    walked = [folders.walked(root, layout, name=key(name))]
     walked += [frame for pack in _packs(root, layout) for frame in _unpacked(name, pack, root)]
     found = folders.judged(pd.concat([frame for frame in walked if len(frame)] or walked, ignore_index=True))
     return listings.checked(found, root, layout.listing) if layout.listing and len(found) else found
@@ -105,12 +106,12 @@ def _packs(root: Path, layout: Layout) -> list[Path]:
 def _unpacked(name: str, pack: Path, root: Path) -> list[pd.DataFrame]:
     """Rows of what an archive holds, and of what it was not allowed to hold."""
     target, refused = shards.unpacked(pack, root)
-    inside = folders.walked(shards.home(root), LAYOUTS[name], start=target, name=name)
+    inside = folders.walked(shards.home(root), LAYOUTS[name], start=target, name=key(name))
     lost = [
         {"path": folders.spelled(f"{pack}/{member}".rstrip("/")), "reason": reason, "said": []}
         for member, reason in refused
     ]
-    fixed = {"label": -1, "subset": name, "generator": name, "benchmark": name, "root": str(root)}
+    fixed = {"label": -1, "subset": key(name), "generator": "", "benchmark": key(name), "root": str(root)}
     return [inside, pd.DataFrame(lost, columns=["path", "reason", "said"]).assign(**fixed)]
 
 
@@ -118,7 +119,7 @@ def _reals(name: str, root: Path) -> pd.DataFrame:
     """Rows of a folder that holds real pictures, whatever its folders are called, except what is not to test."""
     _there(name, root, reals=True)
     layout = replace(LAYOUTS[name], unlabelled=0, digit=False, only="", packed=(), depth=1)
-    rows = folders.judged(folders.walked(root, layout, name=name))
+    rows = folders.judged(folders.walked(root, layout, name=key(name)))
     other = rows["label"] == 1
     return rows.assign(
         label=rows["label"].mask(other, -1),
@@ -133,7 +134,7 @@ def _shared(found: pd.DataFrame, name: str) -> pd.DataFrame:
     free = usable & (found["label"] == 0) & ~found["subset"].isin(fakes.index)
     kept = [found[~free]]
     for pool, same in found[free].groupby("subset"):
-        serves = [s for s in fakes.index if not LAYOUTS[name].pooled or pool in (name, s.split("/")[0])]
+        serves = [s for s in fakes.index if not LAYOUTS[name].pooled or pool in (key(name), s.split("/")[0])]
         kept += [same.assign(subset=subset, generator=fakes[subset]) for subset in serves]
         if len(fakes) and not serves:
             kept.append(same.assign(reason=f"there are no fakes to compare {pool} with"))

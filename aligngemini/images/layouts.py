@@ -16,7 +16,7 @@ GENIMAGE = {
     "imagenet_ai_0419_biggan": "BigGAN",
 }
 NOW = {name: name for name in ("flux-dev", "flux-krea", "flux-kontext", "flux-pro", "gpt4o", "jimeng", "minimax")}
-NOW |= {"flux-kera": "flux-krea", "keling": "kling", "kling": "kling", "nano": "nano", "nano-banana": "nano"}
+NOW |= {"flux-kera": "flux-krea", "keling": "keling", "kling": "keling", "nano": "nano", "nano-banana": "nano"}
 CO_SPY = {name: name for name in ("mscoco", "cc3m", "textcaps", "sbu", "flickr")}
 CO_SPY |= {"coco": "mscoco", "val2017": "mscoco", "flickr30k": "flickr"}
 COCO_REST = dict.fromkeys(("train2017", "test2017", "unlabeled2017"), TRAINING)
@@ -128,9 +128,16 @@ LAYOUTS = {
     ),
 }
 OTHER_NAMES = {
+    "aigcdetect": "AIGCDetectBenchmark",
     "aigcdetectionbenchmark": "AIGCDetectBenchmark",
     "bfree": "BFree-Online",
     "cospy": "CO-SPY-Bench",
     "cospywild": "CO-SPY-In-the-Wild",
     "drct": "DRCT-2M",
 }
+KEYS = {"AIGCDetectBenchmark": "aigcdetect", "CO-SPY-Bench": "cospy_bench", "CO-SPY-In-the-Wild": "cospy_wild"}
+
+
+def key(name: str) -> str:
+    """What tables call a benchmark: as the published numbers do."""
+    return KEYS.get(name, name.lower().replace("-", "_"))

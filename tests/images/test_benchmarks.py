@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from aligngemini.analysis import published
 from aligngemini.images import benchmarks, decode, folders, memory, sets, shards, sources
-from aligngemini.images.layouts import LAYOUTS
+from aligngemini.images.layouts import LAYOUTS, key
 from aligngemini.workbook import paths, questions
 from aligngemini.workbook.params import Refused
 
@@ -87,7 +88,7 @@ TREES = {
         "FLUX-kera/pix/1_flux/b.jpg",
         "FLUX-kera/sem/0_coco/a.jpg",
         "FLUX-kera/sem/1_flux/b.jpg",
-        "keling/semantic/0_real/c.jpg",
+        "Kling/semantic/0_real/c.jpg",
         "keling/semantic/1_fake/d.jpg",
     ],
     "AIGCDetectBenchmark": [
@@ -135,7 +136,7 @@ COUNTS = {
     "DRCT-2M": {
         ("ldm-text2im-large-256", 0): 2, ("ldm-text2im-large-256", 1): 1, ("sdxl-turbo", 0): 2, ("sdxl-turbo", 1): 2,
     },
-    "BFree-Online": {("BFree-Online", 0): 3, ("BFree-Online", 1): 1},
+    "BFree-Online": {("bfree_online", 0): 3, ("bfree_online", 1): 1},
     "WildRF": {
         ("reddit", 0): 1, ("reddit", 1): 1, ("twitter", 0): 1, ("twitter", 1): 1, ("facebook", 0): 1,
         ("facebook", 1): 2,
@@ -144,7 +145,7 @@ COUNTS = {
         ("CommunityAI", 0): 1, ("CommunityAI", 1): 1, ("SocialRF", 0): 1, ("SocialRF", 1): 1, ("ProGAN", 0): 1,
         ("ProGAN", 1): 1,
     },
-    "Chameleon": {("Chameleon", 0): 2, ("Chameleon", 1): 1},
+    "Chameleon": {("chameleon", 0): 2, ("chameleon", 1): 1},
     "CO-SPY-Bench": {
         ("mscoco/stabilityai@sdxl-turbo", 0): 1, ("mscoco/stabilityai@sdxl-turbo", 1): 2,
         ("cc3m/stabilityai@sdxl-turbo", 0): 1, ("cc3m/stabilityai@sdxl-turbo", 1): 1,
@@ -157,7 +158,7 @@ COUNTS = {
     "AIGI-Now": {
         ("flux-krea/pixel", 0): 1, ("flux-krea/pixel", 1): 1, ("flux-krea/semantic", 0): 1,
         ("flux-krea/semantic", 1): 1,
-        ("kling/semantic", 0): 1, ("kling/semantic", 1): 1,
+        ("keling/semantic", 0): 1, ("keling/semantic", 1): 1,
     },
     "AIGCDetectBenchmark": {
         ("progan", 0): 2, ("progan", 1): 1, ("cyclegan", 0): 1, ("cyclegan", 1): 1, ("whichfaceisreal", 0): 1,
@@ -256,12 +257,13 @@ def text(name: str, root, tmp_path) -> str:
 
 def test_there_is_a_miniature_of_every_benchmark():
     assert set(TREES) == set(COUNTS) == set(LAYOUTS) - {"X-AIGD"}
+    assert {key(name) for name in LAYOUTS} == set(published.BENCHMARKS)
 
 
 @pytest.mark.parametrize("name", TREES)
 def test_a_benchmark_has_the_subsets_and_classes_counted_by_hand(lay, tmp_path, name):
     rows = benchmarks.rows(text(name, lay(name), tmp_path))
-    assert counts(rows) == COUNTS[name] and set(rows["benchmark"]) == {name}
+    assert counts(rows) == COUNTS[name] and set(rows["benchmark"]) == {key(name)}
     assert {"path", "label", "subset", "generator", "benchmark", "reason"} <= set(rows)
     assert set(rows.loc[rows["reason"] != "", "label"]) <= {-1}
 
@@ -293,7 +295,7 @@ def test_tar_shards_are_read_like_the_folders_inside_them(packed):
     packed("train/a.tar", "gpt4o/pixel/0_real/1.jpg", "gpt4o/pixel/1_fake/2.jpg", "gpt4o/pixel/1_fake/2.json")
     root = packed("train/b.tar.gz", "keling/pixel/0_real/1.jpg", "gpt4o/pixel/1_fake/2.jpg")
     rows = benchmarks.rows(f"AIGI-Now:{root}")
-    assert counts(rows) == {("gpt4o/pixel", 0): 1, ("gpt4o/pixel", 1): 2, ("kling/pixel", 0): 1}
+    assert counts(rows) == {("gpt4o/pixel", 0): 1, ("gpt4o/pixel", 1): 2, ("keling/pixel", 0): 1}
     assert all(path.startswith(str(paths.built())) for path in rows.loc[rows["reason"] == "", "path"])
 
 
@@ -410,9 +412,9 @@ def test_all_benchmarks_together_make_a_test_table(lay, tmp_path, new_run, small
     asked = [text(name, lay(name), tmp_path) for name in TREES]
     made = sets.test(new_run(), small(test=asked, test_images=0))
     made["subset"] = [name.removeprefix(f"{b}/") for name, b in zip(made["subset"], made["benchmark"], strict=True)]
-    for name, same in made.groupby("benchmark"):
-        assert counts(same) == COUNTS[name]
-    assert set(made["benchmark"]) == set(TREES) and set(made["reason"]) == {""}
+    for name in TREES:
+        assert counts(made[made["benchmark"] == key(name)]) == COUNTS[name]
+    assert made["benchmark"].nunique() == len(TREES) and set(made["reason"]) == {""}
 
 
 def test_neither_or_both_labels_and_loops_are_listed_and_the_rest_goes_on(lay):
@@ -480,7 +482,7 @@ def test_a_list_beside_the_folders_is_compared_with_them(lay):
     rows = benchmarks.rows(f"BFree-Online:{root}")
     said = reasons(rows)
     assert "do not say the same" in said["img00401.jpg"] and "not there" in said["i.jpg"]
-    assert counts(rows) == {("BFree-Online", 0): 2, ("BFree-Online", 1): 1}
+    assert counts(rows) == {("bfree_online", 0): 2, ("bfree_online", 1): 1}
 
 
 def test_a_csv_list_gives_labels_and_subsets(lay, tmp_path, small):
