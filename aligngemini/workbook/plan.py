@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from aligngemini.workbook import params, recipes, stages
+from aligngemini.workbook import params, questions, recipes, stages
 from aligngemini.workbook.params import Params, Refused
 from aligngemini.workbook.recipes import Study
 from aligngemini.workbook.stages import STAGES, Stage
@@ -28,13 +28,24 @@ class Item:
     def values(self, made: dict[str, list[str]]) -> dict[str, Any]:
         """Return its parameters, defaults left out; `made`: notebook -> names of its runs.
 
-        A selector that is not given stands for all runs if it is a list, else for the first.
+        A selector that is not given stands for all runs if it is a list, else for the first. Where a recipe says
+        "latest ...", the first of these runs that fits is meant, whatever else lies in the outputs.
         """
-        chain = {}
-        for name, (upstream, default) in stages.selectors(self.stage.params()).items():
-            if made.get(upstream):
-                chain[name] = made[upstream] if isinstance(default, list) else made[upstream][0]
-        return chain | self.given
+        fields = stages.selectors(self.stage.params()).items()
+        return self.given | {
+            name: self._chosen(name, default, upstream, made[upstream])
+            for name, (upstream, default) in fields
+            if made.get(upstream)
+        }
+
+    def _chosen(self, name: str, default: str | list[str], upstream: str, runs: list[str]) -> str | list[str]:
+        if name not in self.given:
+            return runs if isinstance(default, list) else runs[0]
+        text = self.given[name]
+        if name in self.asked:
+            return text
+        fitting = [questions.fitting(upstream, each, runs) for each in (text if isinstance(text, list) else [text])]
+        return fitting if isinstance(text, list) else fitting[0]
 
     def cfg(self, made: dict[str, list[str]]) -> Params:
         """Return its parameters as the stage's dataclass; raises `Refused`."""

@@ -82,6 +82,21 @@ def pick(notebook: str, selector: str, scale: str | None = None) -> Record:
     return _whole(_named(notebook, selector))
 
 
+def fitting(notebook: str, selector: str, names: list[str]) -> str:
+    """Return the first of the runs `names` that a selector "latest ..." fits; where none does, or it names a run
+    itself, the selector.
+    """
+    words = selector.split()
+    if words[:1] != ["latest"]:
+        return selector
+    wanted = dict(_condition(notebook, word) for word in words[1:])
+    return next((name for name in names if not wanted or _has(_named(notebook, name), wanted)), selector)
+
+
+def _has(record: Record, wanted: dict[str, Any]) -> bool:
+    return all(str(record.params.get(key)) == str(value) for key, value in wanted.items())
+
+
 def _whole(record: Record) -> Record:
     problem = manifest.damage(record.folder, record.manifest)
     if problem:
@@ -103,7 +118,7 @@ def latest(notebook: str, wanted: dict[str, Any]) -> Record:
     Raises `Refused` if there is none, or it is damaged.
     """
     for record in reversed(complete(notebook)):
-        if all(str(record.params.get(key)) == str(value) for key, value in wanted.items()):
+        if _has(record, wanted):
             return _whole(record)
     told = " with " + ", ".join(f"{key} {value}" for key, value in wanted.items()) if wanted else ""
     raise Refused(f"there is no complete run of {notebook}{told}: make one first with `{_make(notebook, wanted)}`")

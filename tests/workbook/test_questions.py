@@ -86,3 +86,17 @@ def test_a_folder_or_model_that_is_not_there_is_refused(little, field):
     values = {"vae": str(little.root / "model")} | {field: "data/raw/nowhere"}
     with pytest.raises(Refused, match="data/raw/nowhere"):
         runs.start(DATA, stages.DataParams(scale="tiny", **values))
+
+
+def test_a_plan_s_own_runs_come_before_later_ones(little):
+    data = small.made(DATA, small.data(little), images=1)
+    pure, mixed = (
+        small.made(VLM, small.vlm(little, data_run=data.name, supervision=each), score=1)
+        for each in ("semantic", "mixed")
+    )
+    later = small.made(VLM, small.vlm(little, data_run=data.name, supervision="semantic", beta=0.3), score=1)
+    own = [mixed.name, pure.name]
+    assert questions.fitting(VLM, "latest", own) == mixed.name
+    assert questions.fitting(VLM, "latest supervision:semantic", own) == pure.name != later.name
+    assert questions.fitting(VLM, "latest supervision:pixel", own) == "latest supervision:pixel"
+    assert questions.fitting(VLM, later.name, own) == later.name

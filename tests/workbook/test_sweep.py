@@ -64,6 +64,18 @@ def test_a_sweep_makes_each_run_once_and_gathers_means_and_intervals(swept):
     assert code == 0 and said.count("reused") == 6 and swept.log() == before
 
 
+def test_a_recipe_that_says_latest_means_the_run_of_its_own_part(swept):
+    """A sweep's first part, reused, once lent its place to the last data run there was: another seed's."""
+    swept.recipe(f"tiny/{stages.VLM}", {"data_run": "latest", "base": "owner/name"})
+    assert swept.run("sweep", "two", "--scale", "tiny", "--seeds", "0,1")[0] == 0
+    told = [json.loads(path.read_text()) for path in swept.outputs.glob(f"{stages.VLM}/*/manifest.json")]
+    data = {path.parent.name: json.loads(path.read_text()) for path in swept.outputs.glob("01*/*/manifest.json")}
+    pairs = [(each["question"]["params"]["seed"], each["question"]["params"]["data_run"]) for each in told]
+    assert all(data[run]["question"]["params"]["seed"] == seed for seed, run in pairs) and len(pairs) == 4
+    code, said = swept.run("sweep", "two", "--scale", "tiny", "--seeds", "0")
+    assert code == 0 and said.count("reused") == 3, said
+
+
 def test_notebooks_that_the_grid_does_not_name_are_left_out(swept):
     _, (part,) = sweep.make("tiny", "two", [3])
     assert [item.stage.name for item in part.plan.items] == [stages.DATA, stages.VLM, stages.VLM]
