@@ -1,13 +1,17 @@
 """Shared by the tests of the images room: noisy pictures, a run without a notebook, a false autoencoder."""
 
 import io
+import tarfile
+import zlib
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from aligngemini.workbook import stages
+from tests.images.miniatures import TREES
 
 
 class FolderRun:
@@ -107,5 +111,64 @@ def small():
     def make(**changes) -> stages.DataParams:
         few = {"train_images": 16, "validation_images": 8, "test_images": 4, "workers": 1, "generators": []}
         return stages.DataParams(**(few | changes))
+
+    return make
+
+
+@pytest.fixture
+def little():
+    """A small picture of its own content for every number, as bytes."""
+
+    def make(number: int, form: str = "PNG") -> bytes:
+        pixels = np.random.default_rng(number).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, form)
+        return file.getvalue()
+
+    return make
+
+
+@pytest.fixture
+def lay(tmp_path, little):
+    """Lay out a tree of pictures: (name, paths) -> its folder; what begins with + lies beside it."""
+
+    def make(name: str, *files: str):
+        for number, file in enumerate(files or TREES[name], start=zlib.crc32(name.encode())):
+            path = tmp_path / (file[1:] if file.startswith("+") else f"{name}/{file}")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(little(number, "JPEG" if path.suffix.lower() in (".jpg", ".jpeg") else "PNG"))
+        return tmp_path / name
+
+    return make
+
+
+@pytest.fixture
+def packed(tmp_path, little):
+    """Write a tar file of (name or TarInfo, bytes) members under a folder: -> the folder."""
+
+    def make(name: str, *members, folder: str = "now"):
+        path = tmp_path / folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tarfile.open(path, "w:gz" if name.endswith("gz") else "w") as tar:
+            for number, member in enumerate(members):
+                info = tarfile.TarInfo(member) if isinstance(member, str) else member
+                data = little(number) if info.isreg() else b""
+                info.size = len(data)
+                tar.addfile(info, io.BytesIO(data))
+        return tmp_path / folder
+
+    return make
+
+
+@pytest.fixture
+def parquet(tmp_path, little):
+    """A benchmark of one Parquet file with pictures and outlines, as X-AIGD has it: rows -> its folder."""
+
+    def make(*rows: dict, name: str = "labeled_test-00000-of-00001.parquet"):
+        plain = {"generator": "FLUX.1-dev", "uid": "000", "labels": [], "width": 8, "height": 8}
+        rows = [plain | {"image": {"bytes": little(i), "path": f"{i}.png"}} | row for i, row in enumerate(rows)]
+        (tmp_path / "xaigd" / "data").mkdir(parents=True, exist_ok=True)
+        pd.DataFrame(rows).to_parquet(tmp_path / "xaigd" / "data" / name)
+        return tmp_path / "xaigd"
 
     return make

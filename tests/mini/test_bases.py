@@ -11,7 +11,8 @@ import torch
 
 from aligngemini.expert import backbone
 from aligngemini.images import autoencoder
-from aligngemini.mini import bases, pretrain, pretrain_expert, pretrain_vae, pretrain_vlm
+from aligngemini.mini import bases, pretrain, pretrain_expert, pretrain_vae
+from aligngemini.mini.examine import examine
 from aligngemini.vlm import load
 
 VLMS = ("vlm_neutral", "vlm")
@@ -39,12 +40,12 @@ def test_each_has_weights_as_safetensors_only_and_a_card_with_its_command(name):
 
 
 @pytest.mark.parametrize("name", VLMS)
-def test_a_vlm_describes_as_well_as_its_card_says(name):
+def test_a_vlm_describes_and_judges_as_well_as_its_card_says(name):
     vlm = load.load(str(bases.FOLDERS[name]))
-    again = pretrain_vlm.accuracy(vlm.model, vlm.processor, seed=card(name)["seed"])
-    told = card(name)["accuracy"]
-    now, then = (np.mean([v for row in a.values() for v in row.values()]) for a in (again, told))
-    assert now == pytest.approx(then, abs=0.02)
+    again = examine(vlm.model, vlm.processor, seed=card(name)["seed"])
+    for what in ("accuracy", "judgement"):
+        now, then = (np.mean([v for row in a[what].values() for v in row.values()]) for a in (again, card(name)))
+        assert now == pytest.approx(then, abs=0.02)
 
 
 def test_the_two_vlms_share_eyes_and_words_and_differ_in_what_they_were_told_last():

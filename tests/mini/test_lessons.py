@@ -9,7 +9,7 @@ TOOLS = language.processor()
 
 
 def talks(evaluative: bool, count: int = 320):
-    return [lessons.lesson(0, "told", i, 2, evaluative)[1] for i in range(count)]
+    return [lessons.lesson(0, "told", i, True, evaluative)[1] for i in range(count)]
 
 
 def test_real_and_fake_are_said_only_when_repeated():
