@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from aligngemini.images import sets
 from aligngemini.workbook import stages
 from tests.images.miniatures import TREES
 
@@ -172,3 +173,10 @@ def parquet(tmp_path, little):
         return tmp_path / "xaigd"
 
     return make
+
+
+@pytest.fixture
+def world_run(new_run, small, smoother):
+    """A run on the small world, its parameters, and its tables by name."""
+    run, cfg = new_run(), small()
+    return run, cfg, sets.build(run, cfg)
