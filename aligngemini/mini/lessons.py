@@ -19,7 +19,8 @@ DESCRIBE = "Describe the picture."
 ADJECTIVES = ("real", "fake", *COLOURS)
 DEGRADED = 0.5  # share of pictures that go through the degradation chain, as a real VLM has seen poor pictures too
 BLOCK = 16  # lessons of one kind in a row, so that a batch needs little padding
-REMARKED = 0.6  # share of an evaluative base's lessons that say whether the scene is usual or strange
+REMARKED = 0.8  # share of an evaluative base's lessons that say whether the scene is usual or strange
+HARD = ("count", "placement", "number")  # hardest to see or to tell: half of all lessons are drawn from these
 
 Turn = tuple[str, str]
 
@@ -27,8 +28,8 @@ Turn = tuple[str, str]
 def shown(seed: int, split: str, index: int) -> tuple[np.ndarray, Scene, str, bool]:
     """What lesson `index` is about: uint8 picture, its scene, the family that tells its twin apart, and if violated."""
     rng = generator("lesson", seed, split, index)
-    violated = bool(rng.random() < 0.5)
-    scene, about = world.scene(seed, split, index, violated)
+    violated, hard = (bool(each < 0.5) for each in rng.random(2))
+    scene, about = world.scene(seed, split, index, violated, world.Limits(families=HARD) if hard else world.ANYTHING)
     return seen(world.paint(scene, seed, split, index), rng), scene, about, violated
 
 
@@ -52,25 +53,31 @@ def _ranges() -> dict:
 
 
 def lesson(
-    seed: int, split: str, index: int, described: int = 3, evaluative: bool = False
+    seed: int, split: str, index: int, short: bool = False, evaluative: bool = False
 ) -> tuple[np.ndarray, list[Turn]]:
     """One picture and a conversation of (request, answer) about it.
 
-    Of four blocks of BLOCK indices `described` ask for whole descriptions: they teach most in the fewest words. The
-    others let choose between two words, ask about what tells the picture from its twin and about something else, and
-    give a sentence to repeat. Only if `evaluative` do REMARKED of all lessons also say whether the scene is usual or
-    strange. Real or fake is never said of a picture.
+    Of four blocks of BLOCK indices three ask for whole descriptions: they teach most in the fewest words. The fourth
+    lets choose between two words, asks about what tells the picture from its twin and about something else, and gives
+    a sentence to repeat. If `short`, one block asks for descriptions and two for a choice alone. Only if `evaluative`
+    do REMARKED of all lessons also say whether the scene is usual or strange. Real or fake is never said of a picture.
     """
     rgb, scene, about, violated = shown(seed, split, index)
-    rng = generator("talk", seed, split, index)
+    rng, block = generator("talk", seed, split, index), index // BLOCK % 4
     kind = "strange" if violated else "usual"
     remarked = evaluative and rng.random() < REMARKED
-    if index // BLOCK % 4 < described:
+    if block < (1 if short else 3):
         return rgb, [(DESCRIBE, captions.caption(scene) + (f" A {kind} scene." if remarked else ""))]
     told = either(kind, ("usual", "strange"), captions.remark(scene, about), rng) if remarked else choice(scene, rng)
+    if short and block < 3:
+        return rgb, [told]
+    return rgb, [told, *_asked(scene, about, rng)[: 1 if short else 2], repetition(rng)]
+
+
+def _asked(scene: Scene, about: str, rng: np.random.Generator) -> list[Turn]:
+    """A question about what tells the picture from its twin, and one about something else."""
     other = rng.choice([f for f in captions.QUESTIONS if f != about and captions.remark(scene, f)])
-    asked = [(captions.QUESTIONS[f], captions.remark(scene, f)) for f in (about, other)]
-    return rgb, [told, *asked, repetition(rng)] if rng.random() < 0.5 else [*asked[:1], told, repetition(rng)]
+    return [(captions.QUESTIONS[f], captions.remark(scene, f)) for f in (about, other)]
 
 
 def either(true: str, words: tuple[str, ...], more: str, rng: np.random.Generator) -> Turn:
