@@ -1,11 +1,13 @@
 """What was found out about files before: one small Parquet file per scanned folder, under the built data."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
 
 import pandas as pd
 import PIL
@@ -19,39 +21,55 @@ FACTS = ["image_id", "format", "jpeg_quality", "width", "height", "reason"]
 CHUNK = 20_000  # files between two writes: so much of a first scan is lost when it is killed
 
 
-def facts(root: str | Path, files: Iterable[str], label: str, workers: int = 2) -> pd.DataFrame:
-    """decode.identify's facts of `files`, one row each, by path; only new and changed files are read.
+class Reading(NamedTuple):
+    """A way to read a file: `look(path)` gives `columns`, the first of them "" where it could not; `code` is what the
+    answer depends on, and no two readings name the same.
+    """
+
+    look: Callable[[str], dict]
+    columns: list[str]
+    code: tuple[ModuleType, ...]
+
+
+IDENTITY = Reading(lambda path: decode.identify(path), FACTS, (decode, header, jpeg))
+
+
+def facts(
+    root: str | Path, files: Iterable[str], label: str, workers: int = 2, reading: Reading = IDENTITY
+) -> pd.DataFrame:
+    """What `reading` finds in `files`, one row each, by path; only new and changed files are read.
 
     A file is the same as before if its size and time of change are. What could not be read at all, and what is
     remembered by other code, is read again; a damaged memory is no memory. `root` names the memory.
     """
-    place = where(root)
+    place = where(root, reading)
     now = pd.DataFrame([_stamp(path) for path in sorted(files)], columns=["path", *STAMP]).set_index("path")
-    known = _recalled(place)
+    known = _recalled(place, reading.columns)
     met = known.loc[known.index.intersection(now.index)]
     kept = met[met[STAMP].eq(now.loc[met.index]).all(axis=1)]
     fresh = now.index.difference(kept.index)
     with ThreadPoolExecutor(max(1, workers)) as pool:
-        read = progress(_identified(pool, fresh), label, total=len(fresh)) if len(fresh) else iter(())
+        read = progress(_looked(pool, reading.look, fresh), label, total=len(fresh)) if len(fresh) else iter(())
         while part := list(islice(read, CHUNK)):
             made = pd.DataFrame(part, index=fresh[: len(part)]).join(now)
             fresh = fresh[len(part) :]
             kept = pd.concat([kept, made]) if len(kept) else made
-            _remember(place, pd.concat([known[~known.index.isin(kept.index)], kept]) if len(known) else kept)
-    return kept[FACTS]
+            every = pd.concat([known[~known.index.isin(kept.index)], kept]) if len(known) else kept
+            _remember(place, every[every[reading.columns[0]] != ""])
+    return kept[reading.columns]
 
 
-def where(root: str | Path) -> Path:
-    """The file of what is known of `root`; another one for other versions of the code that reads headers."""
-    code = [fingerprint.of_file(Path(module.__file__)) for module in (decode, header, jpeg)]
+def where(root: str | Path, reading: Reading = IDENTITY) -> Path:
+    """The file of what `reading` knows of `root`; another one for other versions of its code."""
+    code = [fingerprint.of_file(Path(module.__file__)) for module in reading.code]
     name = fingerprint.digest([str(Path(root).absolute()), PIL.__version__, *code])
     return paths.built() / "scans" / f"{name[: fingerprint.LENGTH]}.parquet"
 
 
-def _identified(pool: ThreadPoolExecutor, files: Iterable[str]) -> Iterator[dict]:
+def _looked(pool: ThreadPoolExecutor, look: Callable[[str], dict], files: Iterable[str]) -> Iterator[dict]:
     """Facts in the order of `files`; only so many are asked for ahead."""
     waiting = iter(files)
-    while asked := [pool.submit(decode.identify, path) for path in islice(waiting, 256)]:
+    while asked := [pool.submit(look, path) for path in islice(waiting, 256)]:
         yield from (future.result() for future in asked)
 
 
@@ -63,21 +81,21 @@ def _stamp(path: str) -> tuple[str, int, int]:
     return path, facts.st_size, facts.st_mtime_ns
 
 
-def _recalled(place: Path) -> pd.DataFrame:
+def _recalled(place: Path, columns: list[str]) -> pd.DataFrame:
     try:
         known = pd.read_parquet(place).set_index("path")
-        return known[[*STAMP, *FACTS]].astype(dict.fromkeys(STAMP, "int64"))
+        return known[[*STAMP, *columns]].astype(dict.fromkeys(STAMP, "int64"))
     except (OSError, ValueError, LookupError):  # none yet, or a damaged one
-        return pd.DataFrame(columns=[*STAMP, *FACTS], index=pd.Index([], name="path"))
+        return pd.DataFrame(columns=[*STAMP, *columns], index=pd.Index([], name="path"))
 
 
 def _remember(place: Path, known: pd.DataFrame) -> None:
-    """Write all or nothing; files whose bytes could not be read are left out, a disk without room is no error."""
+    """Write all or nothing; a disk without room is no error."""
     passing = place.with_name(f".{place.name}.{os.getpid()}")
     with suppress(OSError):
         place.parent.mkdir(parents=True, exist_ok=True)
         try:
-            known[known["image_id"] != ""].rename_axis("path").reset_index().to_parquet(passing, index=False)
+            known.rename_axis("path").reset_index().to_parquet(passing, index=False)
             os.replace(passing, place)
         finally:
             passing.unlink(missing_ok=True)

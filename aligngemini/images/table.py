@@ -38,8 +38,7 @@ def check(table: pd.DataFrame, name: str = "the image table") -> pd.DataFrame:
     Rules: label 0 or 1, known axes and splits, reals on axis none and only they, one row per (subset,
     image_id), and no image in two splits.
     """
-    missing = [column for column in COLUMNS if column not in table]
-    _refuse(bool(missing), f"{name} lacks the columns {', '.join(missing)}; make it again with notebook 01.")
+    _whole(table, name)
     for column, allowed in (("label", (0, 1)), ("axis", AXES), ("split", SPLITS)):
         wrong = sorted({str(value) for value in table[column] if value not in allowed})[:3]
         _refuse(bool(wrong), f"{name} has {column} {', '.join(map(repr, wrong))}; allowed is {allowed}.")
@@ -90,6 +89,11 @@ def relative(path: str, base: Path) -> str:
 
 def load(path: str | Path) -> pd.DataFrame:
     """Read and check a table; paths come back absolute. Raises Refused if there is none or it is broken."""
+    return check(unchecked(path), Path(path).name)
+
+
+def unchecked(path: str | Path) -> pd.DataFrame:
+    """`load` without its rules on labels, axes, splits and repeated images: for who wants to see what breaks them."""
     path = Path(path).absolute()
     try:
         table = pd.read_parquet(path)
@@ -97,8 +101,13 @@ def load(path: str | Path) -> pd.DataFrame:
         raise Refused(f"There is no image table {path}; run notebook 01 first.") from error
     except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors and OSErrors
         raise Refused(f"{path} is not a readable table ({error}); make it again with notebook 01.") from error
-    check(table, path.name)
+    _whole(table, path.name)
     return table.assign(path=[str(path.parent / p) for p in table["path"]])  # an absolute p stays as it is
+
+
+def _whole(table: pd.DataFrame, name: str) -> None:
+    missing = [column for column in COLUMNS if column not in table]
+    _refuse(bool(missing), f"{name} lacks the columns {', '.join(missing)}; make it again with notebook 01.")
 
 
 def content_overlap(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

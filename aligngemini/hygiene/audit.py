@@ -1,0 +1,96 @@
+"""An audit: a set of pictures, all that was found out about it, and the verdict on each of its parts."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from ..images import audit as probes
+from ..workbook.progress import progress
+from . import copies, cues, glance, source, verdict
+
+ALL = "all"
+Words = Callable[[pd.DataFrame], float]
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What an audit found.
+
+    parts: one row for the whole, called ALL, and one for each subset if there are several: part, real, fake, left_out,
+    the counts of copies.RELATIONS, the AUROC of cues.NAMES and of the probes, verdict. pictures: the usable ones, with
+    a column for each relation. left_out: path, benchmark, subset, label, reason. against: how many train, by table.
+    """
+
+    name: str
+    parts: pd.DataFrame
+    pictures: pd.DataFrame
+    left_out: pd.DataFrame
+    against: dict[str, int]
+
+    @property
+    def verdict(self) -> str:
+        """The verdict on the whole; where that is usable, what of it is not."""
+        whole, *rest = self.parts["verdict"]
+        bad = self.parts["part"][1:][[said != verdict.USABLE for said in rest]]
+        return f"usable as a whole, but not {', '.join(bad)}" if whole == verdict.USABLE and len(bad) else whole
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing was left out and every part is usable."""
+        return self.left_out.empty and self.parts["verdict"].eq(verdict.USABLE).all()
+
+
+def make(text: str, against: Iterable[str] = (), words: Words | None = None, workers: int = 2) -> Audit:
+    """Audit what `text` names (see source.rows) and hold it `against` sets that train, besides those of its own run.
+
+    `words` is a further probe of image-table rows, such as vlm.words.leakage. Files are looked at by `workers`
+    threads, once; what is remembered of them is not read again. Raises Refused for what cannot be read.
+    """
+    rows = source.rows(text)
+    train = {name: source.training(name) for name in dict.fromkeys([*source.beside(text), *against])}
+    rows = glance.added(rows, _probed(rows), workers)
+    usable = rows[rows["reason"] == ""].reset_index(drop=True)
+    usable = usable.join(copies.found(usable, _training(usable, train.values(), workers)))
+    usable = usable.assign(pair_id=copies.kin(usable, usable[list(copies.RELATIONS)[:4]]))
+    left_out = rows.loc[rows["reason"] != "", ["path", "benchmark", "subset", "label", "reason"]]
+    parts = _parts(usable, left_out)
+    table = [_measured(name, *both, words) for name, both in progress(parts.items(), "guessing the class", len(parts))]
+    own = (usable["split"] == "train").sum() if (usable["split"] != "train").any() else 0
+    counts = ({"its own split train": int(own)} if own else {}) | {name: len(rows) for name, rows in train.items()}
+    return Audit(text, pd.DataFrame(table), usable, left_out.reset_index(drop=True), counts)
+
+
+def _probed(rows: pd.DataFrame) -> set[str]:
+    """Paths of the pictures of every subset that the pixel probe will see."""
+    pairs = rows.assign(pair_id=rows["pair_id"].where(rows["pair_id"] != "", rows["image_id"]))
+    chosen = [probes.some(same, probes.PROBED)["path"] for _, same in pairs.groupby(copies.PLACE, sort=False)]
+    return set(pd.concat(chosen))
+
+
+def _training(usable: pd.DataFrame, tables: Iterable[pd.DataFrame], workers: int) -> pd.DataFrame:
+    looked = [glance.added(rows, workers=workers) for rows in tables]
+    every = pd.concat([usable[usable["split"] == "train"], *looked], ignore_index=True)
+    return every[every["reason"] == ""]
+
+
+def _parts(usable: pd.DataFrame, left_out: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
+    """Name -> usable pictures and what was left out: of the whole, and of each subset if there are several."""
+    every = pd.concat([usable, left_out])[copies.PLACE].drop_duplicates()
+    every = every[every["subset"] != ""]
+    spelt = "{benchmark}/{subset}" if every["benchmark"].nunique() > 1 else "{subset}"
+    parts = {ALL: (usable, left_out)}
+    for place in every.to_dict("records") if len(every) > 1 else []:
+        parts[spelt.format(**place)] = tuple(
+            rows[(rows["benchmark"] == place["benchmark"]) & (rows["subset"] == place["subset"])]
+            for rows in (usable, left_out)
+        )
+    return parts
+
+
+def _measured(name: str, rows: pd.DataFrame, left_out: pd.DataFrame, words: Words | None) -> dict:
+    counts = {"real": int((rows["label"] == 0).sum()), "fake": int((rows["label"] == 1).sum())}
+    copied = {relation: int((rows[relation] != "").sum()) for relation in copies.RELATIONS}
+    told = cues.measured(rows) | ({cues.WORDS: words(rows)} if words else {})
+    figures = counts | {"left_out": len(left_out)} | copied | told
+    return {"part": name, **figures, "verdict": verdict.sentence(figures)}

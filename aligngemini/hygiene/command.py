@@ -1,0 +1,40 @@
+"""The command `aligngemini audit`: its words, and what it answers."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+FOUND = 3  # exit code: done, but something was left out or a verdict is not "usable"
+EPILOG = """exit code: 0 nothing was left out and every verdict is "usable", 3 done with findings, 1 failed,
+2 refused, 130 stopped"""
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parsers of the command line."""
+    audit = commands.add_parser("audit", help="what gives the class away in a set of pictures", epilog=EPILOG)
+    audit.add_argument("what", metavar="SET", help="an image table, a labelled folder, a CSV list, or NAME:DIR[:REALS]")
+    audit.add_argument(
+        "--against", nargs="+", action="extend", default=[], metavar="SET", help="sets that train, to hold it against"
+    )
+    audit.add_argument("--words", default="", metavar="BASE", help="a VLM whose descriptions are probed, too")
+    audit.add_argument("--out", default="", metavar="DIR", help="write audit.parquet, audit.md and left_out.csv there")
+    audit.add_argument("--workers", type=int, default=2, metavar="N", help="threads that look at files (default: 2)")
+    audit.set_defaults(act=act)
+
+
+def act(args: argparse.Namespace) -> int:
+    """Audit, print and write; return 0 for a clean set and FOUND for one with findings."""
+    from . import audit, page
+
+    made = audit.make(args.what, args.against, _words(args.words) if args.words else None, args.workers)
+    print(page.text(made))
+    if args.out:
+        print(f"written: {page.write(made, Path(args.out).absolute())}")
+    return 0 if made.clean else FOUND
+
+
+def _words(base: str) -> Any:
+    from ..vlm import load, words
+
+    vlm = load.load(str(Path(base).absolute()) if Path(base).exists() else base)
+    return lambda rows: words.leakage(vlm, rows)

@@ -1,0 +1,75 @@
+"""One look at every file: its bytes are read and its pixels decoded once, for all that the audit asks of them."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from PIL import Image, ImageStat
+
+from ..images import decode, header, memory, statistics
+from . import likeness, traces
+
+SEEN = ["looks", "constant", "camera", "c2pa", "texts", "reason"]
+
+
+def plain(path: str) -> dict:
+    """What one file shows: looks (16 hexadecimal digits, "" for a file that does not decode), constant, the traces
+    camera, c2pa and texts, and reason ("", or why it does not decode).
+    """
+    return _seen(path)[0]
+
+
+def probed(path: str) -> dict:
+    """`plain`, and statistics: those of images/statistics.py as bytes of float32 [101]."""
+    row, rgb = _seen(path)
+    return row | {"statistics": b"" if rgb is None else statistics.describe(rgb).astype(np.float32).tobytes()}
+
+
+CODE = (decode, header, likeness, traces)
+PLAIN = memory.Reading(plain, SEEN, CODE)
+PROBED = memory.Reading(probed, [*SEEN, "statistics"], (*CODE, statistics))
+
+
+def _seen(path: str) -> tuple[dict, np.ndarray | None]:
+    try:
+        data = header.contents(path)
+        rgb = decode.read(data).rgb
+        found = traces.of(data)
+    except decode.Unreadable as error:
+        nothing = {"looks": "", "constant": False, "camera": False, "c2pa": False, "texts": ""}
+        return nothing | {"reason": str(error)}, None
+    return found | {"looks": f"{likeness.looks(rgb):016x}", "constant": constant(rgb), "reason": ""}, rgb
+
+
+def constant(rgb: np.ndarray) -> bool:
+    """Whether uint8 [H, W, 3] is near-constant by the rule of the published numbers: a side below 10 px, a variance
+    summed over channels below 10, or one below 100 around a mean below 5 or above 250.
+    """
+    facts = ImageStat.Stat(Image.fromarray(rgb))
+    variance, mean = sum(facts.var), sum(facts.mean) / 3
+    return min(rgb.shape[:2]) < 10 or variance < 10 or (variance < 100 and not 5 <= mean <= 250)
+
+
+def added(rows: pd.DataFrame, chosen: Iterable[str] = (), workers: int = 2) -> pd.DataFrame:
+    """`rows` (path, root, reason) with what a look shows; statistics for the paths in `chosen`, b"" for others.
+
+    Rows with a reason are not looked at. What is remembered of unchanged files is not read again.
+    """
+    usable, chosen = rows[rows["reason"] == ""], set(chosen)
+    parts = [
+        memory.facts(root, files, label, workers, reading)
+        for root, same in usable.groupby("root", sort=False)["path"]
+        for reading, files, label in (
+            (PLAIN, set(same) - chosen, "looking at pictures"),
+            (PROBED, set(same) & chosen, "looking closely at some"),
+        )
+        if files
+    ]
+    found = pd.concat([pd.DataFrame(columns=[*SEEN, "statistics"]), *parts])
+    found = found[~found.index.duplicated()].reindex(rows["path"]).set_index(rows.index)
+    blank = dict.fromkeys(SEEN, "") | dict.fromkeys(("constant", "camera", "c2pa"), False) | {"statistics": b""}
+    found = pd.DataFrame({name: found[name].where(found[name].notna(), blank[name]) for name in blank})
+    found["reason"] = rows["reason"].where(rows["reason"] != "", found["reason"])
+    return pd.concat(
+        [rows.drop(columns="reason"), found.astype(dict.fromkeys(("constant", "camera", "c2pa"), bool))], axis=1
+    )

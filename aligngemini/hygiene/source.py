@@ -1,0 +1,74 @@
+"""What is audited, and what it is held against: image tables, labelled folders, CSV lists and named benchmarks."""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from ..images import benchmarks, folders, table
+from ..images.layout import Layout
+from ..workbook.params import Refused
+
+FOLDER = Layout(source="anywhere")  # tells about archives in a folder that has no name among the benchmarks
+TRAINING = ("semantic.parquet", "pixel.parquet")  # tables of a run that train; its mixed and union are made of them
+KEPT = ["path", "root", "label", "benchmark", "subset", "split", "pair_id", "reason"]
+FACTS = ["image_id", "format", "jpeg_quality", "width", "height"]
+
+
+def rows(text: str, split: str = "test") -> pd.DataFrame:
+    """The pictures that `text` names: KEPT and FACTS, one row per file and subset, a reason where it is of no use.
+
+    `text` is a Parquet image table, the folder of a run of notebook 01 (its test table), a labelled folder, a CSV
+    list, or NAME:DIR[:REALS_DIR]; relative paths stand on the working directory. Pictures that are in no split
+    count as `split`. Raises Refused for what is none of these.
+    """
+    path = Path(text).absolute()
+    path = path / "test.parquet" if (path / "test.parquet").is_file() else path
+    if path.suffix == ".parquet":
+        found = table.unchecked(path).assign(root=str(path))
+    else:
+        found = _scanned(_absolute(text)).assign(split=split, pair_id="")
+    found = found.assign(
+        reason=found["reason"].mask((found["reason"] == "") & ~found["label"].isin((0, 1)), "no label")
+    )
+    return found[[*KEPT, *FACTS]].reset_index(drop=True)
+
+
+def training(text: str) -> pd.DataFrame:
+    """The usable pictures of `text` that train: of a table those whose split is not test, of all else every one."""
+    found = rows(text, "train")
+    found = found[(found["reason"] == "") & (found["split"] != "test")]
+    if found.empty:
+        raise Refused(f"{text} has no picture that trains: give --against a table of notebook 01, or a folder.")
+    return found
+
+
+def beside(text: str) -> list[str]:
+    """The training tables of the run that the test table `text` belongs to; none for anything else."""
+    path = Path(text).absolute()
+    folder = path if path.is_dir() else path.parent
+    is_test = (folder / "test.parquet").is_file() and path in (folder, folder / "test.parquet")
+    return [str(folder / name) for name in TRAINING if is_test and (folder / name).is_file()]
+
+
+def _absolute(text: str) -> str:
+    """`text` with the paths that exist seen from the working directory made absolute."""
+    if Path(text).exists():
+        return str(Path(text).absolute())
+    return ":".join(str(Path(part).absolute()) if Path(part).exists() else part for part in text.split(":"))
+
+
+def _scanned(text: str) -> pd.DataFrame:
+    found = benchmarks.rows(text)
+    if Path(text).is_dir():
+        found = pd.concat([found, _packed(Path(text), found)], ignore_index=True)
+    root = found["root"]
+    return folders.identified(found).assign(root=root)
+
+
+def _packed(root: Path, found: pd.DataFrame) -> pd.DataFrame:
+    """Rows for archives and unfinished downloads, which a scan of a labelled folder passes over."""
+    files = [(Path(above) / name, FOLDER.takes(name)) for above, _, names in os.walk(root) for name in names]
+    lost = [{"path": folders.spelled(path), "reason": reason} for path, reason in sorted(files, key=str) if reason]
+    fixed = found.iloc[0][["benchmark", "root"]].to_dict()
+    return pd.DataFrame(lost, columns=["path", "reason"]).assign(label=-1, subset="", generator="", **fixed)

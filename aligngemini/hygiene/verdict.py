@@ -1,0 +1,73 @@
+"""The verdict on a set in words, and the thresholds behind it, which are our choice."""
+
+from collections.abc import Mapping
+from math import isnan, sqrt
+
+from . import cues
+
+CONFOUNDED = 0.65  # AUROC of a single cue from which on it counts, in a large set
+ERRORS = 3  # ... and so many standard errors of a cue that says nothing, in a small one
+LOOKALIKES = 0.005  # share of pictures that only look like one in training from which on a set leaks
+REPEATED = 0.01  # share of pictures that are copies of others from which on a set repeats itself
+USABLE = "usable"
+
+
+def sentence(figures: Mapping[str, float]) -> str:
+    """`usable`, or everything that speaks against a set, parted by semicolons.
+
+    `figures` holds real and fake (numbers of usable pictures), the counts of copies.RELATIONS and the AUROC of each
+    of cues.NAMES.
+    """
+    said = [_leaking(figures), _twofold(figures), _confounded(figures), _repeated(figures), _small(figures)]
+    return "; ".join(text for text in said if text) or USABLE
+
+
+def bound(real: int, fake: int) -> float:
+    """The AUROC from which on a cue gives away the class in a set of `real` and `fake` pictures, 1 or more each."""
+    return max(CONFOUNDED, 0.5 + ERRORS * sqrt((real + fake + 1) / (12 * real * fake)))
+
+
+def confounds(figures: Mapping[str, float]) -> dict[str, float]:
+    """The cues that give away the class, the strongest first."""
+    told = {name: figures[name] for name in cues.NAMES if not isnan(figures[name])}
+    least = bound(figures["real"], figures["fake"]) if told else 1.0
+    return dict(sorted(((n, area) for n, area in told.items() if area >= least), key=lambda item: -item[1]))
+
+
+def _confounded(figures: Mapping[str, float]) -> str:
+    found = [f"{name} ({area:.2f})" for name, area in confounds(figures).items()]
+    return f"confounded by {', '.join(found).replace('(', '(AUROC ', 1)}" if found else ""
+
+
+def _leaking(figures: Mapping[str, float]) -> str:
+    often = figures["near training"] >= LOOKALIKES * max(1, figures["real"] + figures["fake"])
+    said = {
+        "are also in training": figures["in training"],
+        "have their origin in training": figures["origin in training"],
+        "look like one in training": figures["near training"] if often else 0,
+    }
+    found = [f"{_pictures(count, 'test ')} {what}" for what, count in said.items() if count]
+    return f"leaking: {', '.join(found)}" if found else ""
+
+
+def _twofold(figures: Mapping[str, float]) -> str:
+    count = figures["two labels"]
+    return f"contradictory: {_pictures(count)} stand among the reals and among the fakes" if count else ""
+
+
+def _repeated(figures: Mapping[str, float]) -> str:
+    every = figures["real"] + figures["fake"]
+    count = figures["duplicates"]
+    return f"repetitive: {count} of {every} are copies" if count and count >= REPEATED * every else ""
+
+
+def _small(figures: Mapping[str, float]) -> str:
+    if not figures["real"] or not figures["fake"]:
+        lacking = [what for what in ("real", "fake") if not figures[what]]
+        return f"one-sided: no {' and no '.join(lacking)} picture"
+    few = all(isnan(figures[name]) for name in cues.NAMES)
+    return f"too small to tell: {figures['real']} real, {figures['fake']} fake" if few else ""
+
+
+def _pictures(count: int, kind: str = "") -> str:
+    return f"{count} {kind}picture{'' if count == 1 else 's'}"
