@@ -62,8 +62,9 @@ def _scanned(text: str) -> pd.DataFrame:
     found = benchmarks.rows(text)
     if Path(text).is_dir():
         found = pd.concat([found, _packed(Path(text), found)], ignore_index=True)
-    root = found["root"]
-    return folders.identified(found).assign(root=root)
+    usable = found["reason"] == ""  # what has a reason may be an archive of many gigabytes, and is not read
+    known = folders.identified(found[usable]).assign(root=found["root"])
+    return pd.concat([known, found[~usable]])
 
 
 def _packed(root: Path, found: pd.DataFrame) -> pd.DataFrame:

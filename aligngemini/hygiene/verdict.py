@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from math import isnan, sqrt
 
+import pandas as pd
+
 from . import cues
 
 CONFOUNDED = 0.65  # AUROC of a single cue from which on it counts, in a large set
@@ -34,6 +36,18 @@ def confounds(figures: Mapping[str, float]) -> dict[str, float]:
     return dict(sorted(((n, area) for n, area in told.items() if area >= least), key=lambda item: -item[1]))
 
 
+def by_subset(measured: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """The cues of images/audit.measure for the subsets of the test table `rows`: one row each, a column for each cue,
+    and which of them are past `bound`.
+    """
+    tests = measured[measured["set"].str.startswith("test/")].pivot(index="set", columns="cue", values="auroc")
+    sides = rows[rows["reason"] == ""].groupby(["subset", "label"]).size().unstack()
+    sides = sides.reindex(columns=[0, 1]).fillna(1)  # a class that is not there has no AUROC to bound
+    least = [bound(*sides.loc[name.removeprefix("test/")]) for name in tests.index]
+    told = tests.ge(least, axis=0).apply(lambda row: ", ".join(tests.columns[row]), axis=1)
+    return tests.round(3).assign(told_by=told)
+
+
 def _confounded(figures: Mapping[str, float]) -> str:
     found = [f"{name} ({area:.2f})" for name, area in confounds(figures).items()]
     return f"confounded by {', '.join(found).replace('(', '(AUROC ', 1)}" if found else ""
@@ -42,17 +56,18 @@ def _confounded(figures: Mapping[str, float]) -> str:
 def _leaking(figures: Mapping[str, float]) -> str:
     often = figures["near training"] >= LOOKALIKES * max(1, figures["real"] + figures["fake"])
     said = {
-        "are also in training": figures["in training"],
-        "have their origin in training": figures["origin in training"],
-        "look like one in training": figures["near training"] if often else 0,
+        ("is also in training", "are also in training"): figures["in training"],
+        ("has its origin in training", "have their origin in training"): figures["origin in training"],
+        ("looks like one in training", "look like one in training"): figures["near training"] if often else 0,
     }
-    found = [f"{_pictures(count, 'test ')} {what}" for what, count in said.items() if count]
+    found = [_counted(count, "test picture", *verbs) for verbs, count in said.items() if count]
     return f"leaking: {', '.join(found)}" if found else ""
 
 
 def _twofold(figures: Mapping[str, float]) -> str:
     count = figures["two labels"]
-    return f"contradictory: {_pictures(count)} stand among the reals and among the fakes" if count else ""
+    verbs = ("stands among the reals and among the fakes", "stand among the reals and among the fakes")
+    return f"contradictory: {_counted(count, 'picture', *verbs)}" if count else ""
 
 
 def _repeated(figures: Mapping[str, float]) -> str:
@@ -69,5 +84,5 @@ def _small(figures: Mapping[str, float]) -> str:
     return f"too small to tell: {figures['real']} real, {figures['fake']} fake" if few else ""
 
 
-def _pictures(count: int, kind: str = "") -> str:
-    return f"{count} {kind}picture{'' if count == 1 else 's'}"
+def _counted(count: int, what: str, one: str, many: str) -> str:
+    return f"1 {what} {one}" if count == 1 else f"{count} {what}s {many}"

@@ -1,0 +1,243 @@
+"""The audit of a set finds each confound that was planted, and nothing in a clean set."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image, PngImagePlugin
+
+from aligngemini.hygiene import audit, copies, cues, glance, likeness, page, traces, verdict
+from aligngemini.images import decode, jpeg, table
+from aligngemini.workbook.params import Refused
+
+MANY = 12  # pictures of each class
+
+
+@pytest.fixture
+def lay(tmp_path, picture):
+    """A labelled folder of MANY pictures a class; `write(rgb)` makes the bytes of a fake, `plain` those of a real."""
+
+    def make(write=lambda rgb: jpeg.encode(rgb, 90), plain=lambda rgb: jpeg.encode(rgb, 90), name="set", start=0):
+        root = tmp_path / name
+        for number in range(2 * MANY):
+            label = number % 2
+            folder = root / ("0_real", "1_fake")[label]
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{number}.img.jpg").write_bytes((plain, write)[label](picture(48, 40, start + number)))
+        return root
+
+    return make
+
+
+def _camera(rgb, saved):
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    return saved(rgb, "JPEG", quality=90, exif=exif)
+
+
+def _prompt(rgb, saved):
+    told = PngImagePlugin.PngInfo()
+    told.add_text("parameters", "a secret prompt")
+    return saved(rgb, "PNG", pnginfo=told)
+
+
+def test_a_clean_set_is_usable_and_leaves_nothing_out(lay):
+    made = audit.make(str(lay()))
+    assert made.verdict == verdict.USABLE and made.clean and made.left_out.empty
+    figures = made.parts.iloc[0]
+    assert figures["real"] == figures["fake"] == MANY and (figures[list(copies.RELATIONS)] == 0).all()
+    assert figures[list(cues.NAMES)].eq(0.5).all()
+
+
+@pytest.mark.parametrize(
+    ("cue", "write"),
+    [
+        ("format", lambda rgb, saved: jpeg.png(rgb)),
+        ("size", lambda rgb, saved: jpeg.encode(rgb[:36, :46], 90)),
+        ("aspect", lambda rgb, saved: jpeg.encode(rgb[:, :32], 90)),
+        ("JPEG quality", lambda rgb, saved: jpeg.encode(rgb, 70)),
+        ("camera EXIF", _camera),
+        ("C2PA", lambda rgb, saved: jpeg.encode(rgb, 90) + b"jumb\0\0\0\x1ejumdc2pa"),
+        ("near-constant", lambda rgb, saved: jpeg.encode(np.full_like(rgb, rgb[0, 0]), 90)),
+    ],
+)
+def test_a_planted_confound_is_found(cue, write, lay, saved):
+    made = audit.make(str(lay(lambda rgb: write(rgb, saved))))
+    assert made.parts[cue][0] == 1.0 and f"{cue} (" in made.verdict and made.verdict.startswith("confounded by")
+    assert not made.clean
+
+
+def test_names_of_png_texts_are_a_cue_and_their_values_stay_unread(lay, saved):
+    made = audit.make(str(lay(lambda rgb: _prompt(rgb, saved), jpeg.png)))
+    assert made.verdict == "confounded by PNG text (AUROC 1.00)"
+    assert set(made.pictures["texts"]) == {"", "parameters"}
+    assert "secret" not in page.text(made) + made.pictures.to_csv()
+
+
+def test_copies_are_counted_within_and_across_the_classes(lay, picture):
+    root = lay()
+    for label in ("0_real", "1_fake"):
+        first = sorted((root / label).iterdir())[0]
+        (root / label / "again.jpg").write_bytes(first.read_bytes())
+    (root / "1_fake" / "both.jpg").write_bytes(sorted((root / "0_real").iterdir())[1].read_bytes())
+    (root / "1_fake" / "alike.jpg").write_bytes(
+        jpeg.encode(decode.read(sorted((root / "0_real").iterdir())[2]).rgb, 90)
+    )
+    made = audit.make(str(root))
+    found = made.parts.iloc[0]
+    assert found["duplicates"] == 2 and found["two labels"] == 2 and found["near"] == 0
+    assert found["near other class"] == 2
+    assert "contradictory: 2 pictures stand among the reals and among the fakes" in made.verdict
+    assert "repetitive: 2 of 28 are copies" in made.verdict
+
+
+def test_what_stands_in_training_leaks_by_content_and_by_looks(lay, picture):
+    root, train = lay(), lay(name="train", start=1000)
+    tested = sorted((root / "0_real").iterdir())
+    (train / "0_real" / "same.jpg").write_bytes(tested[0].read_bytes())
+    (train / "0_real" / "smaller.jpg").write_bytes(jpeg.encode(decode.read(tested[1]).rgb[1:-1, 1:-1], 80))
+    made = audit.make(str(root), [str(train)])
+    assert made.verdict == "leaking: 1 test picture is also in training, 1 test picture looks like one in training"
+    assert made.against == {str(train): 2 * MANY + 2}
+    assert audit.make(str(lay(name="other", start=2000)), [str(train)]).clean
+
+
+def _table(root, path, **columns):
+    rows = []
+    for number, file in enumerate(sorted(root.rglob("*.jpg"))):
+        label = int(file.parent.name[0])
+        rows.append(decode.identify(file) | {"path": str(file), "label": label, "axis": ("none", "both")[label],
+                    "subset": "a", "benchmark": "b", "pair_id": str(number)} | columns)  # fmt: skip
+    path.parent.mkdir(exist_ok=True)
+    table.frame(rows).to_parquet(path)
+    return path
+
+
+def test_the_test_table_of_a_run_is_held_against_its_training_tables(lay, tmp_path):
+    root = lay()
+    path = _table(root, tmp_path / "run" / "test.parquet", split="test")
+    _table(root, tmp_path / "run" / "pixel.parquet", split="train")
+    for text in (path, path.parent):
+        made = audit.make(str(text))
+        assert made.parts["in training"][0] == made.parts["origin in training"][0] == 2 * MANY
+        assert list(made.against) == [str(path.with_name("pixel.parquet"))]
+
+
+def test_a_picture_in_two_splits_of_one_table_is_shown_not_refused(lay, tmp_path):
+    root = lay()
+    path = _table(root, tmp_path / "run" / "semantic.parquet", split="train", pair_id="")
+    rows = pd.read_parquet(path)
+    pd.concat([rows, rows.head(3).assign(split="validation")]).to_parquet(path)
+    assert audit.make(str(path)).parts["in training"][0] == 3
+
+
+def test_pairs_that_look_alike_on_purpose_are_no_finding(lay, tmp_path, picture):
+    root = tmp_path / "pairs"
+    for label in ("0_real", "1_fake"):
+        (root / label).mkdir(parents=True)
+        for number in range(MANY):
+            rgb = picture(48, 40, number)
+            (root / label / f"{number:02}.jpg").write_bytes(jpeg.encode(rgb if label[0] == "0" else rgb // 2 * 2, 90))
+    rows = pd.read_parquet(_table(root, tmp_path / "run" / "pixel.parquet", split="validation"))
+    pairs = [path.rsplit("/", 1)[1] for path in rows["path"]]
+    rows.assign(pair_id=pairs).to_parquet(tmp_path / "run" / "pixel.parquet")
+    assert audit.make(str(tmp_path / "run" / "pixel.parquet")).parts["near other class"][0] == 0
+
+
+def test_what_is_left_out_is_told_by_reason_and_place(lay):
+    root = lay()
+    (root / "half.tar.gz").write_bytes(b"x")
+    (root / "0_real" / "cut.jpg").write_bytes((root / "0_real" / "0.img.jpg").read_bytes()[:400])
+    (root / "stray.jpg").write_bytes(b"x")
+    (root / "lone" / "1_fake").mkdir(parents=True)
+    (root / "lone" / "1_fake" / "1.jpg").write_bytes(jpeg.encode(np.zeros((48, 40, 3), np.uint8), 90))
+    made = audit.make(str(root))
+    reasons = made.left_out.set_index(made.left_out["path"].str.rsplit("/", n=1).str[1])["reason"]
+    assert set(reasons.index) == {"half.tar.gz", "cut.jpg", "stray.jpg"}
+    assert (
+        "archive" in reasons["half.tar.gz"]
+        and "cut short" in reasons["cut.jpg"]
+        and "no folder" in reasons["stray.jpg"]
+    )
+    assert made.parts.set_index("part")["verdict"]["lone"] == "one-sided: no real picture"
+    assert "lone" in made.verdict and "half.tar.gz" in page.text(made) and not made.clean
+
+
+def test_a_second_audit_opens_no_picture(lay, monkeypatch):
+    root = lay()
+    first = audit.make(str(root))
+    monkeypatch.setattr(decode, "read", None)
+    pd.testing.assert_frame_equal(audit.make(str(root)).parts, first.parts)
+
+
+def test_likeness_finds_what_a_comparison_of_all_finds(monkeypatch):
+    monkeypatch.setattr(likeness, "BLOCK", 50)
+    rng = np.random.default_rng(0)
+    hashes = rng.integers(0, 2**64, 300, dtype=np.uint64)
+    flips = np.array(
+        [sum(1 << int(b) for b in rng.choice(64, rng.integers(3, 7), replace=False)) for _ in hashes], np.uint64
+    )
+    others = np.concatenate([hashes ^ flips, hashes[:20]])
+    kin = rng.integers(0, 40, len(hashes))
+    theirs = rng.integers(0, 40, len(others))
+    far = np.bitwise_count(hashes[:, None] ^ others)
+    expected = ((far <= likeness.FAR) & (kin[:, None] != theirs)).any(1)
+    found = likeness.alike(hashes, kin, others, theirs)
+    assert (found >= 0).tolist() == expected.tolist() and 50 < expected.sum() < 250
+    assert (likeness.alike(hashes[:0], kin[:0], others, theirs) == -1).all()
+    assert (likeness.alike(hashes, kin, others[:0], theirs[:0]) == -1).all()
+
+
+def test_a_smaller_recompressed_copy_looks_the_same_and_another_picture_does_not(picture):
+    rgb = picture(200, 160, 1)
+    copy = np.asarray(Image.fromarray(decode.read(jpeg.encode(rgb, 50)).rgb).resize((100, 80)))
+    assert (likeness.looks(rgb) ^ likeness.looks(copy)).bit_count() <= likeness.FAR
+    assert (likeness.looks(rgb) ^ likeness.looks(picture(200, 160, 2))).bit_count() > likeness.FAR
+
+
+def test_near_constant_follows_the_published_rule(picture):
+    grey = np.full((40, 40, 3), 128, np.uint8)
+    dark = np.random.default_rng(0).integers(0, 9, (40, 40, 3), dtype=np.uint8)
+    assert glance.constant(grey) and glance.constant(picture(9, 40)) and glance.constant(dark)
+    assert glance.constant(255 - dark) and not glance.constant(dark + 100) and not glance.constant(picture(10, 40))
+
+
+def test_traces_of_damaged_metadata_are_none(saved, picture):
+    whole = saved(picture(), "PNG")
+    odd = whole[:8] + b"\xff\xff\xff\xfftEXt\x01bad\0value"
+    assert traces.of(whole) == {"camera": False, "c2pa": False, "texts": ""}
+    assert list(traces._texts(odd)) == ["?bad"]
+    with pytest.raises(decode.Unreadable):
+        traces.of(b"no picture")
+
+
+def test_small_sets_need_a_stronger_cue_than_large_ones():
+    assert verdict.bound(5000, 5000) == verdict.CONFOUNDED < verdict.bound(20, 20) < verdict.bound(10, 10) < 1
+
+
+def test_what_is_no_set_is_refused(tmp_path):
+    (tmp_path / "odd.parquet").write_bytes(b"x")
+    pd.DataFrame({"path": ["x"]}).to_parquet(tmp_path / "short.parquet")
+    for name in ("odd.parquet", "short.parquet", "nothing", "none.parquet"):
+        with pytest.raises(Refused):
+            audit.make(str(tmp_path / name))
+
+
+def test_the_files_of_an_audit_hold_its_parts_and_its_text(lay, tmp_path):
+    made = audit.make(str(lay(jpeg.png)))
+    folder = page.write(made, tmp_path / "out")
+    pd.testing.assert_frame_equal(pd.read_parquet(folder / "audit.parquet"), made.parts)
+    assert json.dumps(made.verdict)[1:-1] in (folder / "audit.md").read_text(encoding="utf-8")
+    assert pd.read_csv(folder / "left_out.csv").empty
+
+
+def test_cues_of_a_test_table_are_shown_with_those_that_tell_the_class():
+    measured = pd.DataFrame({"set": ["test/a", "test/a", "test/b", "pixel"], "cue": ["size", "format", "size", "size"],
+                             "auroc": [0.9, 0.6, float("nan"), 1.0]})  # fmt: skip
+    rows = pd.DataFrame({"subset": ["a"] * 80 + ["b"], "label": [0, 1] * 40 + [1], "reason": ""})
+    shown = verdict.by_subset(measured, rows)
+    assert shown["told_by"].to_dict() == {"test/a": "size", "test/b": ""} and list(shown.columns[:2]) == [
+        "format",
+        "size",
+    ]

@@ -1,0 +1,69 @@
+"""The command `aligngemini audit` from end to end: what it prints and writes, and how it exits."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from aligngemini import cli
+from aligngemini.hygiene import command
+
+
+def _lay(root, fakes, first=0):
+    rng = np.random.default_rng(first)
+    for number in range(24):
+        folder = root / ("0_real", "1_fake")[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        coarse = Image.fromarray(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8))
+        coarse.resize((40, 40), Image.Resampling.BICUBIC).save(folder / f"{number}.{fakes if number % 2 else 'png'}")
+    return root
+
+
+def test_a_clean_folder_exits_with_0(tmp_path, capsys):
+    assert cli.main(["audit", str(_lay(tmp_path / "set", "png"))]) == cli.DONE
+    assert capsys.readouterr().out.rstrip().endswith("verdict: usable")
+
+
+def test_findings_exit_with_3_and_are_written(tmp_path, capsys, monkeypatch):
+    root = _lay(tmp_path / "set", "jpg")
+    _lay(tmp_path / "train", "png")
+    (root / "0_real" / "broken.png").write_bytes(b"x")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["audit", "set", "--against", "train", "--out", "found"]) == command.FOUND
+    said = capsys.readouterr().out
+    assert "confounded by format (AUROC 1.00)" in said and "leaking: 12 test pictures are also in training" in said
+    assert "broken.png" in said and "not an image of a known format" in said
+    assert pd.read_csv("found/left_out.csv")["path"].str.endswith("broken.png").tolist() == [True]
+    assert pd.read_parquet("found/audit.parquet")["part"].tolist() == ["all"]
+    assert "**Verdict:** leaking" in (tmp_path / "found" / "audit.md").read_text(encoding="utf-8")
+
+
+def test_a_named_benchmark_is_audited_under_its_name(tmp_path, capsys):
+    root = _lay(tmp_path / "wild" / "test" / "reddit", "png").parents[1]
+    (root / "test" / "reddit" / "rest.zip").write_bytes(b"x")
+    assert cli.main(["audit", f"WildRF:{root}"]) == command.FOUND
+    said = capsys.readouterr().out
+    assert "an archive: only what is unpacked counts" in said and "verdict: usable" in said
+
+
+@pytest.mark.parametrize("words", [["nothing"], ["WildRF:nothing"], ["WildRV:."]])
+def test_what_is_not_there_exits_with_2(words, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["audit", *words]) == cli.REFUSED
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_help_tells_the_exit_codes(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["audit", "--help"])
+    assert "3 done with findings" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_words_of_a_base_are_a_probe(tmp_path, capsys, monkeypatch):
+    from aligngemini.vlm import load, words
+
+    monkeypatch.setattr(load, "load", lambda base: base)
+    monkeypatch.setattr(words, "leakage", lambda vlm, rows: 0.625 if len(rows) == 24 else 0)
+    assert cli.main(["audit", str(_lay(tmp_path / "set", "png")), "--words", "a/base"]) == cli.DONE
+    said = capsys.readouterr().out
+    assert "words probe" in said and "0.62" in said
