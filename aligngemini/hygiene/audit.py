@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ..images import audit as probes
+from ..workbook.params import Refused
 from ..workbook.progress import progress
 from . import copies, cues, glance, source, verdict
 
@@ -51,6 +52,8 @@ def make(text: str, against: Iterable[str] = (), words: Words | None = None, wor
     train = {name: source.training(name) for name in dict.fromkeys([*source.beside(text), *against])}
     rows = glance.added(rows, _probed(rows), workers)
     usable = rows[rows["reason"] == ""].reset_index(drop=True)
+    if usable.empty:
+        raise Refused(f"No picture of {text} can be used ({rows['reason'].iloc[0]}): give another set.")
     usable = usable.join(copies.found(usable, _training(usable, train.values(), workers)))
     usable = usable.assign(pair_id=copies.kin(usable, usable[list(copies.RELATIONS)[:4]]))
     left_out = rows.loc[rows["reason"] != "", ["path", "benchmark", "subset", "label", "reason"]]

@@ -66,9 +66,14 @@ def _earlier(rows: pd.DataFrame, place: pd.Series) -> pd.Series:
 
 
 def _twofold(rows: pd.DataFrame) -> pd.Series:
-    sides = [rows[rows["label"] == label].drop_duplicates("image_id").set_index("image_id")["path"] for label in (0, 1)]
-    other = rows["image_id"].map(sides[1]).where(rows["label"] == 0, rows["image_id"].map(sides[0]))
-    return other.fillna("").astype(str)
+    sides = [_paths(rows[rows["label"] == label], "image_id") for label in (1, 0)]
+    found = [sides[label].get(image, "") for label, image in zip(rows["label"], rows["image_id"], strict=True)]
+    return pd.Series(found, rows.index, dtype=object)
+
+
+def _paths(rows: pd.DataFrame, column: str) -> dict[str, str]:
+    """Value of `column` -> path of a picture that has it."""
+    return dict(zip(rows[column], rows["path"], strict=True))
 
 
 def _near(rows: pd.DataFrame, place: pd.Series, same: bool) -> pd.Series:
@@ -92,8 +97,9 @@ def _bits(rows: pd.DataFrame) -> np.ndarray:
 
 def _met(rows: pd.DataFrame, training: pd.DataFrame, column: str) -> pd.Series:
     """Path of a training picture of the same `column`, for rows that do not train themselves."""
-    known = training[training[column] != ""].drop_duplicates(column).set_index(column)["path"]
-    return rows[column].map(known).fillna("").astype(str).where(rows["split"] != "train", "")
+    known = _paths(training[training[column] != ""], column)
+    found = pd.Series([known.get(name, "") for name in rows[column]], rows.index, dtype=object)
+    return found.where(rows["split"] != "train", "")
 
 
 def _near_training(rows: pd.DataFrame, training: pd.DataFrame) -> pd.Series:

@@ -31,7 +31,9 @@ def rows(text: str, split: str = "test") -> pd.DataFrame:
     found = found.assign(
         reason=found["reason"].mask((found["reason"] == "") & ~found["label"].isin((0, 1)), "no label")
     )
-    return found[[*KEPT, *FACTS]].reset_index(drop=True)
+    if found.empty:
+        raise Refused(f"{text} holds no picture: give another set.")
+    return found.reindex(columns=[*KEPT, *FACTS]).reset_index(drop=True)
 
 
 def training(text: str) -> pd.DataFrame:
@@ -63,7 +65,7 @@ def _scanned(text: str) -> pd.DataFrame:
     if Path(text).is_dir():
         found = pd.concat([found, _packed(Path(text), found)], ignore_index=True)
     usable = found["reason"] == ""  # what has a reason may be an archive of many gigabytes, and is not read
-    known = folders.identified(found[usable]).assign(root=found["root"])
+    known = folders.identified(found[usable]).assign(root=found["root"]) if usable.any() else found[usable]
     return pd.concat([known, found[~usable]])
 
 

@@ -75,7 +75,7 @@ def test_names_of_png_texts_are_a_cue_and_their_values_stay_unread(lay, saved):
     assert "secret" not in page.text(made) + made.pictures.to_csv()
 
 
-def test_copies_are_counted_within_and_across_the_classes(lay, picture):
+def test_copies_are_counted_within_and_across_the_classes(lay):
     root = lay()
     for label in ("0_real", "1_fake"):
         first = sorted((root / label).iterdir())[0]
@@ -92,11 +92,12 @@ def test_copies_are_counted_within_and_across_the_classes(lay, picture):
     assert "repetitive: 2 of 28 are copies" in made.verdict
 
 
-def test_what_stands_in_training_leaks_by_content_and_by_looks(lay, picture):
+def test_what_stands_in_training_leaks_by_content_and_by_looks(lay):
     root, train = lay(), lay(name="train", start=1000)
     tested = sorted((root / "0_real").iterdir())
     (train / "0_real" / "same.jpg").write_bytes(tested[0].read_bytes())
-    (train / "0_real" / "smaller.jpg").write_bytes(jpeg.encode(decode.read(tested[1]).rgb[1:-1, 1:-1], 80))
+    smaller = Image.fromarray(decode.read(tested[1]).rgb).resize((36, 30))
+    (train / "0_real" / "smaller.jpg").write_bytes(jpeg.encode(np.asarray(smaller), 70))
     made = audit.make(str(root), [str(train)])
     assert made.verdict == "leaking: 1 test picture is also in training, 1 test picture looks like one in training"
     assert made.against == {str(train): 2 * MANY + 2}
@@ -219,7 +220,10 @@ def test_small_sets_need_a_stronger_cue_than_large_ones():
 def test_what_is_no_set_is_refused(tmp_path):
     (tmp_path / "odd.parquet").write_bytes(b"x")
     pd.DataFrame({"path": ["x"]}).to_parquet(tmp_path / "short.parquet")
-    for name in ("odd.parquet", "short.parquet", "nothing", "none.parquet"):
+    table.frame([]).to_parquet(tmp_path / "empty.parquet")
+    (tmp_path / "damaged" / "0_real").mkdir(parents=True)
+    (tmp_path / "damaged" / "0_real" / "x.png").write_bytes(b"x")
+    for name in ("odd.parquet", "short.parquet", "nothing", "none.parquet", "empty.parquet", "damaged"):
         with pytest.raises(Refused):
             audit.make(str(tmp_path / name))
 
