@@ -13,7 +13,10 @@ BLOCK = 1_000_000  # candidates compared at a time: some 50 MB
 
 
 def looks(rgb: np.ndarray) -> int:
-    """The hash of uint8 [H, W, 3]: signs of its 64 lowest cosine coefficients against their median."""
+    """The hash of uint8 [H, W, 3]: signs of its 64 lowest cosine coefficients against their median.
+
+    It survives compression and another size, not cropping; of a picture with little structure not even the former.
+    """
     grey = Image.fromarray(rgb).convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
     low = dctn(np.asarray(grey, np.float64), norm="ortho")[:8, :8].ravel()
     return int.from_bytes(np.packbits(low > np.median(low[1:])).tobytes())
