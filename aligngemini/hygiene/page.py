@@ -62,8 +62,8 @@ def _copies(pictures: pd.DataFrame) -> Iterator[str]:
     for relation, what in copies.RELATIONS.items():
         met = pictures[pictures[relation] != ""]
         if len(met):
-            shown = [f"  {mine} = {other}" for mine, other in met[["path", relation]].head(EXAMPLES).to_numpy()]
-            yield "\n".join([f"{len(met)} {what}, e.g.", *(paths.short(line) for line in shown)])
+            shown = met[["path", relation]].head(EXAMPLES).map(paths.short).to_numpy()
+            yield "\n".join([f"{len(met)} {what}, e.g.", *(f"  {mine} and {other}" for mine, other in shown)])
 
 
 def _left_out(rows: pd.DataFrame) -> Iterator[str]:
