@@ -16,7 +16,7 @@ def text(audit: Audit) -> str:
     """The audit in plain text: counts, cues, copies, what was left out, and the verdicts."""
     titles = {
         f"Audit of {audit.name}": _head(audit),
-        "Pictures": _table(audit.parts[["part", "real", "fake", "left_out", *copies.RELATIONS]], ""),
+        "Pictures": _table(audit.parts[["part", "real", "fake", "left_out", *copies.RELATIONS]]),
         "The class guessed from one cue alone (AUROC; .5 says nothing, nan: too few to tell)": _cues(audit.parts),
         "Stands there more than once": "\n".join(_copies(audit.pictures)) or "nothing",
         "Left out": "\n".join(_left_out(audit.left_out)) or "nothing",
@@ -48,14 +48,14 @@ def _head(audit: Audit) -> str:
     return f"{len(audit.pictures)} usable pictures; held against {held or 'no training set: give --against'}"
 
 
-def _table(rows: pd.DataFrame, none: str) -> str:
-    return rows.to_string(index=False, float_format="{:.2f}".format, na_rep=none)
+def _table(rows: pd.DataFrame) -> str:
+    return rows.to_string(index=False, float_format="{:.2f}".format, na_rep="nan")
 
 
 def _cues(parts: pd.DataFrame) -> str:
     shown = [name for name in (*cues.NAMES, cues.PROBE, cues.WORDS) if name in parts]
     note = "The probes see pictures: they are shown, and are no confounds."
-    return f"{_table(parts[['part', *shown]], 'nan')}\n{note}"
+    return f"{_table(parts[['part', *shown]])}\n{note}"
 
 
 def _copies(pictures: pd.DataFrame) -> Iterator[str]:
