@@ -64,9 +64,7 @@ def _scanned(text: str) -> pd.DataFrame:
     found = benchmarks.rows(text)
     if Path(text).is_dir():
         found = pd.concat([found, _packed(Path(text), found)], ignore_index=True)
-    usable = found["reason"] == ""  # what has a reason may be an archive of many gigabytes, and is not read
-    known = folders.identified(found[usable]).assign(root=found["root"]) if usable.any() else found[usable]
-    return pd.concat([known, found[~usable]])
+    return folders.identified(found).assign(root=found["root"])
 
 
 def _packed(root: Path, found: pd.DataFrame) -> pd.DataFrame:

@@ -46,12 +46,15 @@ def read(source: str | Path | bytes, window: tuple[int, int, int, int] | None = 
     return Decoded(rgb, form, quality, *size, notes)
 
 
+NOTHING = {"image_id": "", "format": "", "width": 0, "height": 0, "reason": ""}  # known of a file that was not read
+
+
 def identify(path: str | Path) -> dict:
     """Table facts from the header: image_id (SHA-256), format, jpeg_quality, width, height, reason.
 
     reason is "" or why the file cannot be an image; image_id is "" where not even the bytes could be read.
     """
-    row = {"image_id": "", "format": "", "jpeg_quality": math.nan, "width": 0, "height": 0, "reason": ""}
+    row = NOTHING | {"jpeg_quality": math.nan}
     try:
         data = contents(path)
         row["image_id"] = hashlib.sha256(data).hexdigest()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..workbook.params import Refused
-from . import memory
+from . import decode, memory
 from .layout import Layout
 
 NOT_IMAGES = {"thumbs.db", "desktop.ini"}
@@ -120,10 +120,13 @@ def spelled(path: str | Path) -> str:
 def identified(rows: pd.DataFrame, label: str = "reading headers", workers: int = 2) -> pd.DataFrame:
     """Add decode.identify's facts to scanned rows: image_id, format, jpeg_quality, size, reason.
 
-    A file is read once, however many rows name it, and not again as long as its size and time stay the same.
+    A file is read once, however many rows name it, and not again as long as its size and time stay the same. What has
+    a reason already is not read: it may be an archive of many gigabytes.
     """
-    parts = [memory.facts(root, set(same["path"]), label, workers) for root, same in rows.groupby("root", sort=False)]
-    facts = pd.concat(parts)
-    facts = facts[~facts.index.duplicated()].loc[rows["path"]].set_index(rows.index)
+    usable = rows[rows["reason"] == ""]
+    parts = [memory.facts(root, set(same), label, workers) for root, same in usable.groupby("root", sort=False)["path"]]
+    facts = pd.concat([pd.DataFrame(columns=memory.FACTS), *parts])
+    facts = facts[~facts.index.duplicated()].reindex(rows["path"]).set_index(rows.index)
+    facts = facts.fillna(decode.NOTHING).astype({"jpeg_quality": float, "width": int, "height": int})
     facts["reason"] = rows["reason"].where(rows["reason"] != "", facts["reason"])
     return pd.concat([rows.drop(columns=["root", "reason"]), facts], axis=1)
