@@ -25,8 +25,9 @@ class Detector:
     returns one row for each image given, also for those that could not be read.
     """
 
-    def __init__(self, vlm, expert, rule: str, thresholds: tuple[float, float], crop: int):
-        self.vlm, self.expert, self.rule, self.thresholds, self.crop = vlm, expert, rule, thresholds, crop
+    def __init__(self, vlm, expert, told: dict, adapters: dict[str, Path]):
+        self.vlm, self.expert, self.told, self.adapters = vlm, expert, told, adapters
+        self.rule, self.thresholds, self.crop = told["rule"], tuple(told["thresholds"]), told["crop"]
 
     @classmethod
     def from_run(cls, run: str = "latest", scale: str | None = None) -> Detector:
@@ -58,7 +59,7 @@ class Detector:
 
         vlm, expert = load.load(**told["vlm"]), backbone.load(**told["expert"])
         tuned = load.with_adapter(vlm, adapters[0]), backbone.with_adapter(expert, adapters[1])
-        return cls(*tuned, told["rule"], tuple(told["thresholds"]), told["crop"])
+        return cls(*tuned, told, dict(zip(BRANCHES, adapters, strict=True)))
 
     def __call__(self, images, batch_size: int = 32) -> pd.DataFrame:
         """Columns image, vlm_score, expert_score, reason, fused_score, verdict (1 fake, 0 real, <NA> unscored),
@@ -69,23 +70,33 @@ class Detector:
         rows = [self._batch(chunk) for chunk in _chunks(_listed(images), batch_size)]
         return join.fuse(pd.concat(rows or [_EMPTY], ignore_index=True), self.rule, *self.thresholds)
 
-    def _batch(self, chunk: list) -> pd.DataFrame:
-        """Scores of one batch; what cannot be read gets its reason."""
+    def view(self, branch: str, rgb: np.ndarray, crop: int = 0):
+        """What a branch looks at of uint8 [H, W, 3]: "vlm" a PIL image, "expert" its centre crop of `crop` px (0: as
+        trained)."""
         from PIL import Image
 
-        from .expert import score as pixels
         from .expert.views import window
+
+        return Image.fromarray(rgb) if branch == "vlm" else window(rgb, crop or self.crop)
+
+    def p_fake(self, branch: str, views: list) -> np.ndarray:
+        """p(fake) in [0, 1] by one branch, float64 [n], for n > 0 of its `view`s, crops of one size."""
+        from .expert import score as pixels
         from .vlm import verdict
 
+        score, model = (verdict.p_fake, self.vlm) if branch == "vlm" else (pixels.p_fake, self.expert)
+        return np.asarray(score(model, views), dtype=np.float64)
+
+    def _batch(self, chunk: list) -> pd.DataFrame:
+        """Scores of one batch; what cannot be read gets its reason."""
         read = [_read(image) for _, image in chunk]
         rows = pd.DataFrame(
             {"image": [name for name, _ in chunk], "vlm_score": np.nan, "expert_score": np.nan, "reason": ""}
         )
         rows["reason"] = ["" if isinstance(r, np.ndarray) else r for r in read]
         good = [i for i, r in enumerate(read) if isinstance(r, np.ndarray)]
-        if good:
-            rows.loc[good, "vlm_score"] = verdict.p_fake(self.vlm, [Image.fromarray(read[i]) for i in good])
-            rows.loc[good, "expert_score"] = pixels.p_fake(self.expert, [window(read[i], self.crop) for i in good])
+        for branch in BRANCHES if good else ():
+            rows.loc[good, f"{branch}_score"] = self.p_fake(branch, [self.view(branch, read[i]) for i in good])
         return rows
 
     def explain(self, images) -> list[str]:

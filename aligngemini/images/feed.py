@@ -35,6 +35,10 @@ class Feed:
                 if good:
                     yield [image_id for image_id, _ in good], [picture for _, picture in good]
 
+    def prepared(self, row, rgb: np.ndarray):
+        """What is yielded of a row of the table and its picture, uint8 [H, W, 3]; a feed of rows overrides it."""
+        return self.prepare(rgb)
+
     def _ask(self, pool: ThreadPoolExecutor, chunk: pd.DataFrame) -> list:
         return [(row.image_id, pool.submit(self._one, row)) for row in chunk.itertuples()]
 
@@ -43,7 +47,7 @@ class Feed:
         try:
             if row.reason:
                 raise decode.Unreadable(row.reason)
-            return self.prepare(decode.read(row.path).rgb)
+            return self.prepared(row, decode.read(row.path).rgb)
         except decode.Unreadable as unreadable:
             self.reasons[row.image_id] = str(unreadable)
             return None

@@ -1,0 +1,67 @@
+"""The pictures of a benchmark: listed, known by content, without duplicates, sampled in an order fixed for ever."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from ..images import benchmarks, layouts, sources
+from ..workbook.params import Refused
+from ..workbook.stages import DataParams
+
+
+class Pictures(NamedTuple):
+    """What a benchmark consists of.
+
+    name: what tables call it; known: its key among the published numbers, "" for a folder or list of one's own; rows:
+    those that count (path, label, subset, generator, benchmark, image_id, width, height and more); left_out: path,
+    subset, reason of the others.
+    """
+
+    name: str
+    known: str
+    rows: pd.DataFrame
+    left_out: pd.DataFrame
+
+
+def find(benchmark: str, root: str = "", reals: str = "", sample: int = 0) -> Pictures:
+    """The pictures of `benchmark`: a name, with its folder `root` and perhaps that of its real pictures, or a labelled
+    folder, or a CSV list; relative paths stand on the working folder.
+
+    `sample` (0: all) takes so many of each class and subset by hash of their content. Raises Refused for what is not
+    there, is no benchmark or has no picture that counts.
+    """
+    text = _text(benchmark, root, reals)
+    named, _ = benchmarks.split(text)
+    rows = sources.collect(DataParams(test=[text]))
+    usable = (rows["reason"] == "") & rows["label"].isin((0, 1))
+    if not usable.any():
+        raise Refused(f"No picture of {benchmark} counts: {rows['reason'].iloc[0] or 'none has a label'}.")
+    name, kept = rows["benchmark"].iloc[0], rows[usable].reset_index(drop=True)
+    unsaid = rows[~usable].assign(reason=rows["reason"].where(rows["reason"] != "", "without a label"))
+    left_out = unsaid[["path", "subset", "reason"]].reset_index(drop=True)
+    return Pictures(Path(name).name, layouts.key(named) if named else "", sampled(kept, sample), left_out)
+
+
+def _text(benchmark: str, root: str, reals: str) -> str:
+    """The benchmark as notebook 01 writes it, with absolute paths."""
+    if not benchmark:
+        raise Refused("--benchmark is empty: give a name, a labelled folder or a CSV list.")
+    if root:
+        parts = [benchmark, str(Path(root).absolute()), *([str(Path(reals).absolute())] if reals else [])]
+        return ":".join(parts)
+    place = Path(benchmark).absolute()
+    if reals or not place.exists():
+        raise Refused(f"{benchmark} is no folder or list that is there: for a benchmark by name, say --root DIR.")
+    return str(place)
+
+
+def sampled(rows: pd.DataFrame, each: int) -> pd.DataFrame:
+    """At most `each` (0: all) rows of every subset and class, by a hash of the content: another scan, another machine
+    or more pictures of another subset change nothing, and a larger sample holds the smaller one."""
+    if each < 0:
+        raise Refused(f"--sample counts pictures of each class and subset, 0 for all: {each} is too few.")
+    if not each:
+        return rows
+    order = rows["image_id"].map(lambda name: sources.rank(name, "bench")).sort_values().index
+    return rows.loc[order].groupby(["subset", "label"], sort=False).head(each).sort_index().reset_index(drop=True)

@@ -1,0 +1,79 @@
+"""Scores that outlive a command: by content of the picture, what was done to it, and the model that looked.
+
+Every command writes files of its own, whole or not at all, so that commands beside each other lose nothing and a
+killed one leaves what it had. A damaged file is passed over, and its pictures are scored again.
+"""
+
+import os
+import time
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+import pandas as pd
+
+from ..workbook import fingerprint, manifest, paths
+
+PAUSE = 30  # seconds between two writes: so much is lost when a command is killed without notice
+ROWS = 5_000  # of one file; so many scores of each kind are kept in memory
+
+
+class Scores:
+    """Scores under `folder` (default: bench/scores in the outputs), as a mapping image_id -> float64 for each kind.
+
+    A kind is a pair (model, treatment) of texts.
+    """
+
+    def __init__(self, folder: Path | None = None):
+        self.folder = Path(folder or paths.outputs() / "bench" / "scores")
+        self._new: dict[tuple[str, str], dict[str, float]] = {}
+        self._files: dict[tuple[str, str], str] = {}
+        self._written = time.monotonic()
+
+    def place(self, model: str, treatment: str) -> Path:
+        """The folder of one kind."""
+        return self.folder / model[: fingerprint.LENGTH] / fingerprint.digest(treatment)[: fingerprint.LENGTH]
+
+    def recall(self, model: str, treatment: str) -> pd.Series:
+        """Every known score of a kind that is written, float64 by image_id."""
+        parts = [_read(path) for path in sorted(self.place(model, treatment).glob("[!.]*.parquet"))]
+        known = pd.concat([part for part in parts if len(part)] or [_read(None)], ignore_index=True)
+        known = known[(known["model"] == model) & (known["treatment"] == treatment)]
+        return known.drop_duplicates("image_id").set_index("image_id")["score"]
+
+    def note(self, model: str, treatment: str, scores: dict[str, float]) -> None:
+        """Remember scores by image_id; they are written now and then. Raises DiskFull."""
+        self._new.setdefault((model, treatment), {}).update(scores)
+        if time.monotonic() - self._written > PAUSE or len(self._new[model, treatment]) >= ROWS:
+            self.write()
+
+    def write(self) -> None:
+        """Write what is not written yet, all or nothing for each kind. Raises DiskFull."""
+        for kind, scores in self._new.items():
+            name = self._files.setdefault(kind, f"{uuid.uuid4().hex}.parquet")
+            table = pd.DataFrame({"image_id": list(scores), "score": list(scores.values())})
+            _replace(self.place(*kind) / name, table.assign(model=kind[0], treatment=kind[1]))
+        for kind in [kind for kind, scores in self._new.items() if len(scores) >= ROWS]:
+            del self._new[kind], self._files[kind]
+        self._written = time.monotonic()
+
+
+def _read(path: Path | None) -> pd.DataFrame:
+    """One file of scores; an empty table for none, or for a damaged one."""
+    columns = ["image_id", "score", "model", "treatment"]
+    with suppress(OSError, ValueError, LookupError):  # pyarrow's errors are ValueErrors and OSErrors
+        if path:
+            table = pd.read_parquet(path)[columns].astype({"score": "float64"})
+            return table[table["score"].between(0, 1)]
+    return pd.DataFrame(columns=columns).astype({"score": "float64"})
+
+
+def _replace(path: Path, table: pd.DataFrame) -> None:
+    passing = path.with_name(f".{path.name}.{os.getpid()}")
+    with manifest.room_on_disk(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            table.to_parquet(passing, index=False)
+            os.replace(passing, path)
+        finally:
+            passing.unlink(missing_ok=True)

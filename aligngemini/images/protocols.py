@@ -1,0 +1,119 @@
+"""What is done to test pictures before they are scored, declared protocol by protocol and carried out in memory.
+
+A treatment is a tuple of steps (name, value), empty for a file as it is. Benchmarks are called as in the published
+numbers (`genimage`, `aigcdetect`, ...).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from ..workbook.params import Refused, unknown
+from . import perturb
+
+Treatment = tuple[tuple[str, float], ...]
+CENTRE, JPEG = "centre", "jpeg"
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How pictures are treated and judged; zeros and empty words leave things as the detector has them."""
+
+    name: str
+    text: str
+    side: int = 0  # px, centre crop of every picture; smaller ones are left out
+    quality: int = 0  # JPEG quality of every picture
+    fakes_quality: int = 0  # JPEG quality of fakes, and of fakes alone, of the benchmarks in `fakes_of`
+    fakes_of: frozenset[str] = frozenset()
+    subsets: Mapping[str, frozenset[str]] = field(default_factory=dict)  # benchmark -> the subsets that count
+    skips_constant: bool = False  # near-constant pictures are left out
+    threshold: float | None = None  # of both branches
+    rule: str = ""
+    crop: int = 0  # px, the expert's centre crop, padded with zeros and never resized
+
+
+PROTOCOLS = {
+    "native": Protocol("native", "files as they are"),
+    "aligned": Protocol(
+        "aligned",
+        "one centre crop, then one JPEG encoding, for both classes; what a file was saved as before is not undone",
+        side=256,  # ours; `aligned:112` names another
+        quality=90,  # ours
+    ),
+    "published": Protocol(
+        "published",
+        "as the published numbers were computed: JPEG of quality 96 for the fakes of four benchmarks, threshold 0.5",
+        fakes_quality=96,
+        fakes_of=frozenset({"genimage", "aigcdetect", "forensynths", "aigibench"}),
+        subsets={"aigibench": frozenset({"CommunityAI", "SocialRF"})},
+        skips_constant=True,
+        threshold=0.5,
+        rule="or",
+        crop=336,
+    ),
+}
+
+
+def named(text: str) -> list[Protocol]:
+    """The protocols of a list parted by commas, `aligned:SIDE` with its crop in pixels; raises Refused."""
+    words = list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+    if not words:
+        raise Refused(f"--protocol names no protocol: choose of {', '.join(PROTOCOLS)}.")
+    return [_named(word) for word in words]
+
+
+def _named(word: str) -> Protocol:
+    name, colon, side = word.partition(":")
+    if name not in PROTOCOLS:
+        raise unknown(name, list(PROTOCOLS), "--protocol", "protocol")
+    if not colon:
+        return PROTOCOLS[name]
+    if not PROTOCOLS[name].side or not side.isdecimal() or int(side) < 1:
+        raise Refused(f"{word!r} is no protocol: only aligned takes a side in pixels, such as aligned:112.")
+    return replace(PROTOCOLS[name], name=word, side=int(side))
+
+
+def treatment(protocol: Protocol, benchmark: str, label: int, perturbation: str = "", severity: float = 0) -> Treatment:
+    """The steps for a picture of `label` (0 real, 1 fake), a perturbation last; raises Refused for an unknown one.
+
+    JPEG of fakes alone is left out where the perturbation is a JPEG itself, as published.
+    """
+    steps = [(CENTRE, protocol.side)] if protocol.side else []
+    steps += [(JPEG, protocol.quality)] if protocol.quality else []
+    fake = label == 1 and protocol.fakes_quality and benchmark in protocol.fakes_of
+    if fake and not (perturbation and perturb.PERTURBATIONS[perturbation].encodes):
+        steps.append((JPEG, protocol.fakes_quality))
+    return (*steps, (perturbation, severity)) if perturbation else tuple(steps)
+
+
+def spelled(steps: Treatment) -> str:
+    """'centre 256, jpeg 90'; '' for nothing."""
+    return ", ".join(f"{name} {value:g}" for name, value in steps)
+
+
+def treated(rgb: np.ndarray, steps: Treatment, image_id: str) -> np.ndarray:
+    """Carry out the steps on uint8 [H, W, 3], one after the other; draws depend on the picture's id alone."""
+    for name, value in steps:
+        rgb = centre(rgb, int(value)) if name == CENTRE else perturb.apply(name, rgb, value, image_id)
+    return rgb
+
+
+def centre(rgb: np.ndarray, side: int) -> np.ndarray:
+    """The side x side middle of uint8 [H, W, 3]; raises Refused if the picture is smaller."""
+    top, left = ((length - side) // 2 for length in rgb.shape[:2])
+    if top < 0 or left < 0:
+        raise Refused(
+            f"A picture of {rgb.shape[1]} x {rgb.shape[0]} px has no middle of {side} px: take a smaller one."
+        )
+    return rgb[top : top + side, left : left + side]
+
+
+def constant(rgb: np.ndarray) -> bool:
+    """Whether uint8 [H, W, 3] is near-constant in the published sense.
+
+    A side below 10 px, a variance summed over channels below 10, or a mean below 5 or above 250 with a variance
+    below 100.
+    """
+    variance, mean = float(rgb.var(axis=(0, 1)).sum()), float(rgb.mean())
+    return min(rgb.shape[:2]) < 10 or variance < 10 or (not 5 <= mean <= 250 and variance < 100)
