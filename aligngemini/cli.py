@@ -1,4 +1,4 @@
-"""The command `aligngemini`: run the notebooks, list their runs, judge pictures, audit sets, make the mini models."""
+"""The command `aligngemini`: run the notebooks, list their runs, judge, audit and bench pictures, make mini models."""
 
 import argparse
 import json
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aligngemini import __version__
+from aligngemini.bench import command as bench
 from aligngemini.hygiene import command as audit
 from aligngemini.mini import bases
 from aligngemini.workbook.params import Refused
@@ -19,7 +20,7 @@ DONE, FAILED, REFUSED, STOPPED = 0, 1, 2, 130
 def main(words: list[str] | None = None) -> int:
     """Run the command line `words`; return 0 if all is complete, 1 failed, 2 refused, 130 stopped.
 
-    `audit` returns 3 if it is done and has findings.
+    `audit` and `bench` return 3 if they are done and have found something to tell, or left something out.
     """
     from aligngemini.workbook.execute import Failed
     from aligngemini.workbook.manifest import DiskFull
@@ -59,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_runs(commands)
     _add_detect(commands)
     audit.add(commands)
+    bench.add(commands)
     _add_mini(commands)
     return parser
 

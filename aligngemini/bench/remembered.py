@@ -19,13 +19,13 @@ ROWS = 5_000  # of one file; so many scores of each kind are kept in memory
 
 
 class Scores:
-    """Scores under `folder` (default: bench/scores in the outputs), as a mapping image_id -> float64 for each kind.
+    """Scores under `folder` (default: `scores` under the built data), as a mapping image_id -> float64 for each kind.
 
     A kind is a pair (model, treatment) of texts.
     """
 
     def __init__(self, folder: Path | None = None):
-        self.folder = Path(folder or paths.outputs() / "bench" / "scores")
+        self.folder = Path(folder or paths.built() / "scores")
         self._new: dict[tuple[str, str], dict[str, float]] = {}
         self._files: dict[tuple[str, str], str] = {}
         self._written = time.monotonic()
@@ -43,19 +43,24 @@ class Scores:
 
     def note(self, model: str, treatment: str, scores: dict[str, float]) -> None:
         """Remember scores by image_id; they are written now and then. Raises DiskFull."""
-        self._new.setdefault((model, treatment), {}).update(scores)
-        if time.monotonic() - self._written > PAUSE or len(self._new[model, treatment]) >= ROWS:
+        kind = (model, treatment)
+        self._new.setdefault(kind, {}).update(scores)
+        if len(self._new[kind]) >= ROWS:
+            self._write(kind)
+            del self._new[kind], self._files[kind]
+        if time.monotonic() - self._written > PAUSE:
             self.write()
 
     def write(self) -> None:
         """Write what is not written yet, all or nothing for each kind. Raises DiskFull."""
-        for kind, scores in self._new.items():
-            name = self._files.setdefault(kind, f"{uuid.uuid4().hex}.parquet")
-            table = pd.DataFrame({"image_id": list(scores), "score": list(scores.values())})
-            _replace(self.place(*kind) / name, table.assign(model=kind[0], treatment=kind[1]))
-        for kind in [kind for kind, scores in self._new.items() if len(scores) >= ROWS]:
-            del self._new[kind], self._files[kind]
+        for kind in self._new:
+            self._write(kind)
         self._written = time.monotonic()
+
+    def _write(self, kind: tuple[str, str]) -> None:
+        name = self._files.setdefault(kind, f"{uuid.uuid4().hex}.parquet")
+        table = pd.DataFrame(self._new[kind].items(), columns=["image_id", "score"])
+        _replace(self.place(*kind) / name, table.assign(model=kind[0], treatment=kind[1]))
 
 
 def _read(path: Path | None) -> pd.DataFrame:

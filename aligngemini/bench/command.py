@@ -1,0 +1,70 @@
+"""The command `aligngemini bench`: its words, its output, its exit codes. Heavy libraries are loaded when it acts."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+DONE, LEFT_OUT = 0, 3
+HELP = "score a benchmark under named protocols; exit code 3: done, but something was left out"
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser's `commands`."""
+    bench = commands.add_parser("bench", help=HELP, description=HELP)
+    bench.add_argument("--benchmark", required=True, help="a name such as GenImage, a labelled folder or a CSV list")
+    bench.add_argument("--root", default="", metavar="DIR", help="where a benchmark called by name lies")
+    bench.add_argument("--reals", default="", metavar="DIR", help="where its real pictures lie, if elsewhere")
+    bench.add_argument("--run", default="", help="run of notebook 04, or shipped (default: latest, else shipped)")
+    bench.add_argument(
+        "--protocol",
+        default="native,aligned,published",
+        help="of native, aligned (or aligned:SIDE, px; 256) and published, parted by commas (default: all)",
+    )
+    bench.add_argument("--sample", type=int, default=0, metavar="N", help="pictures per class and subset (0: all)")
+    harm = bench.add_mutually_exclusive_group()
+    harm.add_argument("--robustness", action="store_true", help="severity curves under the first protocol")
+    harm.add_argument("--perturb", metavar="NAMES", help="the same for some perturbations, such as jpeg,blur")
+    bench.add_argument("--out", metavar="DIR", help="folder of the tables (default: bench/<benchmark> in the outputs)")
+    bench.add_argument("--outputs", metavar="DIR", help="folder of the runs (default: outputs)")
+    bench.set_defaults(act=act)
+
+
+def act(args: argparse.Namespace) -> int:
+    """Run the benchmark and print its tables; 0, or 3 if something was left out. Raises Refused, DiskFull."""
+    from ..detector import Detector
+    from ..images import perturb, protocols
+    from ..workbook import paths
+    from . import pictures, run
+
+    if args.outputs:
+        os.environ["ALIGNGEMINI_OUTPUTS"] = str(Path(args.outputs).absolute())
+    asked = protocols.named(args.protocol)
+    harm = perturb.named(args.perturb) if args.perturb is not None else list(perturb.PERTURBATIONS) * args.robustness
+    found = pictures.find(args.benchmark, args.root, args.reals, args.sample)
+    folder = Path(args.out).absolute() if args.out else paths.outputs() / "bench" / found.name
+    told = {name: value for name, value in vars(args).items() if name != "act"}
+    answer = run.run(Detector.found(args.run), found, asked, harm, folder, told)
+    _print(answer, found, args.sample)
+    return LEFT_OUT if len(answer.left_out) else DONE
+
+
+def _print(answer: Any, found: Any, sample: int) -> None:
+    """Everything that was counted, widest picture first."""
+    from ..analysis import published
+    from ..workbook import paths
+    from . import results, robustness
+
+    few = f", at most {sample} of each class and subset" if sample else ""
+    print(f"{found.name}: {found.rows['image_id'].nunique()} pictures{few}\n")
+    print(results.shown(answer.measured).to_string(index=False))
+    if len(answer.published):
+        told = published.shown(answer.published)[
+            ["title", "subset", "metric", "detector", "ours, %", "theirs, %", "difference"]
+        ]
+        print(f"\npublished, as others measured it{few and ' on all pictures'}\n{told.to_string(index=False)}")
+    if answer.curves is not None:
+        print(f"\nunder perturbations\n{robustness.shown(answer.curves).to_string(index=False)}")
+    if len(answer.left_out):
+        print(f"\nleft out\n{results.reasons(answer.left_out).to_string(index=False)}")
+    print(f"\nwritten to {paths.short(answer.folder)}")

@@ -1,0 +1,113 @@
+"""From remembered scores to verdicts: one frame for each way of looking at a benchmark, with a reason for every gap."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ..fusion import join
+from ..images.protocols import Protocol, treatment
+from . import identity
+from .pictures import Pictures
+from .remembered import Scores
+from .scoring import CONSTANT, Job
+
+CARRIED = ["benchmark", "subset", "image_id", "label", "generator", "path"]
+MODELS = {"vlm": "VLM", "expert": "expert", "fusion": "fusion"}
+
+
+class View(NamedTuple):
+    """A protocol, and perhaps a perturbation at a severity after it."""
+
+    protocol: Protocol
+    perturbation: str = ""
+    severity: float = 0
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A benchmark before a detector: `models` maps (branch, crop) to the digest of what gives the scores."""
+
+    pictures: Pictures
+    detector: object
+    models: Mapping[tuple[str, int], str]
+
+    @classmethod
+    def of(cls, pictures: Pictures, detector, protocols: list[Protocol]) -> "Bench":
+        """The bench of a detector under these protocols."""
+        asked = {("vlm", 0), *(("expert", protocol.crop or detector.crop) for protocol in protocols)}
+        told = {key: identity.of(identity.facts(detector, *key)) for key in sorted(asked)}
+        return cls(pictures, detector, told | {(CONSTANT, 0): identity.of_code()})
+
+    def jobs(self, view: View, label: int) -> dict[str, Job]:
+        """What has to be known of a picture of that label, by branch."""
+        steps = treatment(view.protocol, self.pictures.known, label, view.perturbation, view.severity)
+        crops = {"vlm": 0, "expert": view.protocol.crop or self.detector.crop}
+        looks = {name: Job(name, self.models[name, crop], crop, steps) for name, crop in crops.items()}
+        if view.protocol.skips_constant:
+            looks[CONSTANT] = Job(CONSTANT, self.models[CONSTANT, 0], 0, ())
+        return looks
+
+    def rows(self, protocol: Protocol) -> pd.DataFrame:
+        """The pictures of the subsets that the protocol counts, with a reason for those too small for it."""
+        rows = self.pictures.rows
+        if counted := protocol.subsets.get(self.pictures.known):
+            rows = rows[rows["subset"].str.casefold().isin({name.casefold() for name in counted})]
+        small = rows[["width", "height"]].min(axis=1) < protocol.side
+        return rows.assign(reason=np.where(small, f"smaller than {protocol.side} px", ""))
+
+    def wanted(self, views: list[View]) -> dict[Job, set[str]]:
+        """Image ids by job, for all views together."""
+        found: dict[Job, set[str]] = {}
+        for view in views:
+            rows = self.rows(view.protocol)
+            for label, part in rows[rows["reason"] == ""].groupby("label"):
+                for job in self.jobs(view, int(label)).values():
+                    found.setdefault(job, set()).update(part["image_id"])
+        return found
+
+    def judged(self, view: View, store: Scores, unreadable: Mapping[str, str]) -> pd.DataFrame:
+        """One row per picture and subset: CARRIED, vlm_score, expert_score, reason, fused_score, verdict, fired.
+
+        Rows with a reason have no scores. Raises Refused as fusion.rules.fuse does.
+        """
+        rows = self.rows(view.protocol)
+        known = pd.concat([self._known(rows, view, label, store) for label in (0, 1)]).loc[rows.index]
+        reason = rows["reason"].where(rows["reason"] != "", rows["image_id"].map(unreadable).fillna(""))
+        reason = reason.mask((reason == "") & (known[CONSTANT] == 1), "near-constant")
+        frame = rows[CARRIED].assign(reason=reason)
+        for name in join.BRANCHES:
+            frame[f"{name}_score"] = known[name].where(reason == "")
+        return join.fuse(frame.reset_index(drop=True), *settings(view.protocol, self.detector))
+
+    def _known(self, rows: pd.DataFrame, view: View, label: int, store: Scores) -> pd.DataFrame:
+        """Scores of the rows of one label by branch, NaN where there is none."""
+        part = rows[rows["label"] == label]
+        jobs = self.jobs(view, label)
+        found = {name: part["image_id"].map(store.recall(*job.kind)).astype(float) for name, job in jobs.items()}
+        return pd.DataFrame({CONSTANT: np.nan} | found, index=part.index)
+
+
+def settings(protocol: Protocol, detector) -> tuple[str, float, float]:
+    """Rule and the thresholds of VLM and expert under a protocol."""
+    thresholds = detector.thresholds if protocol.threshold is None else (protocol.threshold,) * 2
+    return protocol.rule or detector.rule, *thresholds
+
+
+def verdicts(frame: pd.DataFrame, view: View, detector) -> pd.DataFrame:
+    """`Bench.judged` three times over, by VLM, expert and fusion: title, model, supervision (here the protocol), run,
+    axis, score and verdict, as analysis.tables wants them."""
+    rule, *thresholds = settings(view.protocol, detector)
+    limits = dict(zip(join.BRANCHES, thresholds, strict=True))
+    parts = []
+    for name, title in MODELS.items():
+        score = frame["fused_score" if name == "fusion" else f"{name}_score"]
+        verdict = frame["verdict"] if name == "fusion" else score.gt(limits[name]).astype("Int8").mask(score.isna())
+        shown = f"{title} ({rule})" if name == "fusion" else title
+        told = {"title": f"{shown}, {view.protocol.name}", "model": name, "supervision": view.protocol.name, "run": ""}
+        parts.append(
+            frame.assign(score=score, verdict=verdict, axis=frame["label"].map({0: "none", 1: "unknown"}), **told)
+        )
+    return pd.concat(parts, ignore_index=True)

@@ -1,0 +1,96 @@
+"""What a benchmark leaves on the disk: tables, a figure, and bench.json, which says how they came about."""
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from ..analysis import export, published
+from ..images.protocols import Protocol
+from ..scores import pictured
+from ..workbook import manifest
+from . import identity, judge, results, robustness
+
+
+class Answer(NamedTuple):
+    """What a benchmark came to: its folder, the tables of `results` and `robustness` (None if not asked for)."""
+
+    folder: Path
+    measured: pd.DataFrame
+    published: pd.DataFrame
+    left_out: pd.DataFrame
+    curves: pd.DataFrame | None
+
+
+def of(bench: judge.Bench, protocols: list[Protocol], lost: pd.DataFrame, told: dict) -> dict:
+    """What bench.json says, except for the files; `told` is what was asked."""
+    settings = {each.name: judge.settings(each, bench.detector) for each in protocols}
+    return {
+        "asked": told,
+        "command": ["aligngemini", *sys.argv[1:]],
+        "detector": bench.detector.told
+        | {"branches": {n: identity.facts(bench.detector, n) for n in ("vlm", "expert")}},
+        "protocols": {each.name: _declared(each) for each in protocols},
+        "judged_by": {name: dict(zip(("rule", "vlm", "expert"), each, strict=True)) for name, each in settings.items()},
+        "pictures": _counts(bench.pictures.rows),
+        "left_out": results.reasons(lost).to_dict("records"),
+        "environment": manifest.environment(),
+    }
+
+
+def _declared(protocol: Protocol) -> dict:
+    """A protocol as JSON holds it, without what it leaves as it is."""
+    facts = {name: value for name, value in dataclasses.asdict(protocol).items() if value not in (0, "", None)}
+    facts["subsets"] = {benchmark: sorted(names) for benchmark, names in protocol.subsets.items()}
+    return facts | {"fakes_of": sorted(protocol.fakes_of)}
+
+
+def _counts(rows: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """Real and fake pictures by subset."""
+    found = rows.groupby(["subset", "label"]).size().unstack(fill_value=0).reindex(columns=[0, 1], fill_value=0)
+    return {subset: {"real": int(real), "fake": int(fake)} for subset, real, fake in found.itertuples()}
+
+
+def write(answer: Answer, judged: dict[str, pd.DataFrame], facts: dict, name: str) -> list[Path]:
+    """Write all files of an answer, bench.json last; return their paths. Raises DiskFull.
+
+    scores.parquet (every picture under every protocol), results.csv, .md and .tex, measures.md (every measure),
+    left_out.csv, and where there is something to tell published.csv and .md, robustness.csv, .md and .html.
+    """
+    folder = answer.folder
+    with manifest.room_on_disk(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        every = [frame.assign(protocol=protocol) for protocol, frame in judged.items()]
+        made = [pictured.write(pd.concat(every, ignore_index=True), folder / "scores.parquet")]
+        made += export.write(answer.measured, folder)
+        made.append(_markdown(results.shown(answer.measured), folder / "measures.md"))
+        made.append(_csv(answer.left_out, folder / "left_out.csv"))
+        if len(answer.published):
+            made.append(_csv(answer.published, folder / "published.csv"))
+            made.append(_markdown(published.shown(answer.published), folder / "published.md"))
+        if answer.curves is not None:
+            made.append(_csv(answer.curves, folder / "robustness.csv"))
+            made.append(_markdown(robustness.shown(answer.curves), folder / "robustness.md"))
+            figure = robustness.figure(answer.curves, f"{name} under perturbations")
+            made.append(robustness.write(figure, folder / "robustness.html"))
+        _json(folder / "bench.json", facts, made)
+    return [*made, folder / "bench.json"]
+
+
+def _csv(table: pd.DataFrame, path: Path) -> Path:
+    table.to_csv(path, index=False)
+    return path
+
+
+def _markdown(table: pd.DataFrame, path: Path) -> Path:
+    path.write_text(export.markdown(table) + "\n", encoding="utf-8")
+    return path
+
+
+def _json(path: Path, facts: dict, made: list[Path]) -> None:
+    """The facts and digest and size of what this command wrote, not of what else lies there."""
+    there = manifest.files(path.parent)
+    names = [each.name for each in made]
+    manifest.write_json(path, manifest.plain(facts | {"files": {name: there[name] for name in names if name in there}}))

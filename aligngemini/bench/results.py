@@ -1,0 +1,70 @@
+"""The tables of a benchmark: every measure by subset, model and protocol, the published beside ours, what is missing."""
+
+import pandas as pd
+
+from ..analysis import published, tables
+from ..scores.metrics import BALANCED
+
+MEASURES = {
+    "real_accuracy": "real",
+    "fake_accuracy": "fake",
+    "auroc": "AUROC",
+    "ap": "AP",
+    "tpr_at_1": "TPR at 1 %",
+    "tpr_at_5": "TPR at 5 %",
+    "ece": "ECE",
+}
+EXAMPLES = 3
+
+
+def measured(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """`tables.alignment` of what judge.verdicts gives, with the protocol in place of supervision, run and axis."""
+    scored = verdicts.groupby("title")["verdict"].transform("count") > 0
+    table = tables.alignment(verdicts[scored])
+    return table.rename(columns={"supervision": "protocol"}).drop(columns=["run", "axis"])
+
+
+def shown(table: pd.DataFrame) -> pd.DataFrame:
+    """`measured` as people read it: protocols under each other for every subset and model, fractions, the mean last."""
+    places = {subset: place for place, subset in enumerate(dict.fromkeys(table["subset"]))}
+    models = {model: place for place, model in enumerate(dict.fromkeys(table["model"]))}
+    order = pd.DataFrame({"place": table["subset"].map(places), "model": table["model"].map(models)})
+    order["place"] = order["place"].mask(table["subset"] == "mean", len(places))
+    rows = table.loc[order.sort_values(["place", "model"], kind="stable").index]
+    text = [
+        tables.spell(row.value, row.low, row.high) + ("" if row.metric == BALANCED else f" {row.metric}")
+        for row in rows.itertuples()
+    ]
+    told = rows[["subset", "model", "protocol"]].assign(**{BALANCED: text})
+    for name, heading in MEASURES.items():
+        told[heading] = ["-" if pd.isna(value) else f"{value:.2f}" for value in rows[name]]
+    return told.assign(n=rows["n"]).reset_index(drop=True)
+
+
+def beside(table: pd.DataFrame, known: str) -> pd.DataFrame:
+    """analysis.published.beside for our fusion, one block for each protocol; empty for a benchmark nobody published."""
+    if known not in published.BENCHMARKS:
+        return pd.DataFrame()
+    return published.beside(published.measured(table[table["model"] == "fusion"].assign(benchmark=known)))
+
+
+def left_out(judged: dict[str, pd.DataFrame], listed: pd.DataFrame) -> pd.DataFrame:
+    """What counts nowhere: protocol ("" before any), path, subset, reason; from frames by protocol and the listing."""
+    parts = [frame[frame["reason"] != ""].assign(protocol=name) for name, frame in judged.items()]
+    every = pd.concat([listed.assign(protocol=""), *parts], ignore_index=True)
+    return every[["protocol", "path", "subset", "reason"]]
+
+
+def reasons(lost: pd.DataFrame) -> pd.DataFrame:
+    """`left_out` counted: protocol, reason (without its details), count, examples (paths)."""
+    short = (
+        lost["reason"]
+        .str.split(" (", regex=False)
+        .str[0]
+        .str.replace(r"^(same content as) .*", r"\1 another", regex=True)
+    )
+    rows = [
+        {"protocol": protocol, "reason": reason, "count": len(part), "examples": ", ".join(part["path"][:EXAMPLES])}
+        for (protocol, reason), part in lost.assign(short=short).groupby(["protocol", "short"])
+    ]
+    return pd.DataFrame(rows, columns=["protocol", "reason", "count", "examples"])

@@ -1,0 +1,96 @@
+"""Severity curves: accuracy on reals and on fakes as pictures suffer, by branch and fusion."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from ..analysis import style
+from ..images.perturb import PERTURBATIONS
+from ..images.protocols import Protocol
+from ..scores import intervals, metrics
+from .judge import View
+
+UNTOUCHED = "none"
+SIDES = {"real_accuracy": ("real", "solid"), "fake_accuracy": ("fake", "dash")}
+
+
+def views(protocol: Protocol, names: Iterable[str]) -> list[View]:
+    """Every severity of the named perturbations after a protocol."""
+    return [View(protocol, name, severity) for name in names for severity in PERTURBATIONS[name].severities]
+
+
+def table(judged: Iterator[tuple[View, pd.DataFrame]], resamples: int = 2000, confidence: float = 0.95) -> pd.DataFrame:
+    """One row per view and model, from pairs of a view and its judge.verdicts; the view without perturbation stands
+    first and opens every curve.
+
+    Columns: protocol, perturbation ("none" for the first), severity (NaN there), unit, origin (whose severities),
+    model, value, low, high (balanced accuracy with its interval, or recall or specificity for one class), metric,
+    real_accuracy, fake_accuracy, auroc: means over subsets; n.
+    """
+    rows = []
+    for view, frame in judged:
+        for model, part in frame[frame["verdict"].notna()].astype({"verdict": int}).groupby("model", sort=False):
+            rng = np.random.default_rng([0, len(rows)])
+            rows.append(_told(view) | {"model": model} | _measures(part, rng, resamples, confidence))
+    return pd.DataFrame(rows)
+
+
+def _told(view: View) -> dict:
+    """What a row is about."""
+    if not view.perturbation:
+        about = {"perturbation": UNTOUCHED, "severity": np.nan, "unit": "", "origin": ""}
+    else:
+        kind = PERTURBATIONS[view.perturbation]
+        about = {"perturbation": view.perturbation, "severity": view.severity, "unit": kind.unit, "origin": kind.origin}
+    return {"protocol": view.protocol.name} | about
+
+
+def _measures(part: pd.DataFrame, rng: np.random.Generator, resamples: int, confidence: float) -> dict:
+    """Means over the subsets of both classes, or over all if each has one."""
+    subsets = metrics.per_subset(part)
+    both = subsets[subsets["metric"] == metrics.BALANCED]
+    kept = both if len(both) else subsets
+    names = ["value", "real_accuracy", "fake_accuracy", "auroc"]
+    bounds = intervals.mean_accuracy(part, rng, resamples, confidence)
+    facts = {"low": bounds.low, "high": bounds.high, "metric": kept["metric"].iloc[0], "n": part["image_id"].nunique()}
+    return kept[names].mean().to_dict() | facts
+
+
+def shown(curves: pd.DataFrame) -> pd.DataFrame:
+    """`table` as people read it, without the unit's column."""
+    numbers = ["value", "low", "high", "real_accuracy", "fake_accuracy", "auroc"]
+    severity = ["" if pd.isna(value) else f"{value:g}" for value in curves["severity"]]
+    return curves.drop(columns="unit").round(dict.fromkeys(numbers, 3)).assign(severity=severity)
+
+
+def figure(curves: pd.DataFrame, title: str) -> go.Figure:
+    """One panel per perturbation, severities from weak to strong: colour is the model, reals solid, fakes dashed."""
+    names = [name for name in dict.fromkeys(curves["perturbation"]) if name != UNTOUCHED]
+    panel = style.panels(
+        title, "accuracy on reals (solid) and on fakes (dashed), mean over subsets", _headings(names), 260
+    )
+    for place, name in enumerate(names):
+        rows = curves[curves["perturbation"].isin((UNTOUCHED, name))]
+        for model, part in rows.groupby("model", sort=False):
+            severities = [UNTOUCHED if np.isnan(value) else f"{value:g}" for value in part["severity"]]
+            for column, (side, dash) in SIDES.items():
+                panel.add_scatter(
+                    x=severities, y=part[column].tolist(), name=f"{model}, {side}", legendgroup=f"{model} {side}",
+                    mode="lines+markers", line={"color": style.COLOURS[model], "dash": dash, "width": 2.5},
+                    showlegend=place == 0, row=place // 4 + 1, col=place % 4 + 1,
+                )  # fmt: skip
+    panel.update_xaxes(type="category")
+    return panel.update_yaxes(range=[-0.03, 1.03], tickvals=[0, 0.5, 1])
+
+
+def _headings(names: list[str]) -> list[str]:
+    return [f"{name}: {PERTURBATIONS[name].unit}" for name in names]
+
+
+def write(figure: go.Figure, path: Path) -> Path:
+    """A page that draws the figure without a network: plotly's script is inside."""
+    figure.write_html(path, include_plotlyjs=True, include_mathjax=False, config={"displaylogo": False})
+    return path

@@ -1,0 +1,54 @@
+"""A benchmark from end to end: find its pictures, score what is new, count, and write it all down."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from ..images.protocols import Protocol
+from ..workbook.params import Refused
+from . import judge, record, results, robustness, scoring
+from .judge import Bench, View
+from .pictures import Pictures
+from .record import Answer
+from .remembered import Scores
+
+
+def run(
+    detector, pictures: Pictures, protocols: list[Protocol], perturbations: list[str], folder: Path, told: dict
+) -> Answer:
+    """Judge `pictures` by `detector` under `protocols`, and perturbed under the first of them; write into `folder`.
+
+    `told` (fit for JSON) is what was asked, for bench.json. Raises Refused if no picture can be judged, DiskFull.
+    """
+    bench, store = Bench.of(pictures, detector, protocols), Scores()
+    plain = [View(protocol) for protocol in protocols]
+    harmed = robustness.views(protocols[0], perturbations)
+    unreadable = scoring.score(detector, _images(pictures), bench.wanted(plain + harmed), store)
+    judged = {view.protocol.name: bench.judged(view, store, unreadable) for view in plain}
+    lost = results.left_out(judged, pictures.left_out)
+    if all(frame["verdict"].isna().all() for frame in judged.values()):
+        raise Refused(_nothing(pictures, lost))
+    table = results.measured(
+        pd.concat([judge.verdicts(judged[view.protocol.name], view, detector) for view in plain], ignore_index=True)
+    )
+    curves = _curves(bench, [plain[0], *harmed], store, unreadable) if perturbations else None
+    answer = Answer(folder, table, results.beside(table, pictures.known), lost, curves)
+    record.write(answer, judged, record.of(bench, protocols, lost, told), pictures.name)
+    return answer
+
+
+def _images(pictures: Pictures) -> pd.DataFrame:
+    """Each picture once, under its first path."""
+    return pictures.rows.drop_duplicates("image_id")[["image_id", "path", "reason"]]
+
+
+def _nothing(pictures: Pictures, lost: pd.DataFrame) -> str:
+    why = results.reasons(lost)["reason"]
+    reason = f": {'; '.join(why.unique())}" if len(why) else "; is a subset there that the protocol counts?"
+    return f"No picture of {pictures.name} can be judged{reason}. Look for another protocol or other pictures."
+
+
+def _curves(bench: Bench, views: list[View], store: Scores, unreadable: dict[str, str]) -> pd.DataFrame:
+    """robustness.table, one view in memory at a time."""
+    frames = ((view, judge.verdicts(bench.judged(view, store, unreadable), view, bench.detector)) for view in views)
+    return robustness.table(frames)
