@@ -1,1 +1,1 @@
-"""Benchmarks under named protocols: both branches score every picture once, and everything else is counted from that."""
+"""Benchmarks under named protocols: both branches score every picture once, and the rest is counting."""

@@ -38,9 +38,10 @@ def find(benchmark: str, root: str = "", reals: str = "", sample: int = 0) -> Pi
     if not usable.any():
         raise Refused(f"No picture of {benchmark} counts: {rows['reason'].iloc[0] or 'none has a label'}.")
     name, kept = rows["benchmark"].iloc[0], rows[usable].reset_index(drop=True)
-    unsaid = rows[~usable].assign(reason=rows["reason"].where(rows["reason"] != "", "without a label"))
-    left_out = unsaid[["path", "subset", "reason"]].reset_index(drop=True)
-    return Pictures(Path(name).name, layouts.key(named) if named else "", sampled(kept, sample), left_out)
+    left_out = rows.loc[~usable, ["path", "subset", "reason"]].replace({"reason": {"": "without a label"}})
+    return Pictures(
+        Path(name).name, layouts.key(named) if named else "", sampled(kept, sample), left_out.reset_index(drop=True)
+    )
 
 
 def _text(benchmark: str, root: str, reals: str) -> str:

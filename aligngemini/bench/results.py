@@ -1,4 +1,4 @@
-"""The tables of a benchmark: every measure by subset, model and protocol, the published beside ours, what is missing."""
+"""The tables of a benchmark: every measure by subset, model and protocol, the published beside ours, the gaps."""
 
 import pandas as pd
 

@@ -1,0 +1,175 @@
+"""The command bench: its numbers by hand, nothing done twice, nothing lost in silence."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aligngemini import cli
+from aligngemini.bench import identity
+from aligngemini.bench.pictures import sampled
+from aligngemini.images import pictures
+
+from .conftest import paint
+
+
+def _value(out, name, **where):
+    rows = pd.read_csv(out / "results.csv")
+    for column, value in where.items():
+        rows = rows[rows[column] == value]
+    assert len(rows) == 1, where
+    return rows[name].iloc[0]
+
+
+def test_a_miniature_has_the_numbers_worked_out_by_hand(detector, benchmark, bench, tmp_path, capsys):
+    assert bench(benchmark, "--protocol", "native") == 0
+    out, said = tmp_path / "out", capsys.readouterr().out
+    for model, real, fake, auroc in (("vlm", 0.5, 0.5, 0.75), ("expert", 1, 0.5, 0.75), ("fusion", 0.5, 1, 1)):
+        told = {"model": model, "subset": "hard"}
+        assert _value(out, "real_accuracy", **told) == real and _value(out, "fake_accuracy", **told) == fake
+        assert (
+            _value(out, "value", **told) == (real + fake) / 2 and _value(out, "value", subset="easy", model=model) == 1
+        )
+        assert _value(out, "value", subset="mean", model=model) == (1 + (real + fake) / 2) / 2
+        assert model == "fusion" or _value(out, "auroc", **told) == auroc
+    assert _value(out, "low", model="vlm", subset="hard") < 0.5 < _value(out, "high", model="vlm", subset="hard")
+    assert all(word in said for word in ("AUROC", "AP", "TPR at 1 %", "TPR at 5 %", "ECE", "0.88", "fusion"))
+    record = json.loads((out / "bench.json").read_text())
+    assert record["pictures"] == {name: {"real": 2, "fake": 2} for name in ("easy", "hard")}
+    assert {"results.md", "results.tex", "measures.md", "scores.parquet"} <= set(record["files"])
+
+
+def test_a_second_command_neither_decodes_nor_scores(detector, benchmark, bench, decoded, tmp_path):
+    assert bench(benchmark) == 3, "pictures of 24 px are too small for aligned, and that is told"
+    first, scores = dict(detector.looked), pd.read_parquet(tmp_path / "out" / "scores.parquet")
+    assert first == {"vlm": 8, "expert": 16} and set(decoded.values()) == {1}
+    assert bench(benchmark) == 3
+    assert detector.looked == first and set(decoded.values()) == {1}
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "out" / "scores.parquet"), scores)
+
+
+def test_scores_are_known_by_content_not_by_name_and_not_for_another_model(detector, benchmark, bench):
+    assert bench(benchmark, "--protocol", "native") == 0
+    for path in list(benchmark.rglob("*.png")):
+        path.rename(path.with_stem(f"new_{path.stem}"))
+    elsewhere = benchmark.rename(benchmark.with_name("elsewhere"))
+    assert bench(elsewhere, "--protocol", "native") == 0 and detector.looked["vlm"] == 8
+    swapped = [elsewhere / "easy/0_real/new_easy_0_real_0.png", elsewhere / "easy/1_fake/new_easy_1_fake_0.png"]
+    paint(swapped[0], 0.3, 0.3)
+    assert bench(elsewhere, "--protocol", "native") == 0 and detector.looked["vlm"] == 9, "the name was known"
+    detector.version = 1
+    assert bench(elsewhere, "--protocol", "native") == 0 and detector.looked["vlm"] == 17
+
+
+def test_a_killed_command_goes_on_where_it_was(detector, benchmark, bench, tmp_path):
+    detector.fails["expert"] = KeyboardInterrupt()
+    assert bench(benchmark, "--protocol", "native") == 130 and not (tmp_path / "out").exists()
+    done = detector.looked["vlm"]
+    detector.fails.clear()
+    assert bench(benchmark, "--protocol", "native") == 0
+    assert done > 0 and detector.looked == {"vlm": 8, "expert": 8}
+
+
+def test_every_picture_is_decoded_once_for_all_protocols_and_perturbations(detector, benchmark, bench, decoded):
+    assert bench(benchmark, "--protocol", "native,aligned:16,published", "--robustness") == 0
+    assert len(decoded) == 8 and set(decoded.values()) == {1}
+
+
+def test_unreadable_pictures_are_counted_and_listed(detector, benchmark, bench, tmp_path, capsys):
+    cut, text = benchmark / "easy/0_real/cut.png", benchmark / "easy/1_fake/text.png"
+    paint(cut, 0.1, 0.1)
+    cut.write_bytes(cut.read_bytes()[:-400])
+    text.write_text("no picture")
+    assert bench(benchmark, "--protocol", "native") == 3
+    lost = pd.read_csv(tmp_path / "out" / "left_out.csv", keep_default_na=False).set_index("path")
+    assert lost.protocol[str(cut)] == "native" and lost.reason[str(cut)].startswith("cut short or damaged")
+    assert lost.protocol[str(text)] == "" and "known format" in lost.reason[str(text)] and len(lost) == 2
+    said = capsys.readouterr().out
+    assert str(cut) in said and str(text) in said
+    assert _value(tmp_path / "out", "n", model="vlm", subset="easy") == 4
+    assert _value(tmp_path / "out", "missing", model="vlm", subset="easy") == 1
+
+
+def test_published_skips_near_constant_pictures_and_counts_them(detector, benchmark, bench, tmp_path):
+    from PIL import Image
+
+    Image.new("RGB", (24, 24), (200, 10, 10)).save(benchmark / "easy/1_fake/flat.png")
+    assert bench(benchmark, "--protocol", "native,published") == 3
+    lost = pd.read_csv(tmp_path / "out" / "left_out.csv")
+    assert lost[["protocol", "reason"]].to_numpy().tolist() == [["published", "near-constant"]]
+    found = [
+        _value(tmp_path / "out", "n", model="vlm", subset="easy", protocol=name) for name in ("native", "published")
+    ]
+    assert found == [5, 4]
+
+
+def test_published_counts_two_subsets_of_aigibench_and_stands_beside_the_published(detector, tmp_path, capsys):
+    for subset in ("CommunityAI", "DALLE-3"):
+        for label, place in enumerate(("0_real", "1_fake")):
+            paint(tmp_path / "aigi" / subset / place / f"{subset}{place}.png", 0.1 + 0.8 * label, 0.1)
+    words = ["--benchmark", "AIGIBench", "--root", str(tmp_path / "aigi"), "--protocol", "native,published"]
+    assert cli.main(["bench", *words]) == 0
+    out = tmp_path / "outputs" / "bench" / "aigibench"
+    rows = pd.read_csv(out / "results.csv")
+    assert set(rows[rows.protocol == "published"].subset) == {"CommunityAI", "mean"}
+    assert set(rows[rows.protocol == "native"].subset) == {"CommunityAI", "DALLE-3", "mean"}
+    beside = pd.read_csv(out / "published.csv")
+    ours = beside[(beside.detector == "AlignGemini") & (beside.subset == "CommunityAI")]
+    assert (ours.ours == 1).all() and (ours.theirs == 0.929).all() and len(ours) == 2
+    assert "not run" in set(beside.state) and "theirs" in capsys.readouterr().out
+
+
+def test_robustness_gives_reals_and_fakes_apart_and_a_figure_without_network(detector, benchmark, bench, tmp_path):
+    assert bench(benchmark, "--protocol", "native", "--perturb", "noise,down") == 0
+    table = pd.read_csv(tmp_path / "out" / "robustness.csv", keep_default_na=False, na_values={"severity": [""]})
+    assert table.groupby("perturbation").size().to_dict() == {"none": 3, "noise": 12, "down": 9}
+    start = table[(table.perturbation == "none") & (table.model == "vlm")].iloc[0]
+    assert (start.real_accuracy, start.fake_accuracy, start.value) == (0.75, 0.75, 0.75)
+    assert set(table[table.perturbation == "noise"].origin) == {"ours"}
+    assert set(table[table.perturbation == "down"].origin) == {"published"}
+    page = (tmp_path / "out" / "robustness.html").read_text()
+    assert "Plotly.newPlot" in page and 'src="http' not in page and "expert, fake" in page
+
+
+def test_a_sample_is_the_start_of_a_fixed_order():
+    rows = pd.DataFrame({"image_id": [f"{i:064x}" for i in range(60)], "label": [0, 1] * 30, "subset": "a"})
+    few, more = sampled(rows, 3), sampled(rows, 8)
+    assert few.groupby("label").size().tolist() == [3, 3] and set(few.image_id) < set(more.image_id)
+    again = sampled(pd.concat([rows.sample(frac=1, random_state=1), rows.assign(subset="b")]), 3)
+    assert set(again[again.subset == "a"].image_id) == set(few.image_id) == set(again[again.subset == "b"].image_id)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--benchmark", "GenImage"], "--root"),
+        (["--benchmark", "GenImagine", "--root", "."], "GenImage"),
+        (["--benchmark", "{two}", "--protocol", "fast"], "--protocol"),
+        (["--benchmark", "{two}", "--sample", "-1"], "--sample"),
+        (["--benchmark", "{two}", "--protocol", "aligned:25"], "smaller than 25 px"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_one_sentence(words, said, detector, benchmark, tmp_path, capsys):
+    assert cli.main(["bench", *(word.format(two=benchmark) for word in words)]) == 2
+    assert said in capsys.readouterr().err and not (tmp_path / "outputs").exists()
+
+
+def test_the_shipped_detector_scores_as_it_does_by_itself(tmp_path, monkeypatch):
+    from aligngemini.detector import Detector
+
+    monkeypatch.setenv("ALIGNGEMINI_BUILT", str(tmp_path / "built"))
+    for name, violated in (("0_real", False), ("1_fake", True)):
+        (tmp_path / "world" / name).mkdir(parents=True)
+        pictures.from_world([(i, violated) for i in range(2)], str(tmp_path / "world" / name), 0, "b", "c", 112, None)
+    words = ["--benchmark", str(tmp_path / "world"), "--run", "shipped", "--protocol", "native,published"]
+    assert cli.main(["bench", *words, "--out", str(tmp_path / "out")]) == 0
+    told = pd.read_parquet(tmp_path / "out" / "scores.parquet")
+    native = told[told.protocol == "native"]
+    detector = Detector.load()
+    alone = detector([tmp_path / "out" / path for path in native.path])
+    assert np.allclose(native[["vlm_score", "expert_score"]], alone[["vlm_score", "expert_score"]], atol=1e-5)
+    assert native.verdict.tolist() == alone.verdict.tolist()
+    small, large = (identity.facts(detector, "expert", crop) for crop in (0, 336))
+    assert identity.of(small) != identity.of(large) and json.dumps(small)
+    assert not np.allclose(native.expert_score, told[told.protocol == "published"].expert_score)
