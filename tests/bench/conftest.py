@@ -59,11 +59,17 @@ def decoded(monkeypatch):
     return counts
 
 
-def paint(path, red, green):
+def _paint(path, red, green):
     """A grainy picture of 24 x 24 px with these mean shares of red and green, another one for every path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     grain = np.random.default_rng(list(str(path.name).encode())).integers(-9, 10, (24, 24, 3))
     Image.fromarray((grain + [255 * red, 255 * green, 99]).astype(np.uint8)).save(path)
+
+
+@pytest.fixture
+def paint():
+    """Write a picture: (path, mean share of red, of green)."""
+    return _paint
 
 
 @pytest.fixture
@@ -77,7 +83,7 @@ def benchmark(tmp_path):
         "easy/1_fake": [(0.9, 0.85), (0.88, 0.9)],
     }.items():
         for number, (red, green) in enumerate(colours):
-            paint(root / place / f"{place.replace('/', '_')}_{number}.png", red, green)
+            _paint(root / place / f"{place.replace('/', '_')}_{number}.png", red, green)
     return root
 
 

@@ -11,8 +11,6 @@ from aligngemini.bench import identity
 from aligngemini.bench.pictures import sampled
 from aligngemini.images import pictures
 
-from .conftest import paint
-
 
 def _value(out, name, **where):
     rows = pd.read_csv(out / "results.csv")
@@ -49,7 +47,7 @@ def test_a_second_command_neither_decodes_nor_scores(detector, benchmark, bench,
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "out" / "scores.parquet"), scores)
 
 
-def test_scores_are_known_by_content_not_by_name_and_not_for_another_model(detector, benchmark, bench):
+def test_scores_are_known_by_content_not_by_name_and_not_for_another_model(paint, detector, benchmark, bench):
     assert bench(benchmark, "--protocol", "native") == 0
     for path in list(benchmark.rglob("*.png")):
         path.rename(path.with_stem(f"new_{path.stem}"))
@@ -76,7 +74,7 @@ def test_every_picture_is_decoded_once_for_all_protocols_and_perturbations(detec
     assert len(decoded) == 8 and set(decoded.values()) == {1}
 
 
-def test_unreadable_pictures_are_counted_and_listed(detector, benchmark, bench, tmp_path, capsys):
+def test_unreadable_pictures_are_counted_and_listed(paint, detector, benchmark, bench, tmp_path, capsys):
     cut, text = benchmark / "easy/0_real/cut.png", benchmark / "easy/1_fake/text.png"
     paint(cut, 0.1, 0.1)
     cut.write_bytes(cut.read_bytes()[:-400])
@@ -104,7 +102,7 @@ def test_published_skips_near_constant_pictures_and_counts_them(detector, benchm
     assert found == [5, 4]
 
 
-def test_published_counts_two_subsets_of_aigibench_and_stands_beside_the_published(detector, tmp_path, capsys):
+def test_published_counts_two_subsets_of_aigibench_and_stands_beside_the_published(paint, detector, tmp_path, capsys):
     for subset in ("CommunityAI", "DALLE-3"):
         for label, place in enumerate(("0_real", "1_fake")):
             paint(tmp_path / "aigi" / subset / place / f"{subset}{place}.png", 0.1 + 0.8 * label, 0.1)
@@ -160,9 +158,9 @@ def test_the_shipped_detector_scores_as_it_does_by_itself(tmp_path, monkeypatch)
 
     monkeypatch.setenv("ALIGNGEMINI_BUILT", str(tmp_path / "built"))
     for name, violated in (("0_real", False), ("1_fake", True)):
-        (tmp_path / "world" / name).mkdir(parents=True)
-        pictures.from_world([(i, violated) for i in range(2)], str(tmp_path / "world" / name), 0, "b", "c", 112, None)
-    words = ["--benchmark", str(tmp_path / "world"), "--run", "shipped", "--protocol", "native,published"]
+        (tmp_path / "drawn" / name).mkdir(parents=True)
+        pictures.from_world([(i, violated) for i in range(2)], str(tmp_path / "drawn" / name), 0, "b", "c", 112, None)
+    words = ["--benchmark", str(tmp_path / "drawn"), "--run", "shipped", "--protocol", "native,published"]
     assert cli.main(["bench", *words, "--out", str(tmp_path / "out")]) == 0
     told = pd.read_parquet(tmp_path / "out" / "scores.parquet")
     native = told[told.protocol == "native"]
