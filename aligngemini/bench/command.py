@@ -62,7 +62,7 @@ def _print(answer: Any, found: Any, sample: int) -> None:
         told = published.shown(answer.published)[
             ["title", "subset", "metric", "detector", "ours, %", "theirs, %", "difference"]
         ]
-        print(f"\npublished, as others measured it{few and ' on all pictures'}\n{told.to_string(index=False)}")
+        print(f"\npublished by others, on all pictures\n{told.to_string(index=False)}")
     if answer.curves is not None:
         print(f"\nunder perturbations\n{robustness.shown(answer.curves).to_string(index=False)}")
     if len(answer.left_out):

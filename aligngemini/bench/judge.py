@@ -28,18 +28,20 @@ class View(NamedTuple):
 
 @dataclass(frozen=True)
 class Bench:
-    """A benchmark before a detector: `models` maps (branch, crop) to the digest of what gives the scores."""
+    """A benchmark before a detector: `facts` tells what gives the scores of each (branch, crop), `models` its digest."""
 
     pictures: Pictures
     detector: object
+    facts: list[dict]
     models: Mapping[tuple[str, int], str]
 
     @classmethod
     def of(cls, pictures: Pictures, detector, protocols: list[Protocol]) -> "Bench":
         """The bench of a detector under these protocols."""
         asked = {("vlm", 0), *(("expert", protocol.crop or detector.crop) for protocol in protocols)}
-        told = {key: identity.of(identity.facts(detector, *key)) for key in sorted(asked)}
-        return cls(pictures, detector, told | {(CONSTANT, 0): identity.of_code()})
+        facts = {key: identity.facts(detector, *key) for key in sorted(asked)}
+        digests = {key: identity.of(told) for key, told in facts.items()} | {(CONSTANT, 0): identity.of_code()}
+        return cls(pictures, detector, list(facts.values()), digests)
 
     def jobs(self, view: View, label: int) -> dict[str, Job]:
         """What has to be known of a picture of that label, by branch."""

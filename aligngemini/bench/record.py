@@ -11,7 +11,7 @@ from ..analysis import export, published
 from ..images.protocols import Protocol
 from ..scores import pictured
 from ..workbook import manifest
-from . import identity, judge, results, robustness
+from . import judge, results, robustness
 
 
 class Answer(NamedTuple):
@@ -30,8 +30,7 @@ def of(bench: judge.Bench, protocols: list[Protocol], lost: pd.DataFrame, told: 
     return {
         "asked": told,
         "command": ["aligngemini", *sys.argv[1:]],
-        "detector": bench.detector.told
-        | {"branches": {n: identity.facts(bench.detector, n) for n in ("vlm", "expert")}},
+        "detector": bench.detector.told | {"branches": bench.facts},
         "protocols": {each.name: _declared(each) for each in protocols},
         "judged_by": {name: dict(zip(("rule", "vlm", "expert"), each, strict=True)) for name, each in settings.items()},
         "pictures": _counts(bench.pictures.rows),
