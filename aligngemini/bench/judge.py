@@ -28,7 +28,7 @@ class View(NamedTuple):
 
 @dataclass(frozen=True)
 class Bench:
-    """A benchmark before a detector: `facts` tells what gives the scores of each (branch, crop), `models` its digest."""
+    """A benchmark before a detector: `facts` tells what scores for each (branch, crop), `models` digests it."""
 
     pictures: Pictures
     detector: object
