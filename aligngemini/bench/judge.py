@@ -77,7 +77,8 @@ class Bench:
         """
         rows = self.rows(view.protocol)
         known = pd.concat([self._known(rows, view, label, store) for label in (0, 1)]).loc[rows.index]
-        reason = rows["reason"].where(rows["reason"] != "", rows["image_id"].map(unreadable).fillna(""))
+        unread = rows["image_id"].map(lambda name: unreadable.get(name, ""))
+        reason = rows["reason"].where(rows["reason"] != "", unread)
         reason = reason.mask((reason == "") & (known[CONSTANT] == 1), "near-constant")
         frame = rows[CARRIED].assign(reason=reason)
         for name in join.BRANCHES:

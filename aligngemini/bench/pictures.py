@@ -64,5 +64,6 @@ def sampled(rows: pd.DataFrame, each: int) -> pd.DataFrame:
         raise Refused(f"--sample counts pictures of each class and subset, 0 for all: {each} is too few.")
     if not each:
         return rows
+    rows = rows.reset_index(drop=True)
     order = rows["image_id"].map(lambda name: sources.rank(name, "bench")).sort_values().index
     return rows.loc[order].groupby(["subset", "label"], sort=False).head(each).sort_index().reset_index(drop=True)
