@@ -4,17 +4,16 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
-from PIL import Image, ImageStat
 
-from ..images import decode, header, memory, statistics
+from ..images import decode, header, memory, protocols, statistics
 from . import likeness, traces
 
 SEEN = ["looks", "constant", "camera", "c2pa", "texts", "reason"]
 
 
 def plain(path: str) -> dict:
-    """What one file shows: looks (16 hexadecimal digits, "" for a file that does not decode), constant, the traces
-    camera, c2pa and texts, and reason ("", or why it does not decode).
+    """What one file shows: looks (16 hexadecimal digits, "" for a file that does not decode), constant (in the
+    published sense), the traces camera, c2pa and texts, and reason ("", or why it does not decode).
     """
     return _seen(path)[0]
 
@@ -25,7 +24,7 @@ def probed(path: str) -> dict:
     return row | {"statistics": b"" if rgb is None else statistics.describe(rgb).astype(np.float32).tobytes()}
 
 
-CODE = (decode, header, likeness, traces)
+CODE = (decode, header, likeness, protocols, traces)
 PLAIN = memory.Reading(plain, SEEN, CODE)
 PROBED = memory.Reading(probed, [*SEEN, "statistics"], (*CODE, statistics))
 
@@ -38,16 +37,7 @@ def _seen(path: str) -> tuple[dict, np.ndarray | None]:
     except decode.Unreadable as error:
         nothing = {"looks": "", "constant": False, "camera": False, "c2pa": False, "texts": ""}
         return nothing | {"reason": str(error)}, None
-    return found | {"looks": f"{likeness.looks(rgb):016x}", "constant": constant(rgb), "reason": ""}, rgb
-
-
-def constant(rgb: np.ndarray) -> bool:
-    """Whether uint8 [H, W, 3] is near-constant by the rule of the published numbers: a side below 10 px, a variance
-    summed over channels below 10, or one below 100 around a mean below 5 or above 250.
-    """
-    facts = ImageStat.Stat(Image.fromarray(rgb))
-    variance, mean = sum(facts.var), sum(facts.mean) / 3
-    return min(rgb.shape[:2]) < 10 or variance < 10 or (variance < 100 and not 5 <= mean <= 250)
+    return found | {"looks": f"{likeness.looks(rgb):016x}", "constant": protocols.constant(rgb), "reason": ""}, rgb
 
 
 def added(rows: pd.DataFrame, chosen: Iterable[str] = (), workers: int = 2) -> pd.DataFrame:

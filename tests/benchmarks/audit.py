@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from aligngemini.hygiene import audit, glance, likeness, traces
+from aligngemini.hygiene import audit, likeness, traces
 from aligngemini.images import audit as probes
-from aligngemini.images import decode, statistics
+from aligngemini.images import decode, protocols, statistics
 
 
 def lay(root: Path, files: int, side: int) -> None:
@@ -36,7 +36,10 @@ def obvious(root: Path) -> None:
     facts = [lambda path, name=name: getattr(decode.read(path), name) for name in ("format", "width", "height")]
     facts += [lambda path: decode.read(path).jpeg_quality, decode.identify]
     facts += [lambda path, name=name: traces.of(Path(path).read_bytes())[name] for name in ("camera", "c2pa", "texts")]
-    facts += [lambda path: glance.constant(decode.read(path).rgb), lambda path: likeness.looks(decode.read(path).rgb)]
+    facts += [
+        lambda path: protocols.constant(decode.read(path).rgb),
+        lambda path: likeness.looks(decode.read(path).rgb),
+    ]
     for cue in facts:
         [cue(path) for path in files]
     [statistics.describe(decode.read(path).rgb) for path in files[: probes.PROBED]]

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from PIL import Image, PngImagePlugin
 
-from aligngemini.hygiene import audit, copies, cues, glance, likeness, page, traces, verdict
-from aligngemini.images import decode, jpeg, table
+from aligngemini.hygiene import audit, copies, cues, likeness, page, traces, verdict
+from aligngemini.images import decode, jpeg, protocols, table
 from aligngemini.workbook.params import Refused
 
 MANY = 12  # pictures of each class
@@ -208,8 +208,9 @@ def test_a_smaller_recompressed_copy_looks_the_same_and_another_picture_does_not
 def test_near_constant_follows_the_published_rule(picture):
     grey = np.full((40, 40, 3), 128, np.uint8)
     dark = np.random.default_rng(0).integers(0, 9, (40, 40, 3), dtype=np.uint8)
-    assert glance.constant(grey) and glance.constant(picture(9, 40)) and glance.constant(dark)
-    assert glance.constant(255 - dark) and not glance.constant(dark + 100) and not glance.constant(picture(10, 40))
+    assert protocols.constant(grey) and protocols.constant(picture(9, 40)) and protocols.constant(dark)
+    assert protocols.constant(255 - dark)
+    assert not protocols.constant(dark + 100) and not protocols.constant(picture(10, 40))
 
 
 def test_traces_of_damaged_metadata_are_none(saved, picture):
