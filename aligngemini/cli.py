@@ -12,9 +12,9 @@ from aligngemini import __version__
 from aligngemini.bench import command as bench
 from aligngemini.hygiene import command as audit
 from aligngemini.mini import bases
+from aligngemini.workbook import paths
+from aligngemini.workbook.codes import DONE, FAILED, REFUSED, STOPPED
 from aligngemini.workbook.params import Refused
-
-DONE, FAILED, REFUSED, STOPPED = 0, 1, 2, 130
 
 
 def main(words: list[str] | None = None) -> int:
@@ -126,16 +126,10 @@ def _add_mini(commands: Any) -> None:
     pack.set_defaults(act=_pack)
 
 
-def _set_outputs(folder: str | None) -> None:
-    """Take a folder from the command line: relative to the working directory, as people type it."""
-    if folder:
-        os.environ["ALIGNGEMINI_OUTPUTS"] = str(Path(folder).absolute())
-
-
 def _run(args: argparse.Namespace) -> int:
-    from aligngemini.workbook import execute, paths, plan
+    from aligngemini.workbook import execute, plan
 
-    _set_outputs(args.outputs)
+    paths.set_outputs(args.outputs)
     options = [tuple(pair) for pair in args.p] + ([("seed", args.seed)] if args.seed is not None else [])
     made = plan.make(args.scale, args.study, options, args.first, args.only)
     if made.question:
@@ -149,9 +143,9 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _sweep(args: argparse.Namespace) -> None:
-    from aligngemini.workbook import paths, sweep
+    from aligngemini.workbook import sweep
 
-    _set_outputs(args.outputs)
+    paths.set_outputs(args.outputs)
     options = [tuple(pair) for pair in args.p]
     study, parts = sweep.make(args.scale, args.study, _numbers(args.seeds), options)
     print(f"study {study.name}: {study.question}", flush=True)
@@ -180,7 +174,7 @@ def _stages() -> dict[str, Any]:
 def _conclude(answers: list[Any]) -> None:
     """Write the report of all runs into that of notebook 05, and show the headline."""
     from aligngemini.analysis import report, tables
-    from aligngemini.workbook import manifest, paths
+    from aligngemini.workbook import manifest
 
     last = answers[-1].folder
     page = last / "report.html"
@@ -194,7 +188,7 @@ def _conclude(answers: list[Any]) -> None:
 def _runs(args: argparse.Namespace) -> None:
     from aligngemini.workbook import listing, runs
 
-    _set_outputs(args.outputs)
+    paths.set_outputs(args.outputs)
     found = runs.all()
     print(json.dumps(found, indent=1, ensure_ascii=False) if args.json else listing.text(found))
 
@@ -206,7 +200,7 @@ def _detect(args: argparse.Namespace) -> int:
         return _self_check()
     if not args.paths:
         raise Refused("give pictures or folders to judge, or --self-check")
-    _set_outputs(args.outputs)
+    paths.set_outputs(args.outputs)
     missing = [path for path in args.paths if not Path(path).exists()]
     if missing:
         raise Refused(f"there is no picture or folder {missing[0]}: check the path")
@@ -242,9 +236,8 @@ def _pretrain(args: argparse.Namespace) -> None:
 
 def _pack(args: argparse.Namespace) -> None:
     from aligngemini import known
-    from aligngemini.workbook import paths
 
-    _set_outputs(args.outputs)
+    paths.set_outputs(args.outputs)
     print(f"packed: {paths.short(known.pack(args.run))}")
 
 

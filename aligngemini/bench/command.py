@@ -1,11 +1,12 @@
 """The command `aligngemini bench`: its words, its output, its exit codes. Heavy libraries are loaded when it acts."""
 
 import argparse
-import os
 from pathlib import Path
 from typing import Any
 
-DONE, LEFT_OUT = 0, 3
+from ..workbook import paths
+from ..workbook.codes import DONE, FOUND
+
 HELP = "score a benchmark under named protocols; exit code 3: done, but something was left out"
 
 
@@ -34,11 +35,9 @@ def act(args: argparse.Namespace) -> int:
     """Run the benchmark and print its tables; 0, or 3 if something was left out. Raises Refused, DiskFull."""
     from ..detector import Detector
     from ..images import perturb, protocols
-    from ..workbook import paths
     from . import pictures, run
 
-    if args.outputs:
-        os.environ["ALIGNGEMINI_OUTPUTS"] = str(Path(args.outputs).absolute())
+    paths.set_outputs(args.outputs)
     asked = protocols.named(args.protocol)
     harm = perturb.named(args.perturb) if args.perturb is not None else list(perturb.PERTURBATIONS) * args.robustness
     found = pictures.find(args.benchmark, args.root, args.reals, args.sample)
@@ -46,13 +45,12 @@ def act(args: argparse.Namespace) -> int:
     told = {name: value for name, value in vars(args).items() if name != "act"}
     answer = run.run(Detector.found(args.run), found, asked, harm, folder, told)
     _print(answer, found, args.sample)
-    return LEFT_OUT if len(answer.left_out) else DONE
+    return FOUND if len(answer.left_out) else DONE
 
 
 def _print(answer: Any, found: Any, sample: int) -> None:
     """Everything that was counted, widest picture first."""
     from ..analysis import published
-    from ..workbook import paths
     from . import results, robustness
 
     few = f", at most {sample} of each class and subset" if sample else ""

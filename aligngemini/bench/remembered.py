@@ -4,7 +4,6 @@ Every command writes files of its own, whole or not at all, so that commands bes
 killed one leaves what it had. A damaged file is passed over, and its pictures are scored again.
 """
 
-import os
 import time
 import uuid
 from contextlib import suppress
@@ -74,11 +73,7 @@ def _read(path: Path | None) -> pd.DataFrame:
 
 
 def _replace(path: Path, table: pd.DataFrame) -> None:
-    passing = path.with_name(f".{path.name}.{os.getpid()}")
     with manifest.room_on_disk(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with manifest.whole(path) as passing:
             table.to_parquet(passing, index=False)
-            os.replace(passing, path)
-        finally:
-            passing.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from ..analysis import published, tables
+from ..images.table import briefly
 from ..scores.metrics import BALANCED
 
 MEASURES = {
@@ -57,12 +58,7 @@ def left_out(judged: dict[str, pd.DataFrame], listed: pd.DataFrame) -> pd.DataFr
 
 def reasons(lost: pd.DataFrame) -> pd.DataFrame:
     """`left_out` counted: protocol, reason (without its details), count, examples (paths)."""
-    short = (
-        lost["reason"]
-        .str.split(" (", regex=False)
-        .str[0]
-        .str.replace(r"^(same content as) .*", r"\1 another", regex=True)
-    )
+    short = briefly(lost["reason"]).replace({"same content": "same content as another"})
     rows = [
         {"protocol": protocol, "reason": reason, "count": len(part), "examples": ", ".join(part["path"][:EXAMPLES])}
         for (protocol, reason), part in lost.assign(short=short).groupby(["protocol", "short"])

@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-FOUND = 3  # exit code: done, but something was left out or a verdict is not "usable"
+from ..workbook.codes import DONE, FOUND
+
 EPILOG = """exit code: 0 nothing was left out and every verdict is "usable", 3 done with findings, 1 failed,
 2 refused, 130 stopped"""
 
@@ -30,7 +31,7 @@ def act(args: argparse.Namespace) -> int:
     print(page.text(made))
     if args.out:
         print(f"written: {page.write(made, Path(args.out).absolute())}")
-    return 0 if made.clean else FOUND
+    return DONE if made.clean else FOUND
 
 
 def _words(base: str) -> Any:

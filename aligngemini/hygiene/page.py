@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..images.table import briefly
 from ..workbook import manifest, paths
 from . import copies, cues
 from .audit import Audit
@@ -68,7 +69,7 @@ def _copies(pictures: pd.DataFrame) -> Iterator[str]:
 
 def _left_out(rows: pd.DataFrame) -> Iterator[str]:
     """A line for each place and reason, with up to three paths under it."""
-    short = rows["reason"].str.split(" (", regex=False).str[0]
+    short = briefly(rows["reason"])
     for (subset, reason), same in rows.groupby([rows["subset"], short]):
         yield "\n".join(
             [f"{subset or 'no subset'}: {len(same)} x {reason}, e.g.", *("  " + same["path"].head(EXAMPLES))]

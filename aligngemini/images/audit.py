@@ -13,6 +13,7 @@ import pandas as pd
 from ..workbook import manifest
 from . import decode, jpeg, sources, statistics
 from .header import contents, opened
+from .table import briefly
 
 PROBED = 600  # pictures of each set the probe looks at: seconds, and an AUROC to about two points
 COMPARED = 100  # pairs whose pixels are compared
@@ -166,6 +167,5 @@ def _tables_and_pixels(path: str) -> tuple[list, np.ndarray]:
 def _unusable(tables: Mapping[str, pd.DataFrame], left_out: pd.DataFrame | None) -> dict[str, int]:
     kept = [rows.loc[rows["reason"] != "", ["reason"]].assign(set=name) for name, rows in tables.items()]
     every = pd.concat([*kept, left_out if left_out is not None else pd.DataFrame(columns=["set", "reason"])])
-    short = every["reason"].str.split(" (", regex=False).str[0].str.replace(r"^(same content) as .*", r"\1", regex=True)
-    counts = every.assign(short=short).groupby(["set", "short"]).size()
+    counts = every.assign(short=briefly(every["reason"])).groupby(["set", "short"]).size()
     return {f"{name}: unusable, {reason}": int(count) for (name, reason), count in counts.items()}

@@ -7,13 +7,13 @@ import pandas as pd
 
 from ..workbook.params import Refused
 from . import folders
+from .layout import REAL_OR_FAKE
 
 PATHS = ("path", "filename", "file", "file_name", "filepath", "file_path", "image", "image_path", "name")
 LABELS = ("label", "typ", "type", "class", "target", "is_fake", "fake")
 SUBSETS = ("subset", "generator", "model")
-WORDS = dict.fromkeys(("0", "0.0", "real", "0_real", "nature", "false"), 0) | dict.fromkeys(
-    ("1", "1.0", "fake", "1_fake", "ai", "synthetic", "generated", "true"), 1
-)
+WORDS = REAL_OR_FAKE | dict.fromkeys(("0", "0.0", "false"), 0)
+WORDS |= dict.fromkeys(("1", "1.0", "synthetic", "generated", "true"), 1)
 
 
 def rows(path: Path) -> pd.DataFrame:

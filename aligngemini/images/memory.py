@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pandas as pd
 import PIL
 
-from ..workbook import fingerprint, paths
+from ..workbook import fingerprint, manifest, paths
 from ..workbook.progress import progress
 from . import decode, header, jpeg
 
@@ -91,11 +91,7 @@ def _recalled(place: Path, columns: list[str]) -> pd.DataFrame:
 
 def _remember(place: Path, known: pd.DataFrame) -> None:
     """Write all or nothing; a disk without room is no error."""
-    passing = place.with_name(f".{place.name}.{os.getpid()}")
     with suppress(OSError):
         place.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with manifest.whole(place) as passing:
             known.rename_axis("path").reset_index().to_parquet(passing, index=False)
-            os.replace(passing, place)
-        finally:
-            passing.unlink(missing_ok=True)

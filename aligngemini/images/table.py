@@ -1,12 +1,12 @@
 """The image table: one row per image, the only way images travel between notebooks."""
 
 import math
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
 
+from ..workbook import manifest
 from ..workbook.params import Refused
 
 KINDS = {
@@ -75,9 +75,8 @@ def write(table: pd.DataFrame, path: str | Path, base: str | Path | None = None)
     base = Path(base or path.parent).absolute()
     stored = check(frame(table), path.name)
     stored = stored.assign(path=[relative(p, base) for p in stored["path"]])
-    passing = path.with_name(f".{path.name}.{os.getpid()}")
-    stored.to_parquet(passing, index=False)
-    os.replace(passing, path)
+    with manifest.whole(path) as passing:
+        stored.to_parquet(passing, index=False)
     return path
 
 
@@ -103,6 +102,11 @@ def unchecked(path: str | Path) -> pd.DataFrame:
         raise Refused(f"{path} is not a readable table ({error}); make it again with notebook 01.") from error
     _whole(table, path.name)
     return table.assign(path=[str(path.parent / p) for p in table["path"]])  # an absolute p stays as it is
+
+
+def briefly(reasons: pd.Series) -> pd.Series:
+    """Reasons without what is different in every row: details in brackets, and the other file of the same content."""
+    return reasons.str.split(" (", regex=False).str[0].str.replace(r"^(same content) as .*", r"\1", regex=True)
 
 
 def _whole(table: pd.DataFrame, name: str) -> None:

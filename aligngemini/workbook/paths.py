@@ -17,6 +17,12 @@ def outputs() -> Path:
     return resolve(os.environ.get("ALIGNGEMINI_OUTPUTS") or "outputs")
 
 
+def set_outputs(folder: str | None) -> None:
+    """Take a folder from the command line: relative to the working directory, as people type it."""
+    if folder:
+        os.environ["ALIGNGEMINI_OUTPUTS"] = str(Path(folder).absolute())
+
+
 def built() -> Path:
     """Return the folder of what is made from data sets: ALIGNGEMINI_BUILT, or `data/built` in the project."""
     return resolve(os.environ.get("ALIGNGEMINI_BUILT") or "data/built")

@@ -75,9 +75,8 @@ def pick(notebook: str, selector: str, scale: str | None = None) -> Record:
     parameters have these values; anything else is a run's name or its beginning. Raises `Refused` if there
     is none, or it is damaged.
     """
-    words = selector.split()
-    if words[:1] == ["latest"]:
-        wanted = dict(_condition(notebook, word) for word in words[1:])
+    wanted = _wanted(notebook, selector)
+    if wanted is not None:
         return latest(notebook, wanted | ({} if scale is None else {"scale": scale}))
     return _whole(_named(notebook, selector))
 
@@ -86,11 +85,16 @@ def fitting(notebook: str, selector: str, names: list[str]) -> str:
     """Return the first of the runs `names` that a selector "latest ..." fits; where none does, or it names a run
     itself, the selector.
     """
-    words = selector.split()
-    if words[:1] != ["latest"]:
+    wanted = _wanted(notebook, selector)
+    if wanted is None:
         return selector
-    wanted = dict(_condition(notebook, word) for word in words[1:])
     return next((name for name in names if not wanted or _has(_named(notebook, name), wanted)), selector)
+
+
+def _wanted(notebook: str, selector: str) -> dict[str, str] | None:
+    """The values that "latest key:value ..." asks for; None for the name of a run."""
+    first, *rest = selector.split() or [""]
+    return dict(_condition(notebook, word) for word in rest) if first == "latest" else None
 
 
 def _has(record: Record, wanted: dict[str, Any]) -> bool:
