@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .images import decode, folders
+from .images import decode
+from .images.places import folders
 from .workbook import paths, runs
 from .workbook.params import Refused
 

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ..images import benchmarks, layouts, sources
+from ..images import sources
+from ..images.places import benchmarks, layouts
 from ..workbook.params import Refused
 from ..workbook.stages import DataParams
 

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from ..images import decode, header, memory, protocols, statistics
+from ..images import decode, header, protocols, statistics
+from ..images.places import memory
 from . import likeness, traces
 
 SEEN = ["looks", "constant", "camera", "c2pa", "texts", "reason"]

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..images import benchmarks, folders, table
-from ..images.layout import Layout
+from ..images import table
+from ..images.places import benchmarks, folders
+from ..images.places.layout import Layout
 from ..workbook.params import Refused
 
 FOLDER = Layout(source="anywhere")  # tells about archives in a folder that has no name among the benchmarks

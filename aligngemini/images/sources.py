@@ -9,7 +9,8 @@ import pandas as pd
 
 from ..workbook import paths
 from ..workbook.params import Refused
-from . import benchmarks, cells, folders
+from . import cells
+from .places import benchmarks, folders
 
 WORLD = "world"
 ROLES = {"plausible": 0, "implausible": 1, "photos": 0}

@@ -219,7 +219,7 @@ def there(cfg: Params) -> dict[str, Path]:
 
 def _parts(texts: list[str]) -> list[str]:
     """The folders and files that benchmarks consist of; those of a named one have been looked for."""
-    from aligngemini.images import benchmarks
+    from aligngemini.images.places import benchmarks
 
     return [part for text in texts for part in benchmarks.parts(text)]
 

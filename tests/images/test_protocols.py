@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from aligngemini.images import decode, degrade, protocols
-from aligngemini.images.layouts import LAYOUTS, key
+from aligngemini.images.places.layouts import LAYOUTS, key
 from aligngemini.images.protocols import PROTOCOLS, treatment
 from aligngemini.workbook.params import Refused
 

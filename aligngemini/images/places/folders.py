@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..workbook.params import Refused
-from . import decode, memory
+from ...workbook.params import Refused
+from .. import decode
+from . import memory
 from .layout import Layout
 
 NOT_IMAGES = {"thumbs.db", "desktop.ini"}

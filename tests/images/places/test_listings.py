@@ -2,7 +2,8 @@
 
 import pytest
 
-from aligngemini.images import benchmarks, sources
+from aligngemini.images import sources
+from aligngemini.images.places import benchmarks
 from aligngemini.workbook.params import Refused
 from tests.images.miniatures import counts, reasons
 

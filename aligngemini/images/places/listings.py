@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..workbook.params import Refused
+from ...workbook.params import Refused
 from . import folders
 from .layout import REAL_OR_FAKE
 

@@ -7,7 +7,8 @@ from collections import Counter
 import pandas as pd
 import pytest
 
-from aligngemini.images import benchmarks, decode, folders, memory
+from aligngemini.images import decode
+from aligngemini.images.places import benchmarks, folders, memory
 from tests.images.miniatures import COUNTS, counts, reasons, text
 
 

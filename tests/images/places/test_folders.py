@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from aligngemini.images import folders
+from aligngemini.images.places import folders
 from aligngemini.workbook.params import Refused
 
 

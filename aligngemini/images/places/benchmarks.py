@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..workbook import paths
-from ..workbook.params import Refused, unknown
+from ...workbook import paths
+from ...workbook.params import Refused, unknown
 from . import folders, listings, shards
 from .layout import Layout
 from .layouts import LAYOUTS, OTHER_NAMES, key

@@ -5,8 +5,9 @@ import os
 import pytest
 
 from aligngemini.analysis import published
-from aligngemini.images import benchmarks, folders, sets, sources
-from aligngemini.images.layouts import LAYOUTS, key
+from aligngemini.images import sets, sources
+from aligngemini.images.places import benchmarks, folders
+from aligngemini.images.places.layouts import LAYOUTS, key
 from aligngemini.workbook import questions
 from aligngemini.workbook.params import Refused
 from tests.images.miniatures import COUNTS, TREES, counts, reasons, text

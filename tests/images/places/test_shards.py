@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aligngemini.images import benchmarks, folders, shards
+from aligngemini.images.places import benchmarks, folders, shards
 from aligngemini.workbook import paths
 from tests.images.miniatures import counts, reasons
 

@@ -18,10 +18,10 @@ import pyarrow.parquet as pq
 from filelock import FileLock
 from PIL import Image, ImageDraw
 
-from ..workbook import fingerprint, paths
-from ..workbook.manifest import room_on_disk
-from ..workbook.progress import progress
-from .header import LIMIT
+from ...workbook import fingerprint, paths
+from ...workbook.manifest import room_on_disk
+from ...workbook.progress import progress
+from ..header import LIMIT
 from .layout import SUFFIXES
 
 TOLD = ".unpacked.json"

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import pandas as pd
 import PIL
 
-from ..workbook import fingerprint, manifest, paths
-from ..workbook.progress import progress
-from . import decode, header, jpeg
+from ...workbook import fingerprint, manifest, paths
+from ...workbook.progress import progress
+from .. import decode, header, jpeg
 
 STAMP = ["size", "mtime_ns"]
 FACTS = ["image_id", "format", "jpeg_quality", "width", "height", "reason"]
