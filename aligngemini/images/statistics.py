@@ -1,5 +1,7 @@
 """Pixel statistics that know nothing of meaning: spectrum, block transform and residual of the luminance."""
 
+from functools import lru_cache
+
 import numpy as np
 from PIL import Image, ImageFilter
 from scipy.fft import dctn
@@ -24,16 +26,20 @@ def _centre(array: np.ndarray, side: int) -> np.ndarray:
 
 def _spectrum(grey: np.ndarray) -> np.ndarray:
     """Log energy of the Hann-windowed spectrum in rings of equal width up to the Nyquist frequency."""
-    height, width = grey.shape
-    window = np.hanning(height)[:, None] * np.hanning(width)
+    window, ring = _rings(*grey.shape)
     energy = np.abs(np.fft.fft2((grey - grey.mean()) * window)) ** 2
-    radius = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)) * 2
-    ring = np.minimum((radius * RINGS).astype(int), RINGS)
     sums, counts = (
         np.bincount(ring.ravel(), energy.ravel(), RINGS + 1),
         np.bincount(ring.ravel(), minlength=RINGS + 1),
     )
     return np.log(sums[:RINGS] / np.maximum(counts[:RINGS], 1) + 1e-3)
+
+
+@lru_cache(64)  # pictures smaller than the square have sizes of their own
+def _rings(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """A Hann window, float64, and the ring that each coefficient belongs to, int64; both [height, width]."""
+    radius = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)) * 2
+    return np.hanning(height)[:, None] * np.hanning(width), np.minimum((radius * RINGS).astype(int), RINGS)
 
 
 def _blocks(grey: np.ndarray) -> np.ndarray:
@@ -66,12 +72,13 @@ def _residual(grey: np.ndarray) -> np.ndarray:
 
 def _colour(rgb: np.ndarray) -> np.ndarray:
     """Log deviations of the fine grain of red and blue against green, along rows and columns; grey levels."""
-    values = rgb.astype(np.float64)
+    values = rgb.astype(np.int16)
     chroma = np.stack([values[..., 0] - values[..., 1], values[..., 2] - values[..., 1]])
     steps = [np.diff(chroma, axis=axis, append=chroma.take([-1], axis)) for axis in (1, 2)]
     grain = np.stack(
         [np.diff(step, axis=axis, append=step.take([-1], axis)) for step, axis in zip(steps, (1, 2), strict=True)]
     )
     medians = [np.median(np.abs(grain), axis=(2, 3)).ravel(), grain.std((2, 3)).ravel()]
-    levels = [chroma.std((1, 2)).mean(), len(np.unique(rgb[..., 1])), (rgb == 0).mean(), (rgb == 255).mean()]
+    greens = np.count_nonzero(np.bincount(rgb[..., 1].ravel(), minlength=256))
+    levels = [chroma.std((1, 2)).mean(), greens, (rgb == 0).mean(), (rgb == 255).mean()]
     return np.log1p(np.concatenate([*medians, levels]))
