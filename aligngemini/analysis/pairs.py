@@ -50,7 +50,7 @@ def differences(verdicts: pd.DataFrame, resamples: int = 2000, confidence: float
         both = side_by_side(verdicts, pure, other)
         for _, part in both.groupby("subset", sort=False):
             rng = np.random.default_rng([seed, len(rows)])
-            rows.append({"pure": pure, "other": other, **_told(part), **_tested(part, rng, resamples, confidence)})
+            rows.append({"pure": pure, "other": other, **_told(part), **tested(part, rng, resamples, confidence)})
     told = ["model", "pure", "other", "pure_supervision", "other_supervision", "benchmark", "subset", "axis"]
     table = pd.DataFrame(rows, columns=[*told, *MEASURED, *RANKED])
     corrected = table.groupby(["pure", "other"]).p.transform(intervals.holm)
@@ -65,8 +65,8 @@ def _told(part: pd.DataFrame) -> dict:
     return {name: part[name].iloc[0] for name in alike} | {"axis": kinds[0] if len(kinds) == 1 else "several"}
 
 
-def _tested(part: pd.DataFrame, rng: np.random.Generator, resamples: int, confidence: float) -> dict:
-    """The measures of one row of `differences`."""
+def tested(part: pd.DataFrame, rng: np.random.Generator, resamples: int, confidence: float) -> dict:
+    """MEASURED and RANKED, other minus pure, of rows of `side_by_side`."""
     verdicts, scores = (part.pure_verdict, part.other_verdict), (part.pure_score, part.other_score)
     gain = intervals.accuracy_difference(part.label, *verdicts, rng, resamples, confidence)
     area = intervals.roc_area_difference(part.label, *scores, rng, resamples, confidence)

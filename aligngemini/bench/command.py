@@ -17,6 +17,7 @@ def add(commands: Any) -> None:
     bench.add_argument("--root", default="", metavar="DIR", help="where a benchmark called by name lies")
     bench.add_argument("--reals", default="", metavar="DIR", help="where its real pictures lie, if elsewhere")
     bench.add_argument("--run", default="", help="run of notebook 04, or shipped (default: latest, else shipped)")
+    bench.add_argument("--against", default="", metavar="RUN", help="another run, compared on the same pictures")
     bench.add_argument(
         "--protocol",
         default="native,aligned,published",
@@ -43,7 +44,8 @@ def act(args: argparse.Namespace) -> int:
     found = pictures.find(args.benchmark, args.root, args.reals, args.sample)
     folder = Path(args.out).absolute() if args.out else paths.outputs() / "bench" / found.name
     told = {name: value for name, value in vars(args).items() if name != "act"}
-    answer = run.run(Detector.found(args.run), found, asked, harm, folder, told)
+    other = Detector.found(args.against) if args.against else None
+    answer = run.run(Detector.found(args.run), found, asked, harm, folder, told, other)
     _print(answer, found, args.sample)
     return FOUND if len(answer.left_out) else DONE
 
@@ -51,7 +53,7 @@ def act(args: argparse.Namespace) -> int:
 def _print(answer: Any, found: Any, sample: int) -> None:
     """Everything that was counted, widest picture first."""
     from ..analysis import published
-    from . import results, robustness
+    from . import against, results, robustness
 
     few = f", at most {sample} of each class and subset" if sample else ""
     print(f"{found.name}: {found.rows['image_id'].nunique()} pictures{few}\n")
@@ -61,6 +63,9 @@ def _print(answer: Any, found: Any, sample: int) -> None:
             ["title", "subset", "metric", "detector", "ours, %", "theirs, %", "difference"]
         ]
         print(f"\npublished by others, on all pictures\n{told.to_string(index=False)}")
+    if answer.paired is not None:
+        print(f"\nminus {against.THEIRS}, on the pictures that both judged; p after Holm")
+        print(against.shown(answer.paired).to_string(index=False))
     if answer.curves is not None:
         print(f"\nunder perturbations\n{robustness.shown(answer.curves).to_string(index=False)}")
     if len(answer.left_out):

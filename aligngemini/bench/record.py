@@ -11,17 +11,18 @@ from ..analysis import export, published
 from ..images.protocols import Protocol
 from ..scores import pictured
 from ..workbook import manifest
-from . import judge, results, robustness
+from . import against, judge, results, robustness
 
 
 class Answer(NamedTuple):
-    """What a benchmark came to: its folder, the tables of `results` and `robustness` (None if not asked for)."""
+    """What a benchmark came to: its folder, the tables of `results`, `robustness` and `against` (None: not asked)."""
 
     folder: Path
     measured: pd.DataFrame
     published: pd.DataFrame
     left_out: pd.DataFrame
     curves: pd.DataFrame | None
+    paired: pd.DataFrame | None
 
 
 def of(bench: judge.Bench, protocols: list[Protocol], lost: pd.DataFrame, told: dict) -> dict:
@@ -56,7 +57,8 @@ def write(answer: Answer, judged: dict[str, pd.DataFrame], facts: dict, name: st
     """Write all files of an answer, bench.json last; return their paths. Raises DiskFull.
 
     scores.parquet (every picture under every protocol), results.csv, .md and .tex, measures.md (every measure),
-    left_out.csv, and where there is something to tell published.csv and .md, robustness.csv, .md and .html.
+    left_out.csv, and where there is something to tell published and against (.csv and .md) and robustness (.csv, .md
+    and .html).
     """
     folder = answer.folder
     with manifest.room_on_disk(folder):
@@ -69,6 +71,9 @@ def write(answer: Answer, judged: dict[str, pd.DataFrame], facts: dict, name: st
         if len(answer.published):
             made.append(_csv(answer.published, folder / "published.csv"))
             made.append(_markdown(published.shown(answer.published), folder / "published.md"))
+        if answer.paired is not None:
+            made.append(_csv(answer.paired, folder / "against.csv"))
+            made.append(_markdown(against.shown(answer.paired), folder / "against.md"))
         if answer.curves is not None:
             made.append(_csv(answer.curves, folder / "robustness.csv"))
             made.append(_markdown(robustness.shown(answer.curves), folder / "robustness.md"))

@@ -6,7 +6,7 @@ import pandas as pd
 
 from ..images.protocols import Protocol
 from ..workbook.params import Refused
-from . import judge, record, results, robustness, scoring
+from . import against, judge, record, results, robustness, scoring
 from .judge import Bench, View
 from .pictures import Pictures
 from .record import Answer
@@ -14,11 +14,18 @@ from .remembered import Scores
 
 
 def run(
-    detector, pictures: Pictures, protocols: list[Protocol], perturbations: list[str], folder: Path, told: dict
+    detector,
+    pictures: Pictures,
+    protocols: list[Protocol],
+    perturbations: list[str],
+    folder: Path,
+    told: dict,
+    other=None,
 ) -> Answer:
     """Judge `pictures` by `detector` under `protocols`, and perturbed under the first of them; write into `folder`.
 
-    `told` (fit for JSON) is what was asked, for bench.json. Raises Refused if no picture can be judged, DiskFull.
+    `other` is a detector to compare it with; `told` (fit for JSON) is what was asked, for bench.json. Raises Refused if
+    no picture can be judged, DiskFull.
     """
     bench, store = Bench.of(pictures, detector, protocols), Scores()
     plain = [View(protocol) for protocol in protocols]
@@ -28,13 +35,25 @@ def run(
     lost = results.left_out(judged, pictures.left_out)
     if all(frame["verdict"].isna().all() for frame in judged.values()):
         raise Refused(_nothing(pictures, lost))
-    table = results.measured(
-        pd.concat([judge.verdicts(judged[view.protocol.name], view, detector) for view in plain], ignore_index=True)
-    )
+    verdicts = _verdicts(detector, judged, plain)
+    table = results.measured(verdicts)
     curves = _curves(bench, [plain[0], *harmed], store, unreadable) if perturbations else None
-    answer = Answer(folder, table, results.beside(table, pictures.known), lost, curves)
+    paired = against.differences(verdicts, _others(other, pictures, plain, store)) if other else None
+    answer = Answer(folder, table, results.beside(table, pictures.known), lost, curves, paired)
     record.write(answer, judged, record.of(bench, protocols, lost, told), pictures.name)
     return answer
+
+
+def _verdicts(detector, judged: dict[str, pd.DataFrame], views: list[View]) -> pd.DataFrame:
+    """judge.verdicts of all protocols."""
+    return pd.concat([judge.verdicts(judged[view.protocol.name], view, detector) for view in views], ignore_index=True)
+
+
+def _others(detector, pictures: Pictures, views: list[View], store: Scores) -> pd.DataFrame:
+    """What another detector says of the same pictures."""
+    bench = Bench.of(pictures, detector, [view.protocol for view in views])
+    unreadable = scoring.score(detector, _images(pictures), bench.wanted(views), store)
+    return _verdicts(detector, {view.protocol.name: bench.judged(view, store, unreadable) for view in views}, views)
 
 
 def _images(pictures: Pictures) -> pd.DataFrame:

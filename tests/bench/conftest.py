@@ -21,7 +21,12 @@ class Colours:
         self.looked, self.fails, self.version = Counter(), {}, 0
 
     def found(self, run):
-        return self
+        """This one; for "strict" another one, whose VLM accuses less."""
+        if run != "strict":
+            return self
+        strict = Colours()
+        strict.thresholds = (0.75, 0.5)
+        return strict
 
     def view(self, branch, rgb, crop=0):
         return float(rgb[..., 0 if branch == "vlm" else 1].mean()) / 255

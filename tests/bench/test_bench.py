@@ -130,6 +130,16 @@ def test_robustness_gives_reals_and_fakes_apart_and_a_figure_without_network(det
     assert "Plotly.newPlot" in page and 'src="http' not in page and "expert, fake" in page
 
 
+def test_two_runs_are_compared_on_the_same_pictures(detector, benchmark, bench, tmp_path, capsys):
+    assert bench(benchmark, "--protocol", "native", "--against", "strict") == 0
+    table = pd.read_csv(tmp_path / "out" / "against.csv").set_index(["model", "subset"])
+    for model in ("vlm", "fusion"):  # the strict one has one real more right
+        row = table.loc[(model, "hard")]
+        assert (row.difference, row.only_this, row.only_other, row.n) == (-0.25, 0, 1, 4)
+    assert (table.loc["expert"].difference == 0).all() and (table.p_holm >= table.p).all()
+    assert "the other run" in capsys.readouterr().out and detector.looked["vlm"] == 8
+
+
 def test_a_sample_is_the_start_of_a_fixed_order():
     rows = pd.DataFrame({"image_id": [f"{i:064x}" for i in range(60)], "label": [0, 1] * 30, "subset": "a"})
     few, more = sampled(rows, 3), sampled(rows, 8)
