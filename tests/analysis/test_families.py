@@ -1,0 +1,42 @@
+"""Which violations are found: shares counted by hand, from subsets where nothing but meaning is wrong."""
+
+import pandas as pd
+import pytest
+
+from aligngemini.analysis import families
+
+
+def _verdicts(title: str, called: dict[str, list[int]], axis: str = "semantic") -> pd.DataFrame:
+    """Verdicts of one model on pictures of each family; "" are real."""
+    rows = [(family, verdict) for family, verdicts in called.items() for verdict in verdicts]
+    frame = pd.DataFrame(rows, columns=["family", "verdict"])
+    frame["label"] = (frame.family != "").astype(int)
+    frame["axis"] = frame.label.map({0: "none", 1: axis})
+    told = {"title": title, "model": "vlm", "supervision": "semantic", "subset": axis}
+    return frame.assign(image_id=[f"{axis}{i}" for i in range(len(frame))], **told)
+
+
+def test_every_family_has_its_share_and_reals_theirs():
+    found = families.found(_verdicts("VLM", {"": [0, 0, 0, 1], "count": [1, 1, 0], "shadow": [0, 0]}))
+    shares = found.set_index("family").called_fake
+    assert shares.to_dict() == pytest.approx({"none": 0.25, "count": 2 / 3, "shadow": 0})
+    assert found.family.tolist() == ["none", "shadow", "count"], "reals first, then from what is found least"
+    assert (found.low <= found.called_fake).all() and (found.called_fake <= found.high).all()
+
+
+def test_pictures_with_something_wrong_in_their_pixels_do_not_count():
+    both = _verdicts("VLM", {"": [1], "count": [1, 1, 1]}, axis="both")
+    found = families.found(pd.concat([_verdicts("VLM", {"": [0], "count": [0]}), both]))
+    assert found.set_index("family").n.to_dict() == {"none": 1, "count": 1}
+
+
+def test_fakes_without_a_known_violation_give_no_table(verdicts):
+    assert len(families.found(verdicts.assign(family=""))) == 0
+    assert len(families.found(verdicts[verdicts.subset == "pixel"])) == 0
+
+
+def test_the_figure_shows_every_model_and_family(verdicts):
+    found = families.found(verdicts)
+    figure = families.figure(found)
+    assert [trace.name for trace in figure.data] == found.title.unique().tolist()
+    assert set(figure.data[0].y) == {"no violation", "count", "shadow", "floating"}
