@@ -57,21 +57,24 @@ class DiskFull(RuntimeError):
 
 
 @contextmanager
-def room_on_disk(folder: Path) -> Iterator[None]:
-    """Turn "no space left" under `folder` into `DiskFull`, one sentence with what to do next."""
+def room_on_disk(folder: Path, option: str = "--outputs") -> Iterator[None]:
+    """Turn "no space left" under `folder` into `DiskFull`, one sentence with what to do next.
+
+    `option` is what puts the files on another disk.
+    """
     try:
         yield
     except Exception as error:
-        if not _no_space(error):
+        if not no_space(error):
             raise
         free = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free
         raise DiskFull(
             f"no space left for {paths.short(folder)} ({free / 2**20:.0f} MB free): free some, or choose "
-            "another disk with --outputs, then run the same command again, it continues where it stopped"
+            f"another disk with {option}, then run the same command again, it continues where it stopped"
         ) from error
 
 
-def _no_space(error: Exception) -> bool:
+def no_space(error: Exception) -> bool:
     """Tell whether the disk was full; libraries written in C++ and Rust say so only in words."""
     code = getattr(error, "errno", None)
     words = ("No space left on device", "os error 28", "Disk quota exceeded")

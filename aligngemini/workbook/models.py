@@ -1,5 +1,7 @@
 """Where a model comes from: a folder in hub format or a hub name, and what to do when it does not load."""
 
+from collections.abc import Iterator
+
 from . import paths
 from .params import Refused
 
@@ -21,9 +23,57 @@ def where(base: str, what: str) -> str:
 
 
 def unloadable(base: str, what: str, error: Exception) -> Refused:
-    """The refusal for a model that is there (or on the hub) but cannot be loaded: what, why in one line, what next."""
+    """The refusal for a model that cannot be loaded: why in one line, and what next."""
+    if why := hub_problem(error):
+        return Refused(f"The {what} {base!r} cannot be fetched: {why}.")
     why = next(iter(str(error).splitlines()), type(error).__name__)
     return Refused(
-        f"The {what} {base!r} cannot be loaded: {why} If it comes from the hub, is it reachable, and is a gated "
-        "model's licence accepted (`hf auth login`)? If it is a folder, is it complete?"
+        f"The {what} {base!r} cannot be loaded: {why} If it is a folder, is it complete? If it comes from the hub, "
+        "`aligngemini data check` tells whether it came whole."
     )
+
+
+def hub_problem(error: BaseException) -> str:
+    """Why the hub did not give what was asked, with the next step and no end; "" if `error` tells of no such thing.
+
+    Libraries wrap the hub's own error in theirs: the chain of causes is searched for it.
+    """
+    from huggingface_hub import constants, errors
+
+    chain = list(_causes(error))
+    told = next((e for e in chain if isinstance(e, errors.HfHubHTTPError)), None)
+    if told is not None:
+        return _answered(told, told.response.status_code)
+    if constants.HF_HUB_OFFLINE and any(isinstance(e, errors.LocalEntryNotFoundError | ConnectionError) for e in chain):
+        return "it is not in the cache, and HF_HUB_OFFLINE is set; fetch it first: `aligngemini data fetch`"
+    if any(map(_unreached, chain)):
+        return "the hub cannot be reached; check the network, or set HF_ENDPOINT to a mirror"
+    return ""
+
+
+def _answered(error: Exception, status: int) -> str:
+    from huggingface_hub import errors
+
+    if isinstance(error, errors.GatedRepoError):
+        return f"it is gated (HTTP {status}); accept its licence on its page, then `hf auth login`"
+    if status in (401, 403):
+        return f"the hub does not show it (HTTP {status}): it is private or gone; check the name, then `hf auth login`"
+    if isinstance(error, errors.RevisionNotFoundError):
+        return f"the hub has no such revision of it (HTTP {status}); check the revision"
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return f"the hub has nothing of that name (HTTP {status}); check it, or choose another"
+    if status == 404:
+        return "a file that it needs is not on the hub (HTTP 404); choose another revision or repository"
+    return f"the hub is busy or out of order (HTTP {status}); run the same command later"
+
+
+def _unreached(error: BaseException) -> bool:
+    """Whether this is an error of the network; the hub's own client has changed, the names of its errors have not."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return bool(names & {"NetworkError", "TimeoutException", "RemoteProtocolError", "ProxyError"})
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -27,6 +27,7 @@ from .layout import SUFFIXES
 TOLD = ".unpacked.json"
 MASKS = "masks"
 LARGEST = 2**30  # bytes of a file in an archive
+LEADS_OUT = "its path leads out of the archive"
 COLUMNS = ["image", "generator", "uid", "labels", "width", "height"]
 DAMAGE = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, pa.ArrowException, KeyError)
 NAMELESS = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.EINVAL, errno.EILSEQ)
@@ -99,17 +100,28 @@ def _member(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> str:
     hidden = any(part.startswith(".") and part != ".." for part in name.parts)
     if member.isdir() or hidden or member.isreg() and name.suffix.lower() not in SUFFIXES:
         return ""
-    if not member.isreg():
+    if reason := problem(member.name, member.isreg(), member.size) or filtered(member, folder):
+        return reason
+    return _written(folder / name, tar.extractfile(member).read())
+
+
+def problem(name: str, regular: bool, size: int) -> str:
+    """Why a member of an archive of any kind must not be unpacked, or ""; `size` in bytes."""
+    path = PurePosixPath(name)
+    if not regular:
         return "a link or a device, not a file"
-    if name.is_absolute() or ".." in name.parts or "\\" in member.name:
-        return "its path leads out of the archive"
-    if member.size > LARGEST:
-        return f"larger than {LARGEST // 2**20} MB"
+    if path.is_absolute() or ".." in path.parts or "\\" in name:
+        return LEADS_OUT
+    return f"larger than {LARGEST // 2**20} MB" if size > LARGEST else ""
+
+
+def filtered(member: tarfile.TarInfo, folder: Path) -> str:
+    """Why Python's own filter does not let a member into `folder`, or ""."""
     try:
         tarfile.data_filter(member, str(folder))
     except tarfile.FilterError:
-        return "its path leads out of the archive"
-    return _written(folder / name, tar.extractfile(member).read())
+        return LEADS_OUT
+    return ""
 
 
 def _written(path: Path, data: bytes) -> str:
