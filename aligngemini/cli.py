@@ -1,4 +1,4 @@
-"""The command `aligngemini`: run the notebooks, list their runs, judge, audit and bench pictures, make mini models."""
+"""The command `aligngemini`: run the notebooks, list their runs, judge, audit and bench pictures, fetch data."""
 
 import argparse
 import json
@@ -10,6 +10,7 @@ from typing import Any
 
 from aligngemini import __version__
 from aligngemini.bench import command as bench
+from aligngemini.fetch import command as data
 from aligngemini.hygiene import command as audit
 from aligngemini.mini import bases
 from aligngemini.workbook import paths
@@ -20,7 +21,7 @@ from aligngemini.workbook.params import Refused
 def main(words: list[str] | None = None) -> int:
     """Run the command line `words`; return 0 if all is complete, 1 failed, 2 refused, 130 stopped.
 
-    `audit` and `bench` return 3 if they are done and have found something to tell, or left something out.
+    `audit`, `bench` and `data` return 3 if they are done and have found something to tell, or left something out.
     """
     from aligngemini.workbook.execute import Failed
     from aligngemini.workbook.manifest import DiskFull
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_detect(commands)
     audit.add(commands)
     bench.add(commands)
+    data.add(commands)
     _add_mini(commands)
     return parser
 

@@ -1,0 +1,110 @@
+"""The models that the paper recipes name, brought into the hub's cache: an offline machine can then load them."""
+
+import json
+import re
+from argparse import Namespace
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from ..workbook import models, paths, recipes, stages
+from ..workbook.params import Refused
+from ..workbook.progress import progress, say
+from . import hub, state
+
+SCALE = "paper"
+WEIGHTS = r"(?:diffusion_pytorch_)?model(-\d+-of-\d+)?\.safetensors(\.index\.json)?"
+# Beside the weights: configurations, tokenizer files, templates. Never .bin, .pt or .py: they could run code.
+BESIDE = r"[^/]+\.(json|txt|jinja|model)"
+
+
+@dataclass(frozen=True)
+class Base:
+    """One model: the recipe's stage and parameter that name it, and, for an autoencoder, the subfolder it may be in."""
+
+    stage: str
+    parameter: str
+    subfolder: str = ""
+    beside: str = BESIDE
+    given: str = ""  # a hub name instead of the recipe's
+    RIGHTS = ""  # told by its card, when the hub is asked
+
+    @property
+    def name(self) -> str:
+        return self.given or self._recipe().get(self.parameter, "")
+
+    @property
+    def revision(self) -> str:
+        return "" if self.given else self._recipe().get(f"{self.parameter}_revision", "")
+
+    def fetch(self, root: Path, asked: Namespace) -> pd.DataFrame:
+        """Fetch the needed files alone; nothing is ever left out. Raises Refused."""
+        if not paths.resolve(self.name).is_dir():
+            found = hub.listing(models.where(self.name, "model"), revision=self.revision)
+            say(f"{self.name}: licence {found.licence}, as its card says (a summary, not legal advice)")
+            hub.fetch(found, self.needed(list(found.sizes)))
+        return pd.DataFrame(columns=["path", "reason"])
+
+    def needed(self, names: list[str]) -> list[str]:
+        """Of the files of a repository those that a loader reads. Raises Refused where none are safetensors."""
+        inside = bool(self.subfolder) and f"{self.subfolder}/config.json" in names
+        top = f"{self.subfolder}/" if inside else ""
+        own = [name for name in names if name.startswith(top) and "/" not in name.removeprefix(top)]
+        weights = [name for name in own if re.fullmatch(WEIGHTS, name.removeprefix(top))]
+        if not any(name.endswith(".safetensors") for name in weights):
+            raise Refused(f"{self.name} offers no weights as safetensors, and others are not loaded: choose another")
+        return weights + [n for n in own if n not in weights and re.fullmatch(self.beside, n.removeprefix(top))]
+
+    def check(self, root: Path, quick: bool) -> state.State:
+        """The state of the cache: what the index of weights names, and every file against its digest."""
+        from huggingface_hub import try_to_load_from_cache
+
+        folder = paths.resolve(self.name)
+        if not folder.is_dir():
+            options = {"revision": self.revision} if self.revision else {}
+            tops = [f"{self.subfolder}/"] * bool(self.subfolder) + [""]
+            found = [try_to_load_from_cache(self.name, f"{top}config.json", **options) for top in tops]
+            folder = next((Path(place).parent for place in found if isinstance(place, str)), None)
+        return state.of_files(_checked(folder, quick), f" in {paths.short(folder)}") if folder else _nothing(self.name)
+
+    def _recipe(self) -> dict:
+        return recipes.recipe(SCALE, stages.STAGES[self.stage])
+
+
+BASES = {
+    "vlm": Base(stages.VLM, "base"),
+    "expert": Base(stages.EXPERT, "base", beside=r"config\.json"),
+    "vae": Base(stages.DATA, "vae", "vae", beside=r"config\.json"),
+}
+
+
+def _nothing(name: str) -> state.State:
+    return state.State(state.MISSING, f"{name} is not in the hub's cache")
+
+
+def _checked(folder: Path, quick: bool) -> dict[str, str]:
+    """Each needed file of a folder in hub format: "", "missing", or that it differs from the digest it is named by."""
+    indexes = [path for path in folder.glob("*.safetensors.index.json") if re.fullmatch(WEIGHTS, path.name)]
+    named = {name for path in indexes for name in _weight_map(path)}
+    there = {path.name for path in folder.iterdir() if path.is_file()}
+    weights = named or {name for name in there if re.fullmatch(WEIGHTS, name)} or {"model.safetensors"}
+    names = sorted(weights | {name for name in there if re.fullmatch(BESIDE, name)})
+    return {name: _damage(folder / name, quick) for name in progress(names, f"checking {folder.name[:12]}")}
+
+
+def _weight_map(index: Path) -> set[str]:
+    try:
+        return {Path(name).name for name in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()}
+    except (OSError, ValueError, LookupError, AttributeError):
+        return {index.name}
+
+
+def _damage(path: Path, quick: bool) -> str:
+    """The cache names a file's bytes by their digest; a file of another place has none to be compared with."""
+    if not path.is_file():
+        return "missing"
+    blob = path.resolve()
+    if quick or blob.parent.name != "blobs" or hub.digest(blob, blob.name) == blob.name:
+        return ""
+    return "its checksum is another"

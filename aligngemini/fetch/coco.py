@@ -1,0 +1,79 @@
+"""COCO train2017: one zip of photographs, for the pixel set."""
+
+import os
+from argparse import Namespace
+from pathlib import Path
+
+import pandas as pd
+
+from ..workbook import paths
+from ..workbook.params import Refused
+from ..workbook.progress import say
+from . import archive, record, room, state, web
+
+MIRROR = "ALIGNGEMINI_COCO"
+RIGHTS = "annotations CC BY 4.0; the photographs stand under the terms of Flickr, each with its own licence"
+COUNT = 118_287  # photographs of train2017, as COCO states
+PACK, TOP = "train2017.zip", "train2017"
+
+
+def address() -> str:
+    """Where the zip is."""
+    return f"{os.environ.get(MIRROR) or 'http://images.cocodataset.org'}/zips/{PACK}"
+
+
+def fetch(root: Path, asked: Namespace) -> pd.DataFrame:
+    """Fetch and unpack into `coco/train2017` under `root`; path and reason of what was left out. Raises Refused."""
+    folder, pack = root / "coco" / TOP, _pack(root)
+    if state.cleared(folder):
+        return left_out()
+    if record.read(folder) is None and record.pictures(folder) and not (_begun(pack) or asked.again):
+        say(f"coco: the pictures in {paths.short(folder)} were put there by hand and stay as they are")
+        return left_out()
+    if not pack.is_file():
+        _download(pack)
+    room.need(folder, pack.stat().st_size - _unpacked(folder), f"unpacking {PACK}")  # JPEG does not shrink in a zip
+    missed = archive.from_zip(pack, folder, TOP)
+    if (missed["reason"] == archive.DAMAGED).any():
+        raise Refused(archive.damaged(pack))
+    if asked.discard:
+        pack.unlink()
+    return missed
+
+
+def check(root: Path, quick: bool) -> state.State:
+    """The state of `coco/train2017` under `root`."""
+    return state.of_folder(root / "coco" / TOP, quick, COUNT)
+
+
+def left_out(rows: list[tuple[str, str]] | None = None) -> pd.DataFrame:
+    """A table of path and reason."""
+    return pd.DataFrame(rows or [], columns=["path", "reason"])
+
+
+def _pack(root: Path) -> Path:
+    """The zip, also where somebody has put it straight into the root."""
+    return next((pack for pack in (root / PACK, root / "coco" / PACK) if pack.is_file()), root / "coco" / PACK)
+
+
+def _begun(pack: Path) -> bool:
+    return pack.is_file() or web.Part(pack).file.is_file()
+
+
+def _unpacked(folder: Path) -> int:
+    rows = record.read(folder)
+    return 0 if rows is None else sum((folder / path).stat().st_size for path in record.pictures(folder))
+
+
+def _download(pack: Path) -> None:
+    """Twice its size has to fit: the zip, and what comes out of it."""
+    here = web.session()
+    try:
+        size = web.length(here, address())
+        room.need(pack.parent, 2 * size - web.Part(pack).size, "coco")
+        web.download(here, address(), pack, PACK)
+    except web.Unfetched as error:
+        raise Refused(
+            f"{address()} cannot be fetched: {error}; check the network, set {MIRROR} to a mirror, or put {PACK} "
+            f"into {paths.short(pack.parent)} yourself"
+        ) from error

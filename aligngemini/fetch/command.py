@@ -1,0 +1,132 @@
+"""The command `aligngemini data`: fetch sources, and check what lies on the disk."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..workbook import params, paths
+from ..workbook.codes import DONE, FOUND, REFUSED
+from ..workbook.params import Refused
+
+NAMES = {
+    "coco": "COCO train2017, photographs of the pixel set: 118,287, 19 GB as a zip",
+    "echo4o": "Echo-4o-Image, surreal fakes of the semantic set: shards of 5,000 from the hub",
+    "unsplash": "Unsplash Lite, photographs of the semantic set: tables, then pictures from the CDN",
+    "vlm": "the VLM of the paper recipe, into the hub's cache; vlm:OWNER/NAME takes another",
+    "expert": "the expert's backbone, likewise",
+    "vae": "the autoencoder alone, likewise",
+}
+EPILOG = """environment: HF_ENDPOINT, HF_TOKEN and HF_HOME (mirror, token and cache of the hub), ALIGNGEMINI_COCO
+(instead of http://images.cocodataset.org), ALIGNGEMINI_UNSPLASH (instead of https://unsplash.com/data),
+ALIGNGEMINI_UNSPLASH_IMAGES (instead of https://images.unsplash.com). exit code: 0 all there, 3 done but something was
+left out or is not there, 1 failed, 2 refused, 130 stopped. The same command goes on where it stopped."""
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parsers of the command line."""
+    data = commands.add_parser("data", help="fetch the published data and models, and check them")
+    acts = data.add_subparsers(required=True, metavar="fetch|check")
+    told = "; ".join(f"{name}: {what}" for name, what in NAMES.items())
+    fetch = acts.add_parser("fetch", help="bring sources under a root", description=told, epilog=EPILOG)
+    fetch.add_argument("names", nargs="+", metavar="NAME", help=f"of {', '.join(NAMES)}")
+    fetch.add_argument("--shards", type=int, default=2, metavar="N", help="shards of echo4o (default: 2; 0: all)")
+    fetch.add_argument("--count", type=int, default=6000, metavar="N", help="of unsplash (default: 6000; 0: all)")
+    fetch.add_argument("--width", type=int, default=1024, metavar="PX", help="of unsplash (default: 1024)")
+    fetch.add_argument("--workers", type=int, default=8, metavar="N", help="pictures fetched at once (default: 8)")
+    fetch.add_argument("--discard", action="store_true", help="delete archives once they are unpacked")
+    fetch.add_argument("--again", action="store_true", help="fetch also beside pictures that were put there by hand")
+    check = acts.add_parser("check", help="what is complete, incomplete, corrupt, missing", epilog=EPILOG)
+    check.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)} (default: all)")
+    check.add_argument("--quick", action="store_true", help="look at names and sizes, do not read the files")
+    for parser, act in ((fetch, _fetch), (check, _check)):
+        parser.add_argument("--root", default="", metavar="DIR", help="folder of the data sets (default: data/raw)")
+        parser.set_defaults(act=act)
+
+
+def _fetch(args: argparse.Namespace) -> int:
+    """Fetch each source; one that refuses does not keep the others from coming."""
+    _bounds(args)
+    root, worst = _root(args), DONE
+    for name, source in _sources(args.names).items():
+        try:
+            worst = max(worst, _fetched(name, source, root, args), key=[DONE, FOUND, REFUSED].index)
+        except Refused as refusal:
+            print(f"aligngemini: {refusal}", file=sys.stderr, flush=True)
+            worst = REFUSED
+    return worst
+
+
+def _fetched(name: str, source: Any, root: Path, args: argparse.Namespace) -> int:
+    from filelock import FileLock, Timeout
+
+    from ..workbook.manifest import room_on_disk
+
+    if source.RIGHTS:
+        print(f"{name}: {source.RIGHTS} (a summary, not legal advice)", flush=True)
+    with room_on_disk(root, "--root"):
+        root.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(root / f".{name}.lock", timeout=0):
+                return _tell(name, source, source.fetch(root, args), root)
+        except Timeout as error:
+            raise Refused(f"another process fetches {name} into {paths.short(root)}: wait for it") from error
+
+
+def _tell(name: str, source: Any, left_out: Any, root: Path) -> int:
+    """Write what was left out, and say how far the source is now."""
+    from .state import COMPLETE
+
+    table = root / name / "left_out.csv"
+    table.unlink(missing_ok=True)
+    state = source.check(root, quick=True)
+    print(f"{name}: {state.word}, {state.detail}", flush=True)
+    if left_out.empty:
+        return DONE if state.word == COMPLETE else FOUND
+    left_out.to_csv(table, index=False)
+    print(f"\nleft out\n{left_out['reason'].value_counts().to_string()}\n\nwritten to {paths.short(table)}", flush=True)
+    return FOUND
+
+
+def _check(args: argparse.Namespace) -> int:
+    import pandas as pd
+
+    from .state import COMPLETE
+
+    root, rows = _root(args), []
+    for name, source in _sources(args.names or list(NAMES)).items():
+        state = source.check(root, args.quick)
+        rows.append([name, state.word, state.detail, "" if state.word == COMPLETE else _next(name, args)])
+    print(pd.DataFrame(rows, columns=["source", "state", "files", "next"]).to_string(index=False))
+    return DONE if all(row[1] == COMPLETE for row in rows) else FOUND
+
+
+def _next(name: str, args: argparse.Namespace) -> str:
+    given = next((text for text in args.names if text.partition(":")[0] == name), name)
+    return f"aligngemini data fetch {given}" + (f" --root {args.root}" if args.root else "")
+
+
+def _sources(texts: list[str]) -> dict[str, Any]:
+    """The sources by name; `vlm:owner/name` puts another model in the place of the recipe's."""
+    from dataclasses import replace
+
+    from . import bases, coco, echo4o, unsplash
+
+    known = {"coco": coco, "echo4o": echo4o, "unsplash": unsplash, **bases.BASES}
+    found = {}
+    for text in texts:
+        name, _, given = text.partition(":")
+        if name not in known or given and name not in bases.BASES:
+            raise params.unknown(text, list(NAMES), "the workbook", "source")
+        found[name] = replace(known[name], given=given) if given else known[name]
+    return found
+
+
+def _root(args: argparse.Namespace) -> Path:
+    return Path(args.root).absolute() if args.root else paths.resolve("data/raw")
+
+
+def _bounds(args: argparse.Namespace) -> None:
+    for name, least in {"shards": 0, "count": 0, "width": 64, "workers": 1}.items():
+        if getattr(args, name) < least:
+            raise Refused(f"--{name} must be at least {least}, got {getattr(args, name)}")

@@ -1,0 +1,154 @@
+"""A web server on this machine: plain files with ranges and entity tags, a hub with its routes, and bad days."""
+
+import hashlib
+import json
+import re
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+COMMIT = "1f" * 20
+LFS = (".safetensors", ".tar.gz", ".bin")
+
+
+class Loopback(ThreadingHTTPServer):
+    """`files`: path -> bytes; `hub`: the folder of repositories, models/owner/name and datasets/owner/name.
+
+    Bad days: `status` (pattern of paths -> status, as often as given, for ever with -1), `cut` (pattern -> how many
+    bytes of a body come before the connection breaks, once), `no_range`, and `swapped` (pattern -> other bytes of the
+    same length). `asked` holds (method, path, Range header) of every request.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, hub: Path) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.hub, self.files, self.asked = hub, {}, []
+        self.status, self.cut, self.swapped, self.no_range = {}, {}, {}, False
+        self.token, self.thread = "", threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
+        self.thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def got(self, pattern: str, method: str = "GET") -> list[str]:
+        """The Range headers ("" for none) of the requests whose path holds `pattern`."""
+        return [told for how, path, told in self.asked if how == method and pattern in path]
+
+    def handle_error(self, request, address) -> None:
+        """Clients that leave are no news."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *words) -> None:
+        """Requests are kept in `asked`, not printed."""
+
+    def do_HEAD(self) -> None:
+        self._answer()
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    def _answer(self) -> None:
+        path, server = unquote(urlsplit(self.path).path), self.server
+        server.asked.append((self.command, self.path, self.headers.get("Range", "")))
+        for pattern, (status, times) in list(server.status.items()):
+            if re.search(pattern, path) and times:
+                server.status[pattern] = (status, times - 1)
+                return self._send(b"", status, {"X-Error-Code": "GatedRepo"} if status == 403 else {})
+        if path.startswith("/api/"):
+            return self._api(path)
+        if told := re.fullmatch(r"/(datasets/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
+            return self._resolve(told[1] or "models/", told[2], told[4])
+        if told := re.fullmatch(r"/cdn/([0-9a-f]{64})", path):
+            return self._file(next(f for f in server.hub.rglob("*") if f.is_file() and _sha256(f) == told[1]))
+        if path in server.files:
+            return self._body(server.files[path], path)
+        self._send(b"", 404)
+
+    def _api(self, path: str) -> None:
+        kind, repo = re.match(r"/api/(models|datasets)/([^/]+/[^/]+)", path).groups()
+        folder = self.server.hub / kind / repo
+        if not folder.is_dir():
+            return self._send(b"", 404, {"X-Error-Code": "RepoNotFound"})
+        files = sorted(p for p in folder.rglob("*") if p.is_file())
+        if "/tree/" in path:
+            below = path.split("/tree/")[1].partition("/")[2]
+            told = [_entry(p, folder) for p in files if p.relative_to(folder).as_posix().startswith(below)]
+            return self._send(json.dumps(told).encode())
+        told = {
+            "id": repo,
+            "sha": COMMIT,
+            "tags": ["license:apache-2.0"],
+            "siblings": [_sibling(p, folder) for p in files],
+        }
+        self._send(json.dumps(told).encode())
+
+    def _resolve(self, kind: str, repo: str, name: str) -> None:
+        file = self.server.hub / kind / repo / name
+        known = {"X-Repo-Commit": COMMIT}
+        if not (self.server.hub / kind / repo).is_dir():
+            return self._send(b"", 404, {"X-Error-Code": "RepoNotFound"})
+        if not file.is_file():
+            return self._send(b"", 404, known | {"X-Error-Code": "EntryNotFound"})
+        if not name.endswith(LFS):
+            return self._send(file.read_bytes(), 200, known | {"ETag": f'"{_blob(file)}"'})
+        linked = {"X-Linked-ETag": f'"{_sha256(file)}"', "X-Linked-Size": str(file.stat().st_size)}
+        cdn = f"http://localhost:{self.server.server_address[1]}"  # another host than the hub's own, as its CDN is
+        self._send(b"", 302, known | linked | {"Location": f"{cdn}/cdn/{_sha256(file)}"})
+
+    def _file(self, file: Path) -> None:
+        self._body(file.read_bytes(), file.relative_to(self.server.hub).as_posix())
+
+    def _body(self, data: bytes, path: str) -> None:
+        etag = f'"{hashlib.md5(data).hexdigest()}"'
+        for pattern, other in self.server.swapped.items():
+            data = other if re.search(pattern, path) else data
+        told = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        meant = self.headers.get("If-Range", etag) == etag
+        start = int(told[1]) if told and meant and not self.server.no_range else 0
+        headers = {"ETag": etag}
+        if start and start >= len(data):
+            return self._send(b"", 416, headers | {"Content-Range": f"bytes */{len(data)}"})
+        headers |= {"Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}"} if start else {}
+        self._send(data[start:], 206 if start else 200, headers, self._cut(path))
+
+    def _cut(self, path: str) -> int | None:
+        found = next((pattern for pattern in self.server.cut if re.search(pattern, path)), None)
+        return self.server.cut.pop(found) if found and self.command == "GET" else None
+
+    def _send(self, body: bytes, status: int = 200, headers: dict | None = None, cut: int | None = None) -> None:
+        self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body[:cut])
+        if cut is not None:
+            self.close_connection = True
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _blob(file: Path) -> str:
+    data = file.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+
+
+def _sibling(file: Path, folder: Path) -> dict:
+    entry = _entry(file, folder)
+    lfs = {"lfs": {"sha256": entry["lfs"]["oid"], "size": entry["size"], "pointerSize": 130}} if "lfs" in entry else {}
+    return {"rfilename": entry["path"], "size": entry["size"], "blobId": entry["oid"]} | lfs
+
+
+def _entry(file: Path, folder: Path) -> dict:
+    size, name = file.stat().st_size, file.relative_to(folder).as_posix()
+    lfs = {"lfs": {"oid": _sha256(file), "size": size, "pointerSize": 130}} if name.endswith(LFS) else {}
+    return {"type": "file", "path": name, "size": size, "oid": _blob(file)} | lfs
