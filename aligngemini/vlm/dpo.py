@@ -4,16 +4,20 @@ Both with TRL's own DPO trainer: the same pairs, pictures and steps, and another
 """
 
 import math
+import os
 from pathlib import Path
 
 import pandas as pd
 import torch
 from transformers import PrinterCallback, TrainerCallback
 
+from ..workbook.params import Refused
 from ..workbook.progress import note
+from . import adapter, launch
 from . import pairs as preference
 from .load import VLM, dtype_for
-from .once import collator, look_once
+from .once import Checked, look_once
+from .shared import share_prompts
 
 # Attention and MLP of the language model and of nothing else: the vision tower has projections of the same names.
 TARGETS = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
@@ -30,7 +34,8 @@ class Watch(TrainerCallback):
         self.objective = objective
 
     def on_step_end(self, args, state, control, **kwargs):
-        note(self.objective.upper(), state.global_step, state.max_steps)
+        if state.is_world_process_zero:
+            note(self.objective.upper(), state.global_step, state.max_steps)
 
     def on_log(self, args, state, control, logs=None, **kwargs):
         if state.global_step == 1 and logs and "grad_norm" in logs:
@@ -65,7 +70,7 @@ def settings(cfg, checkpoints: Path):
         learning_rate=cfg.learning_rate,
         num_train_epochs=cfg.epochs,
         per_device_train_batch_size=cfg.batch_size,
-        gradient_accumulation_steps=cfg.gradient_accumulation,
+        gradient_accumulation_steps=accumulation(cfg, int(os.environ.get("WORLD_SIZE", 1))),
         seed=cfg.seed,
         max_length=None,
         lr_scheduler_type="cosine",
@@ -79,6 +84,8 @@ def settings(cfg, checkpoints: Path):
         disable_tqdm=True,
         dataloader_num_workers=0,
         remove_unused_columns=False,
+        disable_dropout=not cfg.lora_dropout,
+        ddp_find_unused_parameters=False,  # every adapter has its part in every loss
         dataloader_pin_memory=torch.cuda.is_available(),
         bf16=dtype_for(cfg.precision) == torch.bfloat16,
         **_checkpointing(DPOConfig, cfg.gradient_checkpointing),
@@ -89,6 +96,20 @@ def _checkpointing(config, wanted: bool) -> dict[str, bool]:
     """Activations recomputed in the backward pass, or kept: under the newer of the setting's two names if known."""
     newer = "activation_checkpointing"
     return {newer if newer in config.__dataclass_fields__ else "gradient_checkpointing": wanted}
+
+
+def accumulation(cfg, processes: int) -> int:
+    """Steps per weight update of each of `processes`, so that an update sees as many pairs as with one process.
+
+    Raises Refused where gradient_accumulation cannot be divided among them.
+    """
+    steps, rest = divmod(cfg.gradient_accumulation, processes)
+    if rest:
+        raise Refused(
+            f"gradient_accumulation {cfg.gradient_accumulation} cannot be divided among {processes} processes, which "
+            f"share the pairs of an update: give a multiple of {processes}."
+        )
+    return steps
 
 
 def build(vlm: VLM, frame: pd.DataFrame, cfg, checkpoints: Path):
@@ -111,22 +132,48 @@ def build(vlm: VLM, frame: pd.DataFrame, cfg, checkpoints: Path):
         processing_class=vlm.processor,
         peft_config=lora,
         callbacks=[Watch(cfg.objective)],
-        data_collator=collator(vlm.processor),
+        data_collator=Checked(vlm.processor, vlm.max_pixels),
     )
     look_once(trainer.model)
+    if cfg.share_prompt:
+        share_prompts(trainer.model)
     trainer.remove_callback(PrinterCallback)  # the history is a table, and progress has its own line
     return trainer
 
 
-def train(trainer, out: Path) -> Path:
-    """Train, going on from the last complete checkpoint if there is one; save adapter and history in `out`."""
+def fit(vlm: VLM, frame: pd.DataFrame, cfg, checkpoints: Path, out: Path) -> Path:
+    """Train on preference pairs, in this process or in those that accelerate_config asks for, and write the adapter.
+
+    Goes on from the last complete checkpoint; raises Refused for what cannot start.
+    """
+    if cfg.accelerate_config:
+        vlm.model.to("cpu")  # the processes load their own, and need the room
+        torch.cuda.empty_cache()
+        return launch.train(frame, cfg, checkpoints, out)
+    return train(build(vlm, frame, cfg, checkpoints), out, adapter.facts(cfg, len(frame), vlm.processor))
+
+
+def train(trainer, out: Path, told: dict) -> Path:
+    """Train, going on from the last complete checkpoint if there is one; save adapter and history in `out`, with
+    `told`, the adapter's facts. Of several processes the first one saves.
+    """
     from transformers.trainer_utils import get_last_checkpoint
 
     folder = Path(trainer.args.output_dir)
     trainer.train(resume_from_checkpoint=get_last_checkpoint(folder) if folder.is_dir() else None)
-    trainer.model.save_pretrained(out)
-    history(trainer).to_parquet(Path(out) / "history.parquet", index=False)
+    weights = _gathered(trainer)
+    if trainer.is_world_process_zero():
+        adapter.save(trainer.accelerator.unwrap_model(trainer.model), out, told, weights)
+        history(trainer).to_parquet(Path(out) / "history.parquet", index=False)
+    trainer.accelerator.wait_for_everyone()
     return Path(out)
+
+
+def _gathered(trainer) -> dict | None:
+    """All weights, where FSDP or DeepSpeed keeps them in pieces; every process takes part."""
+    if trainer.is_deepspeed_enabled or trainer.is_fsdp_enabled:
+        return trainer.accelerator.get_state_dict(trainer.model_wrapped)
+    return None
 
 
 def history(trainer) -> pd.DataFrame:

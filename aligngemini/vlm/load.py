@@ -1,21 +1,26 @@
 """Load a Qwen2.5-VL base, from the hub or from a folder in hub format, and put an adapter on it."""
 
+import os
 import warnings
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 
-from ..workbook import models
+from ..workbook import adapters, models
 from ..workbook.params import Refused
 
 
 @dataclass
 class VLM:
-    """A model with its processor; `device` is where it lives."""
+    """A model with its processor, which shrinks pictures to `max_pixels` (0: as the base says); `device` is where it
+    lives.
+    """
 
     model: torch.nn.Module
     processor: object
+    max_pixels: int = 0
 
     @property
     def device(self) -> torch.device:
@@ -29,10 +34,11 @@ def dtype_for(precision: str) -> torch.dtype:
     return getattr(torch, precision)
 
 
-def load(base: str, revision: str = "", precision: str = "auto", max_pixels: int = 0) -> VLM:
+def load(base: str, revision: str = "", precision: str = "auto", max_pixels: int = 0, quantise: str = "") -> VLM:
     """Load base and processor; pictures larger than `max_pixels` (0: as the base says) are reduced by the processor.
 
-    `base` is a folder (relative ones start at the project) or a hub name. Raises Refused with the next step.
+    `base` is a folder (relative ones start at the project) or a hub name; `quantise` is "" or "4bit". Raises Refused
+    with the next step.
     """
     from transformers import AutoProcessor, Qwen2_5_VLForConditionalGeneration
     from transformers.utils import logging
@@ -42,16 +48,45 @@ def load(base: str, revision: str = "", precision: str = "auto", max_pixels: int
     # peft and TRL still ask the model by a setting's older name.
     warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
     options = {"revision": revision} if revision else {}
+    numbers = {"dtype": dtype_for(precision), **_quantised(quantise)}
     try:
         processor = AutoProcessor.from_pretrained(name, **options)
-        model = Qwen2_5_VLForConditionalGeneration.from_pretrained(
-            name, dtype=dtype_for(precision), use_safetensors=True, **options
-        )
+        model = Qwen2_5_VLForConditionalGeneration.from_pretrained(name, use_safetensors=True, **numbers, **options)
     except (OSError, ValueError) as error:
         raise models.unloadable(base, "VLM base", error) from error
     if max_pixels:
         processor.image_processor.size = {"shortest_edge": 28 * 28, "longest_edge": max_pixels}
-    return VLM(model.to("cuda" if torch.cuda.is_available() else "cpu").eval(), processor)
+    return VLM((model if quantise else model.to(place())).eval(), processor, max_pixels)
+
+
+def place() -> str:
+    """The device of this process: its own GPU, or the CPU where there is none, or where FSDP or DeepSpeed puts the
+    model in pieces itself.
+    """
+    pieces = any(os.environ.get(f"ACCELERATE_USE_{name}") == "true" for name in ("FSDP", "DEEPSPEED"))
+    return f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if torch.cuda.is_available() and not pieces else "cpu"
+
+
+def _quantised(how: str) -> dict:
+    """What `from_pretrained` needs for 4-bit weights as QLoRA has them: nf4, constants quantised too, computing in
+    bfloat16. The vision tower and the vocabulary stay as they are (ours). Raises Refused without GPU or package.
+    """
+    if not how:
+        return {}
+    if not torch.cuda.is_available():
+        raise Refused(f"quantise {how} needs a GPU, and there is none here: leave it empty.")
+    if find_spec("bitsandbytes") is None:
+        raise Refused(f"quantise {how} needs bitsandbytes: `pip install -e '.[quantise]'`, or leave it empty.")
+    from transformers import BitsAndBytesConfig
+
+    config = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+        llm_int8_skip_modules=["model.visual", "lm_head"],  # of 4-bit weights too, whatever its name says
+    )
+    return {"quantization_config": config, "device_map": {"": place()}}
 
 
 def with_adapter(vlm: VLM, folder: Path) -> VLM:
@@ -59,17 +94,10 @@ def with_adapter(vlm: VLM, folder: Path) -> VLM:
 
     Raises Refused if it does not fit (peft itself would only warn and leave the adapter at zero) or changes nothing.
     """
-    from peft import PeftModel
-
-    with warnings.catch_warnings():
-        warnings.filterwarnings("error", message=".*missing adapter keys.*")
-        try:
-            model = PeftModel.from_pretrained(vlm.model, folder)
-        except (UserWarning, RuntimeError, ValueError, OSError) as error:
-            raise Refused(f"The adapter {folder} does not fit this base: {str(error).splitlines()[0]}") from error
+    model = adapters.put(vlm.model, folder)
     if not any(p.abs().max() > 0 for n, p in model.named_parameters() if "lora_B" in n):
         raise Refused(f"The adapter {folder} is all zeros: it was saved before training or does not fit this base.")
-    return VLM(model.eval(), vlm.processor)
+    return VLM(model, vlm.processor, vlm.max_pixels)
 
 
 def adapted_modules(model) -> list[str]:

@@ -1,5 +1,8 @@
 """Each picture is cut into patches once a step and looked at once, not once for each answer and each model."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 
@@ -32,10 +35,25 @@ class Once:
 
 def look_once(model: torch.nn.Module) -> None:
     """Let the vision tower of a Qwen2.5-VL model (with or without adapter) look once; RuntimeError if it trains."""
-    tower = next(module for name, module in model.named_modules() if name.endswith("visual"))
+    tower = _tower(model)
     if any(weight.requires_grad for weight in tower.parameters()):
         raise RuntimeError("The vision tower trains, so its features change and cannot be remembered.")
     tower.forward = Once(tower.forward)
+
+
+@contextmanager
+def looking_once(model: torch.nn.Module) -> Iterator[None]:
+    """The same for as long as nothing trains: inside, the tower remembers the last pictures it saw."""
+    tower = _tower(model)
+    tower.forward = Once(tower.forward)
+    try:
+        yield
+    finally:
+        del tower.forward  # the class has its own
+
+
+def _tower(model: torch.nn.Module) -> torch.nn.Module:
+    return next(module for name, module in model.named_modules() if name.endswith("visual"))
 
 
 class Halved:
@@ -58,8 +76,34 @@ class Halved:
         return type(once)({name: torch.cat([value, value]) for name, value in once.items()})
 
 
-def collator(processor):
-    """TRL's collator of preferences with pictures, which prepares each picture once."""
-    from trl.trainer.dpo_trainer import DataCollatorForVisionPreference
+class Checked:
+    """TRL's collator of preferences with pictures, which prepares each picture once; its batches are checked."""
 
-    return DataCollatorForVisionPreference(Halved(processor))
+    def __init__(self, processor, max_pixels: int):
+        from trl.trainer.dpo_trainer import DataCollatorForVisionPreference
+
+        self.processor, self.max_pixels = processor, max_pixels
+        self.collate = DataCollatorForVisionPreference(Halved(processor))
+
+    def __call__(self, examples: list[dict]) -> dict:
+        """A batch for the trainer: rows of all chosen answers, then of all rejected ones."""
+        batch = self.collate(examples)
+        check_pictures(batch, self.processor, self.max_pixels)
+        if not batch["completion_mask"].any(1).all():
+            raise RuntimeError("A row of a batch holds no answer to learn from: was it cut off, or is it empty?")
+        return batch
+
+
+def check_pictures(batch: dict, processor, max_pixels: int) -> None:
+    """Raise RuntimeError unless every picture of a batch is whole and within `max_pixels` (0: any size).
+
+    A picture has one token to 28 x 28 pixels, so at most max_pixels / 784; the prompt must hold every one of them.
+    """
+    merged = processor.image_processor.merge_size**2
+    tokens = batch["image_grid_thw"].prod(1) // merged
+    most = max_pixels // 784
+    if max_pixels and int(tokens.max()) > most:
+        raise RuntimeError(f"A picture has {int(tokens.max())} tokens, more than the {most} that max_pixels allows.")
+    held = int((batch["input_ids"] == processor.image_token_id).sum())
+    if held != int(tokens.sum()):
+        raise RuntimeError(f"The prompts hold {held} picture tokens of {int(tokens.sum())}: some were cut off.")

@@ -31,7 +31,7 @@ def prompts(vlm: VLM, pictures: list[Image.Image], question: str = QUESTION) -> 
     return {name: value.to(vlm.device) for name, value in batch.items()}
 
 
-def _continued(batch: dict, tokens: tuple[int, ...]) -> dict:
+def continued(batch: dict, tokens: tuple[int, ...]) -> dict:
     """The same prompts followed by the same answer tokens."""
     rows = batch["input_ids"].shape[0]
     tail = torch.tensor(tokens, device=batch["input_ids"].device).expand(rows, -1)
@@ -51,7 +51,7 @@ def log_probabilities(vlm: VLM, batch: dict, sentences: list[str]) -> torch.Tens
     encoded = [tuple(vlm.processor.tokenizer(s, add_special_tokens=False)["input_ids"]) for s in sentences]
     logs = {}
     for prefix in dict.fromkeys(tokens[:-1] for tokens in encoded):
-        logits = vlm.model(**_continued(batch, prefix), logits_to_keep=len(prefix) + 1).logits
+        logits = vlm.model(**continued(batch, prefix), logits_to_keep=len(prefix) + 1).logits
         logs[prefix] = logits.float().log_softmax(-1)
     picked = [logs[tokens[:-1]][:, range(len(tokens)), tokens].sum(1) for tokens in encoded]
     return torch.stack(picked, 1)
@@ -79,7 +79,7 @@ def explain(vlm: VLM, pictures: list[Image.Image], verdicts: list[int], tokens: 
     said = []
     for picture, verdict in zip(pictures, verdicts, strict=True):
         opening = vlm.processor.tokenizer(VERDICTS[int(verdict)], add_special_tokens=False)["input_ids"]
-        batch = _continued(prompts(vlm, [picture]), tuple(opening))
+        batch = continued(prompts(vlm, [picture]), tuple(opening))
         whole = vlm.model.generate(**batch, max_new_tokens=tokens, do_sample=False)
         answer = whole[0, batch["input_ids"].shape[1] - len(opening) :]
         said.append(vlm.processor.tokenizer.decode(answer, skip_special_tokens=True).strip())

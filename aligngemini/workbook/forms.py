@@ -1,6 +1,7 @@
 """The five forms: what each notebook may be asked, with defaults, help and what is refused."""
 
 import dataclasses
+import re
 from typing import Any
 
 from aligngemini.workbook import params
@@ -19,6 +20,15 @@ def _scale() -> Any:
 
 def _seed() -> Any:
     return param(0, "seed of every random draw, 0 or more", least=0)
+
+
+def _push() -> Any:
+    return param("", "repository on the hub that gets the adapter, user/name, empty for none")
+
+
+def _check_repository(name: str) -> None:
+    if name and not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        raise Refused(f"push_to_hub must be user/name, got {name!r}")
 
 
 def _check_names(field: str, names: list[str]) -> None:
@@ -126,6 +136,12 @@ class VLMParams(Params):
     objective: str = param(
         "dpo", "preference optimisation (dpo) or fine-tuning on the chosen answers (sft)", choices=["dpo", "sft"]
     )
+    labeller: str = param(
+        "",
+        "model that writes the reasons, base or a folder or hub name, empty for the pictures' own remarks",
+        source="model",
+        besides=("", "base"),
+    )
     reasons: str = param(
         "twin", "what follows a wrong verdict, the twin's reason, the picture's own, or none", choices=REASONS
     )
@@ -139,10 +155,24 @@ class VLMParams(Params):
     gradient_accumulation: int = param(1, "steps per weight update, 1 or more", least=1)
     max_pixels: int = param(12544, "pixels a picture may have before it is shrunk, at least 784", least=784)
     checkpoint_steps: int = param(50, "steps between checkpoints, 1 or more", least=1)
-    score_batch_size: int = param(64, "pictures scored at once, 1 or more", least=1)
+    score_batch_size: int = param(64, "pictures scored or labelled at once, 1 or more", least=1)
     gradient_checkpointing: bool = param(False, "recompute activations to save memory, slower")
+    share_prompt: bool = param(False, "both answers behind one copy of their prompt, faster, equal but for rounding")
     explain_images: int = param(6, "test pictures explained in words, 0 or more", least=0)
     precision: str = param("auto", "arithmetic of the model", choices=["auto", "float32", "bfloat16"])
+    quantise: str = param("", "weights of the base in 4bit, for small GPUs, or empty", choices=["", "4bit"])
+    accelerate_config: str = param(
+        "", "accelerate's file for several GPUs, empty for one process", source="file", besides=("",)
+    )
+    push_to_hub: str = _push()
+
+    def check(self) -> None:
+        """Refuse reasons that no one would read, and a name that no repository can have."""
+        if self.labeller and self.reasons != "twin":
+            raise Refused("reasons tells how remarks are used, but a labeller writes its own: leave one of them out")
+        if self.quantise and self.accelerate_config:
+            raise Refused("quantise saves room on one GPU, accelerate_config uses several: leave one of them out")
+        _check_repository(self.push_to_hub)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,6 +198,11 @@ class ExpertParams(Params):
     workers: int = param(1, "processes that prepare batches, 0 or more", least=0)
     checkpoint_steps: int = param(50, "steps between checkpoints, 1 or more", least=1)
     score_batch_size: int = param(64, "pictures scored at once, 1 or more", least=1)
+    push_to_hub: str = _push()
+
+    def check(self) -> None:
+        """Refuse a name that no repository can have."""
+        _check_repository(self.push_to_hub)
 
 
 @dataclasses.dataclass(frozen=True)

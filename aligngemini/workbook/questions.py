@@ -200,7 +200,7 @@ def _input(record: Record) -> dict[str, str]:
 def there(cfg: Params) -> dict[str, Path]:
     """Return value -> path of the folders and models that `cfg` names on this disk.
 
-    Hub names and the word "world" have none. Raises `Refused` for a folder or model that is not there.
+    Hub names, the word "world" and a field's words `besides` have none. Raises `Refused` for what is not there.
     """
     found = {}
     for field in dataclasses.fields(cfg):
@@ -208,12 +208,15 @@ def there(cfg: Params) -> dict[str, Path]:
         texts = (value if isinstance(value, list) else [value]) if kind else []
         for text in texts if kind != "benchmark" else _parts(texts):
             path = paths.resolve(text)
+            if text in field.metadata.get("besides", ()):
+                continue
             if path.exists() and text != stages.WORLD:
                 found[text] = path
             elif kind == "model":
                 models.where(text, field.name)
             elif text != stages.WORLD:
-                raise Refused(f"{field.name}: there is no folder {text}, looked for at {path}")
+                what = "file" if kind == "file" else "folder"
+                raise Refused(f"{field.name}: there is no {what} {text}, looked for at {path}")
     return found
 
 

@@ -1,0 +1,97 @@
+"""A labeller writes the preference pairs: a model goes on from a right and from a wrong verdict with a reason."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+
+from ..images import decode
+from ..workbook import manifest
+from ..workbook.progress import progress
+from ..workbook.seeds import generator
+from . import pairs
+from .drawn import Drawn
+from .load import VLM, load
+from .once import check_pictures, looking_once
+from .verdict import QUESTION, VERDICTS, continued, prompts
+
+# The authors state neither labeller nor prompt nor decoding: these are ours. The numbers are one third party's reading
+# (github.com/Arun973150/detect).
+ASK = f"{QUESTION} Say which, then give the reason that one can see in one or two sentences."
+TEMPERATURE, TOP_P, TOKENS = 0.7, 0.9, 160
+BASE = "base"  # the model to tune is its own labeller
+
+
+def kept(run, vlm: VLM, rows: pd.DataFrame, cfg) -> pd.DataFrame:
+    """The preference pairs of image-table rows as a step of a run: made once, kept in its pairs.parquet.
+
+    Without a labeller they are those of `pairs.pairs`. With one, `vlm` is the base, and a killed labelling goes on with
+    the pictures that it had not come to.
+    """
+
+    def make(out: Path) -> None:
+        if cfg.labeller:
+            frame = label(labelling(vlm, cfg), rows, cfg.seed, cfg.score_batch_size, run.checkpoints / "labels")
+        else:
+            frame = pairs.pairs(rows, cfg.reasons)
+        frame.to_parquet(out, index=False)
+
+    return pd.read_parquet(run.step("pairs.parquet", make))
+
+
+def labelling(vlm: VLM, cfg) -> VLM:
+    """The model that labels: the base itself, or another of its family. Raises Refused if that cannot be loaded."""
+    if cfg.labeller == BASE:
+        return vlm
+    return load(cfg.labeller, precision=cfg.precision, max_pixels=cfg.max_pixels, quantise=cfg.quantise)
+
+
+def label(vlm: VLM, rows: pd.DataFrame, seed: int, batch: int, parts: Path) -> pd.DataFrame:
+    """One preference pair for each image-table row, as `pairs.pairs` gives them; batches are kept in `parts`."""
+    parts.mkdir(parents=True, exist_ok=True)
+    done = [pd.read_parquet(path) for path in sorted(parts.glob("*.parquet"))]
+    known = {image for part in done for image in part.image_id}
+    left = rows[~rows.image_id.isin(known)]
+    starts = range(0, len(left), batch)
+    for start in progress(starts, "labelling", total=len(starts)):
+        done.append(_part(vlm, left.iloc[start : start + batch], seed))
+        with manifest.whole(parts / f"{len(known) + start:08}.parquet") as path:
+            done[-1].to_parquet(path, index=False)
+    return pd.concat(done).set_index("image_id").loc[rows.image_id].reset_index()
+
+
+def _part(vlm: VLM, rows: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """The pairs of one batch; its pictures are looked at once for both verdicts."""
+    pictures = [Image.fromarray(decode.read(path).rgb) for path in rows.path]
+    batch = prompts(vlm, pictures, ASK)
+    check_pictures(batch, vlm.processor, vlm.max_pixels)
+    with looking_once(vlm.model):
+        said = {verdict: reasons(vlm, batch, verdict, list(rows.image_id), seed) for verdict in VERDICTS}
+    told = [[said[verdict][i] for verdict in (own, 1 - own)] for i, own in enumerate(rows.label)]
+    columns = {"image_id": rows.image_id, "path": rows.path, "label": rows.label}
+    return pd.DataFrame({**columns, "chosen": [c for c, _ in told], "rejected": [r for _, r in told]})
+
+
+@torch.inference_mode()
+def reasons(vlm: VLM, batch: dict, verdict: int, images: list[str], seed: int) -> list[str]:
+    """`verdict` and a reason for it, for each row of prompts `batch`, drawn by `seed` and image alone."""
+    opening = f"{VERDICTS[verdict]}."
+    tokens = vlm.processor.tokenizer(opening, add_special_tokens=False)["input_ids"]
+    longer = continued(batch, tuple(tokens))
+    chances = [generator("label", seed, image, verdict).random(TOKENS) for image in images]
+    draw = Drawn(np.stack(chances), TEMPERATURE, TOP_P)
+    # The base's own habits (sampling, a penalty on repeating) are switched off: `draw` alone decides.
+    plain = {"do_sample": False, "num_beams": 1, "repetition_penalty": 1.0}
+    whole = vlm.model.generate(**longer, max_new_tokens=TOKENS, logits_processor=[draw], **plain)
+    tails = vlm.processor.batch_decode(whole[:, longer["input_ids"].shape[1] :], skip_special_tokens=True)
+    return [f"{opening} {sentences(text)}".strip() for text in tails]
+
+
+def sentences(text: str) -> str:
+    """`text` on one line, up to its last whole sentence; all of it where there is none."""
+    line = " ".join(text.split())
+    whole = re.match(r".*[.!?](?=\s|$)", line)
+    return whole.group() if whole else line

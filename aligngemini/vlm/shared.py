@@ -1,0 +1,83 @@
+"""Chosen and rejected answer stand behind one copy of the prompt that they share, not behind a copy each."""
+
+import torch
+
+
+class Layout:
+    """Where the tokens of pairs lie when both answers stand in one row: prompt, chosen, rejected.
+
+    Built from embeddings [2 n, width, d], positions [k, 2 n, width] and a mask [2 n, width] of rows filled from the
+    left, the chosen ones first. What a pair's two rows begin with in common, the prompt and the first words of both
+    answers, is kept once.
+    """
+
+    def __init__(self, embeds: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor):
+        rows, self.width = mask.shape
+        self.pairs = rows // 2
+        one, other = embeds.tensor_split(2)
+        same = (one == other).all(-1) & (positions[:, : self.pairs] == positions[:, self.pairs :]).all(0)
+        self.chosen, self.rejected = (half.sum(1, keepdim=True) for half in mask.long().tensor_split(2))
+        both = same & mask[: self.pairs].bool() & mask[self.pairs :].bool()
+        self.common = both.long().cumprod(1).sum(1, keepdim=True)
+        self.total = self.chosen + self.rejected - self.common
+        self.place = torch.arange(int(self.total.max()), device=embeds.device)[None]
+
+    def packed(self, values: torch.Tensor) -> torch.Tensor:
+        """Rows [2 n, width, ...] as [n, longest, ...]; what stands past a row's end is arbitrary."""
+        row = torch.arange(self.pairs, device=values.device)[:, None]
+        late = self.place >= self.chosen
+        column = torch.where(late, self.place - self.chosen + self.common, self.place)
+        column = torch.where(self.place < self.total, column, 0)
+        return values[torch.where(late, row + self.pairs, row), column]
+
+    def unpacked(self, values: torch.Tensor) -> torch.Tensor:
+        """The way back: [n, longest, ...] as [2 n, width, ...]."""
+        column = torch.arange(self.width, device=values.device)[None].expand(self.pairs, -1)
+        second = torch.where(column < self.common, column, column - self.common + self.chosen)
+        columns = [torch.where(column < self.chosen, column, 0), torch.where(column < self.rejected, second, 0)]
+        row = torch.arange(self.pairs, device=values.device)[:, None]
+        return torch.cat([values[row, places] for places in columns])
+
+    def mask(self) -> torch.Tensor:
+        """Who may look at whom, bool [n, 1, longest, longest]: never ahead, and never from one answer at the other."""
+        asks, told = self.place[..., None], self.place[:, None]
+        common, chosen, total = (size[..., None] for size in (self.common, self.chosen, self.total))
+        other = (asks >= chosen) & (told >= common) & (told < chosen)
+        return (((told <= asks) & (told < total) & ~other) | (told == asks))[:, None]
+
+
+class Shared:
+    """The forward pass of a language model in training that packs pairs; `run` is the model's own."""
+
+    def __init__(self, run):
+        self.run = run
+
+    def __call__(self, inputs_embeds=None, position_ids=None, attention_mask=None, **options):
+        """As the model's own, with the same last hidden state [rows, width, d]."""
+        given = {"inputs_embeds": inputs_embeds, "position_ids": position_ids, "attention_mask": attention_mask}
+        if not self._pairs(position_ids, attention_mask):
+            return self.run(**given, **options)
+        layout = Layout(inputs_embeds, position_ids, attention_mask)
+        positions = torch.stack([layout.packed(axis) for axis in position_ids])
+        packed = layout.packed(inputs_embeds)
+        found = self.run(inputs_embeds=packed, position_ids=positions, attention_mask=layout.mask(), **options)
+        return type(found)(last_hidden_state=layout.unpacked(found.last_hidden_state))
+
+    def _pairs(self, position_ids, attention_mask) -> bool:
+        """Whether these are rows of training pairs, filled from the left."""
+        model = self.run.__self__
+        if not model.training or position_ids is None or attention_mask is None or attention_mask.ndim != 2:
+            return False
+        left = attention_mask.long().diff(dim=1).le(0).all() and attention_mask[:, 0].all()
+        return len(attention_mask) % 2 == 0 and bool(left)
+
+
+def share_prompts(model: torch.nn.Module) -> None:
+    """Let a Qwen2.5-VL model (with or without adapter) pack the pairs of its training; its losses stay what they were.
+
+    Raises RuntimeError where attention cannot take a mask of its own, which packing needs.
+    """
+    text = next(module for name, module in model.named_modules() if name.endswith("language_model"))
+    if text.config._attn_implementation != "sdpa" or text.has_sliding_layers:
+        raise RuntimeError("Sharing prompts needs attention of the kind sdpa without sliding windows.")
+    text.forward = Shared(text.forward)

@@ -1,0 +1,68 @@
+"""One process of several that train together: `accelerate launch -m aligngemini.vlm.worker JOB`, see `launch`."""
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+import psutil
+
+from ..workbook import params
+from ..workbook.forms import VLMParams
+
+
+def main(job: Path) -> None:
+    """Load base and pairs, train, and save the adapter if this is the first process."""
+    told = json.loads((job / "job.json").read_text(encoding="utf-8"))
+    _end_with(told["kernel"])
+    with _reported(job):
+        _train(params.build(VLMParams, told["params"]), job, Path(told["checkpoints"]), Path(told["out"]))
+
+
+def _train(cfg: VLMParams, job: Path, checkpoints: Path, out: Path) -> None:
+    from . import adapter, dpo, load
+
+    vlm = load.load(cfg.base, cfg.base_revision, cfg.precision, cfg.max_pixels, cfg.quantise)
+    frame = pd.read_parquet(job / "pairs.parquet")
+    told = adapter.facts(cfg, len(frame), vlm.processor)
+    trainer = dpo.build(vlm, frame, cfg, checkpoints)
+    if trainer.args.world_size != int(os.environ["WORLD_SIZE"]):
+        raise RuntimeError("the processes did not find each other: each would train alone")
+    dpo.train(trainer, out, told)
+
+
+@contextmanager
+def _reported(job: Path) -> Iterator[None]:
+    """Leave the error of the process that fails first where `launch` finds it: the others fail because of it."""
+    try:
+        yield
+    except Exception as error:
+        text = next(iter(str(error).splitlines()), type(error).__name__)
+        told = {"refused": isinstance(error, params.Refused), "text": text}
+        try:
+            with (job / "error.json").open("x", encoding="utf-8") as file:
+                json.dump(told, file)
+        except FileExistsError:
+            print("another process failed before this one", file=sys.stderr)
+        raise
+
+
+def _end_with(kernel: int) -> None:
+    """End this process when the notebook's kernel does: a kernel that is killed cannot end it."""
+    process = psutil.Process(kernel)
+
+    def watch() -> None:
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
