@@ -122,6 +122,7 @@ def facts(fusion) -> dict:
     vlm, expert = (fusion.inputs[name].params for name in BRANCHES)
     loaded = {"base": vlm["base"], "revision": vlm["base_revision"]}
     loaded |= {"precision": vlm["precision"], "max_pixels": vlm["max_pixels"]}
+    loaded |= {"quantise": vlm.get("quantise", "")}  # runs from before there was a choice lack it
     return {
         "vlm": loaded,
         "expert": {"base": expert["base"], "revision": expert["base_revision"]},

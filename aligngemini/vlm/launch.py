@@ -47,6 +47,7 @@ def train(frame: pd.DataFrame, cfg, checkpoints: Path, out: Path) -> Path:
 def check(file: Path):
     """accelerate's configuration in `file`; raises Refused unless it is one that this machine can follow."""
     from accelerate.commands.config.config_args import load_config_from_file
+    from accelerate.utils import DistributedType
 
     try:
         config = load_config_from_file(str(file))
@@ -55,7 +56,7 @@ def check(file: Path):
         raise Refused(
             f"accelerate cannot read {file}: {why} Start from one of notebooks/recipes/accelerate."
         ) from error
-    if str(config.distributed_type) == "DEEPSPEED" and find_spec("deepspeed") is None:
+    if config.distributed_type == DistributedType.DEEPSPEED and find_spec("deepspeed") is None:
         raise Refused(f"{file.name} needs DeepSpeed: `pip install -e '.[deepspeed]'`, or take ddp.yaml or fsdp.yaml.")
     if not config.use_cpu and torch.cuda.device_count() < config.num_processes:
         raise Refused(

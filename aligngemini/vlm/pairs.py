@@ -32,6 +32,12 @@ def pairs(rows: pd.DataFrame, reasons: str = "twin") -> pd.DataFrame:
     })  # fmt: skip
 
 
+def reasoned(frame: pd.DataFrame) -> float:
+    """Share of preference pairs whose right verdict is followed by a reason, 0 to 1."""
+    bare = [answer(label, "") for label in frame.label]
+    return float((frame.chosen != bare).mean())
+
+
 def dataset(frame: pd.DataFrame):
     """The pairs as a `datasets.Dataset` in TRL's conversational form; pictures are read only when a batch asks for
     them.

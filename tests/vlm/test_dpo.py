@@ -2,7 +2,6 @@
 
 import math
 
-import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -12,27 +11,8 @@ from aligngemini.mini import bases, world
 from aligngemini.vlm import dpo, load, once, pairs, verdict
 from aligngemini.workbook import stages
 
+TOLD = {"base": "data/mini/vlm", "revision": ""}
 CFG = stages.VLMParams(batch_size=2, checkpoint_steps=2, learning_rate=1e-2)
-
-
-@pytest.fixture(scope="module")
-def rows(tmp_path_factory) -> pd.DataFrame:
-    folder, rows = tmp_path_factory.mktemp("twins"), []
-    for index in range(4):
-        for violated in (False, True):
-            picture = world.draw(0, "dpo", index, violated)
-            path = folder / f"{index}{violated}.png"
-            Image.fromarray(picture.rgb).save(path)
-            rows.append(
-                {
-                    "image_id": path.stem,
-                    "path": str(path),
-                    "label": int(violated),
-                    "pair_id": str(index),
-                    "remark": picture.remark,
-                }
-            )
-    return pd.DataFrame(rows)
 
 
 def base() -> load.VLM:
@@ -43,7 +23,7 @@ def train(rows, folder, cfg=CFG, steps: int = -1):
     torch.manual_seed(cfg.seed)
     trainer = dpo.build(base(), pairs.pairs(rows), cfg, folder / "checkpoints")
     trainer.args.max_steps, trainer.args.logging_steps = steps, 1
-    dpo.train(trainer, folder / "adapter")
+    dpo.train(trainer, folder / "adapter", TOLD)
     return trainer
 
 
@@ -163,7 +143,7 @@ def test_preparing_pictures_once_gives_the_batch_that_preparing_them_twice_gives
     examples = [pairs.dataset(pairs.pairs(rows))[i] for i in range(4)]
     processor = base().processor
     wanted = DataCollatorForVisionPreference(processor)([dict(e) for e in examples])
-    found = once.collator(processor)([dict(e) for e in examples])
+    found = once.Checked(processor, 12544)([dict(e) for e in examples])
     assert set(found) == set(wanted) and all(torch.equal(found[name], wanted[name]) for name in wanted)
 
 
@@ -202,7 +182,7 @@ def test_a_killed_and_resumed_run_equals_an_unbroken_one(rows, trained, tmp_path
     trainer = dpo.build(base(), pairs.pairs(rows), CFG, tmp_path / "checkpoints")
     trainer.add_callback(Kill())
     with pytest.raises(KeyboardInterrupt):
-        dpo.train(trainer, tmp_path / "adapter")
+        dpo.train(trainer, tmp_path / "adapter", TOLD)
     train(rows, tmp_path)
     names = "adapter/adapter_model.safetensors"
     whole, resumed = load_file(trained[1] / names), load_file(tmp_path / names)
@@ -214,6 +194,29 @@ def test_the_same_seed_gives_the_same_adapter(rows, trained, tmp_path):
     names = "adapter/adapter_model.safetensors"
     first, second = load_file(trained[1] / names), load_file(tmp_path / names)
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_picture_that_is_too_large_cut_off_or_without_an_answer_stops_the_training(rows):
+    vlm = base()
+    examples = [pairs.dataset(pairs.pairs(rows))[i] for i in range(2)]
+    batch = once.Checked(vlm.processor, 12544)([dict(e) for e in examples])
+    with pytest.raises(RuntimeError, match="16 tokens, more than the 15"):
+        once.check_pictures(batch, vlm.processor, 15 * 784)
+    short = {**batch, "input_ids": batch["input_ids"][:, -20:]}
+    with pytest.raises(RuntimeError, match="cut off"):
+        once.check_pictures(short, vlm.processor, 0)
+    cut = once.Checked(vlm.processor, 12544)
+    cut.collate.max_length = int(batch["completion_mask"].argmax(1).max())
+    with pytest.raises(RuntimeError, match="no answer"):
+        cut([dict(e) for e in examples])
+
+
+def test_dropout_inside_the_adapters_is_there_when_asked_for(rows, tmp_path):
+    """TRL's own default would switch it off without a word."""
+    for wanted in (0.0, 0.5):
+        trainer = dpo.build(base(), pairs.pairs(rows), CFG.replace(lora_dropout=wanted), tmp_path / str(wanted))
+        found = {m.p for n, m in trainer.model.named_modules() if "lora_dropout.default" in n and hasattr(m, "p")}
+        assert found == ({wanted} if wanted else set())
 
 
 def test_looking_once_changes_no_loss(rows, tmp_path, monkeypatch):

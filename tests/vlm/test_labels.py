@@ -1,0 +1,123 @@
+"""The labeller: a reason after either verdict, drawn for each picture alone, kept as it goes; templates invent none."""
+
+import types
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from aligngemini.vlm import labels, pairs
+from aligngemini.vlm.drawn import Drawn
+from aligngemini.vlm.verdict import VERDICTS
+from aligngemini.workbook import stages
+
+
+@pytest.fixture(scope="module")
+def told(vlm, rows, tmp_path_factory):
+    return labels.label(vlm, rows, 0, 8, tmp_path_factory.mktemp("parts"))
+
+
+def test_each_picture_gets_the_right_verdict_chosen_and_the_wrong_one_rejected(told, rows):
+    assert list(told.image_id) == list(rows.image_id) and list(told.columns) == list(pairs.pairs(rows).columns)
+    for row in told.itertuples():
+        assert row.chosen.startswith(f"{VERDICTS[row.label]}.")
+        assert row.rejected.startswith(f"{VERDICTS[1 - row.label]}.")
+
+
+def test_what_is_drawn_depends_on_the_picture_and_not_on_its_batch(vlm, told, rows, tmp_path):
+    again = labels.label(vlm, rows.iloc[::-1], 0, 3, tmp_path)
+    pd.testing.assert_frame_equal(again.iloc[::-1].reset_index(drop=True), told)
+
+
+def test_a_killed_labelling_goes_on_where_it_was(vlm, told, rows, tmp_path, monkeypatch):
+    part, seen = labels._part, []
+
+    def dies(vlm, some, seed):
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        seen.append(len(some))
+        return part(vlm, some, seed)
+
+    monkeypatch.setattr(labels, "_part", dies)
+    with pytest.raises(KeyboardInterrupt):
+        labels.label(vlm, rows, 0, 3, tmp_path)
+    monkeypatch.setattr(labels, "_part", lambda vlm, some, seed: seen.append(len(some)) or part(vlm, some, seed))
+    again = labels.label(vlm, rows, 0, 3, tmp_path)
+    assert seen == [3, 3, 2]
+    pd.testing.assert_frame_equal(again, told)
+
+
+def test_a_batch_is_looked_at_once_for_both_verdicts_and_the_model_left_as_it_was(vlm, rows, tmp_path):
+    tower, looks = vlm.model.model.visual, []
+    own = type(tower).forward
+    tower.forward = types.MethodType(lambda self, *a, **k: looks.append(1) or own(self, *a, **k), tower)
+    try:
+        with labels.looking_once(vlm.model):
+            batch = labels.prompts(vlm, [labels.Image.new("RGB", (112, 112))], labels.ASK)
+            for verdict in VERDICTS:
+                labels.reasons(vlm, batch, verdict, ["a"], 0)
+    finally:
+        vars(tower).pop("forward", None)
+    assert len(looks) == 1
+
+
+def test_a_draw_takes_the_likely_tokens_in_their_proportion():
+    scores = torch.tensor([[0.6, 0.3, 0.06, 0.04]]).log().repeat(20_000, 1)
+    chances = np.random.default_rng(0).random((20_000, 1))
+    token = Drawn(chances, 1.0, 0.85)(None, scores).argmax(1)
+    share = np.bincount(token.numpy(), minlength=4) / len(token)
+    assert share == pytest.approx([2 / 3, 1 / 3, 0, 0], abs=0.01)
+
+
+def test_a_cold_draw_is_the_likeliest_token():
+    scores = torch.randn(50, 30, generator=torch.Generator().manual_seed(0))
+    token = Drawn(np.random.default_rng(0).random((50, 1)), 1e-3, 0.9)(None, scores).argmax(1)
+    assert torch.equal(token, scores.argmax(1))
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (" One leg is gone.\nThe sun", "One leg is gone."),
+        ("no end at", "no end at"),
+        ("3.5 m? Yes! and", "3.5 m? Yes!"),
+    ],
+)
+def test_an_answer_that_was_cut_off_ends_with_its_last_whole_sentence(text, kept):
+    assert labels.sentences(text) == kept
+
+
+class Run:
+    """As much of a run as a step needs."""
+
+    def __init__(self, folder):
+        self.checkpoints = folder / "checkpoints"
+        self.folder = folder
+
+    def step(self, name, make):
+        make(self.folder / name)
+        return self.folder / name
+
+
+def test_the_template_gives_photographs_without_remarks_bare_verdicts(rows, tmp_path):
+    photographs = rows.assign(pair_id=rows.image_id, remark="")
+    frame = labels.kept(Run(tmp_path), None, photographs, stages.VLMParams())
+    assert pairs.reasoned(frame) == 0 and set(frame.chosen) == {"This image is real.", "This image is fake."}
+    assert pairs.reasoned(pairs.pairs(rows)) == 1
+
+
+def test_the_base_labels_itself_when_asked(vlm, told, rows, tmp_path):
+    cfg = stages.VLMParams(labeller="base", score_batch_size=8)
+    frame = labels.kept(Run(tmp_path), vlm, rows, cfg)
+    assert frame.equals(told) and (tmp_path / "pairs.parquet").is_file()
+
+
+def test_a_labeller_that_is_not_there_is_refused_in_the_first_second():
+    from aligngemini.workbook import questions
+
+    with pytest.raises(ValueError, match="labeller"):
+        questions.there(stages.VLMParams(labeller="./nowhere"))
+    with pytest.raises(ValueError, match="leave one of them out"):
+        stages.VLMParams(labeller="base", reasons="none")
+    questions.there(stages.VLMParams(labeller="base"))
