@@ -1,7 +1,6 @@
-"""Load an autoencoder (diffusers' AutoencoderKL, our PatchAutoencoder, TAEF2) and send pictures through and back."""
+"""Load an autoencoder (diffusers' for images, our PatchAutoencoder, TAEF2) and send pictures through and back."""
 
 import hashlib
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,19 @@ from . import taef2
 
 BUDGET = {"cpu": 2**30, "cuda": 8 * 2**30}  # bytes of activations held at once
 LIVE = 6  # full-resolution activations that count, workspaces of the convolutions included (measured)
-KINDS = ("AutoencoderKL", "PatchAutoencoder")
+# diffusers' autoencoders of single images, and ours; SD2.1, SDXL, SD3.5 and FLUX.1 have an AutoencoderKL
+KINDS = (
+    "AutoencoderKL",
+    "AutoencoderKLFlux2",
+    "AutoencoderKLHunyuanImage",
+    "AsymmetricAutoencoderKL",
+    "AutoencoderDC",
+    "AutoencoderTiny",
+    "VQModel",
+    "PatchAutoencoder",
+)
+WIDTHS = ("decoder_block_out_channels", "up_block_out_channels", "block_out_channels")  # as their configs call them
+PROBE = 64  # px: side of the black square whose latents tell the factor
 OVERLAP = 64  # px shared by neighbouring tiles and blended
 
 
@@ -53,23 +64,22 @@ class Autoencoder:
         above `tile` are sent through in blended tiles, so that memory stays bounded.
         """
         height, width = rgb.shape[1:3]
-        padding = ((0, 0), (0, -height % self.factor), (0, -width % self.factor), (0, 0))
-        padded = np.pad(rgb, padding, mode="edge")
+        padded = fitted(rgb, self.factor)
         whole = max(padded.shape[1:3]) <= self.tile
         done = self._through(padded) if whole else np.stack([self._in_tiles(p) for p in padded])
-        return (done[:, :height, :width] * 255 + 0.5).clip(0, 255).astype(np.uint8)
+        return done[:, :height, :width]
 
     def _through(self, rgb: np.ndarray) -> np.ndarray:
-        """Float32 [N, H, W, 3] in [0, 1] of uint8 pictures whose sides are multiples of `factor`."""
+        """uint8 [N, H, W, 3] of uint8 pictures whose sides are multiples of `factor`."""
         step = self.batch(*rgb.shape[1:3])
-        parts = [self._batch_through(rgb[i : i + step]) for i in range(0, len(rgb), step)]
+        parts = [_in_bytes(self._batch_through(rgb[i : i + step])) for i in range(0, len(rgb), step)]
         return np.concatenate(parts)
 
-    def _batch_through(self, rgb: np.ndarray) -> np.ndarray:
+    def _batch_through(self, rgb: np.ndarray) -> torch.Tensor:
+        """float32 [N, H, W, 3] in [0, 1], still on the device."""
         x = torch.from_numpy(np.ascontiguousarray(rgb)).to(self.device).permute(0, 3, 1, 2)
         x = (x.to(torch.float32) / 255).to(self.dtype, memory_format=torch.channels_last)
-        keys = [hashlib.sha256(picture.tobytes()).digest() for picture in rgb]
-        return self._decode(self._encode(x, keys)).float().clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy()
+        return self._decode(self._encode(x, rgb)).float().clamp(0, 1).permute(0, 2, 3, 1)
 
     def _in_tiles(self, rgb: np.ndarray) -> np.ndarray:
         total = np.zeros(rgb.shape, np.float32)
@@ -77,9 +87,21 @@ class Autoencoder:
         for rows, up in _spans(rgb.shape[0], self.tile):
             for columns, across in _spans(rgb.shape[1], self.tile):
                 ramp = (up[:, None] * across)[..., None]
-                total[rows, columns] += ramp * self._through(rgb[None, rows, columns])[0]
+                total[rows, columns] += ramp * self._batch_through(rgb[None, rows, columns])[0].cpu().numpy()
                 weight[rows, columns] += ramp
-        return total / weight
+        return _in_bytes(torch.from_numpy(total / weight))
+
+
+def fitted(rgb: np.ndarray, factor: int) -> np.ndarray:
+    """uint8 [..., H, W, 3] with both sides padded by their edge to multiples of `factor`."""
+    height, width = rgb.shape[-3:-1]
+    sides = ((0, -height % factor), (0, -width % factor), (0, 0))
+    return np.pad(rgb, ((0, 0),) * (rgb.ndim - 3) + sides, mode="edge")
+
+
+def _in_bytes(shares: torch.Tensor) -> np.ndarray:
+    """uint8 of values in [0, 1]; rounded where they lie, since bytes travel four times as fast as floats."""
+    return (shares * 255 + 0.5).clamp(0, 255).to(torch.uint8).cpu().numpy()
 
 
 def _spans(length: int, tile: int) -> list[tuple[slice, np.ndarray]]:
@@ -105,8 +127,7 @@ def load(
     folder = Path(place)
     if folder.is_dir() and all((folder / file).is_file() for file in taef2.FILES):
         return _taef2(source, folder, device, number)
-    model = _from_folder(folder, number) if folder.is_dir() else _from_hub(place, revision, number)
-    return _kl(source, model, sample, seed, device, number)
+    return _of_diffusers(source, _found(place, revision, number), sample, seed, device, number)
 
 
 def _taef2(name: str, folder: Path, device: str, dtype: torch.dtype) -> Autoencoder:
@@ -115,29 +136,25 @@ def _taef2(name: str, folder: Path, device: str, dtype: torch.dtype) -> Autoenco
     except Exception as error:  # torch.load raises many kinds for a file that is no state dict
         raise Refused(f"The TAEF2 weights in {folder} cannot be loaded ({error}); fetch both files again.") from error
     encode, decode = (part.to(device, dtype, memory_format=torch.channels_last) for part in parts)
-    return Autoencoder(name, 8, taef2.WIDTH, lambda x, keys: encode(x), decode, device, dtype)
+    return Autoencoder(name, 8, taef2.WIDTH, lambda x, rgb: encode(x), decode, device, dtype)
 
 
-def _from_folder(folder: Path, dtype: torch.dtype):
-    place = folder / "vae" if (folder / "vae" / "config.json").is_file() else folder
-    try:
-        kind = json.loads((place / "config.json").read_text())["_class_name"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Refused(
-            f"{folder} holds no autoencoder: neither a diffusers config.json nor {' and '.join(taef2.FILES)}."
-        ) from error
-    if kind not in KINDS:
-        raise Refused(f"{place} holds a {kind}, not {' or '.join(KINDS)}; point vae at the folder of an autoencoder.")
-    return _pretrained(str(place), dtype, kind)
+def _found(place: str, revision: str, dtype: torch.dtype):
+    """A pipeline keeps its autoencoder in the subfolder `vae`; a folder or repository of its own keeps it on top."""
+    from diffusers import AutoencoderKL
 
-
-def _from_hub(name: str, revision: str, dtype: torch.dtype):
-    """A pipeline keeps its autoencoder in the subfolder `vae`; a repository of its own keeps it on top."""
-    options = {"revision": revision} if revision else {}
-    try:
-        return _pretrained(name, dtype, subfolder="vae", **options)
-    except Refused:
-        return _pretrained(name, dtype, **options)
+    options, reasons = {"revision": revision} if revision else {}, []
+    for inside in ({"subfolder": "vae"}, {}):
+        try:
+            config = AutoencoderKL.load_config(place, **inside, **options)
+        except (OSError, ValueError) as error:
+            reasons.append(error)
+            continue
+        return _pretrained(place, dtype, config.get("_class_name", "model of no name"), **inside, **options)
+    if Path(place).is_dir():
+        said = f"neither a diffusers config.json nor {' and '.join(taef2.FILES)}"
+        raise Refused(f"{place} holds no autoencoder: {said}.") from reasons[-1]
+    raise models.unloadable(place, "autoencoder", reasons[-1]) from reasons[-1]
 
 
 def _class(kind: str):
@@ -148,7 +165,9 @@ def _class(kind: str):
     return getattr(patches if kind == "PatchAutoencoder" else diffusers, kind)
 
 
-def _pretrained(place: str, dtype: torch.dtype, kind: str = "AutoencoderKL", **options):
+def _pretrained(place: str, dtype: torch.dtype, kind: str, **options):
+    if kind not in KINDS:
+        raise Refused(f"{place} holds a {kind}, not {' or '.join(KINDS)}; point vae at an autoencoder of images.")
     try:
         model, report = _class(kind).from_pretrained(
             place, use_safetensors=True, output_loading_info=True, torch_dtype=dtype, **options
@@ -160,27 +179,44 @@ def _pretrained(place: str, dtype: torch.dtype, kind: str = "AutoencoderKL", **o
     return model
 
 
-def _kl(name: str, model, sample: bool, seed: int, device: str, dtype: torch.dtype) -> Autoencoder:
+def _of_diffusers(name: str, model, sample: bool, seed: int, device: str, dtype: torch.dtype) -> Autoencoder:
+    """Scaling and shift of the latents are for the diffusion model and cancel out on the way through and back."""
     model = model.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
-    # a patch model has the scale of four stages and carries a quarter of its width at full resolution
-    widths = model.config.get("block_out_channels") or [model.config.width // 4] * 4
-    latent = model.config.latent_channels
 
-    def encode(x: torch.Tensor, keys: list[bytes]) -> torch.Tensor:
-        drawn = model.encode(x * 2 - 1).latent_dist
+    def encode(x: torch.Tensor, rgb: np.ndarray) -> torch.Tensor:
+        found = model.encode(x * 2 - 1)
+        if not hasattr(found, "latent_dist"):  # without a distribution there is nothing to draw
+            return found[0]
+        drawn = found.latent_dist
         if not sample:
             return drawn.mean
-        noise = torch.stack([_noise(seed, key, (latent, *drawn.mean.shape[2:])) for key in keys])
+        noise = torch.stack([_noise(seed, picture, drawn.mean.shape[1:]) for picture in rgb])
         return drawn.mean + drawn.std * noise.to(drawn.mean)
 
     def decode(z: torch.Tensor) -> torch.Tensor:
         return model.decode(z).sample / 2 + 0.5
 
-    # the decoder's last stage still carries the width of the stage before it at full resolution
-    widest = widths[min(1, len(widths) - 1)]
-    return Autoencoder(name, 2 ** (len(widths) - 1), widest, encode, decode, device, dtype)
+    factor = _factor(model, device, dtype)
+    return Autoencoder(name, factor, _widest(model.config), encode, decode, device, dtype)
 
 
-def _noise(seed: int, key: bytes, shape: tuple[int, ...]) -> torch.Tensor:
+@torch.inference_mode()
+def _factor(model, device: str, dtype: torch.dtype) -> int:
+    """Pixels per side of a latent cell."""
+    found = model.encode(torch.zeros(1, 3, PROBE, PROBE, device=device, dtype=dtype))
+    latent = found.latent_dist.mean if hasattr(found, "latent_dist") else found[0]
+    return PROBE // latent.shape[-1]
+
+
+def _widest(config) -> int:
+    """Channels at full resolution: a decoder's last stage still carries the width of the stage before it."""
+    # a patch model has the scale of four stages and carries a quarter of its width at full resolution
+    widths = next(filter(None, map(config.get, WIDTHS)), None) or [config.width // 4] * 4
+    return widths[min(1, len(widths) - 1)]
+
+
+def _noise(seed: int, picture: np.ndarray, shape: tuple[int, ...]) -> torch.Tensor:
+    """Standard normal draws that depend on (seed, picture) alone."""
+    key = hashlib.sha256(picture.tobytes()).digest()
     digest = hashlib.sha256(f"latent/{seed}/".encode() + key).digest()
     return torch.randn(shape, generator=torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1))

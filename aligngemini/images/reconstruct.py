@@ -2,9 +2,11 @@
 tables and size.
 """
 
+import math
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -48,16 +50,18 @@ def pairs(
     max_side: int = 1024,
     workers: int = 2,
     label: str = "reconstructing",
+    form: str = "original",
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Reconstruct photographs (rows with path, image_id): rows of all pairs, and (path, reason) of failures.
 
     Each pair shares format, quantisation tables, chroma subsampling, size and pair_id. A photograph whose
     longer side exceeds `max_side` is cut to its centre on the JPEG grid; then, and wherever the original's
     container cannot be written again (see jpeg.reproducible), the original is re-encoded too. Batches that
-    are already there are kept.
+    are already there are kept. form "png": both members are stored lossless, as DDA does, the reconstruction
+    without the original's compression; `jpeg_quality` remains the original's.
     """
     with ThreadPoolExecutor(max(1, workers)) as pool:
-        made = list(pool.map(lambda row: _plan(row, folder, max_side), rows.to_dict("records")))
+        made = list(pool.map(lambda row: _plan(row, folder, max_side, form), rows.to_dict("records")))
         plans = [plan for plan in made if isinstance(plan, Plan)]
         failed = [item for item in made if not isinstance(item, Plan)]
         todo = [batch for batch in _batches(plans, autoencoder) if not all(p.done() for p in batch)]
@@ -72,13 +76,14 @@ def pairs(
 
 
 def worn(
-    run, cfg, photographs: pd.DataFrame, which: str, name: str, revision: str = ""
+    run, cfg, photographs: pd.DataFrame, which: str, name: str, revision: str = "", form: str = "original"
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`pairs` of a data run by the autoencoder called `name` (folder or hub name), under images/<which>."""
     from . import autoencoder
 
-    model = autoencoder.load(name, revision)
-    return pairs(photographs, model, run.path("images", which), cfg.max_side, cfg.workers, f"{which} reconstructions")
+    model = autoencoder.load(name, revision, sample=cfg.vae_latent == "sampled", seed=cfg.seed)
+    told = (cfg.max_side, cfg.workers, f"{which} reconstructions", form)
+    return pairs(photographs, model, run.path("images", which), *told)
 
 
 def _distinct(pairs: list[tuple[dict, dict]]) -> tuple[list[tuple[dict, dict]], list[dict]]:
@@ -100,15 +105,15 @@ def _distinct(pairs: list[tuple[dict, dict]]) -> tuple[list[tuple[dict, dict]], 
     return kept, alike
 
 
-def _plan(row: dict, folder: Path, max_side: int) -> Plan | dict:
+def _plan(row: dict, folder: Path, max_side: int, form: str) -> Plan | dict:
     try:
         data = header.contents(row["path"])
         with header.opened(data) as image:
             turned = header.orientation(image)
             width, height = image.size if turned < 5 else image.size[::-1]
         window = grid_window(width, height, max_side, turned)
-        stays = window == (0, 0, width, height) and jpeg.reproducible(data)
-        suffix = SUFFIX[jpeg.written_as(data)]
+        stays = form == "original" and window == (0, 0, width, height) and jpeg.reproducible(data)
+        suffix = SUFFIX[jpeg.written_as(data)] if form == "original" else ".png"
     except decode.Unreadable as error:
         return {"path": row["path"], "reason": str(error)}
     name = Path(row["path"]).stem if stays and Path(row["path"]).parent == folder else row["image_id"][:16]
@@ -139,10 +144,13 @@ def _span(length: int, longest: int, mirrored: bool, whole_units: bool) -> tuple
 
 
 def _batches(plans: list[Plan], autoencoder) -> Iterator[list[Plan]]:
-    """Plans of one size together, as many as fit; the grouping never depends on what is already done."""
+    """Plans of one size in whole latent cells together, as many as fit, so that an autoencoder pads them alike.
+
+    The grouping never depends on what is already done.
+    """
     by_size: dict[tuple[int, int], list[Plan]] = {}
     for plan in plans:
-        by_size.setdefault(plan.size, []).append(plan)
+        by_size.setdefault(tuple(side + -side % autoencoder.factor for side in plan.size), []).append(plan)
     for size, alike in sorted(by_size.items(), key=lambda item: item[0]):
         step = autoencoder.batch(*size)
         yield from (alike[i : i + step] for i in range(0, len(alike), step))
@@ -169,27 +177,46 @@ def _load(plan: Plan) -> tuple[bytes, np.ndarray] | str:
 
 
 def _worked(batches: list[list[Plan]], autoencoder, pool: ThreadPoolExecutor) -> Iterator[dict | None]:
-    """Write both members of every pair, batch by batch; yield for each plan None or its (path, reason)."""
+    """Write both members of every pair, batch by batch; yield for each plan None or its (path, reason).
+
+    While the autoencoder works on one batch, the files of the one before are written and of the next one read.
+    """
+    before: list[tuple[Plan, Future | str]] = []
     for batch, loading in _loaded(batches, pool):
         loaded = [(plan, future.result()) for plan, future in zip(batch, loading, strict=True)]
         good = [(plan, *found) for plan, found in loaded if not isinstance(found, str)]
-        again = autoencoder.roundtrip(np.stack([rgb for *_, rgb in good])) if good else []
-        said = [found for _, found in loaded if isinstance(found, str)] + list(pool.map(_save, good, again))
-        plans = [plan for plan, found in loaded if isinstance(found, str)] + [plan for plan, *_ in good]
-        yield from (
-            {"path": plan.row["path"], "reason": reason} if reason else None
-            for plan, reason in zip(plans, said, strict=True)
-        )
+        again = _through(autoencoder, [rgb for *_, rgb in good])
+        saving = [(one[0], pool.submit(_save, *one, made)) for one, made in zip(good, again, strict=True)]
+        yield from _told(before)
+        before = [each for each in loaded if isinstance(each[1], str)] + saving
+    yield from _told(before)
 
 
-def _save(loaded: tuple[Plan, bytes, np.ndarray], again: np.ndarray) -> str:
+def _through(autoencoder, pictures: list[np.ndarray]) -> list[np.ndarray]:
+    """Reconstructions of uint8 pictures [H, W, 3] of one batch, each of its own size."""
+    from .autoencoder import fitted
+
+    if not pictures:
+        return []
+    again = autoencoder.roundtrip(np.stack([fitted(rgb, autoencoder.factor) for rgb in pictures]))
+    return [made[: rgb.shape[0], : rgb.shape[1]] for made, rgb in zip(again, pictures, strict=True)]
+
+
+def _told(work: list[tuple[Plan, Future | str]]) -> Iterator[dict | None]:
+    """None, or (path, reason) where the work on a plan ended in a reason."""
+    for plan, told in work:
+        reason = told if isinstance(told, str) else told.result()
+        yield {"path": plan.row["path"], "reason": reason} if reason else None
+
+
+def _save(plan: Plan, data: bytes, rgb: np.ndarray, again: np.ndarray) -> str:
     """Write what has to be written; return "" or the reason why there is no pair."""
-    plan, data, rgb = loaded
     if np.array_equal(rgb, again):
         return UNCHANGED
+    encode = jpeg.png if plan.fake.suffix == SUFFIX["PNG"] else partial(jpeg.like, data)
     if not plan.stays:
-        put(plan.original, jpeg.like(data, rgb))
-    put(plan.fake, jpeg.like(data, again))
+        put(plan.original, encode(rgb))
+    put(plan.fake, encode(again))
     return ""
 
 
@@ -203,4 +230,7 @@ def _rows(plan: Plan, generator: str) -> tuple[dict, dict]:
         "generator": generator,
         "remark": REMARK_FAKE,
     }
-    return tuple(plan.row | pair | member | decode.identify(member["path"]) for member in (real, fake))
+    made = [plan.row | pair | member | decode.identify(member["path"]) for member in (real, fake)]
+    if plan.fake.suffix == SUFFIX["PNG"]:  # of pixels that were once compressed this remains to be known
+        made = [row | {"jpeg_quality": plan.row.get("jpeg_quality", math.nan)} for row in made]
+    return tuple(made)

@@ -43,7 +43,7 @@ def pixel(run, cfg) -> pd.DataFrame:
 
 
 def mixed(run, cfg) -> pd.DataFrame:
-    """Half the pairs of each pure set, drawn by hash order: as many pictures in all as a pure set has."""
+    """Half the pairs of each pure set, drawn by hash order: as many pictures in all as they have on average."""
 
     def write(path):
         halves = [_half(semantic(run, cfg), up=1), _half(pixel(run, cfg), up=0)]
@@ -98,9 +98,9 @@ def _lost(*parts: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([part[part["reason"] != ""].reindex(columns=["path", "reason"]) for part in parts])
 
 
-def _counts(cfg) -> dict[str, int]:
-    """Pairs asked of each split."""
-    return {"train": cfg.train_images // 2, "validation": cfg.validation_images // 2}
+def _counts(cfg, train: int = 0) -> dict[str, int]:
+    """Pairs asked of each split; `train` 0 for as many as the training sets have."""
+    return {"train": train or cfg.train_images // 2, "validation": cfg.validation_images // 2}
 
 
 def _semantic_from_world(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -149,7 +149,7 @@ def _balanced(usable: pd.DataFrame, counts: dict[str, int]) -> dict[str, pd.Data
 
 
 def _pixel(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:
-    counts, listed = _counts(cfg), pd.DataFrame(columns=["path", "reason"])
+    counts, listed = _counts(cfg, cfg.pixel_pairs), pd.DataFrame(columns=["path", "reason"])
     if cfg.photos == WORLD:
         limits = drawn.seen(cfg)
         parts = {s: drawn.photographs(run, cfg, s, "pixel", n, limits) for s, n in counts.items()}
@@ -158,7 +158,7 @@ def _pixel(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:
         usable = listed[listed["reason"] == ""].assign(source=listed["benchmark"], subset="pixel")
         parts = sources.divide(usable, counts["train"], counts["validation"], "photos")
     photographs = pd.concat([part.assign(split=split) for split, part in parts.items()], ignore_index=True)
-    made, failed = reconstruct.worn(run, cfg, photographs, "pixel", cfg.vae, cfg.vae_revision)
+    made, failed = reconstruct.worn(run, cfg, photographs, "pixel", cfg.vae, cfg.vae_revision, cfg.pair_format)
     if made.empty:
         raise Refused(f"None of the photographs under {cfg.photos} can be read: {failed['reason'].iloc[0]}.")
     return table.frame(made.assign(reason="")), _lost(listed, failed)

@@ -41,6 +41,41 @@ def test_a_folder_and_its_subfolder_vae_are_the_same_model(kl_folder, picture):
     assert (one.roundtrip(rgb) == other.roundtrip(rgb)).all() and one.factor == 8
 
 
+FOUR = {"down_block_types": ["DownEncoderBlock2D"] * 4, "up_block_types": ["UpDecoderBlock2D"] * 4}
+NARROW = {"block_out_channels": (8, 8, 8, 8), "norm_num_groups": 2}
+NARROW_SIDES = {"down_block_out_channels": (8, 8, 8, 8), "up_block_out_channels": (8, 8, 8, 8), "norm_num_groups": 2}
+SIX = {"block_out_channels": (8,) * 6, "layers_per_block": (1,) * 6}
+DEEP = {f"{side}_{name}": value for side in ("encoder", "decoder") for name, value in SIX.items()}
+UNQUANTISED = {"use_quant_conv": False, "use_post_quant_conv": False, "mid_block_add_attention": False}
+TINY_MODELS = {
+    "AutoencoderKL": FOUR | NARROW | UNQUANTISED | {"latent_channels": 16, "shift_factor": 0.1},  # as FLUX.1 has it
+    "AutoencoderKLFlux2": FOUR | NARROW | {"latent_channels": 32},
+    "AutoencoderKLHunyuanImage": {
+        "in_channels": 3, "out_channels": 3, "latent_channels": 4, "block_out_channels": (32, 32, 32, 64),
+        "layers_per_block": 1, "spatial_compression_ratio": 8, "sample_size": 32,
+    },
+    "AsymmetricAutoencoderKL": FOUR | NARROW_SIDES,
+    "AutoencoderDC": DEEP | {"latent_channels": 4},
+    "AutoencoderTiny": {},
+    "VQModel": FOUR | NARROW,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", TINY_MODELS)
+def test_every_kind_of_diffusers_autoencoder_goes_there_and_back(kind, picture, tmp_path):
+    import diffusers
+
+    torch.manual_seed(0)
+    getattr(diffusers, kind)(**TINY_MODELS[kind]).save_pretrained(tmp_path / "vae")
+    mean, drawn = autoencoder.load(str(tmp_path)), autoencoder.load(str(tmp_path), sample=True)
+    rgb = picture(40, 24)[None]
+    out = mean.roundtrip(rgb)
+    assert out.shape == rgb.shape and out.dtype == np.uint8 and (out != rgb).any()
+    assert mean.factor == (32 if kind == "AutoencoderDC" else 8)
+    has_variance = "KL" in kind
+    assert (drawn.roundtrip(rgb) != out).any() == has_variance
+
+
 @pytest.mark.parametrize("size", [(1, 1), (8, 8), (13, 31), (40, 24)])
 @pytest.mark.parametrize("kind", ["kl_folder", "taef2_folder"])
 def test_any_size_comes_back_at_its_own_size(request, picture, kind, size):
@@ -76,12 +111,12 @@ class Blurless(autoencoder.Autoencoder):
     """Sends pictures through unchanged, so that only padding and tiling can alter them."""
 
     def __init__(self, tile: int):
-        super().__init__("nothing", 8, 1, lambda x, keys: x, lambda z: z, "cpu", torch.float32)
+        super().__init__("nothing", 8, 1, lambda x, rgb: x, lambda z: z, "cpu", torch.float32)
         self.tile, self.largest = tile, 0
 
-    def _through(self, rgb):
+    def _batch_through(self, rgb):
         self.largest = max(self.largest, *rgb.shape[1:3])
-        return super()._through(rgb)
+        return super()._batch_through(rgb)
 
 
 @pytest.mark.parametrize("size", [(256, 256), (257, 100), (700, 520), (333, 1000)])
@@ -111,7 +146,7 @@ def test_folder_without_autoencoder_is_refused(tmp_path):
     with pytest.raises(Refused, match="holds no autoencoder"):
         autoencoder.load(str(tmp_path))
     (tmp_path / "config.json").write_text('{"_class_name": "UNet2DConditionModel"}')
-    with pytest.raises(Refused, match="UNet2DConditionModel, not AutoencoderKL or PatchAutoencoder"):
+    with pytest.raises(Refused, match="UNet2DConditionModel, not AutoencoderKL or .*; point vae at"):
         autoencoder.load(str(tmp_path))
     (tmp_path / "config.json").write_text('{"_class_name": "AutoencoderKL"}')
     with pytest.raises(Refused, match="cannot be loaded"):

@@ -1,5 +1,7 @@
 """Pairs: both members alike in everything but the autoencoder's touch, whatever the photograph is."""
 
+import threading
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -155,6 +157,55 @@ def test_pictures_of_one_size_go_through_together(photographs, picture, saved, t
     files = {f"{w}_{i}": saved(picture(w, 32, i), "PNG") for i in range(3) for w in (32, 48)}
     reconstruct.pairs(photographs(**files), Counting(), tmp_path / "out")
     assert Counting.shapes == [(3, 32, 32, 3), (3, 32, 48, 3)]
+
+
+def test_pictures_that_are_padded_to_one_size_go_through_together_and_come_back_at_their_own(
+    photographs, picture, saved, tmp_path
+):
+    class Sharp(Smoother):
+        shapes: list = []
+
+        def roundtrip(self, rgb):
+            self.shapes.append(rgb.shape)
+            return 255 - rgb
+
+    sizes = [(48, 30), (47, 32), (41, 25), (48, 24)]
+    files = {f"p{i}": saved(picture(*size, i), "PNG") for i, size in enumerate(sizes)}
+    made, _ = reconstruct.pairs(photographs(**files), Sharp(), tmp_path / "out")
+    assert Sharp.shapes == [(1, 24, 48, 3), (3, 32, 48, 3)]
+    for index, size in enumerate(sizes):
+        both = [Image.open(path) for path in made[made["pair_id"] == made["pair_id"].unique()[index]]["path"]]
+        assert [image.size for image in both] == [size, size]
+        assert (np.asarray(both[0]) == 255 - np.asarray(both[1])).all()
+
+
+def test_files_are_written_while_the_autoencoder_works_on_the_next_batch(
+    photographs, picture, saved, tmp_path, monkeypatch
+):
+    """No file is written before the second batch has begun: one thing after the other would wait in vain."""
+    second, put, waited = threading.Event(), reconstruct.put, []
+
+    class Ringing(Smoother):
+        def roundtrip(self, rgb):
+            if self.seen:
+                second.set()
+            return super().roundtrip(rgb)
+
+    monkeypatch.setattr(reconstruct, "put", lambda *file: waited.append(second.wait(10)) or put(*file))
+    rows = photographs(**{f"p{i}": saved(picture(32, 32, i), "PNG") for i in range(3)})
+    made, failed = reconstruct.pairs(rows, Ringing(most=1), tmp_path / "out")
+    assert len(made) == 6 and failed.empty and waited == [True] * 3
+
+
+def test_pairs_in_png_are_lossless_and_the_quality_of_the_original_stays_known(photographs, picture, saved, tmp_path):
+    rows = photographs(a=saved(picture(), "JPEG", quality=75), b=saved(picture(seed=1), "PNG"))
+    made, _ = reconstruct.pairs(rows, Smoother(), tmp_path / "out", form="png")
+    pair = made[made["jpeg_quality"] == 75]
+    real, fake = two(pair)
+    assert set(made["format"]) == {"PNG"} and len(pair) == 2 and made["jpeg_quality"].isna().sum() == 2
+    pixels = decode.read(rows["path"][0]).rgb
+    assert (decode.read(real["path"]).rgb == pixels).all()
+    assert (decode.read(fake["path"]).rgb == Smoother().roundtrip(pixels[None])[0]).all()
 
 
 def test_a_grey_photograph_has_a_grey_reconstruction(photographs, picture, saved, tmp_path):

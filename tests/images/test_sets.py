@@ -171,6 +171,24 @@ def test_folders_become_the_same_kind_of_sets(new_run, small, smoother, folder_s
     assert (halves[0] == halves[1]).all() and abs(len(tables["mixed"]) - len(semantic)) <= 2
 
 
+def test_the_pixel_set_may_have_more_pairs_than_the_others(new_run, small, smoother):
+    tables = sets.build(new_run(), small(pixel_pairs=11))
+    count = tables["pixel"].groupby(["split", "label"]).size().to_dict()
+    assert count == {("train", 0): 11, ("train", 1): 11, ("validation", 0): 4, ("validation", 1): 4}
+    assert (tables["semantic"]["split"] == "train").sum() == 16 and table.content_overlap(tables).empty
+
+
+def test_how_the_latent_is_taken_and_pairs_are_stored_is_handed_on(new_run, small, monkeypatch):
+    from aligngemini.images import autoencoder
+    from tests.images.conftest import Smoother
+
+    asked = []
+    monkeypatch.setattr(autoencoder, "load", lambda *args, **options: asked.append(options) or Smoother())
+    pixel = sets.pixel(new_run(), small(vae_latent="sampled", pair_format="png", seed=3))
+    assert asked == [{"sample": True, "seed": 3}] and set(pixel["format"]) == {"PNG"}
+    assert pixel["jpeg_quality"].between(1, 100).all()  # what the camera wrote, though the file is a PNG now
+
+
 def test_what_folders_lose_is_told(new_run, small, smoother, folder_sources):
     names = {"plausible": "real", "implausible": "surreal", "photos": "photos"}
     cfg = small(
