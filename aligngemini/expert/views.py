@@ -1,69 +1,87 @@
-"""Views for training and scoring: crops, never resized; a photograph and its reconstruction get identical draws."""
+"""Views for training and scoring: both members of a pair get identical draws, and only what a crop needs is touched."""
 
-import io
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from PIL import Image, ImageFilter
+from PIL import Image
+
+from . import augment, mixing
+from .frame import Frame, framed
+
+FILTERS = [getattr(Image.Resampling, name) for name in ("NEAREST", "BOX", "BILINEAR", "HAMMING", "BICUBIC", "LANCZOS")]
 
 
 @dataclass(frozen=True)
 class Draw:
-    """What one pair is put through. Positions are shares of the room that a crop leaves, so that they fit any
-    picture.
+    """All that the views of one pair depend on; positions are shares of the room that a crop leaves.
+
+    resized: factor and filter of each resized view.
     """
 
     top: float
     left: float
-    flip: bool
-    jpeg: int  # quality, 0 for none
-    noise: float  # standard deviation, of 255
-    blur: float  # px, Gaussian sigma
+    changes: augment.Changes = field(default_factory=augment.Changes)
+    resized: tuple[tuple[float, Image.Resampling], ...] = ()
+    mix: mixing.Mix = field(default_factory=mixing.Mix)
 
 
 def draw(cfg, rng: np.random.Generator) -> Draw:
-    """Draw crop, flip and, each with its probability, JPEG, noise and blur.
+    """Draw position, changes, resizing and mixing of one pair."""
+    top, left = (float(share) for share in rng.random(2))
+    changes = augment.draw(cfg, rng)
+    factors = [float(rng.uniform(*limits)) for limits in (cfg.downscale, cfg.upscale)]
+    filters = [FILTERS[i] for i in rng.permutation(len(FILTERS))[:2]]
+    resized = tuple(zip(factors, filters, strict=True)) if cfg.resized_views else ()
+    return Draw(top, left, changes, resized, mixing.draw(cfg, rng))
 
-    Probabilities are parameters of notebook 03; ranges follow DDA's training code (JPEG 55-100) where it fits a small
-    crop and are ours elsewhere.
+
+def names(cfg) -> list[str]:
+    """What `pair` returns, in its order."""
+    sizes = ["", ", smaller", ", larger"] if cfg.resized_views else [""]
+    return [f"{member}{size}" for member in ("real", "fake") for size in sizes]
+
+
+def pair(
+    real: np.ndarray, fake: np.ndarray, cfg, drawn: Draw, rng: np.random.Generator, quality: float = float("nan")
+) -> np.ndarray:
+    """All views of a photograph and its fake (uint8 [H, W, 3]): uint8 [2 v, crop, crop, 3], the real's v first.
+
+    Pictures of different sizes are no pair and are not mixed. quality: the photograph's JPEG quality, NaN for none.
     """
-    top, left = rng.random(2)
-    jpeg = int(rng.integers(55, 101)) if rng.random() < cfg.jpeg_probability else 0
-    noise = float(rng.uniform(1, 6)) if rng.random() < cfg.noise_probability else 0.0
-    blur = float(rng.uniform(0.3, 0.9)) if rng.random() < cfg.blur_probability else 0.0
-    return Draw(float(top), float(left), bool(rng.random() < 0.5), jpeg, noise, blur)
+    frames = [_frames(rgb, cfg, drawn) for rgb in (real, fake)]
+    if real.shape == fake.shape and drawn.mix != mixing.Mix():
+        fake = _mixed(real, fake, quality, drawn.mix, frames[1])
+    placed = [(frame, rgb) for rgb, several in zip((real, fake), frames, strict=True) for frame in several]
+    regions = np.stack([frame.region(rgb) for frame, rgb in placed])
+    done = augment.changed(regions, drawn.changes, cfg.chain, rng)
+    upend, flip = (name in cfg.chain and getattr(drawn.changes, name) for name in ("upend", "flip"))
+    return np.stack([frame.cut(region, upend, flip) for (frame, _), region in zip(placed, done, strict=True)])
+
+
+def _frames(rgb: np.ndarray, cfg, drawn: Draw) -> list[Frame]:
+    place = (rgb.shape[:2], (drawn.top, drawn.left), cfg.crop, cfg.margin)
+    return [framed(*place), *(framed(*place, factor, resampling) for factor, resampling in drawn.resized)]
+
+
+def _mixed(real: np.ndarray, fake: np.ndarray, quality: float, mix: mixing.Mix, frames: Sequence[Frame]) -> np.ndarray:
+    """The fake with what its views need of it mixed, the rest as it was."""
+    needed = np.array([frame.source(*real.shape[:2]) for frame in frames])
+    top, left = needed[:, :2].min(0)
+    bottom, right = needed[:, 2:].max(0)
+    window = slice(top, bottom), slice(left, right)
+    fake = fake.copy()
+    fake[window] = mixing.mixed(real[window], fake[window], quality, mix)
+    return fake
 
 
 def window(rgb: np.ndarray, size: int, top: float = 0.5, left: float = 0.5) -> np.ndarray:
     """A size x size window of uint8 [H, W, 3]; a picture smaller than that is padded with zeros, as DDA does."""
-    height, width = rgb.shape[:2]
-    down, across = round(top * max(height - size, 0)), round(left * max(width - size, 0))
-    cut = rgb[down : down + size, across : across + size]
-    lack = (size - cut.shape[0], size - cut.shape[1])
-    if lack == (0, 0):
-        return cut
-    (up, side) = (lack[0] // 2, lack[1] // 2)
-    return np.pad(cut, ((up, lack[0] - up), (side, lack[1] - side), (0, 0)))
+    frame = framed(rgb.shape[:2], (top, left), size, 0)
+    return frame.cut(frame.region(rgb), False, False)
 
 
-def view(rgb: np.ndarray, size: int, drawn: Draw, rng: np.random.Generator) -> np.ndarray:
-    """Crop and change a picture as drawn; give both members of a pair the same `drawn` and an equal `rng`."""
-    picture = Image.fromarray(window(rgb, size, drawn.top, drawn.left))
-    if drawn.flip:
-        picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    if drawn.blur:
-        picture = picture.filter(ImageFilter.GaussianBlur(drawn.blur))
-    if drawn.noise:
-        grain = rng.standard_normal((size, size, 3), dtype=np.float32) * drawn.noise
-        picture = Image.fromarray((np.asarray(picture) + grain).clip(0, 255).astype(np.uint8))
-    if drawn.jpeg:
-        stream = io.BytesIO()
-        picture.save(stream, "JPEG", quality=drawn.jpeg)
-        picture = Image.open(stream)
-    return np.asarray(picture)
-
-
-def tensor(pictures: list[np.ndarray]) -> torch.Tensor:
+def tensor(pictures: Sequence[np.ndarray]) -> torch.Tensor:
     """uint8 [n, H, W, 3] pictures as one uint8 tensor [n, 3, H, W]."""
     return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()

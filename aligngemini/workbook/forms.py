@@ -11,6 +11,8 @@ DATA, VLM, EXPERT = "01_data_construction", "02_vlm_dpo", "03_expert_lora"
 FUSION, ANALYSIS = "04_fusion", "05_analysis"
 WORLD = "world"
 REASONS = ["twin", "own", "none"]
+CHANGES = ["jpeg", "flip", "upend", "noise", "pepper", "blur", "sharpen", "colour", "grey"]
+BLURS = ["gaussian", "gaussian 3", "gaussian 5", "median 3", "motion 5"]
 SUPERVISIONS = ["semantic", "pixel", "mixed", "union"]
 
 
@@ -59,6 +61,10 @@ class DataParams(Params):
         "data/mini/vae/kl", "autoencoder that reconstructs, a folder or hub name", filled=True, source="model"
     )
     vae_revision: str = param("", "revision of the autoencoder on the hub, empty for the newest")
+    vae_latent: str = param("mean", "latent that is decoded, the mean or one drawn", choices=["mean", "sampled"])
+    pair_format: str = param(
+        "original", "files of a pair, both encoded like the original or both lossless", choices=["original", "png"]
+    )
     test: list[str] = param(
         ["world"], "test sets, world, labelled folders, CSV lists or NAME:DIR", filled=True, source="benchmark"
     )
@@ -71,6 +77,7 @@ class DataParams(Params):
         [], "violations and kinds of things of the world that are kept from training, tested apart"
     )
     train_images: int = param(2400, "pictures in each training set, both classes together, 0 for all", least=0)
+    pixel_pairs: int = param(0, "pairs in the pixel training set, 0 for half of train_images", least=0)
     validation_images: int = param(400, "pictures in each validation set, both classes together, 2 or more", least=2)
     test_images: int = param(200, "test pictures per class and subset, 0 for all", least=0)
     image_size: int = param(112, "side of the pictures drawn or cropped, px, a multiple of 28", least=28, multiple=28)
@@ -185,16 +192,48 @@ class ExpertParams(Params):
     base: str = param("data/mini/expert", "backbone to tune, a folder or hub name", filled=True, source="model")
     base_revision: str = param("", "revision of the backbone on the hub, empty for the newest")
     supervision: str = _supervision("pixel")
+    mode: str = param(
+        "fixed", "what the released DDA code does (faithful) or what it meant (fixed)", choices=["faithful", "fixed"]
+    )
     learning_rate: float = param(3.0e-3, "step size of the optimiser, above 0 to 1", above=0, most=1)
     lora_rank: int = param(8, "rank of the LoRA adapters, 1 or more", least=1)
     lora_alpha: float = param(8.0, "LoRA alpha, the adapters are scaled by alpha over rank, above 0", above=0)
     epochs: float = param(2.0, "passes over the training pairs, above 0", above=0)
     batch_pairs: int = param(16, "pairs of real and fake per step, 1 or more", least=1)
+    gradient_accumulation: int = param(1, "steps per weight update, 1 or more", least=1)
     crop: int = param(112, "side of the crops the backbone sees, px, a multiple of 14", least=14, multiple=14)
-    train_head: bool = param(True, "whether the head learns too, false repeats the released DDA code")
+    normalisation: str = param("base", "colours as the base was trained with or CLIP's", choices=["base", "clip"])
+    contrastive_weight: float = param(0.0, "share of the contrastive loss in the loss, 0 to 1", least=0, most=1)
+    align_probability: float = param(
+        0.0, "chance that a fake is compressed like its photograph, 0 to 1", least=0, most=1
+    )
+    pixel_mix_probability: float = param(0.0, "chance that a fake is mixed with its photograph", least=0, most=1)
+    frequency_mix_probability: float = param(0.0, "chance that it is by cosine coefficients", least=0, most=1)
+    mix_strength: list[float] = param([0.0, 0.8], "weight in a mix, lowest and highest", least=0, most=1, pair=True)
+    resized_views: bool = param(False, "whether a smaller and a larger view of each picture are added")
+    downscale: list[float] = param(
+        [0.2, 1.0], "size of the smaller view, lowest and highest, above 0 to 1", above=0, most=1, pair=True
+    )
+    upscale: list[float] = param(
+        [1.0, 3.5], "size of the larger view, lowest and highest, 1 to 8", least=1, most=8, pair=True
+    )
+    margin: int = param(0, "px around a crop for changes that look around, with blocks in place", least=0)
+    chain: list[str] = param(
+        ["flip", "blur", "noise", "jpeg"],
+        "changes that both members of a pair may go through, in order",
+        choices=CHANGES,
+    )
     jpeg_probability: float = param(0.3, "chance that a pair is compressed again, 0 to 1", least=0, most=1)
     noise_probability: float = param(0.1, "chance that a pair gets noise, 0 to 1", least=0, most=1)
+    noise_sigma: list[float] = param(
+        [1.0, 6.0], "sigma of that noise in grey levels of 255, lowest and highest", least=0, most=255, pair=True
+    )
     blur_probability: float = param(0.1, "chance that a pair is blurred, 0 to 1", least=0, most=1)
+    blurs: list[str] = param(["gaussian"], "blurs to draw from", choices=BLURS, filled=True)
+    pepper_probability: float = param(0.0, "chance that pixels of a pair turn black, 0 to 1", least=0, most=1)
+    sharpen_probability: float = param(0.0, "chance that a pair is sharpened, 0 to 1", least=0, most=1)
+    colour_probability: float = param(0.0, "chance that the colours of a pair change, 0 to 1", least=0, most=1)
+    grey_probability: float = param(0.0, "chance that a pair loses its colours, 0 to 1", least=0, most=1)
     workers: int = param(1, "processes that prepare batches, 0 or more", least=0)
     checkpoint_steps: int = param(50, "steps between checkpoints, 1 or more", least=1)
     score_batch_size: int = param(64, "pictures scored at once, 1 or more", least=1)

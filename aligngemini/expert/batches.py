@@ -1,0 +1,63 @@
+"""Batches for the expert: couples of real and fake, and all their views."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.utils.data import Dataset
+
+from ..images import decode, table
+from ..workbook.seeds import generator
+from . import views
+from .mixing import Mix
+
+
+def couples(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Real and fake side by side: columns pair_id, real, fake (paths), quality (the real's of JPEG, or NaN), kin.
+
+    Rows that share a pair_id stay together and are kin; what has no partner is coupled with a stranger of the other
+    class, in an order drawn from `seed`, so that every batch holds as many reals as fakes.
+    """
+    rows = rows.sort_values("image_id").sample(frac=1, random_state=seed)
+    both = table.pairs(rows)
+    alone = rows[~rows.pair_id.isin(both.pair_id)]
+    reals, fakes = (alone[alone.label == label] for label in (0, 1))
+    count = min(len(reals), len(fakes))
+    strangers = {
+        "pair_id": reals.image_id[:count],
+        "real": reals.path[:count],
+        "fake": fakes.path[:count].to_numpy(),
+    }
+    found = pd.concat([both.assign(kin=True), pd.DataFrame(strangers).assign(kin=False)], ignore_index=True)
+    qualities = rows.drop_duplicates("path").set_index("path").jpeg_quality
+    return found.assign(quality=found.real.map(qualities).astype(float))
+
+
+class Batches(Dataset):
+    """Batch number -> uint8 pictures [2 n v, 3, crop, crop] of n pairs in v views, reals first; any worker gives the
+    same batch for a number.
+    """
+
+    def __init__(self, frame: pd.DataFrame, cfg, start: int):
+        self.frame, self.cfg, self.start = frame, cfg, start
+        self.per_epoch = math.ceil(len(frame) / cfg.batch_pairs)
+        self.stop = max(1, round(cfg.epochs * self.per_epoch))
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __getitem__(self, i: int) -> torch.Tensor:
+        epoch, at = divmod(self.start + i, self.per_epoch)
+        order = generator("order", self.cfg.seed, epoch).permutation(len(self.frame))
+        chosen = self.frame.iloc[order[at * self.cfg.batch_pairs : (at + 1) * self.cfg.batch_pairs]]
+        made = [np.split(self._views(row, epoch), 2) for row in chosen.itertuples()]
+        return views.tensor(np.concatenate([real for real, _ in made] + [fake for _, fake in made]))
+
+    def _views(self, row, epoch: int) -> np.ndarray:
+        drawn = views.draw(self.cfg, generator("view", self.cfg.seed, epoch, row.pair_id))
+        drawn = drawn if row.kin else replace(drawn, mix=Mix())
+        grain = generator("grain", self.cfg.seed, epoch, row.pair_id)
+        real, fake = (decode.read(path).rgb for path in (row.real, row.fake))
+        return views.pair(real, fake, self.cfg, drawn, grain, row.quality)

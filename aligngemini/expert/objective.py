@@ -1,0 +1,67 @@
+"""What the expert's training lowers, and by which steps: as the released DDA code does it, or as it was meant."""
+
+import math
+
+import torch
+from torch.nn import functional
+
+from .backbone import Expert
+
+CYCLE = 1000  # updates in half a wave of the released code's learning rate
+LOWEST = 0.001  # share of the learning rate at the bottom, as in DDA's code
+
+
+def loss(expert: Expert, pictures: torch.Tensor, contrastive_weight: float = 0.0) -> torch.Tensor:
+    """Mean binary cross-entropy, in nats, of a batch whose first half is real; with a weight w above 0 it counts
+    1 - w, and w the contrastive loss of the features.
+    """
+    half = len(pictures) // 2
+    label = torch.cat([torch.zeros(half), torch.ones(half)]).to(expert.device)
+    with torch.autocast(expert.device.type, torch.bfloat16, enabled=expert.device.type == "cuda"):
+        features, logits = expert.judged(pictures)
+    plain = functional.binary_cross_entropy_with_logits(logits, label)
+    if not contrastive_weight:
+        return plain
+    return (1 - contrastive_weight) * plain + contrastive_weight * contrast(features.float(), label)
+
+
+def contrast(features: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+    """Contrastive loss of features float [n, d] and labels [n]: like ones together, unlike ones at least 1 apart.
+
+    As DDA uses it (pytorch-metric-learning's defaults): Euclidean distance of unit vectors, hinges that are not
+    squared, each kind of pair averaged over those that still count.
+    """
+    unit = functional.normalize(features, dim=1)
+    # the distance itself has no slope at zero, where every picture meets itself
+    apart = (2 - 2 * unit @ unit.T).clamp_min(1e-12).sqrt()
+    alike = label[:, None] == label[None]
+    others = ~torch.eye(len(label), dtype=torch.bool, device=label.device)
+    return _mean_above_zero(apart[alike & others]) + _mean_above_zero(functional.relu(1 - apart[~alike]))
+
+
+def _mean_above_zero(values: torch.Tensor) -> torch.Tensor:
+    return values.sum() / (values > 0).sum().clamp_min(1)
+
+
+def optimiser(expert: Expert, cfg) -> torch.optim.AdamW:
+    """AdamW over the trainable weights, each listed once; betas and weight decay 0 as in DDA's code."""
+    weights = [w for w in expert.model.parameters() if w.requires_grad]
+    return torch.optim.AdamW(weights, lr=cfg.learning_rate, betas=(0.9, 0.999), weight_decay=0.0)
+
+
+def moves(mode: str) -> int:
+    """How often one update moves the weights.
+
+    The release lists every LoRA weight twice, so that AdamW visits it twice with one gradient: that is the same as
+    two of its steps, and torch warns of such lists (pytorch#40967).
+    """
+    return 2 if mode == "faithful" else 1
+
+
+def rate(step: int, steps: int, mode: str = "fixed") -> float:
+    """Share of the learning rate at `step`: one cosine down to 0.1 % over the whole run.
+
+    faithful: the release's cosine of 1000 updates, which nobody restarts: it climbs again for as many.
+    """
+    length = CYCLE if mode == "faithful" else steps
+    return LOWEST + (1 - LOWEST) * 0.5 * (1 + math.cos(math.pi * step / length))

@@ -1,0 +1,110 @@
+"""The slips of the released DDA code: mode faithful has them, mode fixed is free of them."""
+
+import warnings
+
+import pytest
+import torch
+
+from aligngemini.expert import batches, mixing, objective, train
+from aligngemini.workbook.seeds import generator
+from tests.expert.conftest import CFG, fresh
+
+MODES = ["faithful", "fixed"]
+
+
+def weights(expert, part: str) -> dict[str, torch.Tensor]:
+    return {name: w.detach().clone() for name, w in expert.model.named_parameters() if part in name}
+
+
+@pytest.fixture
+def stepped(rows):
+    """Take one update in a mode: (names and how far each weight of a part moved at most)."""
+
+    def step(mode: str, part: str) -> dict[str, float]:
+        expert, cfg = fresh(mode=mode), CFG.replace(mode=mode)
+        before = weights(expert, part)
+        batch = batches.Batches(batches.couples(rows, 0), cfg, 0)[0]
+        train._step(expert, objective.optimiser(expert, cfg), [batch], cfg)
+        return {name: (w - before[name]).abs().max().item() for name, w in weights(expert, part).items()}
+
+    return step
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_slip_1_the_head_never_trains(stepped, mode):
+    moved = stepped(mode, "head.modules_to_save")
+    assert len(moved) == 2 and all((most > 0) == (mode == "fixed") for most in moved.values())
+    assert all(most == 0 for most in stepped(mode, "head.original_module").values())
+
+
+@pytest.mark.parametrize(("mode", "times"), [("faithful", 2), ("fixed", 1)])
+def test_slip_2_an_update_moves_lora_twice(stepped, mode, times):
+    assert max(stepped(mode, "lora_B").values()) == pytest.approx(times * CFG.learning_rate, rel=0.02)
+
+
+def test_slip_2_is_exactly_what_a_list_with_every_weight_twice_does():
+    start = torch.randn(5, generator=torch.Generator().manual_seed(0))
+    ours, theirs = (torch.nn.Parameter(start.clone()) for _ in range(2))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*duplicate parameters.*")
+        listed_twice = torch.optim.AdamW([theirs, theirs], lr=1e-2, weight_decay=0.0, foreach=False)
+    listed_once = torch.optim.AdamW([ours], lr=1e-2, weight_decay=0.0, foreach=False)
+    for step in range(20):
+        for weight, optim, times in ((ours, listed_once, objective.moves("faithful")), (theirs, listed_twice, 1)):
+            optim.zero_grad()
+            (weight.sin().sum() * (step + 1)).backward()
+            for _ in range(times):
+                optim.step()
+    assert torch.equal(ours, theirs) and not torch.equal(ours, start)
+
+
+def test_each_weight_is_listed_once():
+    for mode in MODES:
+        expert = fresh(mode=mode)
+        listed = [w for group in objective.optimiser(expert, CFG).param_groups for w in group["params"]]
+        assert len({id(w) for w in listed}) == len(listed) == 32 + 2 * (mode == "fixed")
+
+
+def test_slip_3_the_rate_climbs_again():
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optim = torch.optim.SGD([weight], lr=1.0)
+    released = torch.optim.lr_scheduler.CosineAnnealingLR(optim, T_max=1000, eta_min=0.001)
+    for step in range(2500):
+        assert objective.rate(step, 2500, "faithful") == pytest.approx(optim.param_groups[0]["lr"], abs=1e-6)
+        optim.step()
+        released.step()
+    rates = [objective.rate(step, 2500, "fixed") for step in range(2500)]
+    assert rates[0] == 1 and all(a > b for a, b in zip(rates, rates[1:], strict=False)) and rates[-1] < 0.01
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_slip_6_the_coefficient_stands_on_the_fake(mode):
+    """Drawn from 0 to 0.8: on the fake it leaves at least a fifth of the photograph, on the photograph at most four."""
+    cfg = CFG.replace(mode=mode, pixel_mix_probability=1.0)
+    shares = [mixing.draw(cfg, generator("mix", i)).share for i in range(300)]
+    assert (min(shares) > 0.19, max(shares) > 0.81) == ((mode == "faithful"),) * 2
+    assert all(mixing.draw(CFG.replace(mode=mode), generator("mix", i)) == mixing.Mix() for i in range(20))
+
+
+def test_a_frequency_mix_puts_its_weight_on_the_photograph_in_both():
+    for mode in MODES:
+        cfg = CFG.replace(mode=mode, frequency_mix_probability=1.0)
+        shares = [mixing.draw(cfg, generator("mix", i)).share for i in range(300)]
+        assert min(shares) < 0.05 and 0.75 < max(shares) <= 0.8
+
+
+def test_the_contrastive_loss_pulls_likes_together_and_pushes_others_apart():
+    label = torch.tensor([0.0, 0, 1, 1])
+    near = torch.tensor([[1.0, 0], [2, 0], [0, 1], [0, 3]])  # two directions, whatever the length
+    assert objective.contrast(near, label).item() == pytest.approx(0, abs=1e-5)
+    assert objective.contrast(near, torch.tensor([0.0, 1, 0, 1])).item() == pytest.approx(2**0.5 + 1, abs=1e-5)
+    same = torch.ones(4, 2, requires_grad=True)
+    objective.contrast(same, label).backward()
+    assert same.grad.isfinite().all()
+
+
+def test_the_weight_divides_the_loss_between_entropy_and_contrast(rows):
+    expert, cfg = fresh(), CFG
+    batch = batches.Batches(batches.couples(rows, 0), cfg, 0)[0]
+    entropy, half, contrast = (objective.loss(expert, batch, weight).item() for weight in (0.0, 0.5, 1.0))
+    assert half == pytest.approx((entropy + contrast) / 2, rel=1e-5) and entropy != pytest.approx(contrast)
