@@ -8,7 +8,7 @@ import pandas as pd
 
 from .detector import BRANCHES, SHIPPED, Detector, facts
 from .scores import pictured
-from .workbook import runs
+from .workbook import adapters, runs
 
 WITHIN = 0.02  # other processors and libraries add in another order; a wrong model is off by far more
 
@@ -21,19 +21,17 @@ def pack(run: str = "latest", folder: Path = SHIPPED, scale: str | None = None, 
     shutil.rmtree(folder, ignore_errors=True)
     told = facts(fusion)
     for name in BRANCHES:
-        _copy_adapter(fusion.inputs[name].path("adapter"), folder / name, told[name]["base"])
+        _copy_adapter(fusion.inputs[name].path("adapter"), folder / name)
     (folder / "detector.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     _write_pictures(_chosen(fusion, each), folder / "known")
     return folder
 
 
-def _copy_adapter(source: Path, target: Path, base: str) -> None:
-    """Copy weights and configuration, which then names its base as the run did, not by the path of this machine."""
+def _copy_adapter(source: Path, target: Path) -> None:
+    """Copy weights, configuration, facts and card; they name the base as the run did, by no path of this machine."""
     target.mkdir(parents=True)
-    shutil.copy(source / "adapter_model.safetensors", target)
-    config = json.loads((source / "adapter_config.json").read_text(encoding="utf-8"))
-    config["base_model_name_or_path"] = base
-    (target / "adapter_config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+    for name in (adapters.WEIGHTS, "adapter_config.json", adapters.FACTS, adapters.CARD):
+        shutil.copy(source / name, target)
 
 
 def _chosen(fusion, each: int) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from ..workbook.progress import progress
-from . import kept, objective
+from . import adapter, objective
 from .backbone import Expert
 from .batches import Batches, couples
 
@@ -34,7 +34,7 @@ def train(expert: Expert, rows: pd.DataFrame, cfg, checkpoints: Path, out: Path)
         )
         if (step + 1) % cfg.checkpoint_steps == 0 and step + 1 < steps:
             _save(checkpoints, expert, optim, step + 1, log)
-    kept.write(expert, cfg, {"pairs": len(batches.frame), "updates": steps}, Path(out))
+    adapter.save(expert, Path(out), adapter.facts(expert, cfg, len(batches.frame), steps))
     pd.DataFrame(log).to_parquet(Path(out) / "history.parquet", index=False)
     return Path(out)
 

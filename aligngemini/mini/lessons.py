@@ -21,15 +21,20 @@ DEGRADED = 0.5  # share of pictures that go through the degradation chain, as a 
 BLOCK = 16  # lessons of one kind in a row, so that a batch needs little padding
 REMARKED = 0.8  # share of an evaluative base's lessons that say whether the scene is usual or strange
 HARD = ("count", "placement", "number")  # hardest to see or to tell: half of all lessons are drawn from these
+SUBTLE = ("count", "support", "shadow", "light", "number")  # hardest to judge or to say: half of all short lessons
 
 Turn = tuple[str, str]
 
 
-def shown(seed: int, split: str, index: int) -> tuple[np.ndarray, Scene, str, bool]:
-    """What lesson `index` is about: uint8 picture, its scene, the family that tells its twin apart, and if violated."""
+def shown(seed: int, split: str, index: int, favoured: tuple[str, ...] = HARD) -> tuple[np.ndarray, Scene, str, bool]:
+    """What lesson `index` is about: uint8 picture, its scene, the family that tells its twin apart, and if violated.
+
+    Half of all lessons are about one of the `favoured` families.
+    """
     rng = generator("lesson", seed, split, index)
-    violated, hard = (bool(each < 0.5) for each in rng.random(2))
-    scene, about = world.scene(seed, split, index, violated, world.Limits(families=HARD) if hard else world.ANYTHING)
+    violated, favour = (bool(each < 0.5) for each in rng.random(2))
+    limits = world.Limits(families=favoured) if favour else world.ANYTHING
+    scene, about = world.scene(seed, split, index, violated, limits)
     return seen(world.paint(scene, seed, split, index), rng), scene, about, violated
 
 
@@ -62,7 +67,7 @@ def lesson(
     a sentence to repeat. If `short`, one block asks for descriptions and two for a choice alone. Only if `evaluative`
     do REMARKED of all lessons also say whether the scene is usual or strange. Real or fake is never said of a picture.
     """
-    rgb, scene, about, violated = shown(seed, split, index)
+    rgb, scene, about, violated = shown(seed, split, index, SUBTLE if short else HARD)
     rng, block = generator("talk", seed, split, index), index // BLOCK % 4
     kind = "strange" if violated else "usual"
     remarked = evaluative and rng.random() < REMARKED

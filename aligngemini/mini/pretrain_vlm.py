@@ -24,14 +24,14 @@ TOLD = {
 def pretrain(name: str, out: Path, work: Path, steps: int, seed: int = 0) -> dict:
     """Make base `name` of TOLD in `out` (hub format); returns its card.
 
-    Five eighths of `steps` open the eyes, as many teach words, and three quarters of short lessons come last. Eyes and
+    Five eighths of `steps` open the eyes, as many teach words, and twice as many of short lessons come last. Eyes and
     words are the same in both bases: they are trained once, in the folder `vlm_shared` beside `work`.
     """
     from transformers import Qwen2_5_VLForConditionalGeneration
 
     torch.manual_seed(seed)
     tools, shared = processor(), work.with_name("vlm_shared")
-    share = {"eyes": steps * 5 // 8, "words": steps * 5 // 8, "last": steps * 3 // 4}
+    share = {"eyes": steps * 5 // 8, "words": steps * 5 // 8, "last": steps * 5 // 4}
     model = Qwen2_5_VLForConditionalGeneration._from_config(vlm_config(tools.tokenizer), attn_implementation="eager")
     sight = open_eyes(model, tools, shared / "eyes", share["eyes"], seed)
     model.model.visual.requires_grad_(False)

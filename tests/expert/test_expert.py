@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from aligngemini.expert import backbone, batches, kept, objective, score, train
+from aligngemini.expert import adapter, backbone, batches, objective, score, train
 from aligngemini.mini import bases
 from tests.expert.conftest import CFG, fresh
 
@@ -91,7 +91,7 @@ def test_a_killed_and_resumed_run_equals_an_unbroken_one(rows, trained, tmp_path
 
 
 def test_the_saved_adapter_gives_back_the_trained_scores(trained, rows):
-    again = kept.with_adapter(backbone.load(BASE), trained[1] / "adapter")
+    again = adapter.put(backbone.load(BASE), trained[1] / "adapter")
     first, second = (score.score(e, rows, "pixel", 112).score for e in (trained[0], again))
     assert np.allclose(first, second, atol=1e-6)
 

@@ -8,8 +8,9 @@ import timm
 import torch
 from safetensors.torch import load_file, save_file
 
-from aligngemini.expert import backbone, kept, score, train
+from aligngemini.expert import adapter, backbone, score, train
 from aligngemini.mini import bases
+from aligngemini.workbook import adapters
 from aligngemini.workbook.params import Refused
 from tests.expert.conftest import CFG, fresh
 
@@ -52,45 +53,44 @@ def test_only_lora_and_head_ask_for_gradients():
 
 
 def test_what_peft_forgets_stands_beside_the_adapter(trained):
-    facts = json.loads((trained[1] / "adapter" / kept.FACTS).read_text())
+    facts = json.loads((trained[1] / "adapter" / adapters.FACTS).read_text())
     assert (facts["base"], facts["revision"], facts["architecture"]) == (BASE, "", "vit_small_patch14_dinov2")
-    assert facts["crop"] == CFG.crop and facts["mean"][0] == 0.485 and facts["params"]["mode"] == "fixed"
+    assert facts["crop"] == CFG.crop and facts["mean"][0] == 0.485 and facts["mode"] == "fixed"
     card = (trained[1] / "adapter" / "README.md").read_text()
-    assert f"base_model: {BASE}" in card and "12 pairs of the pixel set, 6 updates" in card and "| crop | 112 |" in card
+    assert f"| base | {BASE} |" in card and "| pairs | 12 |" in card and "| crop | 112 |" in card
 
 
 def test_another_normalisation_comes_back_with_the_adapter(rows, tmp_path):
     clip = backbone.with_lora(backbone.load(BASE, "", "clip"), CFG)
     train.train(clip, rows, CFG.replace(epochs=0.3, workers=0), tmp_path / "c", tmp_path / "a")
-    again = kept.with_adapter(backbone.load(BASE), tmp_path / "a")
+    again = adapter.put(backbone.load(BASE), tmp_path / "a")
     assert torch.equal(again.mean, clip.mean) and not torch.equal(again.mean, backbone.load(BASE).mean)
     assert score.score(again, rows, "pixel", 112).score.tolist() == score.score(clip, rows, "pixel", 112).score.tolist()
 
 
 @pytest.mark.parametrize("case", ["missing", "unknown"])
 def test_an_adapter_with_a_weight_too_few_or_too_many_is_refused(copied, case):
-    weights = load_file(copied / kept.WEIGHTS)
+    weights = load_file(copied / adapters.WEIGHTS)
     if case == "missing":
         weights.pop(next(name for name in weights if "blocks.2.mlp.fc1.lora_B" in name))
     else:
         weights["base_model.model.blocks.9.mlp.fc1.lora_B.weight"] = torch.zeros(2, 2)
-    save_file(weights, copied / kept.WEIGHTS)
-    with pytest.raises(Refused, match="lacks 1 weights" if case == "missing" else "unknown 1 weights"):
-        kept.with_adapter(backbone.load(BASE), copied)
+    save_file(weights, copied / adapters.WEIGHTS)
+    with pytest.raises(Refused, match="it lacks" if case == "missing" else "has no place for"):
+        adapter.put(backbone.load(BASE), copied)
 
 
 def test_an_adapter_of_another_architecture_is_refused(copied):
-    facts = json.loads((copied / kept.FACTS).read_text())
-    (copied / kept.FACTS).write_text(json.dumps(facts | {"architecture": "vit_small_patch14_reg4_dinov2"}))
+    facts = json.loads((copied / adapters.FACTS).read_text())
+    (copied / adapters.FACTS).write_text(json.dumps(facts | {"architecture": "vit_small_patch14_reg4_dinov2"}))
     with pytest.raises(Refused, match="was made for vit_small_patch14_reg4_dinov2"):
-        kept.with_adapter(backbone.load(BASE), copied)
+        adapter.put(backbone.load(BASE), copied)
 
 
 def test_an_adapter_without_readable_weights_or_facts_is_refused(copied):
-    (copied / kept.FACTS).write_text("{")
+    (copied / adapters.WEIGHTS).rename(copied / "adapter_model.bin")
+    with pytest.raises(Refused, match="holds no adapter_model.safetensors"):
+        adapter.put(backbone.load(BASE), copied)
+    (copied / adapters.FACTS).write_text("{")
     with pytest.raises(Refused, match="damaged"):
-        kept.with_adapter(backbone.load(BASE), copied)
-    (copied / kept.FACTS).unlink()
-    (copied / kept.WEIGHTS).rename(copied / "adapter_model.bin")
-    with pytest.raises(Refused, match="no readable adapter_model.safetensors"):
-        kept.with_adapter(backbone.load(BASE), copied)
+        adapter.put(backbone.load(BASE), copied)

@@ -1,0 +1,48 @@
+"""The trained adapter: what it must be told apart by, how it is saved, and how it comes back."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from ..workbook import adapters
+from ..workbook.params import Refused
+from .backbone import Expert, colours
+
+SUMMARY = (
+    "A LoRA adapter and a linear head that let a vision backbone say whether a picture carries traces of a decoder: "
+    "the pixel branch of AlignGemini, trained on photographs and their reconstructions. One logit for the centre crop, "
+    "padded with black where a picture is smaller, never resized; above 0 it says fake."
+)
+USE = 'from aligngemini.expert import adapter, backbone\n\nadapter.put(backbone.load("{base}", "{revision}"), folder)'
+APART = ("scale", "data_run", "base", "base_revision", "workers", "checkpoint_steps", "score_batch_size", "push_to_hub")
+
+
+def facts(expert: Expert, cfg, pairs: int, updates: int) -> dict[str, Any]:
+    """What PEFT forgets: base, revision, architecture, mean and deviation, how much it saw, parameters of training."""
+    # the shortest numbers that are these float32 again
+    values = {name: getattr(expert, name).flatten().cpu().numpy() for name in ("mean", "std")}
+    shares = {name: [float(str(value)) for value in each] for name, each in values.items()}
+    params = {name: value for name, value in asdict(cfg).items() if name not in APART}
+    return expert.told | shares | {"pairs": pairs, "updates": updates} | params
+
+
+def save(expert: Expert, folder: Path, told: dict[str, Any]) -> Path:
+    """Write adapter and head with their facts and a model card."""
+    card = adapters.card("Pixel branch", SUMMARY, told, USE.format(**told))
+    return adapters.save(expert.model.eval(), folder, told, card)
+
+
+def put(expert: Expert, folder: Path) -> Expert:
+    """The backbone with a saved adapter and its head on it, and the mean and deviation that it was trained with.
+
+    Raises Refused if it belongs to another architecture, or if a single weight is missing or too many.
+    """
+    told, here = adapters.facts(folder), expert.told["architecture"]
+    if told.get("architecture") != here:
+        made_for = told.get("architecture", "another architecture")
+        raise Refused(f"The adapter {folder} was made for {made_for}, not for {here}: load {told['base']} instead.")
+    try:
+        shares = {name: colours([float(value) for value in told[name]], expert.device) for name in ("mean", "std")}
+    except (LookupError, TypeError, ValueError) as error:
+        raise Refused(f"{folder} does not say what colours its adapter was trained on: train it again.") from error
+    return replace(expert, model=adapters.put(expert.model, folder), **shares)
