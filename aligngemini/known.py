@@ -18,13 +18,14 @@ def pack(run: str = "latest", folder: Path = SHIPPED, scale: str | None = None, 
     first benchmark and their scores. Raises Refused if there is no such run.
     """
     fusion, folder = runs.load("04_fusion", run, scale), Path(folder)
-    shutil.rmtree(folder, ignore_errors=True)
-    told = facts(fusion)
+    fresh = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
     for name in BRANCHES:
-        _copy_adapter(fusion.inputs[name].path("adapter"), folder / name)
-    (folder / "detector.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-    _write_pictures(_chosen(fusion, each), folder / "known")
-    return folder
+        _copy_adapter(fusion.inputs[name].path("adapter"), fresh / name)
+    (fresh / "detector.json").write_text(json.dumps(facts(fusion), indent=1) + "\n", encoding="utf-8")
+    _write_pictures(_chosen(fusion, each), fresh / "known")
+    shutil.rmtree(folder, ignore_errors=True)
+    return fresh.rename(folder)
 
 
 def _copy_adapter(source: Path, target: Path) -> None:
