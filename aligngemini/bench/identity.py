@@ -21,7 +21,7 @@ def facts(detector: Detector, branch: str, crop: int = 0) -> dict:
     own, code = ("transformers", (load, verdict)) if branch == "vlm" else ("timm", (backbone, pixels, views))
     model = (detector.vlm if branch == "vlm" else detector.expert).model
     told = detector.told[branch]
-    seen = {"max_pixels": told["max_pixels"]} if branch == "vlm" else {"crop": crop or detector.crop}
+    loaded = {name: told[name] for name in ("max_pixels", "quantise") if branch == "vlm"}
     return {
         "branch": branch,
         "base": _content(paths.resolve(told["base"])) or f"{told['base']}@{told['revision']}",
@@ -29,7 +29,7 @@ def facts(detector: Detector, branch: str, crop: int = 0) -> dict:
         "numbers": str(next(model.parameters()).dtype),
         "packages": {name: metadata.version(name) for name in (own, "torch")},
         "code": of_code(*code),
-        **seen,
+        **(loaded or {"crop": crop or detector.crop}),
     }
 
 
