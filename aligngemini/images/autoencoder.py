@@ -13,6 +13,7 @@ from ..workbook.params import Refused
 from . import taef2
 
 BUDGET = {"cpu": 2**30, "cuda": 8 * 2**30}  # bytes of activations held at once
+ALONE = {"cpu": 2**16, "cuda": 2**40}  # px above which a picture goes alone: company costs a CPU a fifth (measured)
 LIVE = 6  # full-resolution activations that count, workspaces of the convolutions included (measured)
 # diffusers' autoencoders of single images, and ours; SD2.1, SDXL, SD3.5 and FLUX.1 have an AutoencoderKL
 KINDS = (
@@ -53,7 +54,9 @@ class Autoencoder:
         self.tile = max(4 * OVERLAP, math.isqrt(self._pixels) // OVERLAP * OVERLAP)
 
     def batch(self, height: int, width: int) -> int:
-        """How many pictures of this size fit through at once; one for those that are cut into tiles."""
+        """How many pictures of this size go through at once; one for those that are cut into tiles."""
+        if height * width > ALONE[self.device]:
+            return 1
         return max(1, min(64, self._pixels // (height * width)))
 
     @torch.inference_mode()
