@@ -13,6 +13,7 @@ from aligngemini.bench import command as bench
 from aligngemini.fetch import command as data
 from aligngemini.hygiene import command as audit
 from aligngemini.mini import bases
+from aligngemini.rehearse import command as rehearse
 from aligngemini.workbook import paths
 from aligngemini.workbook.codes import DONE, FAILED, REFUSED, STOPPED
 from aligngemini.workbook.params import Refused
@@ -63,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     audit.add(commands)
     bench.add(commands)
     data.add(commands)
+    rehearse.add(commands)
     _add_mini(commands)
     return parser
 
