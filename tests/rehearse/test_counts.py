@@ -71,16 +71,21 @@ def test_verdicts_take_the_operations_that_are_computed(vlm):
     assert flops(lambda: verdict.p_fake(vlm, doors.drawn(LESS, 4))) == pytest.approx(count.flops, rel=0.02)
 
 
-def test_updates_of_dpo_take_what_is_computed_within_a_half(folder):
-    """The real trainer scores every position on a CPU, on a GPU the answers alone; it needs room for a tile of the
-    vocabulary, which is as large for the mini one; and its pictures lie on the host, which is the same here.
-    """
-    told, long = [], replace(LESS, answer=60)
-    made = flops(lambda: doors.preference(doors.build_vlm(long, folder, "cpu"), long, folder / "few", told.append))
+@pytest.mark.parametrize("share_prompt", [False, True])
+def test_an_update_of_dpo_takes_the_operations_that_are_computed_within_a_half(folder, share_prompt):
+    """The real trainer scores every position on a CPU, on a GPU the answers alone."""
+    told, long = [], replace(LESS, answer=60, vlm=LESS.vlm.replace(share_prompt=share_prompt))
+    alone = doors.build_vlm(long, folder, "cpu")
+    made = flops(lambda: doors.preference(alone, long, folder / f"{share_prompt}", told.append))
     assert told == [0, 2] and 1 <= made / counts.preference(counts.vlm(long), long).flops < 1.5
+
+
+def test_an_update_of_dpo_takes_the_memory_that_is_computed_within_a_half(folder):
+    """Besides, on a CPU: a tile of the vocabulary that is as large for the mini one, and the pictures themselves."""
+    long = replace(LESS, answer=60)
     more, alone = replace(long, vlm=long.vlm.replace(batch_size=8)), doors.build_vlm(long, folder, "cpu")
     count = counts.preference(counts.vlm(more, torch.float32), more, narrowed=False)
-    measured = growth(lambda: doors.preference(alone, more, folder / "more", told.append), folder)
+    measured = growth(lambda: doors.preference(alone, more, folder / "more", [].append), folder)
     rows, length = 2 * 8, doors.asked(alone.processor, doors.drawn(more, 1), 60)["input_ids"].shape[1]
     assert 1 <= (measured - rows * length * TILE) / (count.peak - count.weights) < 1.5
 

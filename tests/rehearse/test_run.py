@@ -9,16 +9,20 @@ import torch
 
 from aligngemini import cli
 from aligngemini.rehearse import clock, page, parts, run, setting
+from aligngemini.vlm import labels
 
-STAGES = ["reconstruction", "expert training", "expert scoring", "verdict scoring", "explaining", "DPO"]
+STAGES = ["reconstruction", "expert training", "expert scoring", "verdict scoring", "explaining", "labelling", "DPO"]
 
 
 def small(scale: str, laps: int) -> setting.Setting:
-    """The recipes of mini in batches of two."""
+    """The recipes of mini in batches of two, with what that of paper has besides."""
     told = SETTING(scale, laps)
-    expert = told.expert.replace(batch_pairs=2, score_batch_size=2, workers=0)
-    vlm = told.vlm.replace(batch_size=2, score_batch_size=2)
-    return replace(told, expert=expert, vlm=vlm, answer=4)
+    data = told.data.replace(vae_latent="sampled", pair_format="png")
+    expert = told.expert.replace(batch_pairs=2, score_batch_size=2, workers=0, resized_views=True)
+    vlm = told.vlm.replace(
+        batch_size=2, score_batch_size=2, labeller="base", share_prompt=True, gradient_checkpointing=True
+    )
+    return replace(told, data=data, expert=expert, vlm=vlm, answer=4)
 
 
 SETTING = setting.of
@@ -26,6 +30,7 @@ SETTING = setting.of
 
 def test_the_command_runs_and_computes_every_stage_and_writes_what_it_prints(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(setting, "of", small)
+    monkeypatch.setattr(labels, "TOKENS", 8)
     assert cli.main(["rehearse", "--scale", "mini", "--laps", "1", "--outputs", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     (path,) = (tmp_path / "rehearsal").glob("*.json")
@@ -79,6 +84,12 @@ def test_a_cpu_tries_the_paper_with_single_pairs_and_without_the_vlm(monkeypatch
     run.measured(setting.of("paper", 3))
     assert [name for name, _ in tried] == ["autoencoder", "expert"]
     assert tried[0][1].expert.batch_pairs == 1 and tried[0][1].photo == (256, 256)
+
+
+def test_labelling_is_rehearsed_where_the_recipe_has_a_labeller():
+    paper, mini = (parts.CASTS[2].asked(setting.of(scale, 1)) for scale in ("paper", "mini"))
+    assert [part.name for part in paper] == STAGES[3:]
+    assert [part.name for part in mini] == [name for name in STAGES[3:] if name != "labelling"]
 
 
 def test_times_are_for_the_photographs_of_the_experiment_not_for_those_tried():
