@@ -16,14 +16,15 @@ import torch
 from PIL import Image
 from transformers import TrainerCallback
 
-from ..expert import backbone
+from ..expert import backbone, objective
 from ..expert import score as expert_score
 from ..expert import train as expert_train
+from ..expert.batches import Batches, couples
 from ..images import autoencoder, decode, reconstruct
 from ..images.table import frame
 from ..vlm import dpo, labels, load, pairs, verdict
 from . import shapes
-from .setting import Setting
+from .setting import PHOTO, Setting
 
 Lap = Callable[[int], None]
 WORDS = "The fine texture looks like the grain of a camera."
@@ -82,16 +83,30 @@ def reconstruction(model: autoencoder.Autoencoder, setting: Setting, folder: Pat
         lap(len(part))
 
 
-def expert_training(expert: backbone.Expert, setting: Setting, folder: Path, lap: Lap) -> None:
-    """Training on pairs of files; the first lap is one update, the second all the others."""
-    told = setting.expert.replace(epochs=1.0, checkpoint_steps=10**9)
-    update = told.batch_pairs * told.gradient_accumulation
-    rows = pictures(folder / "pairs", update * (1 if setting.times == 1 else 1 + 2 * setting.laps), *setting.photo)
-    first, rest = rows.iloc[: 2 * update], rows.iloc[2 * update :]
+def expert_views(expert: backbone.Expert, setting: Setting, folder: Path, lap: Lap) -> None:
+    """Pairs of files into their views by one process, one batch a lap; the expert itself has no part in it."""
+    made = _batches(setting, folder, setting.times)
     lap(0)
-    for part in (first, rest)[: setting.times]:
-        expert_train.train(expert, part, told, folder / f"checkpoints{len(part)}", folder / "adapter")
-        lap(len(part) // 2)
+    for at in range(setting.times):
+        made[at]
+        lap(setting.expert.batch_pairs)
+
+
+def expert_training(expert: backbone.Expert, setting: Setting, folder: Path, lap: Lap) -> None:
+    """Updates on views that are there, one a lap."""
+    told = setting.expert
+    made = _batches(setting, folder, told.gradient_accumulation)
+    parts, optimiser = [made[at] for at in range(told.gradient_accumulation)], objective.optimiser(expert, told)
+    expert.model.train()
+    lap(0)
+    for _ in range(setting.times):
+        expert_train._step(expert, optimiser, parts, told)
+        lap(told.batch_pairs * told.gradient_accumulation)
+
+
+def _batches(setting: Setting, folder: Path, count: int) -> Batches:
+    rows = pictures(folder / "pairs", count * setting.expert.batch_pairs, *PHOTO[setting.scale])
+    return Batches(couples(rows, setting.expert.seed), setting.expert, 0)
 
 
 def expert_scoring(expert: backbone.Expert, setting: Setting, folder: Path, lap: Lap) -> None:

@@ -13,8 +13,9 @@ from .run import Row, minutes
 NOTE = (
     "measured: the stage as the notebooks run it, with random weights, files read and written; without a GPU the peak "
     "is that of the whole process. computed: operations and bytes counted on the meta device; time at "
-    f"{UTILISATION:.0%} of the card's bfloat16 rate (ours), files not counted. Batches of training are updates. Time "
-    "is for the published sizes, scoring and explaining for 10,000 pictures."
+    f"{UTILISATION:.0%} of the card's bfloat16 rate (ours), files not counted. Batches of training are updates. Views "
+    "are made by one process; with a GPU their time is that of all workers of the recipe, beside the training. Time is "
+    "for the published sizes, scoring and explaining for 10,000 pictures."
 )
 
 

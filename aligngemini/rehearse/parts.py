@@ -14,22 +14,24 @@ PAIRS, PREFERENCES, TESTED = 11_800, 10_000, 10_000
 
 @dataclass(frozen=True)
 class Part:
-    """One stage: `door(model, setting, folder, lap)` runs it, `count(model, setting)` counts it on the meta device.
+    """One stage: `door(model, setting, folder, lap)` runs it, `count(model, setting)` counts it on the meta device;
+    `count` is None where there is no work for a card.
 
     many: units of the published experiment in one epoch; shrink: the setting to lower if it does not fit; notebook: the
     one whose time it makes, "" for none; by_area: whether its time grows with the pixels of a photograph; asked:
-    whether the recipe has it at all.
+    whether the recipe has it at all; processes: how many share it.
     """
 
     name: str
     unit: str
     many: int
     door: Callable
-    count: Callable
+    count: Callable | None
     shrink: str
     notebook: str = ""
     by_area: bool = False
     asked: Callable[[Setting], bool] = lambda setting: True
+    processes: Callable[[Setting], int] = lambda setting: 1
     epochs: Callable[[Setting], float] = lambda setting: 1.0
 
     def units(self, setting: Setting) -> float:
@@ -57,6 +59,10 @@ class Cast:
 AUTOENCODER = Part(
     "reconstruction", "photograph", PAIRS, doors.reconstruction, counts.reconstruction, "max_side", DATA, by_area=True
 )
+VIEWS = Part(
+    "expert views", "pair", PAIRS, doors.expert_views, None, "workers", epochs=lambda setting: setting.expert.epochs,
+    processes=lambda setting: max(1, setting.expert.workers),
+)  # fmt: skip
 TRAINING = Part(
     "expert training", "pair", PAIRS, doors.expert_training, counts.expert_training, "batch_pairs or crop", EXPERT,
     epochs=lambda setting: setting.expert.epochs,
@@ -78,6 +84,6 @@ PREFERRING = Part(
 )  # fmt: skip
 CASTS = (
     Cast("autoencoder", doors.build_vae, counts.vae, (AUTOENCODER,)),
-    Cast("expert", doors.build_expert, counts.expert, (TRAINING, JUDGING)),
+    Cast("expert", doors.build_expert, counts.expert, (VIEWS, TRAINING, JUDGING)),
     Cast("VLM", doors.build_vlm, counts.vlm, (VERDICTS, EXPLAINING, LABELLING, PREFERRING), heavy=True),
 )

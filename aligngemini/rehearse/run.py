@@ -45,7 +45,9 @@ def computed(setting: Setting, card: Card) -> list[Row]:
     for cast in CASTS:
         say(f"counting the {cast.name}")
         model = cast.shape(setting)
-        rows += [_computed(part, part.count(model, setting), setting, card) for part in cast.asked(setting)]
+        rows += [
+            _computed(part, part.count(model, setting), setting, card) for part in cast.asked(setting) if part.count
+        ]
     return rows
 
 
@@ -90,7 +92,7 @@ def _part(part: Part, model, setting: Setting, folder: Path, device: str) -> Row
 
 def _measured(part: Part, clock: Clock, setting: Setting) -> Row:
     true, tried = (math.prod(photo) for photo in (PHOTO[setting.scale], setting.photo))
-    longer = true / tried if part.by_area else 1.0
+    longer = (true / tried if part.by_area else 1.0) / part.processes(setting)
     batch = clock.laps[0][1] if clock.laps else 0
     return Row(
         part.name, "measured", place(clock.device), _size(part, setting), batch, part.unit, clock.rate, clock.peak,
@@ -104,7 +106,7 @@ def place(device: str) -> str:
 
 
 def _size(part: Part, setting: Setting) -> str:
-    side = {"expert training": setting.expert.crop, "expert scoring": setting.expert.crop}
+    side = {name: setting.expert.crop for name in ("expert views", "expert training", "expert scoring")}
     width, height = setting.photo if part.by_area else (side.get(part.name, setting.data.image_size),) * 2
     return f"{width}x{height}"
 

@@ -11,7 +11,16 @@ from aligngemini import cli
 from aligngemini.rehearse import clock, page, parts, run, setting
 from aligngemini.vlm import labels
 
-STAGES = ["reconstruction", "expert training", "expert scoring", "verdict scoring", "explaining", "labelling", "DPO"]
+STAGES = [
+    "reconstruction",
+    "expert views",
+    "expert training",
+    "expert scoring",
+    "verdict scoring",
+    "explaining",
+    "labelling",
+    "DPO",
+]
 
 
 def small(scale: str, laps: int) -> setting.Setting:
@@ -37,7 +46,9 @@ def test_the_command_runs_and_computes_every_stage_and_writes_what_it_prints(tmp
     told = json.loads(path.read_text())
     for how in ("computed", "measured"):
         rows = [row for row in told["rows"] if row["how"] == how]
-        assert [row["stage"] for row in rows] == STAGES
+        assert [row["stage"] for row in rows] == [
+            name for name in STAGES if (how, name) != ("computed", "expert views")
+        ]
         assert all(row["rate"] > 0 and row["peak"] > 0 and row["seconds"] > 0 and row["fits"] for row in rows)
     assert told["environment"]["packages"]["torch"] and told["command"].startswith("aligngemini rehearse --scale mini")
     text = path.with_suffix(".md").read_text()
@@ -67,7 +78,7 @@ def test_a_model_too_large_to_build_leaves_its_stages_in_the_table(monkeypatch):
 
     monkeypatch.setattr(run, "CASTS", (replace(parts.CASTS[2], build=large), replace(parts.CASTS[1], parts=())))
     rows = run.measured(small("mini", 1))
-    assert [row.stage for row in rows] == STAGES[3:] and not any(row.fits for row in rows)
+    assert [row.stage for row in rows] == STAGES[4:] and not any(row.fits for row in rows)
     assert set(page.table(rows).time) == {"-"}
 
 
@@ -88,8 +99,8 @@ def test_a_cpu_tries_the_paper_with_single_pairs_and_without_the_vlm(monkeypatch
 
 def test_labelling_is_rehearsed_where_the_recipe_has_a_labeller():
     paper, mini = (parts.CASTS[2].asked(setting.of(scale, 1)) for scale in ("paper", "mini"))
-    assert [part.name for part in paper] == STAGES[3:]
-    assert [part.name for part in mini] == [name for name in STAGES[3:] if name != "labelling"]
+    assert [part.name for part in paper] == STAGES[4:]
+    assert [part.name for part in mini] == [name for name in STAGES[4:] if name != "labelling"]
 
 
 def test_times_are_for_the_photographs_of_the_experiment_not_for_those_tried():
