@@ -60,7 +60,10 @@ def spread(long: pd.DataFrame, row: list[str], confidence: float = 0.95) -> pd.D
     found = [interval(values, confidence) for values in wide.to_numpy()]
     spreads = pd.DataFrame(found, index=wide.index, columns=Spread._fields)
     wide.columns = [f"seed {seed}" for seed in wide.columns]
-    return wide.join(spreads).reset_index()
+    table = wide.join(spreads).reset_index()
+    levels = table["against"].eq("") if "against" in table else slice(None)
+    table.loc[levels, ["low", "high"]] = table.loc[levels, ["low", "high"]].clip(0, 1)  # a share is never more
+    return table
 
 
 def _over_data(long: pd.DataFrame) -> pd.DataFrame:

@@ -101,7 +101,7 @@ def test_levels_stand_seed_by_seed_with_mean_and_interval(gathered):
     found = row(gathered, model="VLM", supervision="semantic")
     assert [found[f"seed {seed}"] for seed in (0, 1, 2)] == pytest.approx([0.9, 0.8, 1.0])
     assert (found["mean"], found["n"]) == (pytest.approx(0.9), 3)
-    assert found["high"] - found["mean"] == pytest.approx(4.302653 * 0.1 / 3**0.5)
+    assert found["mean"] - found["low"] == pytest.approx(4.302653 * 0.1 / 3**0.5)
     assert row(gathered, model="VLM", supervision="mixed")["low"] == pytest.approx(0.8)
     assert row(gathered, model="VLM", supervision="semantic", subset="mean")["mean"] == pytest.approx(0.9)
 
@@ -170,3 +170,9 @@ def test_the_purity_of_training_sets_stands_below_the_table(gathered, tmp_path):
 def test_a_probe_that_could_not_be_asked_has_no_row(tmp_path):
     made = [_run(tmp_path, "02_vlm_dpo", 0, "", "pixel", {"words_auroc": None})]
     assert purity.gather(made).empty
+
+
+def test_the_interval_of_a_share_stays_between_nothing_and_all(gathered):
+    levels, differences = gathered[gathered.against == ""], gathered[gathered.against != ""]
+    assert levels.low.min() >= 0 and levels.high.max() == 1
+    assert differences.low.min() < 0
