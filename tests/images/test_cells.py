@@ -53,7 +53,7 @@ def test_each_other_generator_makes_the_pixel_cell_once_more(new_run, small, mon
     from aligngemini.images import autoencoder
 
     kinds_of_wear = {"hub/train": 1, "hub/kl": 2, "hub/vq": 3}
-    monkeypatch.setattr(autoencoder, "load", lambda name, revision="": Roller(name, kinds_of_wear[name]))
+    monkeypatch.setattr(autoencoder, "load", lambda name, revision="", **how: Roller(name, kinds_of_wear[name]))
     test = sets.test(new_run(), small(vae="hub/train", generators=["hub/kl", "hub/vq"]))
     others = test[test["benchmark"] == "world, other generators"]
     assert set(others["subset"]) == {"pixel, kl", "pixel, vq"}
