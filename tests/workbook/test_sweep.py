@@ -54,7 +54,7 @@ def test_a_sweep_makes_each_run_once_and_gathers_means_and_intervals(swept):
     rows = rows.set_index(["supervision", "against"])
     mixed = rows.loc[("mixed", "")]
     assert (mixed["seed 0"], mixed["seed 1"], mixed["mean"], mixed["n"]) == (0.75, 0.5, 0.625, 2)
-    assert mixed["high"] - mixed["mean"] == pytest.approx(12.7062 * 0.125, abs=1e-3)  # t of one degree of freedom
+    assert (mixed["low"], mixed["high"]) == (0, 1)  # two seeds so far apart tell nothing
     change = rows.loc[("mixed", "VLM, semantic")]
     assert (change["seed 0"], change["seed 1"], change["mean"]) == (-0.25, -0.5, -0.375)
     assert len(json.loads((folder / "study.json").read_text())["runs"]) == 6
