@@ -59,7 +59,7 @@ class Detector:
         from .vlm import load
 
         vlm, expert = load.load(**told["vlm"]), backbone.load(**told["expert"])
-        tuned = load.with_adapter(vlm, adapters[0]), adapter.put(expert, adapters[1])
+        tuned = load.with_adapter(vlm, adapters[0]), adapter.with_adapter(expert, adapters[1])
         return cls(*tuned, told, dict(zip(BRANCHES, adapters, strict=True)))
 
     def __call__(self, images, batch_size: int = 32) -> pd.DataFrame:

@@ -35,9 +35,8 @@ def build(run_folders, out_html: Path) -> Path:
     text = page.whole(_top(folders), sections, figures)
     size = f"{len(text.encode()) / 1e6:.1f} MB"
     out_html = Path(out_html)
-    partial = out_html.with_name(f".{out_html.name}.partial")
-    partial.write_text(text.replace(SIZE, size), encoding="utf-8")
-    partial.replace(out_html)
+    with manifest.whole(out_html) as temporary:
+        temporary.write_text(text.replace(SIZE, size), encoding="utf-8")
     return out_html
 
 

@@ -13,7 +13,9 @@ SUMMARY = (
     "the pixel branch of AlignGemini, trained on photographs and their reconstructions. One logit for the centre crop, "
     "padded with black where a picture is smaller, never resized; above 0 it says fake."
 )
-USE = 'from aligngemini.expert import adapter, backbone\n\nadapter.put(backbone.load("{base}", "{revision}"), folder)'
+USE = """from aligngemini.expert import adapter, backbone
+
+adapter.with_adapter(backbone.load("{base}", "{revision}"), folder)"""
 APART = ("scale", "data_run", "base", "base_revision", "workers", "checkpoint_steps", "score_batch_size", "push_to_hub")
 
 
@@ -32,7 +34,7 @@ def save(expert: Expert, folder: Path, told: dict[str, Any]) -> Path:
     return adapters.save(expert.model.eval(), folder, told, card)
 
 
-def put(expert: Expert, folder: Path) -> Expert:
+def with_adapter(expert: Expert, folder: Path) -> Expert:
     """The backbone with a saved adapter and its head on it, and the mean and deviation that it was trained with.
 
     Raises Refused if it belongs to another architecture, or if a single weight is missing or too many.

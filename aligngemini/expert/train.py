@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from torch.utils.data import DataLoader
 
+from ..workbook import manifest
 from ..workbook.progress import progress
 from . import adapter, objective
 from .backbone import Expert
@@ -30,7 +31,7 @@ def train(expert: Expert, rows: pd.DataFrame, cfg, checkpoints: Path, out: Path)
         for group in optim.param_groups:
             group["lr"] = cfg.learning_rate * share
         log.append(
-            {"step": step + 1, "loss": _step(expert, optim, parts, cfg), "learning_rate": cfg.learning_rate * share}
+            {"step": step + 1, "loss": update(expert, optim, parts, cfg), "learning_rate": cfg.learning_rate * share}
         )
         if (step + 1) % cfg.checkpoint_steps == 0 and step + 1 < steps:
             _save(checkpoints, expert, optim, step + 1, log)
@@ -48,7 +49,7 @@ def _updates(batches: Batches, cfg) -> Iterator[list[torch.Tensor]]:
         yield parts
 
 
-def _step(expert: Expert, optim, parts: list[torch.Tensor], cfg) -> float:
+def update(expert: Expert, optim, parts: list[torch.Tensor], cfg) -> float:
     """One update on batches whose first halves are real; returns their mean loss."""
     optim.zero_grad(set_to_none=True)
     total = torch.zeros((), device=expert.device)
@@ -68,8 +69,8 @@ def _trained(expert: Expert) -> dict[str, torch.Tensor]:
 def _save(folder: Path, expert: Expert, optim, step: int, log: list[dict]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     state = {"weights": _trained(expert), "optimiser": optim.state_dict(), "step": step, "log": log}
-    torch.save(state, folder / "state.tmp")
-    (folder / "state.tmp").replace(folder / "state.pt")
+    with manifest.whole(folder / "state.pt") as temporary:
+        torch.save(state, temporary)
 
 
 def _resume(path: Path, expert: Expert, optim) -> tuple[int, list[dict]]:

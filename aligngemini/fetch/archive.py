@@ -11,7 +11,8 @@ import pandas as pd
 
 from ..images.places import shards
 from ..images.places.layout import SUFFIXES
-from ..workbook import manifest, paths
+from ..images.store import put
+from ..workbook import paths
 from ..workbook.params import Refused
 from ..workbook.progress import progress
 from . import record
@@ -37,7 +38,7 @@ def from_zip(pack: Path, folder: Path, top: str) -> pd.DataFrame:
         record.write(folder, pd.DataFrame(rows, columns=record.COLUMNS))
         for name, info in progress(good.items(), f"unpacking {pack.name}", len(good)):
             reasons[info.filename] = _from_zip(archive, info, folder / name)
-    return _left_out(reasons)
+    return record.left_out(reasons)
 
 
 def from_tar(pack: Path, folder: Path) -> pd.DataFrame:
@@ -51,9 +52,9 @@ def from_tar(pack: Path, folder: Path) -> pd.DataFrame:
             for member in progress(_members(tar, pack), f"unpacking {pack.name}"):
                 reasons[member.name] = _from_tar(tar, member, folder, rows)
     except shards.DAMAGE:
-        return _left_out(reasons | {"": DAMAGED})
+        return record.left_out(reasons | {"": DAMAGED})
     record.write(folder, pd.DataFrame(rows, columns=record.COLUMNS).drop_duplicates("path", keep="first"))
-    return _left_out(reasons)
+    return record.left_out(reasons)
 
 
 def damaged(pack: Path) -> str:
@@ -130,15 +131,9 @@ def _there(path: Path, size: int) -> bool:
 
 def _put(path: Path, data: bytes) -> str:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with manifest.whole(path) as temporary:
-            temporary.write_bytes(data)
+        put(path, data)
     except OSError as error:
         if error.errno not in shards.NAMELESS:
             raise
         return f"it cannot be written under its name ({error.strerror})"
     return ""
-
-
-def _left_out(reasons: dict[str, str]) -> pd.DataFrame:
-    return pd.DataFrame([(name, why) for name, why in reasons.items() if why], columns=["path", "reason"])

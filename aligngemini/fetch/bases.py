@@ -11,7 +11,7 @@ import pandas as pd
 from ..workbook import models, paths, recipes, stages
 from ..workbook.params import Refused
 from ..workbook.progress import progress, say
-from . import hub, state
+from . import hub, record, state
 
 SCALE = "paper"
 WEIGHTS = r"(?:diffusion_pytorch_)?model(-\d+-of-\d+)?\.safetensors(\.index\.json)?"
@@ -44,7 +44,7 @@ class Base:
             found = hub.listing(models.where(self.name, "model"), revision=self.revision)
             say(f"{self.name}: licence {found.licence}, as its card says (a summary, not legal advice)")
             hub.fetch(found, self.needed(list(found.sizes)))
-        return pd.DataFrame(columns=["path", "reason"])
+        return record.left_out()
 
     def needed(self, names: list[str]) -> list[str]:
         """Of the files of a repository those that a loader reads. Raises Refused where none are safetensors."""

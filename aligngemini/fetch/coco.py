@@ -26,10 +26,10 @@ def fetch(root: Path, asked: Namespace) -> pd.DataFrame:
     """Fetch and unpack into `coco/train2017` under `root`; path and reason of what was left out. Raises Refused."""
     folder, pack = root / "coco" / TOP, _pack(root)
     if state.cleared(folder):
-        return left_out()
+        return record.left_out()
     if record.read(folder) is None and record.pictures(folder) and not (_begun(pack) or asked.again):
         say(f"coco: the pictures in {paths.short(folder)} were put there by hand and stay as they are")
-        return left_out()
+        return record.left_out()
     if not pack.is_file():
         _download(pack)
     room.need(folder, pack.stat().st_size - _unpacked(folder), f"unpacking {PACK}")  # JPEG does not shrink in a zip
@@ -44,11 +44,6 @@ def fetch(root: Path, asked: Namespace) -> pd.DataFrame:
 def check(root: Path, quick: bool) -> state.State:
     """The state of `coco/train2017` under `root`."""
     return state.of_folder(root / "coco" / TOP, quick, COUNT)
-
-
-def left_out(rows: list[tuple[str, str]] | None = None) -> pd.DataFrame:
-    """A table of path and reason."""
-    return pd.DataFrame(rows or [], columns=["path", "reason"])
 
 
 def _pack(root: Path) -> Path:

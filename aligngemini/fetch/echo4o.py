@@ -28,7 +28,7 @@ def fetch(root: Path, asked: Namespace) -> pd.DataFrame:
     folders = _folders(home)
     if not (folders or _packs(home) or asked.again) and record.pictures(home):
         say(f"echo4o: the pictures in {paths.short(home)} were put there by hand and stay as they are")
-        return pd.DataFrame(columns=["path", "reason"])
+        return record.left_out()
     done = {name for name in folders if state.cleared(home / "images" / name)}
     have = done | set(_packs(home))
     if not asked.shards or len(have) < asked.shards or not (home / TABLE).is_file():
@@ -36,7 +36,7 @@ def fetch(root: Path, asked: Namespace) -> pd.DataFrame:
     packs = {name: pack for name, pack in _packs(home).items() if name not in done}
     chosen = sorted(packs, key=_first)[: max(0, asked.shards - len(done)) if asked.shards else None]
     missed = [_unpacked(packs[name], home / "images" / name, asked.discard) for name in chosen]
-    return pd.concat([pd.DataFrame(columns=["path", "reason"]), *missed], ignore_index=True)
+    return pd.concat([record.left_out(), *missed], ignore_index=True)
 
 
 def check(root: Path, quick: bool) -> state.State:

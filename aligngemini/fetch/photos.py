@@ -45,7 +45,7 @@ def fetch(addresses: pd.Series, folder: Path, width: int, workers: int) -> pd.Da
         reasons = _all(waiting, folder, width, workers)
     finally:
         _note(folder, wanted)
-    return pd.DataFrame([(name, why) for name, why in reasons.items() if why], columns=["path", "reason"])
+    return record.left_out(reasons)
 
 
 def _note(folder: Path, wanted: dict[str, str]) -> None:

@@ -1,8 +1,10 @@
 """What a folder should hold: a table of its files with sizes and checksums, kept in the folder itself."""
 
 import zlib
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 
 import pandas as pd
 
@@ -28,6 +30,11 @@ def read(folder: Path) -> pd.DataFrame | None:
         return pd.read_parquet(folder / FILE)[COLUMNS]
     except (OSError, ValueError, KeyError):  # pyarrow's errors are ValueErrors
         return None
+
+
+def left_out(reasons: Mapping[str, str] = MappingProxyType({})) -> pd.DataFrame:
+    """The table path, reason of what has a reason."""
+    return pd.DataFrame([(name, why) for name, why in reasons.items() if why], columns=["path", "reason"])
 
 
 def of_file(path: Path, folder: Path) -> list:

@@ -40,7 +40,7 @@ def fetch(root: Path, asked: Namespace) -> pd.DataFrame:
     folder, by_hand = home / "photos", record.read(home / "photos") is None and record.pictures(home)
     if by_hand and not asked.again:
         say(f"unsplash: the pictures in {paths.short(home)} were put there by hand and stay as they are")
-        return pd.DataFrame(columns=["path", "reason"])
+        return record.left_out()
     photos.one_width(folder, asked.width)
     state.cleared(folder)
     table = _table(root, home)

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from ..workbook import manifest
 from ..workbook.progress import note
 
 
@@ -80,6 +81,6 @@ def _resume(path: Path, module, optimiser, where) -> tuple[int, list[dict]]:
 
 def _save(folder: Path, module, optimiser, step: int, log: list[dict]) -> None:
     state = {"module": module.state_dict(), "optimiser": optimiser.state_dict(), "step": step, "log": log}
-    torch.save(state, folder / "checkpoint.tmp")
-    (folder / "checkpoint.tmp").replace(folder / "checkpoint.pt")
+    with manifest.whole(folder / "checkpoint.pt") as temporary:
+        torch.save(state, temporary)
     (folder / "log.json").write_text(json.dumps(log))

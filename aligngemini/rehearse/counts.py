@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 from torch.nn import functional
 
-from ..expert import backbone
+from ..expert import backbone, views
 from ..images import autoencoder
 from ..vlm import dpo, labels, once, verdict
 from ..vlm.load import VLM
@@ -15,7 +15,6 @@ from .ledger import AsOnACard, Count, counted
 from .setting import Setting
 
 MOMENTS = 2  # AdamW keeps two numbers for each that trains
-VIEWS = 3  # of each picture where resized views are asked for: as it is, smaller, larger
 ANSWERS = len(verdict.VERDICTS)  # chosen and rejected
 
 
@@ -53,7 +52,7 @@ def reconstruction(model: torch.nn.Module, setting: Setting) -> Count:
 def expert_training(expert: backbone.Expert, setting: Setting, narrowed: bool = True) -> Count:
     """One update on all views of its pairs."""
     told = setting.expert
-    shown = _crops(setting, 2 * (VIEWS if told.resized_views else 1) * told.batch_pairs)
+    shown = _crops(setting, len(views.names(told)) * told.batch_pairs)
 
     def step():
         functional.softplus(expert.logits(shown)).mean().backward()
@@ -146,12 +145,10 @@ def preference(vlm: VLM, setting: Setting, narrowed: bool = True) -> Count:
 
 def _tuned(vlm: VLM, setting: Setting, narrowed: bool):
     """The model with adapters as `dpo.build` makes it: pictures seen once, activations recomputed if asked for."""
-    from peft import LoraConfig, get_peft_model
+    from peft import get_peft_model
 
-    told = setting.vlm
-    sizes = {"r": told.lora_rank, "lora_alpha": told.lora_alpha, "lora_dropout": told.lora_dropout}
-    model = get_peft_model(vlm.model, LoraConfig(target_modules=dpo.TARGETS, **sizes)).train()
-    if told.gradient_checkpointing:
+    model = get_peft_model(vlm.model, dpo.lora(setting.vlm)).train()
+    if setting.vlm.gradient_checkpointing:
         again = {"use_reentrant": False, "context_fn": lambda: (nullcontext(), AsOnACard(narrowed))}
         switch = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
         switch(again)  # the backward pass leaves the mode of the forward pass

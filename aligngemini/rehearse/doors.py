@@ -100,7 +100,7 @@ def expert_training(expert: backbone.Expert, setting: Setting, folder: Path, lap
     expert.model.train()
     lap(0)
     for _ in range(setting.times):
-        expert_train._step(expert, optimiser, parts, told)
+        expert_train.update(expert, optimiser, parts, told)
         lap(told.batch_pairs * told.gradient_accumulation)
 
 
@@ -120,7 +120,7 @@ def expert_scoring(expert: backbone.Expert, setting: Setting, folder: Path, lap:
 def verdict_scoring(vlm: load.VLM, setting: Setting, folder: Path, lap: Lap) -> None:
     """Scores of files, one batch a lap."""
     score = partial(verdict.score, vlm, supervision="semantic")
-    _scored(folder, setting, setting.vlm.score_batch_size, _square(setting), lap, score)
+    _scored(folder, setting, setting.vlm.score_batch_size, square(setting), lap, score)
 
 
 def _scored(folder: Path, setting: Setting, batch: int, size: tuple[int, int], lap: Lap, score: Callable) -> None:
@@ -143,7 +143,7 @@ def explaining(vlm: load.VLM, setting: Setting, folder: Path, lap: Lap) -> None:
 def labelling(vlm: load.VLM, setting: Setting, folder: Path, lap: Lap) -> None:
     """Both answers to every picture in words, one batch a lap."""
     batch = setting.vlm.score_batch_size
-    rows = pictures(folder / "labelled", -(-batch // 2), *_square(setting), pixel=False).head(batch)
+    rows = pictures(folder / "labelled", -(-batch // 2), *square(setting), pixel=False).head(batch)
     lap(0)
     for at in range(setting.times):
         labels.label(vlm, rows, setting.vlm.seed, batch, folder / f"labels{at}")
@@ -154,7 +154,7 @@ def preference(vlm: load.VLM, setting: Setting, folder: Path, lap: Lap) -> None:
     """DPO by the real trainer, one update a lap."""
     told = setting.vlm
     update = told.batch_size * told.gradient_accumulation
-    rows = pictures(folder / "preferences", -(-update * setting.times // 2), *_square(setting), pixel=False)
+    rows = pictures(folder / "preferences", -(-update * setting.times // 2), *square(setting), pixel=False)
     chosen, rejected = (_answer(vlm.processor, verdict, setting.answer) for verdict in (0, 1))
     trainer = dpo.build(vlm, rows.assign(chosen=chosen, rejected=rejected), told, folder / "checkpoints")
     trainer.args.max_steps, trainer.args.save_strategy = setting.times, "no"
@@ -178,13 +178,14 @@ def _answer(processor, which: int, tokens: int) -> str:
     return text
 
 
-def _square(setting: Setting) -> tuple[int, int]:
+def square(setting: Setting) -> tuple[int, int]:
+    """Width and height of what the VLM is shown, px."""
     return setting.data.image_size, setting.data.image_size
 
 
 def drawn(setting: Setting, count: int) -> list[Image.Image]:
     """`count` grey pictures of the size that the VLM is shown."""
-    return [Image.new("RGB", _square(setting), "grey")] * count
+    return [Image.new("RGB", square(setting), "grey")] * count
 
 
 def asked(processor, shown: list[Image.Image], extra: int = 0) -> dict[str, torch.Tensor]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..analysis import export
 from ..workbook import manifest
 from ..workbook.progress import spell
 from .cards import UTILISATION
@@ -50,13 +51,10 @@ def write(rows: list[Row], folder: Path, name: str, command: str) -> Path:
 
 
 def _markdown(rows: list[Row], command: str, machine: dict) -> str:
-    frame = table(rows)
-    lines = [list(frame.columns), ["---"] * frame.shape[1], *frame.astype(str).to_numpy().tolist()]
     versions = ", ".join(f"{name} {machine['packages'][name]}" for name in ("torch", "transformers", "trl", "peft"))
     where = f"{machine['accelerator'] or 'no GPU'}, {machine['machine']['processors']} processors"
-    grid = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
     head = f"`{command}`: {where}, Python {machine['python']}, {versions}, commit {_commit(machine)}."
-    return f"{head}\n\n{grid}\n\n{NOTE}\n"
+    return f"{head}\n\n{export.markdown(table(rows))}\n\n{NOTE}\n"
 
 
 def _commit(machine: dict) -> str:

@@ -18,8 +18,8 @@ class Part:
     `count` is None where there is no work for a card.
 
     many: units of the published experiment in one epoch; shrink: the setting to lower if it does not fit; notebook: the
-    one whose time it makes, "" for none; by_area: whether its time grows with the pixels of a photograph; asked:
-    whether the recipe has it at all; processes: how many share it.
+    one whose time it makes, "" for none; size: width and height of what it looks at, px; by_area: whether its time
+    grows with the pixels of a photograph; asked: whether the recipe has it at all; processes: how many share it.
     """
 
     name: str
@@ -29,6 +29,7 @@ class Part:
     count: Callable | None
     shrink: str
     notebook: str = ""
+    size: Callable[[Setting], tuple[int, int]] = doors.square
     by_area: bool = False
     asked: Callable[[Setting], bool] = lambda setting: True
     processes: Callable[[Setting], int] = lambda setting: 1
@@ -37,6 +38,10 @@ class Part:
     def units(self, setting: Setting) -> float:
         """Units of the whole published experiment."""
         return self.many * self.epochs(setting)
+
+    def px(self, setting: Setting) -> str:
+        """Its `size`, spelt."""
+        return "x".join(map(str, self.size(setting)))
 
 
 @dataclass(frozen=True)
@@ -56,20 +61,26 @@ class Cast:
         return [part for part in self.parts if part.asked(setting)]
 
 
+def _crop(setting: Setting) -> tuple[int, int]:
+    return setting.expert.crop, setting.expert.crop
+
+
 AUTOENCODER = Part(
-    "reconstruction", "photograph", PAIRS, doors.reconstruction, counts.reconstruction, "max_side", DATA, by_area=True
-)
+    "reconstruction", "photograph", PAIRS, doors.reconstruction, counts.reconstruction, "max_side", DATA,
+    size=lambda setting: setting.photo, by_area=True,
+)  # fmt: skip
 VIEWS = Part(
-    "expert views", "pair", PAIRS, doors.expert_views, None, "workers", epochs=lambda setting: setting.expert.epochs,
-    processes=lambda setting: max(1, setting.expert.workers),
+    "expert views", "pair", PAIRS, doors.expert_views, None, "workers",
+    size=_crop, epochs=lambda setting: setting.expert.epochs, processes=lambda setting: max(1, setting.expert.workers),
 )  # fmt: skip
 TRAINING = Part(
     "expert training", "pair", PAIRS, doors.expert_training, counts.expert_training, "batch_pairs or crop", EXPERT,
-    epochs=lambda setting: setting.expert.epochs,
+    size=_crop, epochs=lambda setting: setting.expert.epochs,
 )  # fmt: skip
 JUDGING = Part(
-    "expert scoring", "picture", TESTED, doors.expert_scoring, counts.expert_scoring, "score_batch_size", EXPERT
-)
+    "expert scoring", "picture", TESTED, doors.expert_scoring, counts.expert_scoring, "score_batch_size", EXPERT,
+    size=_crop,
+)  # fmt: skip
 VERDICTS = Part(
     "verdict scoring", "picture", TESTED, doors.verdict_scoring, counts.verdict_scoring, "score_batch_size", VLM
 )

@@ -54,7 +54,7 @@ def computed(setting: Setting, card: Card) -> list[Row]:
 def _computed(part: Part, count: Count, setting: Setting, card: Card) -> Row:
     rate = count.units / card.seconds(count)
     return Row(
-        part.name, "computed", card.name, _size(part, setting), count.units, part.unit, rate, count.peak,
+        part.name, "computed", card.name, part.px(setting), count.units, part.unit, rate, count.peak,
         part.units(setting), part.units(setting) / rate, card.fits(count), part.shrink, part.notebook,
         smallest(count), count.flops / count.units,
     )  # fmt: skip
@@ -95,7 +95,7 @@ def _measured(part: Part, clock: Clock, setting: Setting) -> Row:
     longer = (true / tried if part.by_area else 1.0) / part.processes(setting)
     batch = clock.laps[0][1] if clock.laps else 0
     return Row(
-        part.name, "measured", place(clock.device), _size(part, setting), batch, part.unit, clock.rate, clock.peak,
+        part.name, "measured", place(clock.device), part.px(setting), batch, part.unit, clock.rate, clock.peak,
         part.units(setting), longer * part.units(setting) / clock.rate, not clock.large, part.shrink, part.notebook,
     )  # fmt: skip
 
@@ -103,12 +103,6 @@ def _measured(part: Part, clock: Clock, setting: Setting) -> Row:
 def place(device: str) -> str:
     """The name of what was measured on: the GPU's own, or the number of threads."""
     return torch.cuda.get_device_name() if device == "cuda" else f"CPU, {torch.get_num_threads()} threads"
-
-
-def _size(part: Part, setting: Setting) -> str:
-    side = {name: setting.expert.crop for name in ("expert views", "expert training", "expert scoring")}
-    width, height = setting.photo if part.by_area else (side.get(part.name, setting.data.image_size),) * 2
-    return f"{width}x{height}"
 
 
 def minutes(rows: list[Row]) -> dict[str, int]:

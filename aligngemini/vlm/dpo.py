@@ -112,25 +112,30 @@ def accumulation(cfg, processes: int) -> int:
     return steps
 
 
-def build(vlm: VLM, frame: pd.DataFrame, cfg, checkpoints: Path):
-    """A `DPOTrainer` over preference pairs; the reference is the same model with its adapter switched off."""
+def lora(cfg):
+    """The `LoraConfig` for notebook 02's parameters."""
     from peft import LoraConfig
-    from trl import DPOTrainer
 
-    lora = LoraConfig(
+    return LoraConfig(
         r=cfg.lora_rank,
         lora_alpha=cfg.lora_alpha,
         lora_dropout=cfg.lora_dropout,
         target_modules=TARGETS,
         task_type="CAUSAL_LM",
     )
+
+
+def build(vlm: VLM, frame: pd.DataFrame, cfg, checkpoints: Path):
+    """A `DPOTrainer` over preference pairs; the reference is the same model with its adapter switched off."""
+    from trl import DPOTrainer
+
     vlm.model.train()
     trainer = DPOTrainer(
         model=vlm.model,
         args=settings(cfg, checkpoints),
         train_dataset=preference.dataset(frame),
         processing_class=vlm.processor,
-        peft_config=lora,
+        peft_config=lora(cfg),
         callbacks=[Watch(cfg.objective)],
         data_collator=Checked(vlm.processor, vlm.max_pixels),
     )

@@ -63,7 +63,7 @@ def test_what_peft_forgets_stands_beside_the_adapter(trained):
 def test_another_normalisation_comes_back_with_the_adapter(rows, tmp_path):
     clip = backbone.with_lora(backbone.load(BASE, "", "clip"), CFG)
     train.train(clip, rows, CFG.replace(epochs=0.3, workers=0), tmp_path / "c", tmp_path / "a")
-    again = adapter.put(backbone.load(BASE), tmp_path / "a")
+    again = adapter.with_adapter(backbone.load(BASE), tmp_path / "a")
     assert torch.equal(again.mean, clip.mean) and not torch.equal(again.mean, backbone.load(BASE).mean)
     assert score.score(again, rows, "pixel", 112).score.tolist() == score.score(clip, rows, "pixel", 112).score.tolist()
 
@@ -77,20 +77,20 @@ def test_an_adapter_with_a_weight_too_few_or_too_many_is_refused(copied, case):
         weights["base_model.model.blocks.9.mlp.fc1.lora_B.weight"] = torch.zeros(2, 2)
     save_file(weights, copied / adapters.WEIGHTS)
     with pytest.raises(Refused, match="it lacks" if case == "missing" else "has no place for"):
-        adapter.put(backbone.load(BASE), copied)
+        adapter.with_adapter(backbone.load(BASE), copied)
 
 
 def test_an_adapter_of_another_architecture_is_refused(copied):
     facts = json.loads((copied / adapters.FACTS).read_text())
     (copied / adapters.FACTS).write_text(json.dumps(facts | {"architecture": "vit_small_patch14_reg4_dinov2"}))
     with pytest.raises(Refused, match="was made for vit_small_patch14_reg4_dinov2"):
-        adapter.put(backbone.load(BASE), copied)
+        adapter.with_adapter(backbone.load(BASE), copied)
 
 
 def test_an_adapter_without_readable_weights_or_facts_is_refused(copied):
     (copied / adapters.WEIGHTS).rename(copied / "adapter_model.bin")
     with pytest.raises(Refused, match="holds no adapter_model.safetensors"):
-        adapter.put(backbone.load(BASE), copied)
+        adapter.with_adapter(backbone.load(BASE), copied)
     (copied / adapters.FACTS).write_text("{")
     with pytest.raises(Refused, match="damaged"):
-        adapter.put(backbone.load(BASE), copied)
+        adapter.with_adapter(backbone.load(BASE), copied)

@@ -28,7 +28,7 @@ def test_an_update_of_several_batches_is_one_on_all_their_pairs(rows):
     for pairs in (2, 4):
         cfg = CFG.replace(batch_pairs=pairs, gradient_accumulation=4 // pairs)
         made, expert = batches.Batches(frame, cfg, 0), fresh()
-        train._step(expert, objective.optimiser(expert, cfg), [made[i] for i in range(4 // pairs)], cfg)
+        train.update(expert, objective.optimiser(expert, cfg), [made[i] for i in range(4 // pairs)], cfg)
         moved.append(torch.cat([w.grad.flatten() for n, w in expert.model.named_parameters() if "lora_B" in n]))
     assert torch.allclose(*moved, rtol=1e-3, atol=1e-6)
 
@@ -71,7 +71,7 @@ def test_it_learns_what_only_pixels_tell(trained, rows):
 
 
 def test_a_killed_and_resumed_run_equals_an_unbroken_one(rows, trained, tmp_path, monkeypatch):
-    step, seen = train._step, []
+    step, seen = train.update, []
 
     def dies(*args):
         seen.append(1)
@@ -79,10 +79,10 @@ def test_a_killed_and_resumed_run_equals_an_unbroken_one(rows, trained, tmp_path
             raise KeyboardInterrupt
         return step(*args)
 
-    monkeypatch.setattr(train, "_step", dies)
+    monkeypatch.setattr(train, "update", dies)
     with pytest.raises(KeyboardInterrupt):
         train.train(fresh(), rows, CFG, tmp_path / "checkpoints", tmp_path / "adapter")
-    monkeypatch.setattr(train, "_step", step)
+    monkeypatch.setattr(train, "update", step)
     train.train(fresh(seed=99), rows, CFG, tmp_path / "checkpoints", tmp_path / "adapter")
     whole, resumed = (load_file(f / "adapter/adapter_model.safetensors") for f in (trained[1], tmp_path))
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
@@ -91,7 +91,7 @@ def test_a_killed_and_resumed_run_equals_an_unbroken_one(rows, trained, tmp_path
 
 
 def test_the_saved_adapter_gives_back_the_trained_scores(trained, rows):
-    again = adapter.put(backbone.load(BASE), trained[1] / "adapter")
+    again = adapter.with_adapter(backbone.load(BASE), trained[1] / "adapter")
     first, second = (score.score(e, rows, "pixel", 112).score for e in (trained[0], again))
     assert np.allclose(first, second, atol=1e-6)
 

@@ -24,7 +24,7 @@ def stepped(rows):
         expert, cfg = fresh(mode=mode), CFG.replace(mode=mode)
         before = weights(expert, part)
         batch = batches.Batches(batches.couples(rows, 0), cfg, 0)[0]
-        train._step(expert, objective.optimiser(expert, cfg), [batch], cfg)
+        train.update(expert, objective.optimiser(expert, cfg), [batch], cfg)
         return {name: (w - before[name]).abs().max().item() for name, w in weights(expert, part).items()}
 
     return step

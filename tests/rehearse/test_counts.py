@@ -52,8 +52,8 @@ def test_a_step_of_the_expert_takes_the_operations_and_the_memory_that_are_compu
     expert = doors.build_expert(LESS, folder, "cpu")
     optimiser, shown = objective.optimiser(expert, LESS.expert), torch.zeros(64, 3, 112, 112, dtype=torch.uint8)
     count = counts.expert_training(counts.expert(LESS), LESS, narrowed=False)
-    assert flops(lambda: train._step(expert, optimiser, [shown], LESS.expert)) == pytest.approx(count.flops, rel=0.02)
-    measured = growth(lambda: train._step(expert, optimiser, [shown], LESS.expert), folder)
+    assert flops(lambda: train.update(expert, optimiser, [shown], LESS.expert)) == pytest.approx(count.flops, rel=0.02)
+    measured = growth(lambda: train.update(expert, optimiser, [shown], LESS.expert), folder)
     assert measured == pytest.approx(count.peak - count.weights, rel=0.15)
 
 
