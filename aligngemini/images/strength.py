@@ -1,0 +1,52 @@
+"""How strong the degradation must be: what a pixel probe still tells from reconstructions behind more of it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from . import audit, decode, degrade, pictures, statistics
+
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+NOTHING = {"scale": 1.0, "noise": 0.0, "blur": 0.0, "jpeg": 100.0}
+
+
+def kept(run, cfg, rows: pd.DataFrame) -> pd.DataFrame:
+    """`measure` on photographs and their reconstructions as a step of a run, kept in its strength.parquet."""
+
+    def write(path: Path) -> None:
+        measure(rows, degrade.ranges(cfg), cfg.seed, cfg.workers).to_parquet(path, index=False)
+
+    return pd.read_parquet(run.step("strength.parquet", write))
+
+
+def measure(rows: pd.DataFrame, asked: Mapping[str, Sequence[float]], seed: int, workers: int = 1) -> pd.DataFrame:
+    """AUROC of the audit's pixel probe on pairs behind each share of the ranges `asked`: one row for each share.
+
+    Share 0 is the pictures as they are, share 1 the chain as asked. Each picture draws its own values, as in the
+    semantic set. Beside the AUROC stand the middles of the four ranges.
+    """
+    chosen = audit.some(rows, audit.PROBED)
+    items = list(zip(chosen["path"], chosen["image_id"], strict=True))
+    ladder = [weaker(asked, share) for share in SHARES]
+    seen = np.array(pictures.spread(described, items, workers, "probing degraded pictures", ladder=ladder, seed=seed))
+    told = [audit.guessed(seen[:, step], chosen) for step in range(len(ladder))] if len(items) else np.nan
+    middles = pd.DataFrame([{name: np.mean(pair) for name, pair in ranges.items()} for ranges in ladder])
+    return middles.assign(share=SHARES, auroc=told)[["share", *NOTHING, "auroc"]]
+
+
+def weaker(asked: Mapping[str, Sequence[float]], share: float) -> dict[str, list[float]]:
+    """The ranges at `share` (0 to 1) of the way from no change at all to `asked`."""
+    return {name: [(1 - share) * none + share * end for end in asked[name]] for name, none in NOTHING.items()}
+
+
+def described(items: Sequence[tuple[str, str]], ladder: Sequence[dict], seed: int) -> list[np.ndarray]:
+    """Float64 [rungs, 101] for each (path, image_id): its statistics behind each rung of the ladder."""
+    return [_described(decode.read(path).rgb, name, ladder, seed) for path, name in items]
+
+
+def _described(rgb: np.ndarray, name: str, ladder: Sequence[dict], seed: int) -> np.ndarray:
+    key = f"strength/{name}"
+    worn = [rgb] + [degrade.degrade(rgb, degrade.draw(rung, degrade.generator(seed, key))) for rung in ladder[1:]]
+    return np.stack([statistics.describe(picture) for picture in worn])

@@ -1,0 +1,44 @@
+"""How much of the chain it takes to hide a reconstruction from a probe."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from aligngemini.images import decode, strength
+
+HARD = {"scale": [0.15, 0.2], "noise": [20.0, 30.0], "blur": [1.0, 2.0], "jpeg": [10.0, 20.0]}
+
+
+@pytest.fixture
+def worn_pairs(tmp_path, picture):
+    """Sixty pictures, each beside itself with its grain smoothed away."""
+    rows = []
+    for number in range(60):
+        rgb = picture(48, 48, seed=number)
+        smooth = ((rgb.astype(np.uint16) + np.roll(rgb, 1, 1)) // 2).astype(np.uint8)
+        for label, pixels in enumerate((rgb, smooth)):
+            path = tmp_path / f"{number}_{label}.png"
+            Image.fromarray(pixels).save(path)
+            rows.append(
+                decode.identify(path) | {"path": str(path), "pair_id": str(number), "label": label, "reason": ""}
+            )
+    return pd.DataFrame(rows)
+
+
+def test_the_nearer_to_the_chain_as_asked_the_less_a_probe_tells(worn_pairs):
+    seen = strength.measure(worn_pairs, HARD, seed=0).set_index("share")
+    assert list(seen.index) == list(strength.SHARES)
+    assert seen.loc[0.0, ["scale", "noise", "blur", "jpeg"]].tolist() == [1, 0, 0, 100]
+    assert seen.loc[1.0, ["scale", "noise", "blur", "jpeg"]].tolist() == pytest.approx([0.175, 25, 1.5, 15])
+    assert seen["auroc"].iloc[0] > 0.95 and seen["auroc"].iloc[-1] < 0.7
+
+
+def test_the_number_of_workers_changes_no_figure(worn_pairs):
+    one, two = (strength.measure(worn_pairs, HARD, seed=0, workers=workers) for workers in (1, 2))
+    pd.testing.assert_frame_equal(one, two)
+
+
+@pytest.mark.parametrize("pairs", [0, 3])
+def test_too_few_pairs_tell_nothing(worn_pairs, pairs):
+    assert strength.measure(worn_pairs.head(2 * pairs), HARD, seed=0)["auroc"].isna().all()
