@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from .images import decode
 from .images.places import folders
 from .workbook import paths, runs
 from .workbook.params import Refused
+from .workbook.progress import note
 
 BRANCHES = ("vlm", "expert")
 SHIPPED = paths.resolve("data/mini/detector")
@@ -68,7 +69,7 @@ class Detector:
         """
         from .fusion import join
 
-        rows = [self._batch(chunk) for chunk in _chunks(_listed(images), batch_size)]
+        rows = [self._batch(chunk) for chunk in _chunks(_listed(images), batch_size, "judging pictures")]
         return join.fuse(pd.concat(rows or [_EMPTY], ignore_index=True), self.rule, *self.thresholds)
 
     def view(self, branch: str, rgb: np.ndarray, crop: int = 0):
@@ -100,16 +101,18 @@ class Detector:
             rows.loc[good, f"{branch}_score"] = self.p_fake(branch, [self.view(branch, read[i]) for i in good])
         return rows
 
-    def explain(self, images) -> list[str]:
+    def explain(self, images, batch_size: int = 16) -> list[str]:
         """One sentence in the VLM's words for each readable image given."""
-        from PIL import Image
+        chunks = _chunks(_listed(images), batch_size, "explaining verdicts")
+        return [said for chunk in chunks for said in self._explained(chunk)]
 
+    def _explained(self, chunk: list) -> list[str]:
         from .vlm import verdict
 
-        read = [rgb for rgb in (_read(image) for _, image in _listed(images)) if isinstance(rgb, np.ndarray)]
-        pictures = [Image.fromarray(rgb) for rgb in read]
-        said = [int(p > self.thresholds[0]) for p in verdict.p_fake(self.vlm, pictures)] if pictures else []
-        return verdict.explain(self.vlm, pictures, said)
+        read = [_read(image) for _, image in chunk]
+        views = [self.view("vlm", rgb) for rgb in read if isinstance(rgb, np.ndarray)]
+        said = self.p_fake("vlm", views) > self.thresholds[0] if views else []
+        return verdict.explain(self.vlm, views, said)
 
 
 def _any_run() -> bool:
@@ -150,8 +153,12 @@ def _listed(images) -> list[tuple[str, object]]:
     return found
 
 
-def _chunks(items: list, size: int) -> list[list]:
-    return [items[at : at + size] for at in range(0, len(items), size)]
+def _chunks(items: list, size: int, label: str) -> Iterator[list]:
+    """The items, `size` at a time; where that takes more than one turn, their progress is shown."""
+    for at in range(0, len(items), size):
+        yield items[at : at + size]
+        if len(items) > size:
+            note(label, min(at + size, len(items)), len(items))
 
 
 def _read(image) -> np.ndarray | str:

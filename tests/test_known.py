@@ -33,6 +33,16 @@ def test_a_new_clone_judges_pictures_before_any_run(tmp_path, capsys):
     assert json.loads(told.out)["verdict"] in (0, 1) and "shipped detector" in told.err
 
 
+def test_every_readable_picture_is_explained_by_the_verdict_it_got(tmp_path, capsys):
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    files = sorted((SHIPPED / "known").glob("*.jpg"))[:4]
+    detector = Detector.load(SHIPPED)
+    said = detector.explain([files[0], tmp_path / "bad.png", *files[1:]], batch_size=2)
+    fake = detector(files).vlm_score > detector.thresholds[0]
+    assert [text.startswith("This image is fake") for text in said] == fake.tolist()
+    assert "explaining verdicts: 5 in" in capsys.readouterr().err
+
+
 def test_a_folder_without_a_detector_is_refused(tmp_path):
     with pytest.raises(Refused, match="no packed detector"):
         Detector.load(tmp_path)

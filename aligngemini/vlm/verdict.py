@@ -1,5 +1,7 @@
 """The question, the two verdict sentences, and p(fake) from their teacher-forced log-probabilities."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 import torch
@@ -73,14 +75,24 @@ def score(vlm: VLM, table: pd.DataFrame, supervision: str, batch_size: int = 64)
     return score_table.make(told.image_id, told.score, "vlm", supervision, told.reason)
 
 
+def explain(vlm: VLM, pictures: list[Image.Image], verdicts: Iterable[int], tokens: int = 40) -> list[str]:
+    """The model's own words after the verdict it gave, generated greedily; text explains, it never decides.
+
+    Pictures of one verdict make one batch.
+    """
+    said, given = {}, list(map(int, verdicts))
+    for verdict in sorted(set(given)):
+        chosen = [place for place, one in enumerate(given) if one == verdict]
+        words = _words(vlm, [pictures[place] for place in chosen], VERDICTS[verdict], tokens)
+        said |= dict(zip(chosen, words, strict=True))
+    return [said[place] for place in range(len(given))]
+
+
 @torch.inference_mode()
-def explain(vlm: VLM, pictures: list[Image.Image], verdicts: list[int], tokens: int = 40) -> list[str]:
-    """The model's own words after the verdict it gave, generated greedily; text explains, it never decides."""
-    said = []
-    for picture, verdict in zip(pictures, verdicts, strict=True):
-        opening = vlm.processor.tokenizer(VERDICTS[int(verdict)], add_special_tokens=False)["input_ids"]
-        batch = continued(prompts(vlm, [picture]), tuple(opening))
-        whole = vlm.model.generate(**batch, max_new_tokens=tokens, do_sample=False)
-        answer = whole[0, batch["input_ids"].shape[1] - len(opening) :]
-        said.append(vlm.processor.tokenizer.decode(answer, skip_special_tokens=True).strip())
-    return said
+def _words(vlm: VLM, pictures: list[Image.Image], opening: str, tokens: int) -> list[str]:
+    """For each picture `opening` and up to `tokens` tokens after it."""
+    begun = vlm.processor.tokenizer(opening, add_special_tokens=False)["input_ids"]
+    batch = continued(prompts(vlm, pictures), tuple(begun))
+    whole = vlm.model.generate(**batch, max_new_tokens=tokens, do_sample=False)
+    answers = whole[:, batch["input_ids"].shape[1] - len(begun) :]
+    return [text.strip() for text in vlm.processor.batch_decode(answers, skip_special_tokens=True)]

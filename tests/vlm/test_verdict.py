@@ -69,8 +69,15 @@ def test_what_cannot_be_read_keeps_its_row_with_a_reason(vlm, tmp_path):
 
 
 def test_an_explanation_opens_with_the_verdict_it_explains(vlm, pictures):
-    said = verdict.explain(vlm, pictures[:2], [0, 1], tokens=5)
-    assert said[0].startswith(verdict.VERDICTS[0]) and said[1].startswith(verdict.VERDICTS[1])
+    said = verdict.explain(vlm, pictures[:3], [0, 1, 0], tokens=5)
+    assert [text.startswith(verdict.VERDICTS[1]) for text in said] == [False, True, False]
+    assert said[0].startswith(verdict.VERDICTS[0]) and said[2].startswith(verdict.VERDICTS[0])
+
+
+def test_an_explanation_does_not_depend_on_what_else_is_explained(vlm, pictures):
+    wide = [pictures[0].resize((168, 112)), *pictures[1:3]]  # more image tokens than the rest: the others are padded
+    alone = [verdict.explain(vlm, [picture], [1])[0] for picture in wide]
+    assert verdict.explain(vlm, wide, [1, 1, 1]) == alone
 
 
 @pytest.mark.parametrize("base", ["data/mini/vln", "./nowhere", "nothing"])
