@@ -11,7 +11,7 @@ import pandas as pd
 from ..workbook import models, paths, recipes, stages
 from ..workbook.params import Refused
 from ..workbook.progress import progress, say
-from . import hub, record, state
+from . import hub, listing, record, state
 
 SCALE = "paper"
 WEIGHTS = r"(?:diffusion_pytorch_)?model(-\d+-of-\d+)?\.safetensors(\.index\.json)?"
@@ -27,21 +27,21 @@ class Base:
     parameter: str
     subfolder: str = ""
     beside: str = BESIDE
-    given: str = ""  # a hub name instead of the recipe's
+    given: str = ""  # a hub name instead of the recipe's, owner/name or owner/name@revision
     RIGHTS = ""  # told by its card, when the hub is asked
 
     @property
     def name(self) -> str:
-        return self.given or self._recipe().get(self.parameter, "")
+        return self.given.partition("@")[0] or self._recipe().get(self.parameter, "")
 
     @property
     def revision(self) -> str:
-        return "" if self.given else self._recipe().get(f"{self.parameter}_revision", "")
+        return self.given.partition("@")[2] if self.given else self._recipe().get(f"{self.parameter}_revision", "")
 
     def fetch(self, root: Path, asked: Namespace) -> pd.DataFrame:
         """Fetch the needed files alone; nothing is ever left out. Raises Refused."""
         if not paths.resolve(self.name).is_dir():
-            found = hub.listing(models.where(self.name, "model"), revision=self.revision)
+            found = listing.of(models.where(self.name, "model"), revision=self.revision)
             say(f"{self.name}: licence {found.licence}, as its card says (a summary, not legal advice)")
             hub.fetch(found, self.needed(list(found.sizes)))
         return record.left_out()

@@ -13,7 +13,8 @@ NAMES = {
     "coco": "COCO train2017, photographs of the pixel set: 118,287, 19 GB as a zip",
     "echo4o": "Echo-4o-Image, surreal fakes of the semantic set: shards of 5,000 from the hub",
     "unsplash": "Unsplash Lite, photographs of the semantic set: tables, then pictures from the CDN",
-    "vlm": "the VLM of the paper recipe, into the hub's cache; vlm:OWNER/NAME takes another",
+    "vlm": "the VLM of the paper recipe, into the hub's cache; vlm:OWNER/NAME takes another, such as a labeller, and "
+    "vlm:OWNER/NAME@REVISION one of its revisions",
     "expert": "the expert's backbone, likewise",
     "vae": "the autoencoder alone, likewise",
 }
@@ -70,7 +71,7 @@ def _fetched(name: str, source: Any, root: Path, args: argparse.Namespace) -> in
             with FileLock(root / f".{name}.lock", timeout=0):
                 return _tell(name, source, source.fetch(root, args), root)
         except Timeout as error:
-            raise Refused(f"another process fetches {name} into {paths.short(root)}: wait for it") from error
+            raise Refused(f"another process fetches {name}: wait for it") from error
 
 
 def _tell(name: str, source: Any, left_out: Any, root: Path) -> int:
@@ -107,7 +108,7 @@ def _next(name: str, args: argparse.Namespace) -> str:
 
 
 def _sources(texts: list[str]) -> dict[str, Any]:
-    """The sources by name; `vlm:owner/name` puts another model in the place of the recipe's."""
+    """The sources by name; `vlm:owner/name@revision` puts another model in the place of the recipe's."""
     from dataclasses import replace
 
     from . import bases, coco, echo4o, unsplash

@@ -37,10 +37,10 @@ def session(connections: int = 1) -> requests.Session:
     return made
 
 
-def length(web: requests.Session, url: str) -> int:
+def length(here: requests.Session, url: str) -> int:
     """Bytes that `url` announces; 0 where it does not. Raises Unfetched."""
     try:
-        response = web.head(url, allow_redirects=True, timeout=TIMEOUT)
+        response = here.head(url, allow_redirects=True, timeout=TIMEOUT)
     except requests.RequestException as error:
         raise Unfetched(_broken(error, url)) from error
     if not response.ok:
@@ -48,19 +48,26 @@ def length(web: requests.Session, url: str) -> int:
     return int(response.headers.get("Content-Length", 0))
 
 
-def download(web: requests.Session, url: str, path: Path, label: str = "") -> None:
+def download(here: requests.Session, url: str, path: Path, label: str = "") -> None:
     """Fetch `url` into `path`, whole or not at all; progress in MB where there is a `label`.
 
     What came of it stays in `<path>.part` and is not asked for again as long as the server says, by its ETag or date,
     that the file is still the same one. Raises Unfetched, and OSError of the disk.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part, left = Part(path), TRIES
+    part = Part(path)
+    gather(here, url, part, label)
+    part.finish()
+
+
+def gather(here: requests.Session, url: str, part: "Part", label: str = "") -> None:
+    """Fetch what `part` lacks of `url`, as `download` does; whoever calls this looks at it and gives it its name."""
+    part.file.parent.mkdir(parents=True, exist_ok=True)
+    left = TRIES
     while True:
         had = part.size
         try:
-            if _once(web, url, part, label):
-                return part.finish()
+            if _once(here, url, part, label):
+                return
         except requests.RequestException as error:
             left = TRIES if part.size > had else left - 1
             if not left or not isinstance(error, BROKEN):
@@ -69,24 +76,35 @@ def download(web: requests.Session, url: str, path: Path, label: str = "") -> No
 
 
 class Part:
-    """An unfinished download beside its `path`, and what tells that the server's file is still the one it began."""
+    """An unfinished download beside its `path`, and what tells that the server's file is still the one it began.
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.file = path, path.with_name(f"{path.name}.part")
+    `known` tells the file where it is known beforehand, by a digest; else the server's ETag or date does.
+    """
+
+    def __init__(self, path: Path, known: str = "") -> None:
+        self.path, self.file, self.known = path, path.with_name(f"{path.name}.part"), known
         self._mark = path.with_name(f".{path.name}.mark")
 
     @property
     def mark(self) -> str:
-        """A strong ETag or a date; "" where there is neither, then nothing can be gone on with."""
+        """The digest, a strong ETag or a date; "" where there is none, then nothing can be gone on with."""
         return self._mark.read_text(encoding="utf-8") if self._mark.is_file() else ""
 
     @property
     def size(self) -> int:
         """Bytes that need not be fetched again."""
-        return self.file.stat().st_size if self.mark and self.file.is_file() else 0
+        mark = self.mark
+        return self.file.stat().st_size if mark and mark == (self.known or mark) and self.file.is_file() else 0
+
+    @property
+    def wanted(self) -> dict[str, str]:
+        """The headers that ask for the rest alone, if the server has the same file still."""
+        same = {} if self.known else {"If-Range": self.mark}
+        return {"Range": f"bytes={self.size}-", **same} if self.size else {}
 
     def begin(self, mark: str) -> None:
-        """Start over with a file that the server marks so; "": it cannot be gone on with."""
+        """Start over with a file that the server marks so; "": it cannot be gone on with, unless it is known."""
+        mark = self.known or mark
         self._mark.unlink(missing_ok=True)
         with self.file.open("wb"):
             pass
@@ -100,11 +118,10 @@ class Part:
         self._mark.unlink(missing_ok=True)
 
 
-def _once(web: requests.Session, url: str, part: Part, label: str) -> bool:
+def _once(here: requests.Session, url: str, part: Part, label: str) -> bool:
     """Ask once; whether the file is whole now. Raises requests' errors and Unfetched."""
-    had, mark = part.size, part.mark
-    asked = {"Range": f"bytes={had}-", "If-Range": mark} if had else {}
-    with web.get(url, headers=asked, stream=True, timeout=TIMEOUT) as response:
+    had = part.size
+    with here.get(url, headers=part.wanted, stream=True, timeout=TIMEOUT) as response:
         told = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", response.headers.get("Content-Range", ""))
         if response.status_code == 416 and had:
             return _all_there(told, had, part)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -16,17 +17,18 @@ class Loopback(ThreadingHTTPServer):
     """`files`: path -> bytes; `hub`: the folder of repositories, models/owner/name and datasets/owner/name.
 
     Bad days: `status` (pattern of paths -> status, as often as given, for ever with -1), `cut` (pattern -> how many
-    bytes of a body come before the connection breaks, once), `no_range`, and `swapped` (pattern -> other bytes of the
-    same length). `asked` holds (method, path, Range header) of every request.
+    bytes of a body come before the connection breaks, once), `stall` (likewise, but then nothing more happens),
+    `no_range`, and `swapped` (pattern -> other bytes of the same length). `asked` holds (method, path, Range header) of
+    every request, `trusted` the paths that were shown a token; a new `commit` is what the hub changes with.
     """
 
     daemon_threads = True
 
     def __init__(self, hub: Path) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.hub, self.files, self.asked = hub, {}, []
-        self.status, self.cut, self.swapped, self.no_range = {}, {}, {}, False
-        self.token, self.thread = "", threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
+        self.hub, self.files, self.asked, self.trusted, self.commit = hub, {}, [], set(), COMMIT
+        self.status, self.cut, self.stall, self.swapped, self.no_range = {}, {}, {}, {}, False
+        self.thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
         self.thread.start()
 
     @property
@@ -56,6 +58,8 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         path, server = unquote(urlsplit(self.path).path), self.server
         server.asked.append((self.command, self.path, self.headers.get("Range", "")))
+        if self.headers.get("Authorization"):
+            server.trusted.add(path)
         for pattern, (status, times) in list(server.status.items()):
             if re.search(pattern, path) and times:
                 server.status[pattern] = (status, times - 1)
@@ -82,7 +86,7 @@ class Handler(BaseHTTPRequestHandler):
             return self._send(json.dumps(told).encode())
         told = {
             "id": repo,
-            "sha": COMMIT,
+            "sha": self.server.commit,
             "tags": ["license:apache-2.0"],
             "siblings": [_sibling(p, folder) for p in files],
         }
@@ -90,7 +94,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _resolve(self, kind: str, repo: str, name: str) -> None:
         file = self.server.hub / kind / repo / name
-        known = {"X-Repo-Commit": COMMIT}
+        known = {"X-Repo-Commit": self.server.commit}
         if not (self.server.hub / kind / repo).is_dir():
             return self._send(b"", 404, {"X-Error-Code": "RepoNotFound"})
         if not file.is_file():
@@ -115,11 +119,16 @@ class Handler(BaseHTTPRequestHandler):
         if start and start >= len(data):
             return self._send(b"", 416, headers | {"Content-Range": f"bytes */{len(data)}"})
         headers |= {"Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}"} if start else {}
-        self._send(data[start:], 206 if start else 200, headers, self._cut(path))
+        stall = self._until(self.server.stall, path)
+        if stall is not None:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nETag: %s\r\nContent-Length: %d\r\n\r\n" % (etag.encode(), len(data)))
+            self.wfile.write(data[:stall])
+            return time.sleep(60)
+        self._send(data[start:], 206 if start else 200, headers, self._until(self.server.cut, path))
 
-    def _cut(self, path: str) -> int | None:
-        found = next((pattern for pattern in self.server.cut if re.search(pattern, path)), None)
-        return self.server.cut.pop(found) if found and self.command == "GET" else None
+    def _until(self, days: dict[str, int], path: str) -> int | None:
+        found = next((pattern for pattern in days if re.search(pattern, path)), None)
+        return days.pop(found) if found and self.command == "GET" else None
 
     def _send(self, body: bytes, status: int = 200, headers: dict | None = None, cut: int | None = None) -> None:
         self.send_response(status)

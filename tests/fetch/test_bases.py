@@ -21,6 +21,7 @@ from diffusers import AutoencoderKL
 from huggingface_hub import constants
 from aligngemini import cli
 from aligngemini.expert import backbone
+from aligngemini.fetch import web
 from aligngemini.images import autoencoder
 from aligngemini.vlm import load
 from aligngemini.workbook.params import Refused
@@ -28,7 +29,7 @@ from aligngemini.workbook.params import Refused
 blocks = {"down_block_types": ["DownEncoderBlock2D"] * 2, "up_block_types": ["UpDecoderBlock2D"] * 2}
 for folder in sys.argv[3:]:
     AutoencoderKL(block_out_channels=(4, 8), norm_num_groups=2, **blocks).save_pretrained(folder)
-constants.DOWNLOAD_CHUNK_SIZE = 500  # a connection that breaks loses less than what these files have
+constants.DOWNLOAD_CHUNK_SIZE = web.CHUNK = 500  # a connection that breaks loses less than what these files have
 assert cli.main(["data", "fetch", "vlm", "expert", "vae", "--root", sys.argv[1]]) == 0
 LOADERS = {"vlm": load.load, "expert": backbone.load, "vae": autoencoder.load}
 for role, name, offline in json.loads(sys.argv[2]):
@@ -118,6 +119,15 @@ def test_another_model_takes_the_place_of_the_recipe_s(fetch, served, tmp_path):
     assert fetch("expert:somebody/backbone") == codes.DONE and fetch("expert", act="check") == codes.FOUND
     assert _cached(tmp_path, "somebody/backbone") == {"config.json", "model.safetensors"}
     assert fetch("expert:somebody/backbone", act="check") == codes.DONE
+
+
+def test_a_revision_is_fetched_when_it_is_named(fetch, served, tmp_path):
+    _repository(served, "somebody/backbone", "expert")
+    assert fetch("expert:somebody/backbone@v2") == codes.DONE
+    assert any(path.endswith("/revision/v2") for _, path, _ in served.asked)
+    assert (tmp_path / "cache" / "models--somebody--backbone" / "refs" / "v2").read_text() == served.commit
+    assert fetch("expert:somebody/backbone@v2", act="check") == codes.DONE
+    assert fetch("expert:somebody/backbone", act="check") == codes.FOUND
 
 
 def test_weights_that_could_run_code_are_refused(fetch, vlm, capsys):
