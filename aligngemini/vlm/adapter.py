@@ -11,7 +11,7 @@ from .verdict import QUESTION, VERDICTS
 
 LOADED = ("base", "revision", "precision", "max_pixels", "quantise")  # what `load` is told
 TOLD = ("supervision", "objective", "labeller", "beta", "learning_rate", "lora_rank", "lora_alpha", "lora_dropout")
-TOLD += ("epochs", "batch_size", "gradient_accumulation", "seed")
+TOLD += ("labeller_revision", "epochs", "batch_size", "gradient_accumulation", "seed")
 PACKAGES = ("torch", "transformers", "trl", "peft")
 SUMMARY = (
     "A LoRA adapter that lets a vision-language model say whether a picture is real or generated, by its meaning: the "

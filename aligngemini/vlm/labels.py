@@ -46,7 +46,15 @@ def labelling(vlm: VLM, cfg) -> VLM:
     """The model that labels: the base itself, or another of its family. Raises Refused if that cannot be loaded."""
     if cfg.labeller == BASE:
         return vlm
-    return load(cfg.labeller, precision=cfg.precision, max_pixels=cfg.max_pixels, quantise=cfg.quantise)
+    return load(cfg.labeller, cfg.labeller_revision, cfg.precision, cfg.max_pixels, cfg.quantise)
+
+
+def named(cfg) -> dict[str, dict[str, str]]:
+    """The labeller's name and revision, for the record of a run; {} where no model labels."""
+    if not cfg.labeller:
+        return {}
+    own = (cfg.base, cfg.base_revision) if cfg.labeller == BASE else (cfg.labeller, cfg.labeller_revision)
+    return {"labeller": dict(zip(("name", "revision"), own, strict=True))}
 
 
 def label(vlm: VLM, rows: pd.DataFrame, seed: int, batch: int, parts: Path) -> pd.DataFrame:

@@ -149,6 +149,7 @@ class VLMParams(Params):
         source="model",
         besides=("", "base"),
     )
+    labeller_revision: str = param("", "revision of that model on the hub, empty for the newest")
     reasons: str = param(
         "twin", "what follows a wrong verdict, the twin's reason, the picture's own, or none", choices=REASONS
     )
@@ -177,6 +178,8 @@ class VLMParams(Params):
         """Refuse reasons that no one would read, and a name that no repository can have."""
         if self.labeller and self.reasons != "twin":
             raise Refused("reasons tells how remarks are used, but a labeller writes its own: leave one of them out")
+        if self.labeller_revision and self.labeller in ("", "base"):
+            raise Refused("labeller_revision is of a labeller other than the base, and there is none: leave it out")
         if self.quantise and self.accelerate_config:
             raise Refused("quantise saves room on one GPU, accelerate_config uses several: leave one of them out")
         _check_repository(self.push_to_hub)

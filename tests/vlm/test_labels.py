@@ -113,6 +113,24 @@ def test_the_base_labels_itself_when_asked(vlm, told, rows, tmp_path):
     assert frame.equals(told) and (tmp_path / "pairs.parquet").is_file()
 
 
+def test_another_labeller_is_loaded_and_recorded_in_its_own_revision(monkeypatch):
+    asked = []
+    monkeypatch.setattr(labels, "load", lambda *told: asked.append(told))
+    cfg = stages.VLMParams(base_revision="one", labeller="owner/large", labeller_revision="two")
+    labels.labelling(None, cfg)
+    assert [told[:2] for told in asked] == [("owner/large", "two")]
+    assert labels.named(cfg) == {"labeller": {"name": "owner/large", "revision": "two"}}
+    itself = stages.VLMParams(base_revision="one", labeller="base")
+    assert labels.named(itself) == {"labeller": {"name": itself.base, "revision": "one"}}
+    assert labels.named(stages.VLMParams()) == {}
+
+
+@pytest.mark.parametrize("labeller", ["", "base"])
+def test_a_revision_without_a_labeller_of_its_own_is_refused(labeller):
+    with pytest.raises(ValueError, match="labeller_revision"):
+        stages.VLMParams(labeller=labeller, labeller_revision="two")
+
+
 def test_a_labeller_that_is_not_there_is_refused_in_the_first_second():
     from aligngemini.workbook import questions
 
