@@ -60,12 +60,17 @@ def flips(rows: pd.DataFrame, side: int = SIDE) -> HTML:
     return sheet(rows, flip_caption, side)
 
 
+def truth(row) -> str:
+    """'real', or 'fake' and, as far as that is known, what makes it one: 'fake, semantic, shadow'."""
+    known = [row["axis"] if row["axis"] != "unknown" else "", row.get("family")]
+    return ", ".join(["fake", *filter(None, known)]) if row.label else "real"
+
+
 def flip_caption(row) -> str:
     """Four lines on one row of a flips table."""
-    truth = "real" if row.label == 0 else f"fake, {row['axis']}" + (f", {row.family}" if row.get("family") else "")
     said = {0: "real", 1: "fake"}
     return (
-        f"{truth}\n{row.pure}: {said[int(row.pure_verdict)]} ({row.pure_score:.2f})\n"
+        f"{truth(row)}\n{row.pure}: {said[int(row.pure_verdict)]} ({row.pure_score:.2f})\n"
         f"{row.other}: {said[int(row.other_verdict)]} ({row.other_score:.2f})\nright: {row.right}"
     )
 

@@ -67,7 +67,11 @@ def load(base: str, revision: str = "", normalisation: str = "base") -> Expert:
     torch.nn.init.zeros_(model.head.bias)
     facts = timm.data.resolve_model_data_config(model)
     mean, std = CLIP if normalisation == "clip" else (facts["mean"], facts["std"])
-    told = {"base": base, "revision": revision, "architecture": model.pretrained_cfg["architecture"]}
+    told = {
+        "base": base,
+        "revision": models.commit(base, revision),
+        "architecture": model.pretrained_cfg["architecture"],
+    }
     return placed(model, mean, std, told)
 
 

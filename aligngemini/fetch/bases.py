@@ -66,7 +66,9 @@ class Base:
             tops = [f"{self.subfolder}/"] * bool(self.subfolder) + [""]
             found = [try_to_load_from_cache(self.name, f"{top}config.json", **options) for top in tops]
             folder = next((Path(place).parent for place in found if isinstance(place, str)), None)
-        return state.of_files(_checked(folder, quick), f" in {paths.short(folder)}") if folder else _nothing(self.name)
+        if folder is None:
+            return state.State(state.MISSING, f"{self.name} is not in the hub's cache")
+        return state.of_files(_checked(folder, quick, self.name), f" in {paths.short(folder)}")
 
     def _recipe(self) -> dict:
         return recipes.recipe(SCALE, stages.STAGES[self.stage])
@@ -79,18 +81,14 @@ BASES = {
 }
 
 
-def _nothing(name: str) -> state.State:
-    return state.State(state.MISSING, f"{name} is not in the hub's cache")
-
-
-def _checked(folder: Path, quick: bool) -> dict[str, str]:
+def _checked(folder: Path, quick: bool, name: str) -> dict[str, str]:
     """Each needed file of a folder in hub format: "", "missing", or that it differs from the digest it is named by."""
     indexes = [path for path in folder.glob("*.safetensors.index.json") if re.fullmatch(WEIGHTS, path.name)]
     named = {name for path in indexes for name in _weight_map(path)}
     there = {path.name for path in folder.iterdir() if path.is_file()}
     weights = named or {name for name in there if re.fullmatch(WEIGHTS, name)} or {"model.safetensors"}
     names = sorted(weights | {name for name in there if re.fullmatch(BESIDE, name)})
-    return {name: _damage(folder / name, quick) for name in progress(names, f"checking {folder.name[:12]}")}
+    return {file: _damage(folder / file, quick) for file in progress(names, f"checking {name}")}
 
 
 def _weight_map(index: Path) -> set[str]:

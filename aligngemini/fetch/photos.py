@@ -35,26 +35,29 @@ def one_width(folder: Path, width: int) -> None:
 def fetch(addresses: pd.Series, folder: Path, width: int, workers: int) -> pd.DataFrame:
     """Fetch photographs (id -> address) into `<id>.jpg`; path and reason of those that did not come.
 
-    The record of `folder` names all that were ever asked for. Raises Refused if none comes at all.
+    The record of `folder` names all that were ever asked for, but those that the CDN has no more. Raises Refused if
+    none comes at all.
     """
     wanted = {f"{name}.jpg": address for name, address in addresses.items()}
     waiting = {name: address for name, address in wanted.items() if not (folder / name).is_file()}
     room.need(folder, int(len(waiting) * width**2 * BYTES), "unsplash")
-    _note(folder, wanted)
+    reasons: dict[str, str] = {}
+    _note(folder, wanted, reasons)
     try:
         reasons = _all(waiting, folder, width, workers)
     finally:
-        _note(folder, wanted)
+        _note(folder, wanted, reasons)
     return record.left_out(reasons)
 
 
-def _note(folder: Path, wanted: dict[str, str]) -> None:
-    """Bring the record up to date: files that are there get their size and checksum, once."""
+def _note(folder: Path, wanted: dict[str, str], reasons: dict[str, str]) -> None:
+    """Bring the record up to date: files that are there get their size and checksum, once; what is gone leaves it."""
     rows = record.read(folder)
     known = {} if rows is None else {row.path: [row.path, row.bytes, row.crc32] for row in rows.itertuples()}
     known = {name: [name, -1, -1] for name in wanted} | known
     fresh = [name for name, row in known.items() if row[1] < 0 and (folder / name).is_file()]
     known |= {name: record.of_file(folder / name, folder) for name in fresh}
+    known = {name: row for name, row in known.items() if not reasons.get(name, "").startswith(web.GONE)}
     record.write(folder, pd.DataFrame(known.values(), columns=record.COLUMNS))
 
 

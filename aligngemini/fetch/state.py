@@ -13,10 +13,11 @@ SHOWN = 3  # examples of damaged files
 
 @dataclass(frozen=True)
 class State:
-    """One of the four words, and the figures or examples behind it."""
+    """One of the four words, and the figures or examples behind it; `files` are those that are as they should be."""
 
     word: str
     detail: str
+    files: int = 0
 
 
 def of_folder(folder: Path, quick: bool, count: int = 0) -> State:
@@ -39,7 +40,7 @@ def of_files(found: dict[str, str], note: str = "") -> State:
         return State(CORRUPT, f"{len(wrong)} of {len(found)}: {_examples(wrong)}")
     if there < len(found):
         return State(INCOMPLETE if there else MISSING, f"{there} of {len(found)}")
-    return State(COMPLETE, f"{there} files{note}")
+    return State(COMPLETE, f"{there} files{note}", there)
 
 
 def together(states: list[State]) -> State:
@@ -48,8 +49,11 @@ def together(states: list[State]) -> State:
     worst = min((state.word for state in states), key=order.index)
     if worst == MISSING and any(state.word == COMPLETE for state in states):
         worst = INCOMPLETE
-    told = [state.detail for state in states if state.word == worst] if worst != COMPLETE else []
-    return State(worst, "; ".join(told or dict.fromkeys(state.detail for state in states)))
+    if worst == COMPLETE:
+        files = sum(state.files for state in states)
+        return State(COMPLETE, f"{files} files", files)
+    told = [state.detail for state in states if state.word == worst]
+    return State(worst, "; ".join(told or [state.detail for state in states]))
 
 
 def cleared(folder: Path) -> bool:

@@ -19,6 +19,7 @@ BUSY = (429, 500, 502, 503, 504)
 TIMEOUT = (15, 60)  # seconds to connect, and between two bytes
 CHUNK = 2**18  # bytes; what has come of one when the connection breaks is lost
 MB = 10**6
+GONE = "it is gone"  # what a server says it does not have (any more)
 BROKEN = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 
 
@@ -178,7 +179,7 @@ def _status(code: int) -> str:
     if code in (401, 403):
         return f"access is refused (HTTP {code})"
     if code in (404, 410):
-        return f"it is gone (HTTP {code})"
+        return f"{GONE} (HTTP {code})"
     return f"the server is overloaded or out of order (HTTP {code})" if code in BUSY else f"the answer is HTTP {code}"
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -146,6 +147,7 @@ def _found(place: str, revision: str, dtype: torch.dtype):
     """A pipeline keeps its autoencoder in the subfolder `vae`; a folder or repository of its own keeps it on top."""
     from diffusers import AutoencoderKL
 
+    warnings.filterwarnings("ignore", message=".*local_dir_use_symlinks.*")  # diffusers still passes it to the hub
     options, reasons = {"revision": revision} if revision else {}, []
     for inside in ({"subfolder": "vae"}, {}):
         try:

@@ -117,7 +117,8 @@ def _semantic_from_folders(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:
     listed = _sources(run, cfg, "plausible", "implausible")
     usable = listed[(listed["reason"] == "") & (listed[["width", "height"]].min(axis=1) >= cfg.image_size)]
     small = listed[(listed["reason"] == "") & ~listed.index.isin(usable.index)]
-    divided = _balanced(usable, _counts(cfg))
+    lost = {role: int((small["role"] == role).sum()) for role in ("plausible", "implausible")}
+    divided = _balanced(usable, _counts(cfg), lost, cfg.image_size)
     folder = str(run.path("images", "semantic"))
     fixed = {"folder": folder, "seed": cfg.seed, "size": cfg.image_size, "ranges": degrade.ranges(cfg)}
     rows = []
@@ -137,11 +138,17 @@ def _evened(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([same.head(least[split]) for (split, _), same in rows.groupby(["split", "label"])])
 
 
-def _balanced(usable: pd.DataFrame, counts: dict[str, int]) -> dict[str, pd.DataFrame]:
-    """Both classes divided by hash of content, as many images in the larger class as in the smaller."""
+def _balanced(
+    usable: pd.DataFrame, counts: dict[str, int], small: dict[str, int], size: int
+) -> dict[str, pd.DataFrame]:
+    """Both classes divided by hash of content, as many images in the larger class as in the smaller.
+
+    `small` says how many of each role were left out for want of `size` px: that is told should too few be left.
+    """
     sides = {"plausible": 0, "implausible": 1}
+    named = {role: role + (f" ({n} are smaller than image_size, {size} px)" if n else "") for role, n in small.items()}
     divided = {
-        role: sources.divide(usable[usable["label"] == label], counts["train"], counts["validation"], role)
+        role: sources.divide(usable[usable["label"] == label], counts["train"], counts["validation"], named[role])
         for role, label in sides.items()
     }
     least = {split: min(len(divided[role][split]) for role in sides) for split in counts}

@@ -4,7 +4,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from ..workbook import adapters
+from ..workbook import adapters, models
 from ..workbook.params import Refused
 from .load import VLM, load, with_adapter
 from .verdict import QUESTION, VERDICTS
@@ -22,7 +22,7 @@ USE = 'from aligngemini.vlm import adapter, verdict\n\nverdict.p_fake(adapter.lo
 
 def facts(cfg, pairs: int, processor) -> dict[str, Any]:
     """What PEFT forgets, of parameters of notebook 02, the number of training pairs and the processor."""
-    told = {"base": cfg.base, "revision": cfg.base_revision}
+    told = {"base": cfg.base, "revision": models.commit(cfg.base, cfg.base_revision)}
     told |= {name: getattr(cfg, name) for name in (*LOADED[2:], *TOLD)}
     pictures = processor.image_processor
     sizes = {"size": dict(pictures.size), "patch_size": pictures.patch_size, "merge_size": pictures.merge_size}

@@ -45,8 +45,8 @@ def load(base: str, revision: str = "", precision: str = "auto", max_pixels: int
 
     name = models.where(base, "VLM base")
     logging.disable_progress_bar()  # in a notebook it is a widget, which a report cannot show
-    # peft and TRL still ask the model by a setting's older name.
-    warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
+    # peft, TRL and accelerate still call a setting by its older name.
+    warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*", category=FutureWarning)
     options = {"revision": revision} if revision else {}
     numbers = {"dtype": dtype_for(precision), **_quantised(quantise)}
     try:

@@ -7,7 +7,7 @@ from typing import Any
 
 import psutil
 
-from aligngemini.workbook import kernel, manifest, paths, questions, runs
+from aligngemini.workbook import hub, kernel, manifest, paths, questions, runs
 from aligngemini.workbook.manifest import DiskFull
 from aligngemini.workbook.params import Params, Refused
 from aligngemini.workbook.plan import Item, Plan
@@ -60,11 +60,13 @@ def run(plan: Plan, force: bool = False, after: float = 0.0) -> list[Answer]:
 
 
 def check(plan: Plan) -> None:
-    """Refuse in the first second what would fail hours later: notebooks, models, folders not there."""
+    """Refuse in the first second what would fail hours later: notebooks, models, folders not there, no login."""
     for item in plan.mine:
         if not paths.notebook(item.stage.name).is_file():
             raise Refused(f"there is no notebook {paths.notebook(item.stage.name)}: work from a checkout")
-        questions.there(item.cfg({}))
+        cfg = item.cfg({})
+        questions.there(cfg)
+        hub.check(getattr(cfg, "push_to_hub", ""))
 
 
 def _look_up(plan: Plan, item: Item, made: dict[str, list[str]]) -> Answer:

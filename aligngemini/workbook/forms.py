@@ -25,7 +25,7 @@ def _seed() -> Any:
 
 
 def _push() -> Any:
-    return param("", "repository on the hub that gets the adapter, user/name, empty for none")
+    return param("", "repository on the hub, user/name, branch and supervision are added to its name, empty for none")
 
 
 def _check_repository(name: str) -> None:

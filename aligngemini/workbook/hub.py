@@ -15,16 +15,19 @@ def check(repository: str) -> None:
         raise Refused(f"push_to_hub {repository} needs a login with the right to write: run `hf auth login` first.")
 
 
-def push(folder: Path, repository: str) -> str:
-    """Upload the adapter in `folder` and say in one sentence what came of it; "" for no repository.
+def push(folder: Path, repository: str, which: str) -> str:
+    """Upload the adapter in `folder` to `repository`-`which` and say in one sentence what came of it; nothing is
+    uploaded for no repository.
 
-    A repository that is not there yet is made private (ours): its owner may open it. The token is huggingface_hub's
+    `which` says branch and supervision: one command trains several adapters, and none may take another's place. A
+    repository that is not there yet is made private (ours): its owner may open it. The token is huggingface_hub's
     own affair. Nothing is raised for what the hub or the network refuses.
     """
     if not repository:
         return "push_to_hub is empty: the adapter stays here."
     from huggingface_hub import create_repo, upload_folder
 
+    repository = f"{repository}-{which}"
     try:
         create_repo(repository, private=True, exist_ok=True)
         done = upload_folder(repo_id=repository, folder_path=folder, ignore_patterns="*.parquet")

@@ -1,5 +1,6 @@
 """Where a model comes from: a folder in hub format or a hub name, and what to do when it does not load."""
 
+import re
 from collections.abc import Iterator
 
 from . import paths
@@ -20,6 +21,18 @@ def where(base: str, what: str) -> str:
         return base
     advice = MADE_HERE if base.startswith("data/mini") else "check the path, or give a hub name like owner/name"
     raise Refused(f"There is no {what} at {base!r}: {advice}.")
+
+
+def commit(base: str, revision: str = "") -> str:
+    """The commit at which the cache of the hub has `base`, of 40 hex digits; `revision` where there is none."""
+    from huggingface_hub import try_to_load_from_cache
+
+    if paths.resolve(base).is_dir():
+        return revision
+    configs = ("config.json", "vae/config.json")
+    places = [try_to_load_from_cache(base, name, revision=revision or None) for name in configs]
+    found = re.search(r"/snapshots/([0-9a-f]{40})/", " ".join(str(place) for place in places))
+    return found[1] if found else revision
 
 
 def unloadable(base: str, what: str, error: Exception) -> Refused:

@@ -10,6 +10,11 @@ from aligngemini.workbook import fingerprint, manifest, models, paths, stages
 from aligngemini.workbook.params import Params, Refused, unknown
 
 SHORTEST = 4  # characters of a run name that are enough, if no other run begins with them
+ADVICE = {
+    "folder": "give another with -p, or fetch what the paper scale names with `aligngemini data fetch`",
+    "benchmark": "give what you have, such as -p test '[GenImage:DIR]'; `aligngemini bench --help` lists names",
+    "file": "check the path",
+}  # what to do where a source is not there
 
 
 @dataclass(frozen=True)
@@ -216,7 +221,7 @@ def there(cfg: Params) -> dict[str, Path]:
                 models.where(text, field.name)
             elif text != stages.WORLD:
                 what = "file" if kind == "file" else "folder"
-                raise Refused(f"{field.name}: there is no {what} {text}, looked for at {path}")
+                raise Refused(f"{field.name}: there is no {what} {text}, looked for at {path}: {ADVICE[kind]}")
     return found
 
 

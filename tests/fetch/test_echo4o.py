@@ -14,7 +14,7 @@ SECOND = "5000-10000.tar.gz"
 
 def test_as_many_shards_as_asked_for_lie_where_the_paper_recipe_looks(fetch, shards, root, served, capsys):
     assert fetch("echo4o", "--shards", "2") == codes.DONE
-    assert "MIT" in capsys.readouterr().out
+    assert "MIT" in (said := capsys.readouterr().out) and "echo4o: complete, 4 files" in said
     home = root / "echo4o"
     assert sorted(path.name for path in (home / "images").iterdir()) == ["0-5000", "5000-10000"]
     rows = folders.scan(home)

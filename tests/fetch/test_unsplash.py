@@ -32,12 +32,18 @@ def test_lost_photographs_are_named_and_do_not_keep_the_others_from_coming(fetch
     served.status[f"photo-{unsplash[7]}"] = (503, 2)
     assert fetch("unsplash") == codes.FOUND
     said = capsys.readouterr().out
-    assert "it is gone (HTTP 404)" in said and "not an image of a known format" in said and "8 of 10" in said
+    assert "it is gone (HTTP 404)" in said and "not an image of a known format" in said and "8 of 9" in said
     table = pd.read_csv(root / "unsplash" / "left_out.csv")
     assert set(table["path"]) == {f"{unsplash[3]}.jpg", f"{unsplash[5]}.jpg"}
     served.status.clear()
     served.files[f"/cdn-of-photos/photo-{unsplash[5]}"] = jpeg(5)
     assert fetch("unsplash") == codes.DONE and not (root / "unsplash" / "left_out.csv").exists()
+
+
+def test_what_the_cdn_has_no_more_does_not_keep_the_rest_from_being_complete(fetch, unsplash, served, capsys):
+    served.status[f"photo-{unsplash[3]}"] = (404, -1)
+    assert fetch("unsplash") == codes.FOUND and "unsplash: complete, 9 files" in capsys.readouterr().out
+    assert fetch("unsplash", act="check") == codes.DONE
 
 
 def test_a_kill_between_photographs_loses_none(fetch, unsplash, served, root, monkeypatch):

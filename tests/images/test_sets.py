@@ -171,6 +171,13 @@ def test_folders_become_the_same_kind_of_sets(new_run, small, smoother, folder_s
     assert (halves[0] == halves[1]).all() and abs(len(tables["mixed"]) - len(semantic)) <= 2
 
 
+def test_too_few_pictures_say_how_many_were_too_small(new_run, small, smoother, folder_sources):
+    names = {"plausible": "real", "implausible": "surreal"}
+    cfg = small(**{role: str(folder_sources / name) for role, name in names.items()}, image_size=140)
+    with pytest.raises(Refused, match=r"plausible \(21 are smaller than image_size, 140 px\) has 0 usable images"):
+        sets.semantic(new_run(), cfg)
+
+
 def test_the_pixel_set_may_have_more_pairs_than_the_others(new_run, small, smoother):
     tables = sets.build(new_run(), small(pixel_pairs=11))
     count = tables["pixel"].groupby(["split", "label"]).size().to_dict()

@@ -3,7 +3,7 @@
 import huggingface_hub
 import pytest
 
-from aligngemini.workbook import forms, hub
+from aligngemini.workbook import codes, forms, hub, models
 from aligngemini.workbook.params import Refused
 
 
@@ -19,14 +19,14 @@ def calls(monkeypatch, tmp_path):
 
 
 def test_the_adapter_goes_to_a_private_repository(calls, tmp_path):
-    said = hub.push(tmp_path, "user/name")
-    assert calls[0] == ("create", ("user/name",), {"private": True, "exist_ok": True})
-    assert calls[1][1]["repo_id"] == "user/name" and calls[1][1]["folder_path"] == tmp_path
+    said = hub.push(tmp_path, "user/name", "vlm-mixed")
+    assert calls[0] == ("create", ("user/name-vlm-mixed",), {"private": True, "exist_ok": True})
+    assert calls[1][1]["repo_id"] == "user/name-vlm-mixed" and calls[1][1]["folder_path"] == tmp_path
     assert said.endswith("https://hub/user/name/commit/1")
 
 
 def test_nothing_is_asked_of_the_hub_for_no_repository(calls, tmp_path):
-    assert "stays here" in hub.push(tmp_path, "") and not calls
+    assert "stays here" in hub.push(tmp_path, "", "vlm-mixed") and not calls
     hub.check("")
 
 
@@ -36,8 +36,9 @@ def test_a_failure_is_one_sentence_with_the_command_for_later(calls, tmp_path, m
         raise error
 
     monkeypatch.setattr(huggingface_hub, "upload_folder", fails)
-    said = hub.push(tmp_path, "user/name")
-    assert "could not be uploaded" in said and f"hf upload user/name {tmp_path}" in said and "\n" not in said
+    said = hub.push(tmp_path, "user/name", "expert-pixel")
+    assert "could not be uploaded" in said and "\n" not in said
+    assert f"hf upload user/name-expert-pixel {tmp_path}" in said
 
 
 def test_what_the_hub_itself_refuses_is_one_sentence_too(tmp_path, monkeypatch):
@@ -46,7 +47,7 @@ def test_what_the_hub_itself_refuses_is_one_sentence_too(tmp_path, monkeypatch):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     api = huggingface_hub.HfApi(endpoint="http://127.0.0.1:9", token="hf_secret")
     monkeypatch.setattr(huggingface_hub, "create_repo", api.create_repo)
-    said = hub.push(tmp_path, "user/name")
+    said = hub.push(tmp_path, "user/name", "expert-pixel")
     assert "could not be uploaded" in said and "hf_secret" not in said
 
 
@@ -61,3 +62,21 @@ def test_a_name_that_no_repository_can_have_is_refused(form):
     assert form(push_to_hub="user/name").push_to_hub == "user/name"
     with pytest.raises(Refused, match="user/name"):
         form(push_to_hub="name")
+
+
+def test_a_missing_login_is_refused_before_the_first_notebook(little, monkeypatch):
+    """Notebook 01 would have worked for hours."""
+    monkeypatch.setattr(huggingface_hub, "get_token", lambda: None)
+    code, said = little.run("run", "--scale", "tiny", "-p", "push_to_hub", "user/name")
+    assert code == codes.REFUSED and "hf auth login" in said and not list(little.outputs.glob("*"))
+
+
+def test_the_commit_of_a_hub_model_is_known_from_the_cache_and_a_folder_has_none(monkeypatch, tmp_path):
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    home = tmp_path / "models--owner--pipeline"
+    (home / "refs").mkdir(parents=True)
+    (home / "refs" / "main").write_text("1f" * 20)
+    (home / "snapshots" / ("1f" * 20) / "vae").mkdir(parents=True)
+    (home / "snapshots" / ("1f" * 20) / "vae" / "config.json").write_text("{}")
+    assert models.commit("owner/pipeline") == models.commit("owner/pipeline", "main") == "1f" * 20
+    assert models.commit("data/mini/vlm") == "" and models.commit("owner/other", "v1") == "v1"

@@ -81,10 +81,17 @@ def test_runs_on_different_data_are_not_joined(little):
     assert run.inputs["vlm"].inputs["data"].name == run.inputs["expert"].inputs["data"].name == second.name
 
 
-@pytest.mark.parametrize("field", ["photos", "vae"])
-def test_a_folder_or_model_that_is_not_there_is_refused(little, field):
-    values = {"vae": str(little.root / "model")} | {field: "data/raw/nowhere"}
-    with pytest.raises(Refused, match="data/raw/nowhere"):
+@pytest.mark.parametrize(
+    ("field", "value", "advice"),
+    [
+        ("photos", "data/raw/nowhere", "aligngemini data fetch"),
+        ("vae", "data/raw/nowhere", "check the path"),
+        ("test", ["data/raw/nowhere"], "aligngemini bench --help"),
+    ],
+)
+def test_what_is_not_there_is_refused_with_the_next_step(little, field, value, advice):
+    values = {"vae": str(little.root / "model")} | {field: value}
+    with pytest.raises(Refused, match=f"data/raw/nowhere.*{advice}"):
         runs.start(DATA, stages.DataParams(scale="tiny", **values))
 
 
