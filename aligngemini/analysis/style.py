@@ -12,6 +12,7 @@ RULES = {"or": COLOURS["fusion"], "and": "#E69F00", "max": "#56B4E9", "mean": "#
 TRUTH = {0: ("real", REAL), 1: ("fake", FAKE)}
 INK, MUTED, GRID, PALE = "#22272E", "#6B7480", "#E6E9ED", "#F4F6F8"
 FONT = "Inter, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"
+ROWS = 500  # of a table that are shown: ours
 NAME = "aligngemini"
 SHOWN = 4000  # points drawn in one figure; more only slow the browser down
 
@@ -75,9 +76,9 @@ def faint(colour: str, opacity: float) -> str:
 
 def use() -> None:
     """Figures in the house template, carried by notebooks as data for JupyterLab and the report to draw; text in
-    tables up to 120 characters.
+    tables up to 120 characters, and up to ROWS rows, so that no subset of ten benchmarks is passed over.
     """
-    pd.set_option("display.max_colwidth", 120)
+    pd.set_option("display.max_colwidth", 120, "display.max_rows", ROWS)
     pio.templates.default = NAME
     pio.renderers.default = "plotly_mimetype"
 

@@ -25,6 +25,11 @@ def loss(expert: Expert, pictures: torch.Tensor, contrastive_weight: float = 0.0
     return (1 - contrastive_weight) * plain + contrastive_weight * contrast(features.float(), label)
 
 
+def start(cfg) -> float | None:
+    """The `loss` of an expert that guesses, ln 2; None with a contrastive share, whose start nobody knows."""
+    return None if cfg.contrastive_weight else math.log(2)
+
+
 def contrast(features: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
     """Contrastive loss of features float [n, d] and labels [n]: like ones together, unlike ones at least 1 apart.
 

@@ -56,6 +56,14 @@ def test_flips_name_truth_scores_and_who_is_right(verdicts):
     assert f"right: {row.right}" in html.data
 
 
+@pytest.mark.parametrize(
+    ("label", "axis", "family", "said"),
+    [(0, "none", "", "real"), (1, "unknown", "", "fake"), (1, "semantic", "shadow", "fake, semantic, shadow")],
+)
+def test_a_fake_of_which_nothing_more_is_known_is_a_fake(label, axis, family, said):
+    assert pictures.truth(pd.Series({"label": label, "axis": axis, "family": family})) == said
+
+
 def test_pairs_and_strips(tmp_path):
     for name, colour in (("l", "red"), ("r", "blue")):
         Image.new("RGB", (40, 40), colour).save(tmp_path / f"{name}.png")
