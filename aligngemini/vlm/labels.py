@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from ..images import decode
-from ..workbook import manifest
+from ..workbook import manifest, models
 from ..workbook.progress import progress
 from ..workbook.seeds import generator
 from . import pairs
@@ -50,11 +50,11 @@ def labelling(vlm: VLM, cfg) -> VLM:
 
 
 def named(cfg) -> dict[str, dict[str, str]]:
-    """The labeller's name and revision, for the record of a run; {} where no model labels."""
+    """The labeller's name and its commit on the hub, for the record of a run; {} where no model labels."""
     if not cfg.labeller:
         return {}
     own = (cfg.base, cfg.base_revision) if cfg.labeller == BASE else (cfg.labeller, cfg.labeller_revision)
-    return {"labeller": dict(zip(("name", "revision"), own, strict=True))}
+    return {"labeller": {"name": own[0], "revision": models.commit(*own)}}
 
 
 def label(vlm: VLM, rows: pd.DataFrame, seed: int, batch: int, parts: Path) -> pd.DataFrame:
