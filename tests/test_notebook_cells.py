@@ -84,3 +84,14 @@ def test_every_published_number_of_what_we_measured_is_shown_and_all_are_saved(t
     assert len(shown) > 60 and not shown["ours, %"].isin([published.OTHER, published.NOT_RUN]).any()
     assert "<td>...</td>" not in shown._repr_html_()
     assert len(pd.read_parquet(tmp_path / "published.parquet")) == len(names["theirs"]) > len(shown)
+
+
+@pytest.mark.parametrize("notebook", [stages.VLM, stages.EXPERT])
+def test_an_adapter_is_uploaded_from_where_it_stays(notebook):
+    """A run moves when it is complete: before that, the command for a later upload would name a folder that goes."""
+    book = nbformat.read(paths.notebook(notebook), as_version=4)
+    finish, push = (
+        next(place for place, cell in enumerate(book.cells) if part in cell.source)
+        for part in ("run.finish(", "hub.push(")
+    )
+    assert finish < push and 'run.path("adapter")' in book.cells[push].source
