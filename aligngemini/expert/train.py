@@ -77,7 +77,8 @@ def _resume(path: Path, expert: Expert, optim) -> tuple[int, list[dict]]:
     """Step to go on from and the log so far; (0, []) without a checkpoint."""
     if not path.is_file():
         return 0, []
-    state = torch.load(path, map_location=expert.device, weights_only=True)
+    # AdamW counts its steps on the host, where it found them: a count on the GPU would be asked for at every step.
+    state = torch.load(path, map_location="cpu", weights_only=True)
     with torch.no_grad():
         for name, weight in _trained(expert).items():
             weight.copy_(state["weights"][name])

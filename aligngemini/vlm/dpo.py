@@ -63,7 +63,7 @@ def settings(cfg, checkpoints: Path):
     """The `DPOConfig` for notebook 02's parameters. No maximum length: it would cut image tokens or answers."""
     from trl import DPOConfig
 
-    return DPOConfig(
+    told = DPOConfig(
         output_dir=str(checkpoints),
         beta=cfg.beta,
         loss_type=[LOSSES[cfg.objective]],
@@ -88,8 +88,20 @@ def settings(cfg, checkpoints: Path):
         ddp_find_unused_parameters=False,  # every adapter has its part in every loss
         dataloader_pin_memory=torch.cuda.is_available(),
         bf16=dtype_for(cfg.precision) == torch.bfloat16,
+        use_cpu=not torch.cuda.is_available(),  # where `load` puts the base; bfloat16 is refused there otherwise
         **_checkpointing(DPOConfig, cfg.gradient_checkpointing),
     )
+    told._n_gpu = min(told.n_gpu, 1)  # a process has one GPU: to spread batches over all it sees is refused by TRL
+    return _older_checkpoints(told)
+
+
+def _older_checkpoints(told):
+    """Under ZeRO-3, activations beside frozen weights are recomputed in the older, reentrant way alone
+    (huggingface/trl#2514). TRL says so under the setting's older name, where newer transformers do not look.
+    """
+    if told.deepspeed_plugin is not None and told.deepspeed_plugin.zero_stage == 3:
+        told.activation_checkpointing_kwargs = told.gradient_checkpointing_kwargs = {"use_reentrant": True}
+    return told
 
 
 def _checkpointing(config, wanted: bool) -> dict[str, bool]:

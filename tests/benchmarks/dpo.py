@@ -21,6 +21,7 @@ from transformers import PrinterCallback, Qwen2_5_VLConfig, Qwen2_5_VLForConditi
 from trl import DPOTrainer
 
 from aligngemini.mini import bases
+from aligngemini.rehearse.clock import free
 from aligngemini.vlm import dpo, load, pairs
 from aligngemini.workbook import stages
 
@@ -107,6 +108,9 @@ def main(count: int, shrink: int, precision: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         rows, home = frame(folder, count), Path(folder)
         slow, wanted = measured(plain(base(shrink, cfg), rows, cfg, home / "plain"), cfg)
+        free()  # the first model, before the second is made
+        if torch.cuda.is_available():
+            torch.cuda.reset_peak_memory_stats()
         quick, found = measured(dpo.build(base(shrink, cfg), rows, cfg, home / "ours"), cfg)
     apart = max(abs(one - other) for one, other in zip(wanted, found, strict=True))
     for name, ours, theirs in zip(("clock", "processor time"), quick, slow, strict=True):

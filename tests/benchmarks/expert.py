@@ -98,6 +98,8 @@ def rate(work, count: int) -> float:
     """Pairs per second of `work`."""
     begun = time.perf_counter()
     work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
     return count / (time.perf_counter() - begun)
 
 

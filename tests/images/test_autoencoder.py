@@ -10,6 +10,7 @@ from PIL import Image
 
 from aligngemini.images import autoencoder, taef2
 from aligngemini.workbook.params import Refused
+from tests.card import CARD, Card
 
 
 @pytest.fixture(scope="module")
@@ -191,3 +192,13 @@ def test_taef2_rebuilds_kodak_photographs():
         error = np.mean((model.roundtrip(rgb[None])[0].astype(float) - rgb) ** 2)
         ratios.append(10 * np.log10(255**2 / error))
     assert np.mean(ratios) >= 27 and min(ratios) >= 24, ratios
+
+
+def test_a_drawn_latent_and_its_reconstruction_stay_on_the_card_until_they_are_bytes(kl_folder, picture):
+    rgb = picture(24, 16)[None]
+    here = autoencoder.load(str(kl_folder), sample=True).roundtrip(rgb)
+    with Card():
+        model = autoencoder.load(str(kl_folder), sample=True, device="cuda", dtype="float32")
+        assert model._batch_through(rgb).device == CARD
+        there = model.roundtrip(rgb)
+    assert (here == there).all()

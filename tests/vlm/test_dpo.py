@@ -1,6 +1,7 @@
 """DPO on the mini base with TRL's own trainer: what moves, what stays, where it resumes, and what it refuses."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -244,3 +245,23 @@ def test_a_tower_that_looks_once_is_asked_once_a_step_for_half_the_rows(rows, tm
 def test_a_tower_that_trains_is_never_remembered():
     with pytest.raises(RuntimeError, match="trains"):
         once.look_once(base().model.train())
+
+
+def test_one_process_trains_on_one_gpu_of_several(tmp_path, monkeypatch):
+    """TRL refuses a trainer that would spread batches over all GPUs it sees."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: None)
+    told = dpo.settings(CFG.replace(precision="float32"), tmp_path)
+    assert told.n_gpu == 1 and told.device == torch.device("cuda", 0)
+
+
+def test_bfloat16_can_be_asked_for_where_there_is_no_gpu(tmp_path):
+    told = dpo.settings(CFG.replace(precision="bfloat16"), tmp_path)
+    assert told.bf16 and told.device.type == "cpu"
+
+
+@pytest.mark.parametrize(("stage", "reentrant"), [(3, {"use_reentrant": True}), (2, None)])
+def test_pieces_of_zero3_are_gathered_again_where_activations_are_computed_again(stage, reentrant):
+    told = SimpleNamespace(deepspeed_plugin=SimpleNamespace(zero_stage=stage), activation_checkpointing_kwargs=None)
+    assert dpo._older_checkpoints(told).activation_checkpointing_kwargs == reentrant

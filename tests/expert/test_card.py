@@ -1,0 +1,68 @@
+"""The expert on a graphics card, pretended: every tensor of an update and of a score stands where the expert does."""
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from aligngemini.expert import backbone, objective, score, train
+from tests.card import CARD, Card
+from tests.expert.conftest import CFG, fresh
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*autocast.*")
+PICTURES = [torch.full((4, 3, 28, 28), 40 * part, dtype=torch.uint8) for part in (1, 2)]
+
+
+@pytest.fixture(scope="module")
+def here() -> backbone.Expert:
+    return fresh()
+
+
+def on_card(here: backbone.Expert) -> backbone.Expert:
+    """A copy of an expert with its weights and colours on the card."""
+    expert = copy.deepcopy(here)
+    return replace(expert, model=expert.model.to(CARD), mean=here.mean.to(CARD), std=here.std.to(CARD))
+
+
+def test_a_card_refuses_what_a_real_one_does():
+    with Card():
+        there, here = torch.ones(3, device="cuda"), torch.ones(3)
+        assert (there[torch.tensor([0, 1])] * torch.tensor(2.0)).device == CARD and there.cpu().device == here.device
+        for mixed in (lambda: there + here, lambda: torch.cat([there, here]), lambda: here[there.long()]):
+            with pytest.raises(RuntimeError, match="same device"):
+                mixed()
+        with pytest.raises(TypeError, match="cpu"):
+            np.asarray(there)
+
+
+def test_every_tensor_of_an_update_stands_on_the_experts_card(here):
+    cfg = CFG.replace(contrastive_weight=0.5, mode="faithful")
+    with Card():
+        expert = on_card(here)
+        optim = objective.optimiser(expert, cfg)
+        assert train.update(expert, optim, PICTURES, cfg) > 0
+        assert {weight.grad.device for weight in expert.model.parameters() if weight.requires_grad} == {CARD}
+        assert {state["exp_avg"].device for state in optim.state.values()} == {CARD}
+
+
+def test_a_killed_training_goes_on_on_the_card_and_counts_its_steps_on_the_host(here, tmp_path):
+    with Card():
+        killed = on_card(here)
+        optim = objective.optimiser(killed, CFG)
+        train.update(killed, optim, PICTURES, CFG)
+        train._save(tmp_path, killed, optim, 1, [])
+        expert = on_card(here)
+        again = objective.optimiser(expert, CFG)
+        assert train._resume(tmp_path / "state.pt", expert, again) == (1, [])
+        train.update(expert, again, PICTURES, CFG)
+        places = [{name: value.device.type for name, value in state.items()} for state in again.state.values()]
+    assert places and all(place == {"step": "cpu", "exp_avg": "cuda", "exp_avg_sq": "cuda"} for place in places)
+
+
+def test_scores_come_back_from_the_card(here):
+    crops = [np.full((28, 28, 3), 90, np.uint8)] * 2
+    with Card():
+        there = score.p_fake(on_card(here), crops)
+    assert there == pytest.approx(score.p_fake(here, crops))
