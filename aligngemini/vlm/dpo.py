@@ -154,6 +154,9 @@ def build(vlm: VLM, frame: pd.DataFrame, cfg, checkpoints: Path):
     look_once(trainer.model)
     if cfg.share_prompt:
         share_prompts(trainer.model)
+    if cfg.quantise:  # TRL rounds the adapter of a 4-bit base to bfloat16, whose numbers steps of 1e-6 cannot move
+        for weight in filter(lambda each: each.requires_grad, trainer.model.parameters()):
+            weight.data = weight.data.float()
     trainer.remove_callback(PrinterCallback)  # the history is a table, and progress has its own line
     return trainer
 

@@ -265,3 +265,11 @@ def test_bfloat16_can_be_asked_for_where_there_is_no_gpu(tmp_path):
 def test_pieces_of_zero3_are_gathered_again_where_activations_are_computed_again(stage, reentrant):
     told = SimpleNamespace(deepspeed_plugin=SimpleNamespace(zero_stage=stage), activation_checkpointing_kwargs=None)
     assert dpo._older_checkpoints(told).activation_checkpointing_kwargs == reentrant
+
+
+def test_the_adapter_of_a_four_bit_base_trains_in_float32(rows, tmp_path):
+    """Else the published step of 1e-6 is rounded away: 0.01 + 1e-6 is 0.01 in bfloat16."""
+    vlm = base()
+    vlm.model.is_loaded_in_4bit = True
+    trainer = dpo.build(vlm, pairs.pairs(rows), CFG.replace(quantise="4bit"), tmp_path)
+    assert {weight.dtype for weight in trainer.model.parameters() if weight.requires_grad} == {torch.float32}
