@@ -9,7 +9,6 @@ more has the obvious way with our precision.
 import sys
 import tempfile
 import time
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -50,16 +49,17 @@ def model(folder: Path, size: str) -> Path:
 
 
 def obvious(through, rows: pd.DataFrame, folder: Path, form: str) -> None:
-    """Open, reconstruct and save one picture after the other."""
+    """Open, reconstruct and save one picture after the other, as Pillow does unless told otherwise."""
     folder.mkdir()
     for row in rows.itertuples():
         data = Path(row.path).read_bytes()
         rgb = decode.read(data).rgb
         made = through(rgb[None])[0]
-        encode = jpeg.png if form == "png" else partial(jpeg.like, data)
         if form == "png":
-            (folder / f"{row.image_id}_original").write_bytes(encode(rgb))
-        (folder / row.image_id).write_bytes(encode(made))
+            Image.fromarray(rgb).save(folder / f"{row.image_id}_original", "PNG")
+            Image.fromarray(made).save(folder / row.image_id, "PNG")
+        else:
+            (folder / row.image_id).write_bytes(jpeg.like(data, made))
 
 
 def rate(work, count: int) -> float:
