@@ -1,5 +1,6 @@
 """Load a Qwen2.5-VL base, from the hub or from a folder in hub format, and put an adapter on it."""
 
+import gc
 import os
 import warnings
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ class VLM:
 
 
 def dtype_for(precision: str) -> torch.dtype:
-    """The dtype of a precision name; auto is bfloat16 on a GPU that computes in it and float32 elsewhere."""
+    """The dtype of a precision name; auto is float32 on a CPU, bfloat16 on a GPU (older ones imitate it)."""
     if precision == "auto":
         return torch.bfloat16 if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else torch.float32
     return getattr(torch, precision)
@@ -43,6 +44,7 @@ def load(base: str, revision: str = "", precision: str = "auto", max_pixels: int
     from transformers import AutoProcessor, Qwen2_5_VLForConditionalGeneration
     from transformers.utils import logging
 
+    gc.collect()  # a model that only a trainer still holds, and nobody the trainer, makes room first
     name = models.where(base, "VLM base")
     logging.disable_progress_bar()  # in a notebook it is a widget, which a report cannot show
     # peft, TRL and accelerate still call a setting by its older name.
