@@ -81,11 +81,12 @@ def verdict_scoring(vlm: VLM, setting: Setting) -> Count:
 
 
 def explaining(vlm: VLM, setting: Setting) -> Count:
-    """One answer to one picture."""
-    batch = doors.asked(vlm.processor, doors.drawn(setting, 1))
+    """An answer to each picture of a batch."""
+    many = doors.EXPLAINED
+    batch = doors.asked(vlm.processor, doors.drawn(setting, many))
     with torch.no_grad():
-        count = counted(lambda: vlm.model(**batch, logits_to_keep=1), vlm.model, 1)
-    return _spoken(count, vlm, 1, batch["input_ids"].shape[1], setting.answer)
+        count = counted(lambda: vlm.model(**batch, logits_to_keep=1), vlm.model, many)
+    return _spoken(count, vlm, many, batch["input_ids"].shape[1], setting.answer)
 
 
 def labelling(vlm: VLM, setting: Setting) -> Count:

@@ -27,6 +27,7 @@ from . import shapes
 from .setting import PHOTO, Setting
 
 Lap = Callable[[int], None]
+EXPLAINED = 16  # pictures at once, as Detector.explain has them
 WORDS = "The fine texture looks like the grain of a camera."
 
 
@@ -132,12 +133,12 @@ def _scored(folder: Path, setting: Setting, batch: int, size: tuple[int, int], l
 
 
 def explaining(vlm: load.VLM, setting: Setting, folder: Path, lap: Lap) -> None:
-    """Answers in words, one picture a lap."""
-    shown = drawn(setting, 1)
+    """Answers in words, one batch a lap."""
+    shown = drawn(setting, EXPLAINED)
     lap(0)
     for _ in range(setting.times):
-        verdict.explain(vlm, shown, [1], setting.answer)
-        lap(1)
+        verdict.explain(vlm, shown, [1] * EXPLAINED, setting.answer)
+        lap(EXPLAINED)
 
 
 def labelling(vlm: load.VLM, setting: Setting, folder: Path, lap: Lap) -> None:
