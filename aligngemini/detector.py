@@ -123,12 +123,13 @@ def _any_run() -> bool:
 def facts(fusion) -> dict:
     """All that a detector needs beside its adapters, from a run of notebook 04, fit for JSON."""
     vlm, expert = (fusion.inputs[name].params for name in BRANCHES)
-    loaded = {"base": vlm["base"], "revision": vlm["base_revision"]}
+    commits = [fusion.inputs[name].models["base"]["revision"] for name in BRANCHES]  # those that were trained on
+    loaded = {"base": vlm["base"], "revision": commits[0]}
     loaded |= {"precision": vlm["precision"], "max_pixels": vlm["max_pixels"]}
     loaded |= {"quantise": vlm.get("quantise", "")}  # runs from before there was a choice lack it
     return {
         "vlm": loaded,
-        "expert": {"base": expert["base"], "revision": expert["base_revision"]},
+        "expert": {"base": expert["base"], "revision": commits[1]},
         "rule": fusion.params["rule"],
         "thresholds": [fusion.results[f"{name}_threshold"] for name in BRANCHES],
         "crop": expert["crop"],

@@ -1,6 +1,7 @@
 """What a vision-language model says of a picture before any preference: a probe of meaning that knows no pixels."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -27,14 +28,18 @@ def describe(vlm: VLM, pictures: list[Image.Image]) -> list[str]:
     return [text.strip() for text in vlm.processor.batch_decode(answers, skip_special_tokens=True)]
 
 
-def kept(run, vlm: VLM, rows: pd.DataFrame) -> float:
+def kept(run, vlm: VLM, rows: pd.DataFrame, batch: int) -> float:
     """`leakage` as a step of a run: measured once, kept in its words.json, read from there afterwards."""
-    path = run.step("words.json", lambda out: manifest.write_json(out, manifest.plain({"auroc": leakage(vlm, rows)})))
+
+    def write(out: Path) -> None:
+        manifest.write_json(out, manifest.plain({"auroc": leakage(vlm, rows, batch)}))
+
+    path = run.step("words.json", write)
     found = json.loads(path.read_text(encoding="utf-8"))["auroc"]
     return float("nan") if found is None else found
 
 
-def leakage(vlm: VLM, rows: pd.DataFrame, batch: int = 100, limit: int = PROBED) -> float:
+def leakage(vlm: VLM, rows: pd.DataFrame, batch: int = 32, limit: int = PROBED) -> float:
     """Cross-validated AUROC of guessing the label of image-table rows from the words of their descriptions alone.
 
     About .5 where the classes show the same things: what a pure pixel set must do. NaN for too few pairs.
