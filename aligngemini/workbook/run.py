@@ -4,7 +4,8 @@ import random
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from html import escape
@@ -75,7 +76,7 @@ class Run:
 
         `make` writes to a temporary path with the same suffix, moved when it returns: `name` is never half
         there. Before it, global random generators are seeded from the run's seed and `name`. Raises
-        `DiskFull`.
+        `DiskFull`, and `Refused` where a GPU's memory is too small.
         """
         target = self.path(name)
         if target.exists():
@@ -84,7 +85,7 @@ class Run:
             raise Refused(f"{name} is not part of the complete run {self.name}: make it anew with --force")
         temporary = target.with_name(PART + target.name)
         seed(self.seed, name, torch=stages.find(self.notebook).torch)
-        with manifest.room_on_disk(self.folder):
+        with manifest.room_on_disk(self.folder), _room_on_card(name):
             target.parent.mkdir(parents=True, exist_ok=True)
             _write(make, temporary, target)
         return target
@@ -176,6 +177,20 @@ def clear_parts(folder: Path) -> None:
     """Delete what killed steps left half made."""
     for path in [*folder.glob(f"{PART}*"), *folder.glob(f"*/{PART}*")]:
         remove(path)
+
+
+@contextmanager
+def _room_on_card(name: str) -> Iterator[None]:
+    """Turn torch's error of a full GPU into `Refused`, one sentence with what to do next."""
+    try:
+        yield
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":  # by name: most runs do without torch
+            raise
+        raise Refused(
+            f"{name} does not fit the memory of this GPU: lower the batch size that belongs to it (`aligngemini "
+            "rehearse` tells what fits), and run again, what is done is kept"
+        ) from error
 
 
 def _write(make: Callable[[Path], Any], temporary: Path, target: Path) -> None:

@@ -65,6 +65,21 @@ def test_a_step_that_fails_leaves_nothing_and_is_made_again(little):
         run.step("images", lambda path: None)
 
 
+def test_a_full_gpu_is_one_sentence_and_the_run_can_go_on(little):
+    import torch
+
+    def full(path):
+        path.write_text("half")
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+    run = runs.start(DATA, small.data(little))
+    with pytest.raises(Refused, match="scores.parquet does not fit .* lower the batch size"):
+        run.step("scores.parquet", full)
+    assert not run.path("scores.parquet").exists()
+    again = run.step("scores.parquet", lambda path: path.write_text("whole"))
+    assert again.read_text() == "whole"
+
+
 def test_what_a_kill_left_half_made_is_swept_and_whole_steps_stay(little):
     run = runs.start(DATA, small.data(little))
     run.step("whole.txt", lambda path: path.write_text("1"))
