@@ -11,7 +11,7 @@ import pandas as pd
 from ..workbook import models, paths, recipes, stages
 from ..workbook.params import Refused
 from ..workbook.progress import progress, say
-from . import hub, listing, record, state
+from . import hub, record, repository, state
 
 SCALE = "paper"
 WEIGHTS = r"(?:diffusion_pytorch_)?model(-\d+-of-\d+)?\.safetensors(\.index\.json)?"
@@ -41,7 +41,7 @@ class Base:
     def fetch(self, root: Path, asked: Namespace) -> pd.DataFrame:
         """Fetch the needed files alone; nothing is ever left out. Raises Refused."""
         if not paths.resolve(self.name).is_dir():
-            found = listing.of(models.where(self.name, "model"), revision=self.revision)
+            found = repository.of(models.where(self.name, "model"), revision=self.revision)
             say(f"{self.name}: licence {found.licence}, as its card says (a summary, not legal advice)")
             hub.fetch(found, self.needed(list(found.sizes)))
         return record.left_out()

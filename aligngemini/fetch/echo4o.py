@@ -9,7 +9,7 @@ import pandas as pd
 from ..workbook import paths
 from ..workbook.params import Refused
 from ..workbook.progress import say
-from . import archive, hub, listing, record, room, state
+from . import archive, hub, record, repository, room, state
 
 REPO = "Yejy53/Echo-4o-Image"
 RIGHTS = "MIT, as its dataset card says"
@@ -51,7 +51,7 @@ def check(root: Path, quick: bool) -> state.State:
 
 def _download(home: Path, have: set[str], folders: list[str], count: int) -> None:
     """Fetch what is missing of `count` shards: those of which something is here first, then the lowest numbers."""
-    found = listing.of(REPO, "dataset")
+    found = repository.of(REPO, "dataset")
     offered = {_name(path): path for path in found.sizes if path.startswith(f"{TOP}/images/") and path.endswith(SUFFIX)}
     if not offered:
         raise Refused(f"{REPO} has no shards in {TOP}/images any more: put them into {paths.short(home)} yourself")

@@ -10,12 +10,12 @@ from ..workbook import fingerprint
 from ..workbook.params import Refused
 from ..workbook.progress import Meter
 from . import large, room
-from .listing import Listing, answered
+from .repository import Repository, answered
 
 MB = 10**6
 
 
-def fetch(found: Listing, names: list[str], folder: Path | None = None, watched: list[Path] | None = None) -> Path:
+def fetch(found: Repository, names: list[str], folder: Path | None = None, watched: list[Path] | None = None) -> Path:
     """Fetch files into the hub's cache, or below `folder` under their own names; where they lie.
 
     What is there is not fetched again, and a large file of which a part is there goes on; files are checked, one that
@@ -51,7 +51,7 @@ def _alone(home: Path) -> AbstractContextManager:
     return FileLock(home / ".fetch.lock", timeout=0)
 
 
-def _by_client(found: Listing, names: list[str], folder: Path | None = None) -> Path:
+def _by_client(found: Repository, names: list[str], folder: Path | None = None) -> Path:
     """Let the hub's client bring what is not there yet; where it lies."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.utils import disable_progress_bars
@@ -63,7 +63,7 @@ def _by_client(found: Listing, names: list[str], folder: Path | None = None) -> 
     return Path(answered(found.repo, lambda: snapshot_download(found.repo, allow_patterns=names, **told)))
 
 
-def _compare(found: Listing, names: list[str], place: Path) -> None:
+def _compare(found: Repository, names: list[str], place: Path) -> None:
     missing = [name for name in names if not (place / name).is_file()]
     if missing:
         raise Refused(f"{found.repo}: {len(missing)} of {len(names)} files did not come: run the same command again")

@@ -13,12 +13,12 @@ import requests
 
 from ..workbook import fingerprint
 from . import web
-from .listing import Listing, answered
+from .repository import Repository, answered
 
 CONNECTIONS = 8  # files at once: as many as the hub's client takes
 
 
-def parts(found: Listing, names: list[str], folder: Path | None) -> dict[str, web.Part]:
+def parts(found: Repository, names: list[str], folder: Path | None) -> dict[str, web.Part]:
     """Address -> unfinished download, of the large files among `names`; in the cache, one for equal ones."""
     from huggingface_hub import hf_hub_url
 
@@ -27,7 +27,7 @@ def parts(found: Listing, names: list[str], folder: Path | None) -> dict[str, we
     return {hf_hub_url(found.repo, name, **told): web.Part(at, found.digests[name]) for at, name in places.items()}
 
 
-def fetch(found: Listing, unfinished: dict[str, web.Part]) -> None:
+def fetch(found: Repository, unfinished: dict[str, web.Part]) -> None:
     """Finish `parts`, each whole and with the hub's checksum, or not at all.
 
     Raises the first Refused, or OSError of the disk, once all have come or failed.

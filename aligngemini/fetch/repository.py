@@ -16,7 +16,7 @@ BUSY = re.compile(r"HTTP (429|5\d\d)")
 
 
 @dataclass(frozen=True)
-class Listing:
+class Repository:
     """A repository at one moment: its files with sizes in bytes and digests (SHA-256, or git's SHA-1 of small ones)."""
 
     repo: str
@@ -54,7 +54,7 @@ class Listing:
         return isinstance(try_to_load_from_cache(self.repo, name, repo_type=self.kind, revision=self.commit), str)
 
 
-def of(repo: str, kind: str = "model", revision: str = "") -> Listing:
+def of(repo: str, kind: str = "model", revision: str = "") -> Repository:
     """Ask the hub what `repo` holds. Raises Refused with the next step."""
     from huggingface_hub import HfApi
 
@@ -64,7 +64,7 @@ def of(repo: str, kind: str = "model", revision: str = "") -> Listing:
     said = [tag.removeprefix("license:") for tag in found.tags or [] if tag.startswith("license:")]
     digests = {name: file.lfs.sha256 if file.lfs else file.blob_id for name, file in files.items()}
     sizes = {name: file.size or 0 for name, file in files.items()}
-    return Listing(repo, kind, revision, found.sha, ", ".join(said) or "not said", sizes, digests)
+    return Repository(repo, kind, revision, found.sha, ", ".join(said) or "not said", sizes, digests)
 
 
 def answered(repo: str, call: Callable[[], Any]) -> Any:
