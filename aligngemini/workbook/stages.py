@@ -2,19 +2,8 @@
 
 import dataclasses
 
-from aligngemini.workbook.forms import (
-    ANALYSIS,
-    DATA,
-    EXPERT,
-    FUSION,
-    VLM,
-    WORLD,
-    AnalysisParams,
-    DataParams,
-    ExpertParams,
-    FusionParams,
-    VLMParams,
-)
+from aligngemini.workbook.forms import WORLD, AnalysisParams, DataParams, ExpertParams, FusionParams, VLMParams
+from aligngemini.workbook.names import ANALYSIS, DATA, EXPERT, FUSION, VLM
 from aligngemini.workbook.params import Params, Refused
 
 __all__ = [

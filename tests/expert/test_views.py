@@ -10,6 +10,7 @@ from PIL import Image
 
 from aligngemini.expert import augment, frame, mixing, views
 from aligngemini.images import degrade
+from aligngemini.workbook.forms import expert as form
 from aligngemini.workbook.seeds import generator
 from tests.expert.conftest import CFG
 
@@ -120,6 +121,10 @@ def test_pictures_of_different_sizes_are_never_mixed(two):
     drawn = views.Draw(0.5, 0.5, mix=mixing.Mix(True, 0.9))
     made = views.pair(two[0][:160], two[1], CFG, drawn, generator("grain"), 50.0)
     assert np.array_equal(made[1], views.window(two[1], 112))
+
+
+def test_the_parameters_allow_every_change_and_blur_there_is_and_no_other():
+    assert set(form.CHANGES) == set(augment.CHANGES) and set(form.BLURS) == set(augment.BLURS)
 
 
 @pytest.mark.parametrize("name", augment.CHANGES)
