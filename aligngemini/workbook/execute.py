@@ -7,7 +7,7 @@ from typing import Any
 
 import psutil
 
-from aligngemini.workbook import hub, kernel, manifest, paths, questions, runs
+from aligngemini.workbook import hub, kernel, manifest, paths, questions, records, runs
 from aligngemini.workbook.manifest import DiskFull
 from aligngemini.workbook.params import Params, Refused
 from aligngemini.workbook.plan import Item, Plan
@@ -76,7 +76,7 @@ def _look_up(plan: Plan, item: Item, made: dict[str, list[str]]) -> Answer:
     if name is None:
         wanted = {"scale": plan.scale, "seed": cfg.seed}
         wanted |= {key: getattr(cfg, key) for key in item.point | item.asked}
-        name = questions.latest(item.stage.name, wanted).name
+        name = records.latest(item.stage.name, wanted).name
     answer = Answer(item.stage.name, name, executed=False)
     print(f"{item.label}: standing on {paths.short(answer.folder)}", flush=True)
     return answer
@@ -85,7 +85,7 @@ def _look_up(plan: Plan, item: Item, made: dict[str, list[str]]) -> Answer:
 def _exact(notebook: str, cfg: Params) -> str | None:
     try:
         asked = questions.question(notebook, cfg)
-        return questions.pick(notebook, asked.name).name
+        return records.pick(notebook, asked.name).name
     except Refused:
         return None
 
@@ -95,7 +95,7 @@ def _answer(plan: Plan, item: Item, made: dict[str, list[str]], force: bool, aft
     place = plan.mine.index(item) + 1
     title = f"[{place}/{len(plan.mine)}] {item.label}"
     if asked.home.exists() and not force:
-        questions.pick(asked.notebook, asked.name)  # refuses a damaged one
+        records.pick(asked.notebook, asked.name)  # refuses a damaged one
         if (asked.home / "notebook.ipynb").is_file():
             print(f"{title}: reused, {paths.short(asked.home)}", flush=True)
             return Answer(asked.notebook, asked.name, executed=False)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from aligngemini.workbook import params, questions, recipes, stages
+from aligngemini.workbook import params, recipes, records, stages
 from aligngemini.workbook.params import Params, Refused
 from aligngemini.workbook.recipes import Study
 from aligngemini.workbook.stages import STAGES, Stage
@@ -44,7 +44,7 @@ class Item:
         text = self.given[name]
         if name in self.asked:
             return text
-        fitting = [questions.fitting(upstream, each, runs) for each in (text if isinstance(text, list) else [text])]
+        fitting = [records.fitting(upstream, each, runs) for each in (text if isinstance(text, list) else [text])]
         return fitting if isinstance(text, list) else fitting[0]
 
     def cfg(self, made: dict[str, list[str]]) -> Params:

@@ -1,4 +1,4 @@
-"""Questions: selectors become complete runs, a notebook with its parameters becomes a named question."""
+"""Questions: a notebook with its parameters, its selectors resolved, and the name that follows from them."""
 
 import dataclasses
 import json
@@ -6,38 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aligngemini.workbook import fingerprint, manifest, models, paths, stages
-from aligngemini.workbook.params import Params, Refused, unknown
+from aligngemini.workbook import fingerprint, models, paths, records, stages
+from aligngemini.workbook.params import Params, Refused
+from aligngemini.workbook.records import Record
 
-SHORTEST = 4  # characters of a run name that are enough, if no other run begins with them
 ADVICE = {
     "folder": "give another with -p, or fetch what the paper scale names with `aligngemini data fetch`",
     "benchmark": "give what you have, such as -p test '[GenImage:DIR]'; `aligngemini bench --help` lists names",
     "file": "check the path",
 }  # what to do where a source is not there
-
-
-@dataclass(frozen=True)
-class Record:
-    """A complete run as it lies on disk."""
-
-    folder: Path
-    manifest: dict[str, Any]
-
-    @property
-    def name(self) -> str:
-        """Twelve hex digits."""
-        return self.manifest["run"]["name"]
-
-    @property
-    def notebook(self) -> str:
-        """Name of the notebook that made it."""
-        return self.manifest["run"]["notebook"]
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """Its parameters, selectors replaced by run names."""
-        return self.manifest["question"]["params"]
 
 
 @dataclass(frozen=True)
@@ -64,102 +41,6 @@ class Question:
         return self.home.with_name(f".{self.name}.lock")
 
 
-def complete(notebook: str) -> list[Record]:
-    """Return the complete runs of `notebook` that can be read, the latest last."""
-    folder = paths.outputs() / notebook
-    homes = [p for p in folder.iterdir() if p.is_dir() and p.name[0] != "."] if folder.is_dir() else []
-    read = [(home, manifest.read(home)) for home in homes]
-    found = [Record(home, record) for home, record in read if record and record["run"]["status"] == "complete"]
-    return sorted(found, key=lambda record: record.manifest["run"]["finished"])
-
-
-def pick(notebook: str, selector: str, scale: str | None = None) -> Record:
-    """Return the complete run that `selector` means.
-
-    "latest" is the latest of `scale` (of any scale if None), "latest key:value …" the latest whose
-    parameters have these values; anything else is a run's name or its beginning. Raises `Refused` if there
-    is none, or it is damaged.
-    """
-    wanted = _wanted(notebook, selector)
-    if wanted is not None:
-        return latest(notebook, wanted | ({} if scale is None else {"scale": scale}))
-    return _whole(_named(notebook, selector))
-
-
-def fitting(notebook: str, selector: str, names: list[str]) -> str:
-    """Return the first of the runs `names` that a selector "latest ..." fits; where none does, or it names a run
-    itself, the selector.
-    """
-    wanted = _wanted(notebook, selector)
-    if wanted is None:
-        return selector
-    return next((name for name in names if not wanted or _has(_named(notebook, name), wanted)), selector)
-
-
-def _wanted(notebook: str, selector: str) -> dict[str, str] | None:
-    """The values that "latest key:value ..." asks for; None for the name of a run."""
-    first, *rest = selector.split() or [""]
-    return dict(_condition(notebook, word) for word in rest) if first == "latest" else None
-
-
-def _has(record: Record, wanted: dict[str, Any]) -> bool:
-    return all(str(record.params.get(key)) == str(value) for key, value in wanted.items())
-
-
-def _whole(record: Record) -> Record:
-    problem = manifest.damage(record.folder, record.manifest)
-    if problem:
-        raise Refused(
-            f"run {record.name} of {record.notebook} is damaged, {problem}: "
-            f"make it again with `{_make(record.notebook, record.params)} --force`"
-        )
-    return record
-
-
-def _make(notebook: str, params: dict[str, Any]) -> str:
-    scale = f" --scale {params['scale']}" if "scale" in params else ""
-    return f"aligngemini run{scale} --only {notebook[:2]}"
-
-
-def latest(notebook: str, wanted: dict[str, Any]) -> Record:
-    """Return the latest complete run of `notebook` whose parameters have the values `wanted`, as text.
-
-    Raises `Refused` if there is none, or it is damaged.
-    """
-    for record in reversed(complete(notebook)):
-        if _has(record, wanted):
-            return _whole(record)
-    told = " with " + ", ".join(f"{key} {value}" for key, value in wanted.items()) if wanted else ""
-    raise Refused(f"there is no complete run of {notebook}{told}: make one first with `{_make(notebook, wanted)}`")
-
-
-def _condition(notebook: str, text: str) -> tuple[str, str]:
-    key, colon, value = text.partition(":")
-    if not colon:
-        raise Refused(f"a selector is 'latest', 'latest name:value' or a run's name, not 'latest {text}'")
-    valid = [field.name for field in dataclasses.fields(stages.find(notebook).params)]
-    if key not in valid:
-        raise unknown(key, valid, notebook)
-    return key, value
-
-
-def _named(notebook: str, text: str) -> Record:
-    folder = paths.outputs() / notebook
-    names = [p.name for p in folder.iterdir() if p.is_dir() and p.name[0] != "."] if folder.is_dir() else []
-    fitting = [name for name in names if name == text or (len(text) >= SHORTEST and name.startswith(text))]
-    if len(fitting) > 1:
-        raise Refused(f"several runs of {notebook} begin with {text!r}: {', '.join(sorted(fitting))}; give more digits")
-    if not fitting:
-        raise Refused(f"{notebook} has no complete run {text!r}: `aligngemini runs` lists what there is")
-    record = manifest.read(folder / fitting[0])
-    if record is None:
-        raise Refused(
-            f"the manifest of run {fitting[0]} of {notebook} cannot be read: "
-            f"delete {paths.short(folder / fitting[0])} and make the run again"
-        )
-    return Record(folder / fitting[0], record)
-
-
 def question(notebook: str, cfg: Params, needs: dict[str, tuple[str, str]] | None = None) -> Question:
     """Return the question that `cfg` asks `notebook`, selectors resolved to complete runs before it is named.
 
@@ -171,7 +52,7 @@ def question(notebook: str, cfg: Params, needs: dict[str, tuple[str, str]] | Non
     needs = stages.needs(cfg) if needs is None else needs
     if set(needs.values()) != set(stages.needs(cfg).values()):
         raise ValueError(f"{notebook} needs exactly the runs its parameters select, {stages.needs(cfg)}, got {needs}")
-    inputs = {label: pick(upstream, selector, cfg.scale) for label, (upstream, selector) in needs.items()}
+    inputs = {label: records.pick(upstream, selector, cfg.scale) for label, (upstream, selector) in needs.items()}
     same_data(inputs)
     chosen = {need: inputs[label].name for label, need in needs.items()}
     block = {
@@ -252,4 +133,4 @@ def _roots(record: Record) -> set[str]:
     entries = record.manifest["question"]["inputs"].values()
     above = {(entry["notebook"], entry["run"]) for entry in entries}
     direct = {run for notebook, run in above if notebook == stages.DATA}
-    return direct or {root for notebook, run in above for root in _roots(_named(notebook, run))}
+    return direct or {root for notebook, run in above for root in _roots(records.named(notebook, run))}

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock
 
-from aligngemini.workbook import fingerprint, manifest, paths, questions, stages
+from aligngemini.workbook import fingerprint, manifest, paths, records, stages
 from aligngemini.workbook.params import Refused
 
 PART = ".part-"
@@ -157,8 +157,8 @@ class Run:
 
 
 def load(notebook: str, selector: str, scale: str | None = None) -> Run:
-    """Return the complete run that `selector` means, see `questions.pick`; raises `Refused` if none."""
-    record = questions.pick(notebook, selector, scale)
+    """Return the complete run that `selector` means, see `records.pick`; raises `Refused` if none."""
+    record = records.pick(notebook, selector, scale)
     return Run(record.folder, record.manifest)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from aligngemini.workbook import questions
+from aligngemini.workbook import records
 from aligngemini.workbook.progress import spell
 
 LINE_SECONDS = 30.0
@@ -18,7 +18,7 @@ DEFAULT_MINUTES = 1.0
 
 def expected(notebook: str, scale: str, minutes: dict[str, float]) -> float:
     """Return the seconds a stage is expected to take: as last time without interruption, else as planned."""
-    for record in reversed(questions.complete(notebook)):
+    for record in reversed(records.complete(notebook)):
         run = record.manifest["run"]
         if record.params.get("scale") == scale and run["attempts"] == 1:
             return run["seconds"]

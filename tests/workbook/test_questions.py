@@ -2,7 +2,7 @@
 
 import pytest
 
-from aligngemini.workbook import questions, runs, stages
+from aligngemini.workbook import questions, records, runs, stages
 from aligngemini.workbook.params import Refused
 from tests.workbook import small
 
@@ -103,7 +103,7 @@ def test_a_plan_s_own_runs_come_before_later_ones(little):
     )
     later = small.made(VLM, small.vlm(little, data_run=data.name, supervision="semantic", beta=0.3), score=1)
     own = [mixed.name, pure.name]
-    assert questions.fitting(VLM, "latest", own) == mixed.name
-    assert questions.fitting(VLM, "latest supervision:semantic", own) == pure.name != later.name
-    assert questions.fitting(VLM, "latest supervision:pixel", own) == "latest supervision:pixel"
-    assert questions.fitting(VLM, later.name, own) == later.name
+    assert records.fitting(VLM, "latest", own) == mixed.name
+    assert records.fitting(VLM, "latest supervision:semantic", own) == pure.name != later.name
+    assert records.fitting(VLM, "latest supervision:pixel", own) == "latest supervision:pixel"
+    assert records.fitting(VLM, later.name, own) == later.name

@@ -1,0 +1,131 @@
+"""Records: the complete runs on disk, and which of them a selector means."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aligngemini.workbook import manifest, paths, stages
+from aligngemini.workbook.params import Refused, unknown
+
+SHORTEST = 4  # characters of a run name that are enough, if no other run begins with them
+
+
+@dataclass(frozen=True)
+class Record:
+    """A complete run as it lies on disk."""
+
+    folder: Path
+    manifest: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Twelve hex digits."""
+        return self.manifest["run"]["name"]
+
+    @property
+    def notebook(self) -> str:
+        """Name of the notebook that made it."""
+        return self.manifest["run"]["notebook"]
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Its parameters, selectors replaced by run names."""
+        return self.manifest["question"]["params"]
+
+
+def complete(notebook: str) -> list[Record]:
+    """Return the complete runs of `notebook` that can be read, the latest last."""
+    folder = paths.outputs() / notebook
+    homes = [p for p in folder.iterdir() if p.is_dir() and p.name[0] != "."] if folder.is_dir() else []
+    read = [(home, manifest.read(home)) for home in homes]
+    found = [Record(home, record) for home, record in read if record and record["run"]["status"] == "complete"]
+    return sorted(found, key=lambda record: record.manifest["run"]["finished"])
+
+
+def pick(notebook: str, selector: str, scale: str | None = None) -> Record:
+    """Return the complete run that `selector` means.
+
+    "latest" is the latest of `scale` (of any scale if None), "latest key:value …" the latest whose
+    parameters have these values; anything else is a run's name or its beginning. Raises `Refused` if there
+    is none, or it is damaged.
+    """
+    wanted = _wanted(notebook, selector)
+    if wanted is not None:
+        return latest(notebook, wanted | ({} if scale is None else {"scale": scale}))
+    return _whole(named(notebook, selector))
+
+
+def latest(notebook: str, wanted: dict[str, Any]) -> Record:
+    """Return the latest complete run of `notebook` whose parameters have the values `wanted`, as text.
+
+    Raises `Refused` if there is none, or it is damaged.
+    """
+    for record in reversed(complete(notebook)):
+        if _has(record, wanted):
+            return _whole(record)
+    told = " with " + ", ".join(f"{key} {value}" for key, value in wanted.items()) if wanted else ""
+    raise Refused(f"there is no complete run of {notebook}{told}: make one first with `{_make(notebook, wanted)}`")
+
+
+def named(notebook: str, text: str) -> Record:
+    """Return the run of `notebook` whose name is `text` or begins with it; raises `Refused` if none, or several."""
+    folder = paths.outputs() / notebook
+    names = [p.name for p in folder.iterdir() if p.is_dir() and p.name[0] != "."] if folder.is_dir() else []
+    fitting = [name for name in names if name == text or (len(text) >= SHORTEST and name.startswith(text))]
+    if len(fitting) > 1:
+        raise Refused(f"several runs of {notebook} begin with {text!r}: {', '.join(sorted(fitting))}; give more digits")
+    if not fitting:
+        raise Refused(f"{notebook} has no complete run {text!r}: `aligngemini runs` lists what there is")
+    record = manifest.read(folder / fitting[0])
+    if record is None:
+        raise Refused(
+            f"the manifest of run {fitting[0]} of {notebook} cannot be read: "
+            f"delete {paths.short(folder / fitting[0])} and make the run again"
+        )
+    return Record(folder / fitting[0], record)
+
+
+def fitting(notebook: str, selector: str, names: list[str]) -> str:
+    """Return the first of the runs `names` that a selector "latest ..." fits; where none does, or it names a run
+    itself, the selector.
+    """
+    wanted = _wanted(notebook, selector)
+    if wanted is None:
+        return selector
+    return next((name for name in names if not wanted or _has(named(notebook, name), wanted)), selector)
+
+
+def _wanted(notebook: str, selector: str) -> dict[str, str] | None:
+    """The values that "latest key:value ..." asks for; None for the name of a run."""
+    first, *rest = selector.split() or [""]
+    return dict(_condition(notebook, word) for word in rest) if first == "latest" else None
+
+
+def _condition(notebook: str, text: str) -> tuple[str, str]:
+    key, colon, value = text.partition(":")
+    if not colon:
+        raise Refused(f"a selector is 'latest', 'latest name:value' or a run's name, not 'latest {text}'")
+    valid = [field.name for field in dataclasses.fields(stages.find(notebook).params)]
+    if key not in valid:
+        raise unknown(key, valid, notebook)
+    return key, value
+
+
+def _has(record: Record, wanted: dict[str, Any]) -> bool:
+    return all(str(record.params.get(key)) == str(value) for key, value in wanted.items())
+
+
+def _whole(record: Record) -> Record:
+    problem = manifest.damage(record.folder, record.manifest)
+    if problem:
+        raise Refused(
+            f"run {record.name} of {record.notebook} is damaged, {problem}: "
+            f"make it again with `{_make(record.notebook, record.params)} --force`"
+        )
+    return record
+
+
+def _make(notebook: str, params: dict[str, Any]) -> str:
+    scale = f" --scale {params['scale']}" if "scale" in params else ""
+    return f"aligngemini run{scale} --only {notebook[:2]}"
