@@ -4,6 +4,7 @@ import ast
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,14 @@ def _closure(waiting: list[Path], package: Path) -> list[Path]:
 def _imports(module: Path, package: Path) -> Iterator[str]:
     """Yield the dotted names a module imports from the package, `aligngemini.` removed."""
     here = (package.name, *module.relative_to(package).parent.parts)
-    for node in ast.walk(ast.parse(_text(module))):
+    yield from (name.removeprefix(package.name + ".") for name in _named(_text(module), here))
+
+
+@cache
+def _named(text: str, here: tuple[str, ...]) -> list[str]:
+    """The dotted names that a module of the package `here` imports from the same top; kept, for parsing is slow."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             full = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -91,7 +99,8 @@ def _imports(module: Path, package: Path) -> Iterator[str]:
             full = [stem, *(f"{stem}.{alias.name}" for alias in node.names)]
         else:
             continue
-        yield from (name.removeprefix(package.name + ".") for name in full if name.startswith(package.name + "."))
+        found += [name for name in full if name.startswith(here[0] + ".")]
+    return found
 
 
 def _located(name: str, package: Path) -> list[Path]:
