@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from aligngemini import cli
-from aligngemini.workbook import params, paths, runs, stages
+from aligngemini.workbook import kernel, params, paths, runs, stages
 
 SETUP = """\
 import json, os, random, time
@@ -111,6 +111,8 @@ def little(tmp_path, monkeypatch) -> Iterator[Little]:
     stand_in = "manual_seed = int\nclass cuda:\n    is_available = staticmethod(lambda: False)\n"
     (tmp_path / "modules").mkdir()
     (tmp_path / "modules" / "torch.py").write_text(stand_in)
+    # So would papermill, on a grammar of addresses that jsonschema does without.
+    (tmp_path / "modules" / "rfc3987_syntax.py").write_text("raise ImportError")
     environment = {
         "ALIGNGEMINI_OUTPUTS": str(tmp_path / "outputs"),
         "ALIGNGEMINI_NOTEBOOKS": str(tmp_path / "notebooks"),
@@ -143,6 +145,24 @@ def _recipes(little: Little) -> None:
         stages.EXPERT: {"supervision": ["pixel", "mixed"]},
     }
     little.recipe("studies/mixed_against_pure", {"question": "Is mixed worse?", "grid": grid})
+
+
+@pytest.fixture
+def inline(monkeypatch) -> None:
+    """Notebooks run in this process: a kernel costs seconds, for tests of what is run and not of how."""
+
+    def execute(notebook: Path, executed: Path, parameters: dict, tell: dict[str, str]) -> None:
+        book = nbformat.read(notebook, as_version=4)
+        lines = [params.INJECTED, *(f"{name} = {value!r}" for name, value in parameters.items())]
+        book.cells.insert(2, nbformat.v4.new_code_cell("\n".join(lines)))
+        sources = [cell.source for cell in book.cells if cell.cell_type == "code"]
+        names = {"In": sources}
+        with patch.dict(os.environ, tell):
+            for source in sources:
+                exec(source, names)
+        nbformat.write(book, executed)
+
+    monkeypatch.setattr(kernel, "execute", execute)
 
 
 @pytest.fixture(autouse=True)

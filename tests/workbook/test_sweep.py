@@ -36,7 +36,7 @@ SHIPPED = sorted(path.stem for path in (paths.ROOT / "notebooks" / "recipes" / "
 
 
 @pytest.fixture
-def swept(little):
+def swept(little, inline):
     """The little workbook with a study of two supervisions of the VLM."""
     little.write(stages.DATA, DATA)
     little.write(stages.VLM, VLM)
