@@ -105,15 +105,16 @@ def new_run(tmp_path):
     return lambda name="run": FolderRun(tmp_path / "runs" / name)
 
 
+def few(**changes) -> stages.DataParams:
+    """Small data parameters with changes."""
+    small = {"train_images": 16, "validation_images": 8, "test_images": 4, "workers": 1, "generators": []}
+    return stages.DataParams(**(small | changes))
+
+
 @pytest.fixture
 def small():
-    """Small data parameters with changes."""
-
-    def make(**changes) -> stages.DataParams:
-        few = {"train_images": 16, "validation_images": 8, "test_images": 4, "workers": 1, "generators": []}
-        return stages.DataParams(**(few | changes))
-
-    return make
+    """Make small data parameters with changes."""
+    return few
 
 
 @pytest.fixture
@@ -175,8 +176,17 @@ def parquet(tmp_path, little):
     return make
 
 
-@pytest.fixture
-def world_run(new_run, small, smoother):
-    """A run on the small world, its parameters, and its tables by name."""
-    run, cfg = new_run(), small()
-    return run, cfg, sets.build(run, cfg)
+def on_the_world(folder: Path, cfg: stages.DataParams) -> tuple[FolderRun, stages.DataParams, dict[str, pd.DataFrame]]:
+    """A run on the small world with a Smoother, its parameters, and its tables by name."""
+    from aligngemini.images import autoencoder
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(autoencoder, "load", lambda *args, **options: Smoother())
+        run = FolderRun(folder)
+        return run, cfg, sets.build(run, cfg)
+
+
+@pytest.fixture(scope="session")
+def world_run(tmp_path_factory):
+    """A run on the small world, its parameters, and its tables by name; to be read only."""
+    return on_the_world(tmp_path_factory.mktemp("world") / "run", few())

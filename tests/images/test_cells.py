@@ -6,6 +6,7 @@ import pytest
 from aligngemini.images import cells, decode, sets, table
 from aligngemini.mini import kinds, scenes, world
 from aligngemini.workbook.params import Refused
+from tests.images.conftest import few, on_the_world
 
 JOINT = ("semantic", "pixel", "both")
 HELD_OUT = ["shadow", "placement", "dog", "boat"]
@@ -81,10 +82,10 @@ class Roller:
         return ((rgb.astype(np.uint16) + np.roll(rgb, self.by, 2)) // 2).astype(np.uint8)
 
 
-@pytest.fixture
-def withheld(new_run, small, smoother):
-    run, cfg = new_run(), small(train_images=60, validation_images=20, test_images=15, held_out=HELD_OUT)
-    return cfg, sets.build(run, cfg)
+@pytest.fixture(scope="module")
+def withheld(tmp_path_factory):
+    cfg = few(train_images=60, validation_images=20, test_images=15, held_out=HELD_OUT)
+    return on_the_world(tmp_path_factory.mktemp("withheld") / "run", cfg)[1:]
 
 
 def test_what_is_held_out_never_occurs_in_training_nor_in_the_ordinary_cells(withheld):
