@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import psutil
+import torch
 
 from ..workbook import params
 from ..workbook.forms import VLMParams
@@ -20,6 +21,7 @@ def main(job: Path) -> None:
     """Load base and pairs, train, and save the adapter if this is the first process."""
     told = json.loads((job / "job.json").read_text(encoding="utf-8"))
     _end_with(told["kernel"])
+    _know_processors_by_number()
     with _reported(job):
         _train(params.build(VLMParams, told["params"]), job, Path(told["checkpoints"]), Path(told["out"]))
 
@@ -34,6 +36,15 @@ def _train(cfg: VLMParams, job: Path, checkpoints: Path, out: Path) -> None:
     if trainer.args.world_size != int(os.environ["WORLD_SIZE"]):
         raise RuntimeError("the processes did not find each other: each would train alone")
     dpo.train(trainer, out, told)
+
+
+def _know_processors_by_number() -> None:
+    """Let torch restore a checkpoint to "cpu:0": accelerate calls the processor that, some versions of transformers
+    load a checkpoint to what accelerate says, and torch knows "cpu" alone.
+    """
+    torch.serialization.register_package(
+        99, lambda storage: None, lambda storage, place: storage if place.startswith("cpu:") else None
+    )
 
 
 @contextmanager
