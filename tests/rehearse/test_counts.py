@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from torch.profiler import ProfilerActivity, profile
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
 from aligngemini.expert import objective, train
 from aligngemini.rehearse import cards, counts, doors, ledger, setting
@@ -23,8 +23,26 @@ LESS = replace(
 )
 
 
+def attention(query, key, value, *rest, **named) -> int:
+    return sdpa_flop_count(query, *_repeated(query, key, value))
+
+
+def attention_back(gradient, query, key, value, *rest, **named) -> int:
+    return sdpa_backward_flop_count(gradient, query, *_repeated(query, key, value))
+
+
+def _repeated(query, *shared):
+    """Sizes of keys and values with as many heads as the queries have."""
+    return [(*query[:2], *size[2:]) for size in shared]
+
+
+# The kernel of attention on a CPU: older torch has no formula for it.
+KERNEL, BACK = "_scaled_dot_product_flash_attention_for_cpu", "_scaled_dot_product_flash_attention_for_cpu_backward"
+FORMULAS = {getattr(torch.ops.aten, KERNEL): attention, getattr(torch.ops.aten, BACK): attention_back}
+
+
 def flops(step) -> int:
-    with FlopCounterMode(display=False) as counter:
+    with FlopCounterMode(display=False, custom_mapping=FORMULAS) as counter:
         step()
     return counter.get_total_flops()
 
