@@ -1,5 +1,7 @@
 """Lessons and attributes: what the small models are told, and what they are never told."""
 
+from functools import cache
+
 import torch
 
 from aligngemini.mini import eyes, language, lessons, pretrain_vlm, world
@@ -8,6 +10,7 @@ from aligngemini.vlm import verdict
 TOOLS = language.processor()
 
 
+@cache
 def talks(evaluative: bool, count: int = 320):
     return [lessons.lesson(0, "told", i, True, evaluative)[1] for i in range(count)]
 
