@@ -19,11 +19,12 @@ SHARD, WEIGHTS = "0-5000.tar.gz", "model.safetensors"
 NAME = bases.BASES["expert"].name
 TOKEN = "hf_secretsecret"
 SCRIPT = """
-import sys
+import signal, sys
 from aligngemini import cli
 from aligngemini.fetch import web
 
 web.CHUNK = 100
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in a shell's background is begun deaf to it
 sys.exit(cli.main(["data", "fetch", *sys.argv[1:]]))
 """
 
