@@ -101,7 +101,7 @@ class Detector:
             rows.loc[good, f"{branch}_score"] = self.p_fake(branch, [self.view(branch, read[i]) for i in good])
         return rows
 
-    def explain(self, images, batch_size: int = 16) -> list[str]:
+    def explain(self, images, batch_size: int = 32) -> list[str]:
         """One sentence in the VLM's words for each readable image given."""
         chunks = _chunks(_listed(images), batch_size, "explaining verdicts")
         return [said for chunk in chunks for said in self._explained(chunk)]

@@ -28,6 +28,7 @@ def fetch(found: Repository, names: list[str], folder: Path | None = None, watch
     size = sum(found.sizes[name] for name in missing) - sum(part.size for part in parts.values())
     room.need(home, size, found.repo, "--root" if folder else "HF_HOME")
     with _alone(home) if missing else nullcontext(), _shown(watched or [home / "blobs"], found.repo, size):
+        # Small files first: their names in the cache let `check` tell an interrupted download from none.
         _by_client(found, [name for name in names if not found.large(name)], folder)
         large.fetch(found, parts)
         place = folder or _by_client(found, names)  # it puts the names on what lies in its cache

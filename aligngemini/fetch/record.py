@@ -4,7 +4,6 @@ import zlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import MappingProxyType
 
 import pandas as pd
 
@@ -32,9 +31,9 @@ def read(folder: Path) -> pd.DataFrame | None:
         return None
 
 
-def left_out(reasons: Mapping[str, str] = MappingProxyType({})) -> pd.DataFrame:
+def left_out(reasons: Mapping[str, str] | None = None) -> pd.DataFrame:
     """The table path, reason of what has a reason."""
-    return pd.DataFrame([(name, why) for name, why in reasons.items() if why], columns=["path", "reason"])
+    return pd.DataFrame([(name, why) for name, why in (reasons or {}).items() if why], columns=["path", "reason"])
 
 
 def of_file(path: Path, folder: Path) -> list:

@@ -14,6 +14,7 @@ from . import cells, degrade, drawn, pictures, reconstruct, sources, table
 from .sources import WORLD
 
 LEFT_OUT = ["set", "path", "reason"]
+SIDES = {"plausible": 0, "implausible": 1}  # labels of the semantic set's folders
 
 
 def build(run, cfg) -> dict[str, pd.DataFrame]:
@@ -117,8 +118,7 @@ def _semantic_from_folders(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:
     listed = _sources(run, cfg, "plausible", "implausible")
     usable = listed[(listed["reason"] == "") & (listed[["width", "height"]].min(axis=1) >= cfg.image_size)]
     small = listed[(listed["reason"] == "") & ~listed.index.isin(usable.index)]
-    lost = {role: int((small["role"] == role).sum()) for role in ("plausible", "implausible")}
-    divided = _balanced(usable, _counts(cfg), lost, cfg.image_size)
+    divided = _balanced(usable, _counts(cfg), _called(small, cfg.image_size))
     folder = str(run.path("images", "semantic"))
     fixed = {"folder": folder, "seed": cfg.seed, "size": cfg.image_size, "ranges": degrade.ranges(cfg)}
     rows = []
@@ -138,21 +138,20 @@ def _evened(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([same.head(least[split]) for (split, _), same in rows.groupby(["split", "label"])])
 
 
-def _balanced(
-    usable: pd.DataFrame, counts: dict[str, int], small: dict[str, int], size: int
-) -> dict[str, pd.DataFrame]:
-    """Both classes divided by hash of content, as many images in the larger class as in the smaller.
+def _called(small: pd.DataFrame, size: int) -> dict[str, str]:
+    """What refusals call each role: beside its name stands how many are left out for want of `size` px."""
+    lost = {role: int((small["role"] == role).sum()) for role in SIDES}
+    return {role: role + (f" ({n} are smaller than image_size, {size} px)" if n else "") for role, n in lost.items()}
 
-    `small` says how many of each role were left out for want of `size` px: that is told should too few be left.
-    """
-    sides = {"plausible": 0, "implausible": 1}
-    named = {role: role + (f" ({n} are smaller than image_size, {size} px)" if n else "") for role, n in small.items()}
+
+def _balanced(usable: pd.DataFrame, counts: dict[str, int], called: dict[str, str]) -> dict[str, pd.DataFrame]:
+    """Both classes divided by hash of content, as many images in the larger class as in the smaller."""
     divided = {
-        role: sources.divide(usable[usable["label"] == label], counts["train"], counts["validation"], named[role])
-        for role, label in sides.items()
+        role: sources.divide(usable[usable["label"] == label], counts["train"], counts["validation"], called[role])
+        for role, label in SIDES.items()
     }
-    least = {split: min(len(divided[role][split]) for role in sides) for split in counts}
-    return {split: pd.concat([divided[role][split].head(least[split]) for role in sides]) for split in counts}
+    least = {split: min(len(divided[role][split]) for role in SIDES) for split in counts}
+    return {split: pd.concat([divided[role][split].head(least[split]) for role in SIDES]) for split in counts}
 
 
 def _pixel(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:

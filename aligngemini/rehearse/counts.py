@@ -82,7 +82,7 @@ def verdict_scoring(vlm: VLM, setting: Setting) -> Count:
 
 def explaining(vlm: VLM, setting: Setting) -> Count:
     """An answer to each picture of a batch."""
-    many = doors.EXPLAINED
+    many = verdict.EXPLAINED
     batch = doors.asked(vlm.processor, doors.drawn(setting, many))
     with torch.no_grad():
         count = counted(lambda: vlm.model(**batch, logits_to_keep=1), vlm.model, many)

@@ -27,7 +27,6 @@ from . import shapes
 from .setting import PHOTO, Setting
 
 Lap = Callable[[int], None]
-EXPLAINED = 16  # pictures at once, as Detector.explain has them
 WORDS = "The fine texture looks like the grain of a camera."
 
 
@@ -134,11 +133,11 @@ def _scored(folder: Path, setting: Setting, batch: int, size: tuple[int, int], l
 
 def explaining(vlm: load.VLM, setting: Setting, folder: Path, lap: Lap) -> None:
     """Answers in words, one batch a lap."""
-    shown = drawn(setting, EXPLAINED)
+    shown = drawn(setting, verdict.EXPLAINED)
     lap(0)
     for _ in range(setting.times):
-        verdict.explain(vlm, shown, [1] * EXPLAINED, setting.answer)
-        lap(EXPLAINED)
+        verdict.explain(vlm, shown, [1] * len(shown), setting.answer)
+        lap(len(shown))
 
 
 def labelling(vlm: load.VLM, setting: Setting, folder: Path, lap: Lap) -> None:

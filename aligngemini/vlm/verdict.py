@@ -17,6 +17,7 @@ QUESTION = (
     "Is this image real or fake? Judge parts, counts, places, light and shadows. Ignore blur, noise and compression."
 )
 VERDICTS = {0: "This image is real", 1: "This image is fake"}
+EXPLAINED = 16  # pictures at once: ours
 
 
 def chat(question: str = QUESTION) -> list[dict]:
@@ -78,13 +79,14 @@ def score(vlm: VLM, table: pd.DataFrame, supervision: str, batch_size: int = 64)
 def explain(vlm: VLM, pictures: list[Image.Image], verdicts: Iterable[int], tokens: int = 40) -> list[str]:
     """The model's own words after the verdict it gave, generated greedily; text explains, it never decides.
 
-    Pictures of one verdict make one batch.
+    Pictures of one verdict go together, EXPLAINED at once.
     """
     said, given = {}, list(map(int, verdicts))
     for verdict in sorted(set(given)):
         chosen = [place for place, one in enumerate(given) if one == verdict]
-        words = _words(vlm, [pictures[place] for place in chosen], VERDICTS[verdict], tokens)
-        said |= dict(zip(chosen, words, strict=True))
+        for part in (chosen[at : at + EXPLAINED] for at in range(0, len(chosen), EXPLAINED)):
+            words = _words(vlm, [pictures[place] for place in part], VERDICTS[verdict], tokens)
+            said |= dict(zip(part, words, strict=True))
     return [said[place] for place in range(len(given))]
 
 

@@ -36,9 +36,7 @@ class Record:
 
 def complete(notebook: str) -> list[Record]:
     """Return the complete runs of `notebook` that can be read, the latest last."""
-    folder = paths.outputs() / notebook
-    homes = [p for p in folder.iterdir() if p.is_dir() and p.name[0] != "."] if folder.is_dir() else []
-    read = [(home, manifest.read(home)) for home in homes]
+    read = [(home, manifest.read(home)) for home in _homes(notebook)]
     found = [Record(home, record) for home, record in read if record and record["run"]["status"] == "complete"]
     return sorted(found, key=lambda record: record.manifest["run"]["finished"])
 
@@ -70,20 +68,20 @@ def latest(notebook: str, wanted: dict[str, Any]) -> Record:
 
 def named(notebook: str, text: str) -> Record:
     """Return the run of `notebook` whose name is `text` or begins with it; raises `Refused` if none, or several."""
-    folder = paths.outputs() / notebook
-    names = [p.name for p in folder.iterdir() if p.is_dir() and p.name[0] != "."] if folder.is_dir() else []
-    fitting = [name for name in names if name == text or (len(text) >= SHORTEST and name.startswith(text))]
+    homes = {home.name: home for home in _homes(notebook)}
+    fitting = [name for name in homes if name == text or (len(text) >= SHORTEST and name.startswith(text))]
     if len(fitting) > 1:
         raise Refused(f"several runs of {notebook} begin with {text!r}: {', '.join(sorted(fitting))}; give more digits")
     if not fitting:
         raise Refused(f"{notebook} has no complete run {text!r}: `aligngemini runs` lists what there is")
-    record = manifest.read(folder / fitting[0])
+    home = homes[fitting[0]]
+    record = manifest.read(home)
     if record is None:
         raise Refused(
-            f"the manifest of run {fitting[0]} of {notebook} cannot be read: "
-            f"delete {paths.short(folder / fitting[0])} and make the run again"
+            f"the manifest of run {home.name} of {notebook} cannot be read: "
+            f"delete {paths.short(home)} and make the run again"
         )
-    return Record(folder / fitting[0], record)
+    return Record(home, record)
 
 
 def fitting(notebook: str, selector: str, names: list[str]) -> str:
@@ -94,6 +92,12 @@ def fitting(notebook: str, selector: str, names: list[str]) -> str:
     if wanted is None:
         return selector
     return next((name for name in names if not wanted or _has(named(notebook, name), wanted)), selector)
+
+
+def _homes(notebook: str) -> list[Path]:
+    """The folders of answers, none in the making."""
+    folder = paths.outputs() / notebook
+    return [p for p in folder.iterdir() if p.is_dir() and p.name[0] != "."] if folder.is_dir() else []
 
 
 def _wanted(notebook: str, selector: str) -> dict[str, str] | None:

@@ -3,7 +3,6 @@
 import dataclasses
 
 from aligngemini.workbook.forms import fields
-from aligngemini.workbook.names import DATA
 from aligngemini.workbook.params import Params, param
 
 CHANGES = ["jpeg", "flip", "upend", "noise", "pepper", "blur", "sharpen", "colour", "grey"]
@@ -16,19 +15,19 @@ class ExpertParams(Params):
 
     scale: str = fields.scale()
     seed: int = fields.seed()
-    data_run: str = param("latest", "run of notebook 01 to train on", filled=True, upstream=DATA)
+    data_run: str = fields.data_run()
     base: str = param("data/mini/expert", "backbone to tune, a folder or hub name", filled=True, source="model")
     base_revision: str = param("", "revision of the backbone on the hub, empty for the newest")
     supervision: str = fields.supervision("pixel")
     mode: str = param(
         "fixed", "what the released DDA code does (faithful) or what it meant (fixed)", choices=["faithful", "fixed"]
     )
-    learning_rate: float = param(3.0e-3, "step size of the optimiser, above 0 to 1", above=0, most=1)
-    lora_rank: int = param(8, "rank of the LoRA adapters, 1 or more", least=1)
-    lora_alpha: float = param(8.0, "LoRA alpha, the adapters are scaled by alpha over rank, above 0", above=0)
-    epochs: float = param(2.0, "passes over the training pairs, above 0", above=0)
+    learning_rate: float = fields.learning_rate(3.0e-3)
+    lora_rank: int = fields.lora_rank(8)
+    lora_alpha: float = fields.lora_alpha(8.0)
+    epochs: float = fields.epochs(2.0)
     batch_pairs: int = param(16, "pairs of real and fake per step, 1 or more", least=1)
-    gradient_accumulation: int = param(1, "steps per weight update, 1 or more", least=1)
+    gradient_accumulation: int = fields.gradient_accumulation()
     crop: int = param(112, "side of the crops the backbone sees, px, a multiple of 14", least=14, multiple=14)
     normalisation: str = param("base", "colours as the base was trained with or CLIP's", choices=["base", "clip"])
     contrastive_weight: float = param(0.0, "share of the contrastive loss in the loss, 0 to 1", least=0, most=1)
@@ -63,7 +62,7 @@ class ExpertParams(Params):
     colour_probability: float = param(0.0, "chance that the colours of a pair change, 0 to 1", least=0, most=1)
     grey_probability: float = param(0.0, "chance that a pair loses its colours, 0 to 1", least=0, most=1)
     workers: int = param(1, "processes that prepare batches, 0 or more", least=0)
-    checkpoint_steps: int = param(50, "steps between checkpoints, 1 or more", least=1)
+    checkpoint_steps: int = fields.checkpoint_steps()
     score_batch_size: int = param(64, "pictures scored at once, 1 or more", least=1)
     push_to_hub: str = fields.push_to_hub()
 

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from aligngemini.workbook.names import DATA
 from aligngemini.workbook.params import Refused, param
 
 SUPERVISIONS = ["semantic", "pixel", "mixed", "union"]
@@ -18,10 +19,45 @@ def seed() -> Any:
     return param(0, "seed of every random draw, 0 or more", least=0)
 
 
+def data_run() -> Any:
+    """Return the field `data_run` of a branch."""
+    return param("latest", "run of notebook 01 to train on", filled=True, upstream=DATA)
+
+
 def supervision(pure: str) -> Any:
     """Return the field `supervision` of a branch whose own training set is `pure`."""
     text = "training set, semantic, pixel, half of each (mixed) or all of both (union)"
     return param(pure, text, choices=SUPERVISIONS)
+
+
+def learning_rate(usual: float) -> Any:
+    """Return the field `learning_rate`."""
+    return param(usual, "step size of the optimiser, above 0 to 1", above=0, most=1)
+
+
+def lora_rank(usual: int) -> Any:
+    """Return the field `lora_rank`."""
+    return param(usual, "rank of the LoRA adapters, 1 or more", least=1)
+
+
+def lora_alpha(usual: float) -> Any:
+    """Return the field `lora_alpha`."""
+    return param(usual, "LoRA alpha, the adapters are scaled by alpha over rank, above 0", above=0)
+
+
+def epochs(usual: float) -> Any:
+    """Return the field `epochs`."""
+    return param(usual, "passes over the training pairs, above 0", above=0)
+
+
+def gradient_accumulation() -> Any:
+    """Return the field `gradient_accumulation`."""
+    return param(1, "steps per weight update, 1 or more", least=1)
+
+
+def checkpoint_steps() -> Any:
+    """Return the field `checkpoint_steps`."""
+    return param(50, "steps between checkpoints, 1 or more", least=1)
 
 
 def push_to_hub() -> Any:

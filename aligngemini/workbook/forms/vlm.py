@@ -3,7 +3,6 @@
 import dataclasses
 
 from aligngemini.workbook.forms import fields
-from aligngemini.workbook.names import DATA
 from aligngemini.workbook.params import Params, Refused, param
 
 REASONS = ["twin", "own", "none"]
@@ -15,7 +14,7 @@ class VLMParams(Params):
 
     scale: str = fields.scale()
     seed: int = fields.seed()
-    data_run: str = param("latest", "run of notebook 01 to train on", filled=True, upstream=DATA)
+    data_run: str = fields.data_run()
     base: str = param("data/mini/vlm", "model to tune, a folder or hub name", filled=True, source="model")
     base_revision: str = param("", "revision of the model on the hub, empty for the newest")
     supervision: str = fields.supervision("semantic")
@@ -33,15 +32,15 @@ class VLMParams(Params):
         "twin", "what follows a wrong verdict, the twin's reason, the picture's own, or none", choices=REASONS
     )
     beta: float = param(0.1, "pull towards the reference model, above 0", above=0)
-    learning_rate: float = param(2.0e-3, "step size of the optimiser, above 0 to 1", above=0, most=1)
-    lora_rank: int = param(16, "rank of the LoRA adapters, 1 or more", least=1)
-    lora_alpha: float = param(32.0, "LoRA alpha, the adapters are scaled by alpha over rank, above 0", above=0)
+    learning_rate: float = fields.learning_rate(2.0e-3)
+    lora_rank: int = fields.lora_rank(16)
+    lora_alpha: float = fields.lora_alpha(32.0)
     lora_dropout: float = param(0.0, "dropout probability inside the adapters, 0 to 1", least=0, most=1)
-    epochs: float = param(1.0, "passes over the training pairs, above 0", above=0)
+    epochs: float = fields.epochs(1.0)
     batch_size: int = param(16, "preference pairs per step, 1 or more", least=1)
-    gradient_accumulation: int = param(1, "steps per weight update, 1 or more", least=1)
+    gradient_accumulation: int = fields.gradient_accumulation()
     max_pixels: int = param(12544, "pixels a picture may have before it is shrunk, at least 784", least=784)
-    checkpoint_steps: int = param(50, "steps between checkpoints, 1 or more", least=1)
+    checkpoint_steps: int = fields.checkpoint_steps()
     score_batch_size: int = param(64, "pictures scored or labelled at once, 1 or more", least=1)
     gradient_checkpointing: bool = param(False, "recompute activations to save memory, slower")
     share_prompt: bool = param(False, "both answers behind one copy of their prompt, faster, equal but for rounding")
