@@ -167,6 +167,7 @@ def _take(response: requests.Response, file: Path, had: int, label: str) -> None
         with file.open("ab") as out:
             for chunk in response.iter_content(CHUNK):
                 out.write(chunk)
+                out.flush()  # before the next is waited for, so that a kill loses less than one chunk
                 had += len(chunk)
                 if meter:
                     meter.update(had // MB)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from glob import glob  # unlike Path.rglob it passes over a folder that vanishes under its eyes
 from types import SimpleNamespace
 
 import numpy as np
@@ -61,7 +62,7 @@ def _begun(served, tmp_path, source, pattern):
     words = [sys.executable, "-c", SCRIPT, source, "--shards", "1", "--root", str(tmp_path / "root")]
     env = os.environ | known | {"PYTHONPATH": str(paths.ROOT)}
     child = subprocess.Popen(words, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    while not any(part.stat().st_size == 900 for part in tmp_path.rglob(pattern)):
+    while not any(os.path.getsize(part) == 900 for part in glob(f"{tmp_path}/**/{pattern}", recursive=True)):
         assert child.poll() is None, child.stdout.read()
         time.sleep(0.02)
     return child
