@@ -3,11 +3,14 @@
 import hashlib
 import json
 import re
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from tests.fetch.uploads import Uploads
 
 COMMIT = "1f" * 20
 LFS = (".safetensors", ".tar.gz", ".bin")
@@ -19,14 +22,15 @@ class Loopback(ThreadingHTTPServer):
     Bad days: `status` (pattern of paths -> status, as often as given, for ever with -1), `cut` (pattern -> how many
     bytes of a body come before the connection breaks, once), `stall` (likewise, but then nothing more happens),
     `no_range`, and `swapped` (pattern -> other bytes of the same length). `asked` holds (method, path, Range header) of
-    every request, `trusted` the paths that were shown a token; a new `commit` is what the hub changes with.
+    every question, `told` (path, body) of every upload, `trusted` the paths that were shown a token; a new `commit` is
+    what the hub changes with.
     """
 
     daemon_threads = True
 
     def __init__(self, hub: Path) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.hub, self.files, self.asked, self.trusted, self.commit = hub, {}, [], set(), COMMIT
+        self.hub, self.files, self.asked, self.told, self.trusted, self.commit = hub, {}, [], [], set(), COMMIT
         self.status, self.cut, self.stall, self.swapped, self.no_range = {}, {}, {}, {}, False
         self.thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
         self.thread.start()
@@ -40,10 +44,12 @@ class Loopback(ThreadingHTTPServer):
         return [told for how, path, told in self.asked if how == method and pattern in path]
 
     def handle_error(self, request, address) -> None:
-        """Clients that leave are no news."""
+        """Clients that leave are no news; a fault of this server is."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, address)
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Uploads, BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *words) -> None:
@@ -136,7 +142,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if self.command == "GET":
+        if self.command != "HEAD":
             self.wfile.write(body[:cut])
         if cut is not None:
             self.close_connection = True

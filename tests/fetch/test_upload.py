@@ -1,0 +1,56 @@
+"""An adapter goes to the hub with the hub's own client, and whoever fetches it there has the same adapter."""
+
+import json
+
+import huggingface_hub
+import pytest
+import torch
+from huggingface_hub import constants
+from peft import LoraConfig, get_peft_model
+from torch import nn
+
+from aligngemini.workbook import adapters, hub
+
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>':DeprecationWarning")  # between client and httpx
+TOKEN, FACTS = "hf_secretsecret", {"base": "owner/base", "revision": "abc"}
+REPOSITORY = "user/name-expert-pixel"
+
+
+@pytest.fixture
+def client(served, tmp_path, monkeypatch):
+    """The real client, logged in at the server; over plain HTTP, as xet's storage cannot be served from here."""
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(huggingface_hub.hf_api.api, "endpoint", served.url)
+    return lambda: huggingface_hub.snapshot_download(REPOSITORY, cache_dir=tmp_path / "cache", endpoint=served.url)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A trained-looking adapter with its card, and beside it a table that is nobody's business."""
+    model = get_peft_model(base(), LoraConfig(r=2, target_modules=["0"], init_lora_weights=False))
+    saved = adapters.save(model, tmp_path / "adapter", FACTS, adapters.card("Tiny", "For a test.", FACTS, "use it"))
+    (saved / "pairs.parquet").write_bytes(b"other people's pictures")
+    return saved
+
+
+def base() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 4))
+
+
+def test_what_was_uploaded_comes_back_as_the_same_adapter(client, folder, served):
+    said = hub.push(folder, "user/name", "expert-pixel")
+    assert said == f"The adapter is on the hub: {served.url}/{REPOSITORY}/commit/{served.commit}"
+    fetched, x = client(), torch.ones(1, 4)
+    assert torch.equal(adapters.put(base(), fetched)(x), adapters.put(base(), folder)(x))
+    assert not torch.equal(adapters.put(base(), fetched)(x), base()(x)) and adapters.facts(fetched) == FACTS
+
+
+def test_the_repository_is_private_and_holds_no_tables_and_no_token(client, folder, served):
+    hub.push(folder, "user/name", "expert-pixel")
+    wanted = json.loads(dict(served.told)["/api/repos/create"])
+    assert wanted.get("private") or wanted["visibility"] == "private"  # as older clients say it, and newer ones
+    kept = {file.name: file.read_bytes() for file in (served.hub / "models" / REPOSITORY).iterdir()}
+    assert set(kept) == {file.name for file in folder.iterdir()} - {"pairs.parquet"}
+    assert not any(TOKEN.encode() in data for data in kept.values())
