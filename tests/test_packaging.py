@@ -79,7 +79,7 @@ def test_files_beside_the_code_are_installed_with_it():
 
 
 def _make(target, path):
-    return subprocess.run(["/usr/bin/env", "make", target], cwd=path, capture_output=True, text=True, timeout=60)
+    return subprocess.run(["/usr/bin/env", "make", target], cwd=path, capture_output=True, text=True, timeout=300)
 
 
 @pytest.fixture

@@ -119,7 +119,7 @@ def test_running_the_setup_cell_twice_does_not_wait_for_itself(little):
     runs.start(DATA, small.data(little))
     began = time.monotonic()
     assert not runs.start(DATA, small.data(little)).complete
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 def test_a_full_disk_is_one_sentence_and_the_run_can_go_on(little):
@@ -241,7 +241,7 @@ def test_a_second_process_waits_and_then_finds_the_answer(little):
     assert asked.home.name in next(notices) and asked.home.name in next(notices)
     assert other.poll() is None
     lock.release()
-    out, _ = other.communicate(timeout=60)
+    out, _ = other.communicate(timeout=300)
     assert out.strip() == "False"
 
 
