@@ -6,16 +6,18 @@ from typing import Any
 
 from ..workbook import adapters
 from ..workbook.params import Refused
-from .backbone import Expert, colours
+from .backbone import Expert, colours, load
 
 SUMMARY = (
     "A LoRA adapter and a linear head that let a vision backbone say whether a picture carries traces of a decoder: "
     "the pixel branch of AlignGemini, trained on photographs and their reconstructions. One logit for the centre crop, "
     "padded with black where a picture is smaller, never resized; above 0 it says fake."
 )
-USE = """from aligngemini.expert import adapter, backbone
+USE = """from aligngemini.expert import adapter, score, views
+from aligngemini.images import decode
 
-adapter.with_adapter(backbone.load("{base}", "{revision}"), folder)"""
+expert = adapter.load_saved("this folder")
+score.p_fake(expert, [views.window(decode.read("picture.jpg").rgb, {crop})])"""
 APART = ("scale", "data_run", "base", "base_revision", "workers", "checkpoint_steps", "score_batch_size", "push_to_hub")
 
 
@@ -32,6 +34,12 @@ def save(expert: Expert, folder: Path, told: dict[str, Any]) -> Path:
     """Write adapter and head with their facts and a model card."""
     card = adapters.card("Pixel branch", SUMMARY, told, USE.format(**told))
     return adapters.save(expert.model.eval(), folder, told, card)
+
+
+def load_saved(folder: Path) -> Expert:
+    """The backbone that the adapter in `folder` was trained on, with it; raises Refused as `with_adapter` does."""
+    told = adapters.facts(folder)
+    return with_adapter(load(told["base"], told["revision"]), folder)
 
 
 def with_adapter(expert: Expert, folder: Path) -> Expert:

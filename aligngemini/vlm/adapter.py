@@ -17,7 +17,13 @@ SUMMARY = (
     "A LoRA adapter that lets a vision-language model say whether a picture is real or generated, by its meaning: the "
     "semantic branch of AlignGemini, trained on pairs of a right and a wrong verdict."
 )
-USE = 'from aligngemini.vlm import adapter, verdict\n\nverdict.p_fake(adapter.load_saved("{folder}"), pictures)'
+USE = """from PIL import Image
+
+from aligngemini.images import decode
+from aligngemini.vlm import adapter, verdict
+
+vlm = adapter.load_saved("this folder")
+verdict.p_fake(vlm, [Image.fromarray(decode.read("picture.jpg").rgb)])"""
 
 
 def facts(cfg, pairs: int, processor) -> dict[str, Any]:
@@ -33,7 +39,7 @@ def facts(cfg, pairs: int, processor) -> dict[str, Any]:
 
 def save(model, folder: Path, told: dict[str, Any], weights: dict | None = None) -> Path:
     """Write the adapter with its facts and a model card; `weights` as in `adapters.save`."""
-    card = adapters.card("Semantic branch", SUMMARY, told, USE.format(folder="this folder"))
+    card = adapters.card("Semantic branch", SUMMARY, told, USE)
     return adapters.save(model, folder, told, card, weights)
 
 

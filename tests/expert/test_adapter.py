@@ -8,10 +8,12 @@ import timm
 import torch
 from safetensors.torch import load_file, save_file
 
-from aligngemini.expert import adapter, backbone, score, train
+from aligngemini.expert import adapter, backbone, score, train, views
+from aligngemini.images import decode
 from aligngemini.mini import bases
 from aligngemini.workbook import adapters
 from aligngemini.workbook.params import Refused
+from tests import model_card
 from tests.expert.conftest import CFG, fresh
 
 BASE = str(bases.FOLDERS["expert"])
@@ -58,6 +60,13 @@ def test_what_peft_forgets_stands_beside_the_adapter(trained):
     assert facts["crop"] == CFG.crop and facts["mean"][0] == 0.485 and facts["mode"] == "fixed"
     card = (trained[1] / "adapter" / "README.md").read_text()
     assert f"| base | {BASE} |" in card and "| pairs | 12 |" in card and "| crop | 112 |" in card
+
+
+def test_the_code_on_the_card_judges_a_picture(trained, rows):
+    folder, picture = trained[1] / "adapter", decode.read(rows.path[0]).rgb
+    expert = adapter.with_adapter(backbone.load(BASE), folder)
+    wanted = score.p_fake(expert, [views.window(picture, CFG.crop)])
+    assert model_card.answer(folder, rows.path[0]) == wanted
 
 
 def test_another_normalisation_comes_back_with_the_adapter(rows, tmp_path):

@@ -8,12 +8,13 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from aligngemini.images import decode
 from aligngemini.mini import bases, world
-from aligngemini.vlm import dpo, load, once, pairs, verdict
+from aligngemini.vlm import adapter, dpo, load, once, pairs, verdict
 from aligngemini.workbook import stages
+from tests import model_card
 
-TOLD = {"base": "data/mini/vlm", "revision": ""}
-CFG = stages.VLMParams(batch_size=2, checkpoint_steps=2, learning_rate=1e-2)
+CFG = stages.VLMParams(base="data/mini/vlm", batch_size=2, checkpoint_steps=2, learning_rate=1e-2)
 
 
 def base() -> load.VLM:
@@ -24,7 +25,7 @@ def train(rows, folder, cfg=CFG, steps: int = -1):
     torch.manual_seed(cfg.seed)
     trainer = dpo.build(base(), pairs.pairs(rows), cfg, folder / "checkpoints")
     trainer.args.max_steps, trainer.args.logging_steps = steps, 1
-    dpo.train(trainer, folder / "adapter", TOLD)
+    dpo.train(trainer, folder / "adapter", adapter.facts(cfg, len(rows) // 2, trainer.processing_class))
     return trainer
 
 
@@ -158,6 +159,11 @@ def test_the_saved_adapter_gives_back_the_trained_scores(trained):
     assert abs(found - plain).max() > 1e-4
 
 
+def test_the_code_on_the_card_judges_a_picture(trained, rows):
+    folder, picture = trained[1] / "adapter", Image.fromarray(decode.read(rows.path[0]).rgb)
+    assert list(model_card.answer(folder, rows.path[0])) == list(verdict.p_fake(adapter.load_saved(folder), [picture]))
+
+
 def test_an_adapter_with_other_names_is_refused_rather_than_loaded_as_zeros(trained, tmp_path):
     import shutil
 
@@ -183,7 +189,7 @@ def test_a_killed_and_resumed_run_equals_an_unbroken_one(rows, trained, tmp_path
     trainer = dpo.build(base(), pairs.pairs(rows), CFG, tmp_path / "checkpoints")
     trainer.add_callback(Kill())
     with pytest.raises(KeyboardInterrupt):
-        dpo.train(trainer, tmp_path / "adapter", TOLD)
+        dpo.train(trainer, tmp_path / "adapter", {})
     train(rows, tmp_path)
     names = "adapter/adapter_model.safetensors"
     whole, resumed = load_file(trained[1] / names), load_file(tmp_path / names)
