@@ -6,6 +6,8 @@ import plotly.graph_objects as go
 import plotly.io as pio
 from plotly.subplots import make_subplots
 
+from aligngemini.analysis import renderer
+
 REAL, FAKE = "#0072B2", "#D55E00"
 COLOURS = {"real": REAL, "fake": FAKE, "vlm": "#AA4499", "expert": "#009E73", "fusion": "#3B4252"}
 RULES = {"or": COLOURS["fusion"], "and": "#E69F00", "max": "#56B4E9", "mean": "#882255", "odds": "#999933"}
@@ -75,12 +77,13 @@ def faint(colour: str, opacity: float) -> str:
 
 
 def use() -> None:
-    """Figures in the house template, carried by notebooks as data for JupyterLab and the report to draw; text in
+    """Figures in the house template, carried by notebooks for JupyterLab, the report and an export to HTML; text in
     tables up to 120 characters, and up to ROWS rows, so that no subset of ten benchmarks is passed over.
     """
     pd.set_option("display.max_colwidth", 120, "display.max_rows", ROWS)
     pio.templates.default = NAME
-    pio.renderers.default = "plotly_mimetype"
+    pio.renderers[NAME] = renderer.Carried()
+    pio.renderers.default = NAME
 
 
 def bounds(rows: pd.DataFrame, value: str = "value") -> dict:

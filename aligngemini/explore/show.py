@@ -8,7 +8,7 @@ import ipywidgets
 from IPython.core.formatters import DisplayFormatter
 from IPython.display import HTML
 
-from aligngemini.analysis import style
+from aligngemini.analysis import renderer, style
 from aligngemini.workbook.params import Refused
 
 LABEL = {"style": {"description_width": "110px"}, "layout": ipywidgets.Layout(width="420px")}
@@ -30,7 +30,7 @@ def bundle(shown) -> dict:
 
 def _plain(figure) -> dict:
     """The figure as JSON data, with the display settings that Lab would use."""
-    return json.loads(figure.to_json()) | {"config": {"displaylogo": False, "responsive": True}}
+    return json.loads(figure.to_json()) | {"config": renderer.CONFIG}
 
 
 def line(text: str) -> HTML:

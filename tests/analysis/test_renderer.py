@@ -1,0 +1,42 @@
+"""A figure in an executed notebook: seen in JupyterLab, in the report, and in a page that nbconvert makes."""
+
+import nbformat
+import plotly.io as pio
+import pytest
+from nbconvert import HTMLExporter
+
+from aligngemini.analysis import report, style
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What a cell that ends with a figure puts into its notebook."""
+    monkeypatch.setattr(pio.renderers, "default", pio.renderers.default)
+    monkeypatch.setattr(pio.templates, "default", pio.templates.default)
+    style.use()
+    return style.figure("Where the scores lie").add_bar(x=["real", "fake"], y=[1, 2])._repr_mimebundle_()
+
+
+@pytest.fixture
+def notebook(shown, tmp_path):
+    output = nbformat.v4.new_output("execute_result", shown, execution_count=1)
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("figure", outputs=[output])])
+    nbformat.write(made, tmp_path / "notebook.ipynb")
+    return made
+
+
+def test_lab_draws_it_from_its_data_alone(shown):
+    data = shown[report.PLOTLY]
+    assert data["data"][0]["y"] == [1, 2] and data["layout"]["title"]["text"] == "Where the scores lie"
+
+
+def test_a_notebook_exported_to_html_holds_it_and_says_what_it_needs(notebook):
+    page, _ = HTMLExporter().from_notebook_node(notebook)
+    assert "Plotly.newPlot(" in page and "Where the scores lie" in page and "from the network" in page
+    assert len(page) < 10**6  # plotly itself is 4.8 MB
+
+
+def test_the_report_still_asks_the_network_for_nothing(notebook, tmp_path):
+    text = report.build([tmp_path], tmp_path / "report.html").read_text()
+    assert 'class="figure"' in text and "Where the scores lie" in text
+    assert "cdn.plot.ly/plotly" not in text.split("<main>")[1].split("</main>")[0]
