@@ -1,9 +1,12 @@
-"""One look for every figure: a plotly template and the colours, after Okabe and Ito, that mean the same
+"""One look for every figure and text: a plotly template and the colours, after Okabe and Ito, that mean the same
 throughout."""
+
+import html
 
 import pandas as pd
 import plotly.graph_objects as go
 import plotly.io as pio
+from IPython.display import HTML
 from plotly.subplots import make_subplots
 
 from aligngemini.analysis import renderer
@@ -84,6 +87,13 @@ def use() -> None:
     pio.templates.default = NAME
     pio.renderers[NAME] = renderer.Carried()
     pio.renderers.default = NAME
+
+
+def prose(text: str) -> HTML:
+    """The lines of a text as paragraphs of a notebook, which break between words as printed text does not."""
+    return HTML(
+        "".join(f"<p style='max-width:90ch;margin:.3em 0'>{html.escape(line)}</p>" for line in text.splitlines())
+    )
 
 
 def bounds(rows: pd.DataFrame, value: str = "value") -> dict:
