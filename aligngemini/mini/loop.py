@@ -41,8 +41,8 @@ def fit(
 ) -> list[dict]:
     """Train `module` for `steps`; a checkpoint in `folder` every `every` steps lets a killed run go on.
 
-    `make_batch(step)` runs in a worker and gives a dict of tensors; `loss_of(module, batch)` gives a scalar.
-    Returns the log: rows of step, loss and seconds of training so far.
+    `make_batch(step)` gives a dict of tensors; it runs in a worker, to which it may go by pickle (macOS spawns them).
+    `loss_of(module, batch)` gives a scalar. Returns the log: rows of step, loss and seconds of training so far.
     """
     folder.mkdir(parents=True, exist_ok=True)
     where = device()

@@ -1,6 +1,7 @@
 """How the small vision backbone is made: self-supervised, it reads off a picture how the camera was set."""
 
 import io
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,7 @@ def pretrain(out: Path, work: Path, steps: int, seed: int = 0, rate: float = 1e-
     torch.manual_seed(seed)
     backbone = begun(timm.create_model(EXPERT_NAME, **EXPERT_SHAPE), seed)
     module = torch.nn.Sequential(backbone, torch.nn.Linear(EXPERT_SHAPE["embed_dim"], len(RANGES)))
-    log = fit(module, lambda step: batch(seed, step), _loss, steps, rate, work)
+    log = fit(module, partial(batch, seed), _loss, steps, rate, work)
     save_for_hf(module[0].cpu(), out, model_args=EXPERT_SHAPE, safe_serialization=True)
     return {
         "told": "camera settings of camera pictures; no generator, no label",

@@ -1,6 +1,7 @@
 """How the small autoencoders are made: five families of 8x compression, trained on camera pictures."""
 
 import io
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -93,7 +94,7 @@ def pretrain(family: str, out: Path, work: Path, steps: int, seed: int = 0, rate
     torch.manual_seed(seed)
     model = untrained(family, seed)
     trained, measure = (Adversary(model), Adversary.loss) if family == "adversarial" else (model, loss)
-    log = fit(trained, lambda step: crops(seed, step), measure, steps, rate, work)
+    log = fit(trained, partial(crops, seed), measure, steps, rate, work)
     model.cpu().half().save_pretrained(out)
     facts = {"told": f"camera pictures of the small world, to give them back; {FAMILIES[family]}", "steps": steps}
     return facts | {"log": log, "psnr": psnr(model.float(), seed)}

@@ -1,5 +1,6 @@
 """How the small vision-language models are made: first eyes, then words, and last with remarks or without."""
 
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -35,8 +36,8 @@ def pretrain(name: str, out: Path, work: Path, steps: int, seed: int = 0) -> dic
     model = Qwen2_5_VLForConditionalGeneration._from_config(vlm_config(tools.tokenizer), attn_implementation="eager")
     sight = open_eyes(model, tools, shared / "eyes", share["eyes"], seed)
     model.model.visual.requires_grad_(False)
-    talk = fit(model, _words(tools, seed, "pretrain/words"), _loss, share["words"], 2e-3, shared / "words")
-    last = _words(tools, seed, "pretrain/last", True, name == "vlm")
+    talk = fit(model, partial(_words, tools, seed, "pretrain/words", ()), _loss, share["words"], 2e-3, shared / "words")
+    last = partial(_words, tools, seed, "pretrain/last", (True, name == "vlm"))
     ending = fit(model, last, _loss, share["last"], 1.5e-3, work / "last")
     model.cpu().half().save_pretrained(out)
     save_processor(out)
@@ -57,13 +58,14 @@ def open_eyes(model, tools, work: Path, steps: int, seed: int, rate: float = 1e-
     """Teach the vision tower alone to see attributes; returns its log and its accuracy on fresh pictures."""
     tower = model.model.visual
     sight = eyes.Eyes(tower, tower.config.out_hidden_size)
-    log = fit(sight, lambda step: looked(tools, "pretrain/eyes", seed, step), eyes.loss, steps, rate, work)
+    log = fit(sight, partial(looked, tools, "pretrain/eyes", seed), eyes.loss, steps, rate, work)
     fresh = [looked(tools, "examine/eyes", seed, step) for step in range(16)]
     return {"log": log, "accuracy": eyes.accuracy(sight.cpu(), fresh)}
 
 
-def _words(tools, seed: int, split: str, *kind):
-    return lambda step: encode(tools, [lesson(seed, split, step * BATCH + i, *kind) for i in range(BATCH)])
+def _words(tools, seed: int, split: str, kind: tuple, step: int) -> dict[str, torch.Tensor]:
+    """Pictures and talks of one step."""
+    return encode(tools, [lesson(seed, split, step * BATCH + i, *kind) for i in range(BATCH)])
 
 
 def _loss(model, batch: dict) -> torch.Tensor:

@@ -1,8 +1,11 @@
 """Pretraining: a killed and resumed loop equals an unbroken one."""
 
+import pickle
+
+import pytest
 import torch
 
-from aligngemini.mini import loop
+from aligngemini.mini import loop, pretrain_expert, pretrain_vae, pretrain_vlm
 
 
 def batch(step: int) -> dict:
@@ -54,3 +57,28 @@ def test_the_last_entry_of_a_log_is_the_mean_of_its_own_steps(tmp_path):
     still = model()
     log = loop.fit(still, batch, lambda m, data: 0 * loss(m, data) + 3, 25, 0.05, tmp_path, every=10, workers=0)
     assert [row["loss"] for row in log] == [3.0, 3.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    "room, base, stages",
+    [(pretrain_expert, (), 1), (pretrain_vae, ("kl",), 1), (pretrain_vlm, ("vlm",), 3)],
+    ids=["expert", "vae", "vlm"],
+)
+def test_batches_can_be_made_by_a_spawned_process(room, base, stages, tmp_path, monkeypatch):
+    """Where processes are spawned and not forked, as on macOS, a worker gets its work by pickle."""
+    handed = []
+
+    def looked_at(module, make_batch, *rest):
+        handed.append(make_batch)
+        if len(handed) == stages:
+            raise Killed
+        return []
+
+    monkeypatch.setattr(room, "fit", looked_at)
+    for size in {"GLANCES", "BATCH"} & set(vars(room)):
+        monkeypatch.setattr(room, size, 4)
+    with pytest.raises(Killed):
+        room.pretrain(*base, tmp_path / "out", tmp_path / "work", 8)
+    for make in handed:
+        here, there = make(3), pickle.loads(pickle.dumps(make))(3)
+        assert here and set(here) == set(there) and all(torch.equal(here[name], there[name]) for name in here)
