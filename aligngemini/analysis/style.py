@@ -92,7 +92,7 @@ def use() -> None:
 def prose(text: str) -> HTML:
     """The lines of a text as paragraphs of a notebook, which break between words as printed text does not."""
     return HTML(
-        "".join(f"<p style='max-width:90ch;margin:.3em 0'>{html.escape(line)}</p>" for line in text.splitlines())
+        "".join(f"<p style='max-width:110ch;margin:.3em 0'>{html.escape(line)}</p>" for line in text.splitlines())
     )
 
 
