@@ -16,7 +16,7 @@ SUMMARY = (
 USE = """from aligngemini.expert import adapter, score, views
 from aligngemini.images import decode
 
-expert = adapter.load_saved("this folder")
+expert = adapter.load_saved("this folder")  # or its name on the hub
 score.p_fake(expert, [views.window(decode.read("picture.jpg").rgb, {crop})])"""
 APART = ("scale", "data_run", "base", "base_revision", "workers", "checkpoint_steps", "score_batch_size", "push_to_hub")
 
@@ -36,8 +36,12 @@ def save(expert: Expert, folder: Path, told: dict[str, Any]) -> Path:
     return adapters.save(expert.model.eval(), folder, told, card)
 
 
-def load_saved(folder: Path) -> Expert:
-    """The backbone that the adapter in `folder` was trained on, with it; raises Refused as `with_adapter` does."""
+def load_saved(saved: str | Path) -> Expert:
+    """The backbone that an adapter was trained on, with it; `saved` is its folder or its name on the hub.
+
+    Raises Refused as `adapters.home` and `with_adapter` do.
+    """
+    folder = adapters.home(saved)
     told = adapters.facts(folder)
     return with_adapter(load(told["base"], told["revision"]), folder)
 

@@ -22,7 +22,7 @@ USE = """from PIL import Image
 from aligngemini.images import decode
 from aligngemini.vlm import adapter, verdict
 
-vlm = adapter.load_saved("this folder")
+vlm = adapter.load_saved("this folder")  # or its name on the hub
 verdict.p_fake(vlm, [Image.fromarray(decode.read("picture.jpg").rgb)])"""
 
 
@@ -43,11 +43,14 @@ def save(model, folder: Path, told: dict[str, Any], weights: dict | None = None)
     return adapters.save(model, folder, told, card, weights)
 
 
-def load_saved(folder: Path) -> VLM:
-    """The base with the adapter of `folder` on it, as its own facts say.
+def load_saved(saved: str | Path) -> VLM:
+    """The base that an adapter was trained on, with it, as its own facts say; `saved` is its folder or its name on the
+    hub.
 
-    Raises Refused if it answers another question than this code asks: its scores would mean nothing.
+    Raises Refused as `adapters.home` does, and if it answers another question than this code asks: its scores would
+    mean nothing.
     """
+    folder = adapters.home(saved)
     told = adapters.facts(folder)
     here = {"question": QUESTION, "verdict_real": VERDICTS[0], "verdict_fake": VERDICTS[1]}
     for name, text in here.items():

@@ -5,11 +5,12 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from aligngemini.workbook import manifest
+from aligngemini.workbook import manifest, models
 from aligngemini.workbook.params import Refused
 
 FACTS, CARD = "facts.json", "README.md"
 WEIGHTS = "adapter_model.safetensors"
+FILES = ["*.json", CARD, WEIGHTS]  # what of a repository is an adapter
 
 
 def save(model, folder: Path, facts: dict[str, Any], card: str, weights: dict | None = None) -> Path:
@@ -25,6 +26,22 @@ def save(model, folder: Path, facts: dict[str, Any], card: str, weights: dict | 
     manifest.write_json(folder / FACTS, manifest.plain(facts))
     (folder / CARD).write_text(card, encoding="utf-8")
     return folder
+
+
+def home(adapter: str | Path) -> Path:
+    """The folder of an adapter, which is one or a name on the hub (owner/name); what the hub has is fetched.
+
+    Raises Refused where it is neither, or where the hub does not give it.
+    """
+    if Path(adapter).is_dir():
+        return Path(adapter)
+    from huggingface_hub import snapshot_download
+
+    place = models.where(str(adapter), "adapter")
+    try:
+        return Path(place if Path(place).is_dir() else snapshot_download(place, allow_patterns=FILES))
+    except (OSError, RuntimeError, ValueError) as error:
+        raise models.unloadable(place, "adapter", error) from error
 
 
 def facts(folder: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from peft import LoraConfig, get_peft_model
 from torch import nn
 
 from aligngemini.workbook import adapters, hub
+from aligngemini.workbook.params import Refused
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>':DeprecationWarning")  # between client and httpx
 TOKEN, FACTS = "hf_secretsecret", {"base": "owner/base", "revision": "abc"}
@@ -17,12 +18,11 @@ REPOSITORY = "user/name-expert-pixel"
 
 
 @pytest.fixture
-def client(served, tmp_path, monkeypatch):
+def client(fetch, served, monkeypatch):
     """The real client, logged in at the server; over plain HTTP, as xet's storage cannot be served from here."""
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
     monkeypatch.setattr(huggingface_hub.hf_api.api, "endpoint", served.url)
-    return lambda: huggingface_hub.snapshot_download(REPOSITORY, cache_dir=tmp_path / "cache", endpoint=served.url)
 
 
 @pytest.fixture
@@ -42,9 +42,16 @@ def base() -> nn.Module:
 def test_what_was_uploaded_comes_back_as_the_same_adapter(client, folder, served):
     said = hub.push(folder, "user/name", "expert-pixel")
     assert said == f"The adapter is on the hub: {served.url}/{REPOSITORY}/commit/{served.commit}"
-    fetched, x = client(), torch.ones(1, 4)
+    fetched, x = adapters.home(REPOSITORY), torch.ones(1, 4)
     assert torch.equal(adapters.put(base(), fetched)(x), adapters.put(base(), folder)(x))
     assert not torch.equal(adapters.put(base(), fetched)(x), base()(x)) and adapters.facts(fetched) == FACTS
+
+
+def test_an_adapter_that_nobody_has_is_one_sentence(client):
+    with pytest.raises(Refused, match="adapter 'user/other' cannot be fetched: .*nothing of that name"):
+        adapters.home("user/other")
+    with pytest.raises(Refused, match="no adapter at 'outputs/adapter'"):
+        adapters.home("outputs/adapter")
 
 
 def test_the_repository_is_private_and_holds_no_tables_and_no_token(client, folder, served):
