@@ -28,7 +28,7 @@ class Feed:
         chunks = [rows.iloc[at : at + self.batch_size] for at in range(0, len(rows), self.batch_size)]
         with ThreadPoolExecutor(self.workers) as pool:
             ahead = self._ask(pool, chunks[0]) if chunks else []
-            for i in progress(range(len(chunks)), self.label):
+            for i in progress(range(len(chunks)), self.label, len(rows), self.batch_size):
                 asked, ahead = ahead, self._ask(pool, chunks[i + 1]) if i + 1 < len(chunks) else []
                 found = [(image_id, future.result()) for image_id, future in asked]
                 good = [(image_id, picture) for image_id, picture in found if picture is not None]

@@ -64,7 +64,7 @@ def label(vlm: VLM, rows: pd.DataFrame, seed: int, batch: int, parts: Path) -> p
     known = {image for part in done for image in part.image_id}
     left = rows[~rows.image_id.isin(known)]
     starts = range(0, len(left), batch)
-    for start in progress(starts, "labelling", total=len(starts)):
+    for start in progress(starts, "labelling", len(left), batch):
         done.append(_part(vlm, left.iloc[start : start + batch], seed))
         with manifest.whole(parts / f"{len(known) + start:08}.parquet") as path:
             done[-1].to_parquet(path, index=False)

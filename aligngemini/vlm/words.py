@@ -48,7 +48,7 @@ def leakage(vlm: VLM, rows: pd.DataFrame, batch: int = 32, limit: int = PROBED) 
 
     chosen, said = audit.some(rows, limit), []
     starts = range(0, len(chosen), batch)
-    for start in progress(starts, "describing", total=len(starts)):
+    for start in progress(starts, "describing", len(chosen), batch):
         paths = chosen["path"].iloc[start : start + batch]
         said += describe(vlm, [Image.fromarray(decode.read(path).rgb) for path in paths])
     words = CountVectorizer(ngram_range=(1, 2), min_df=2, binary=True, token_pattern=r"\w+")

@@ -20,10 +20,11 @@ T = TypeVar("T")
 _meters: dict[str, "Meter"] = {}
 
 
-def progress(iterable: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
+def progress(iterable: Iterable[T], label: str, total: int | None = None, each: int = 1) -> Iterator[T]:
     """Yield the items of `iterable` and show the progress of `label`; `total` defaults to its length.
 
-    Ends with one summary line, also when the loop is left early or fails.
+    An item that is a batch counts for `each`, and the last one for what is left of `total`. Ends with one summary line,
+    also when the loop is left early or fails.
     """
     if total is None and isinstance(iterable, Sized):
         total = len(iterable)
@@ -31,7 +32,7 @@ def progress(iterable: Iterable[T], label: str, total: int | None = None) -> Ite
     try:
         for done, item in enumerate(iterable, start=1):
             yield item
-            meter.update(done)
+            meter.update(done * each if total is None else min(done * each, total))
     finally:
         meter.close()
 

@@ -20,6 +20,11 @@ def test_every_item_comes_through_and_one_summary_line_ends_it(capsys):
     assert len(lines) == 1 and lines[0].startswith("counting: 5 in 0:00")
 
 
+def test_batches_count_their_pictures_and_the_last_one_what_is_left(file, capsys):
+    assert len(list(progress.progress(range(3), "scoring", total=150, each=64))) == 3
+    assert capsys.readouterr().err.startswith("scoring: 150 in 0:00") and json.loads(file.read_text())["done"] == 150
+
+
 def test_a_loop_left_early_says_how_far_it_came(capsys):
     for item in progress.progress(range(5), "counting"):
         if item == 2:
