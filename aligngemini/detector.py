@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from .images import decode
 from .images.places import folders
 from .workbook import paths, runs
 from .workbook.params import Refused
-from .workbook.progress import note
+from .workbook.progress import progress
 
 BRANCHES = ("vlm", "expert")
 SHIPPED = paths.resolve("data/mini/detector")
@@ -154,12 +154,10 @@ def _listed(images) -> list[tuple[str, object]]:
     return found
 
 
-def _chunks(items: list, size: int, label: str) -> Iterator[list]:
+def _chunks(items: list, size: int, label: str) -> Iterable[list]:
     """The items, `size` at a time; where that takes more than one turn, their progress is shown."""
-    for at in range(0, len(items), size):
-        yield items[at : at + size]
-        if len(items) > size:
-            note(label, min(at + size, len(items)), len(items))
+    chunks = [items[at : at + size] for at in range(0, len(items), size)]
+    return progress(chunks, label, len(items), size) if len(chunks) > 1 else chunks
 
 
 def _read(image) -> np.ndarray | str:

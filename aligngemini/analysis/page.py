@@ -8,7 +8,7 @@ from jinja2 import DictLoader
 from plotly.offline import get_plotlyjs
 from pygments.formatters import HtmlFormatter
 
-from aligngemini.analysis import style
+from aligngemini.analysis import renderer, style
 
 TEMPLATE = "report.html.j2"
 LOADER = DictLoader(
@@ -84,13 +84,15 @@ details.code pre {{ background: {style.PALE}; padding: 10px 14px; border-radius:
 @media print {{ nav, details.code {{ display: none }} main {{ margin: 0 }} }}
 """
 
-SCRIPT = """
+SCRIPT = (
+    f"const config = {json.dumps(renderer.CONFIG)};"
+    + """
 const draw = node => {
   const source = node.querySelector('script');
   if (!source) return;
   const figure = JSON.parse(source.textContent);
   source.remove();
-  Plotly.newPlot(node, figure.data, figure.layout, {displaylogo: false, responsive: true});
+  Plotly.newPlot(node, figure.data, figure.layout, config);
 };
 const seen = new IntersectionObserver(entries => entries.forEach(entry => {
   if (entry.isIntersecting) { seen.unobserve(entry.target); draw(entry.target); }
@@ -99,6 +101,7 @@ const places = document.querySelectorAll('.figure');
 places.forEach(node => seen.observe(node));
 window.addEventListener('beforeprint', () => places.forEach(draw));
 """
+)
 
 
 def whole(top: str, sections: list[Section], figures: Figures) -> str:

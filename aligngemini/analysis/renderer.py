@@ -2,9 +2,10 @@
 whoever exports the notebook to HTML."""
 
 from plotly.io import to_html
-from plotly.io.base_renderers import PlotlyRenderer
+from plotly.io.base_renderers import MimetypeRenderer, PlotlyRenderer
 
 CONFIG = {"displaylogo": False, "responsive": True}
+DATA = PlotlyRenderer(CONFIG)  # a figure as data alone
 WAITING = (
     "<p>A figure of plotly, which an exported notebook fetches from the network; without it, JupyterLab and the report "
     "of <code>aligngemini run</code> show it.</p>"
@@ -12,11 +13,8 @@ WAITING = (
 DRAWN = "document.getElementById('{plot_id}').closest('.carried').querySelector('p').remove()"
 
 
-class Carried(PlotlyRenderer):
+class Carried(MimetypeRenderer):
     """The data of a figure, and the same as HTML with plotly's script named and not contained (4.8 MB)."""
-
-    def __init__(self):
-        super().__init__(CONFIG)
 
     def to_mimebundle(self, fig_dict: dict) -> dict:
         """The MIME types of one figure, given as a dict."""
@@ -29,4 +27,4 @@ class Carried(PlotlyRenderer):
             post_script=DRAWN,
             validate=False,
         )
-        return super().to_mimebundle(fig_dict) | {"text/html": f'<div class="carried">{WAITING}{page}</div>'}
+        return DATA.to_mimebundle(fig_dict) | {"text/html": f'<div class="carried">{WAITING}{page}</div>'}

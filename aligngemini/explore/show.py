@@ -1,7 +1,6 @@
 """What both explorers share: putting a figure or HTML into an Output without a round trip through the
 kernel."""
 
-import json
 from pathlib import Path
 
 import ipywidgets
@@ -24,13 +23,8 @@ def put(output: ipywidgets.Output, *shown) -> None:
 def bundle(shown) -> dict:
     """The mime bundle of a plotly figure (as data only) or of anything that IPython can display."""
     if hasattr(shown, "to_plotly_json"):
-        return {"application/vnd.plotly.v1+json": _plain(shown), "text/plain": "a plotly figure"}
+        return renderer.DATA.to_mimebundle(shown.to_dict()) | {"text/plain": "a plotly figure"}
     return _FORMAT.format(shown)[0]
-
-
-def _plain(figure) -> dict:
-    """The figure as JSON data, with the display settings that Lab would use."""
-    return json.loads(figure.to_json()) | {"config": renderer.CONFIG}
 
 
 def line(text: str) -> HTML:

@@ -115,7 +115,7 @@ def _semantic_from_world(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _semantic_from_folders(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:
-    listed = _sources(run, cfg, "plausible", "implausible")
+    listed = _sources(run, cfg, *SIDES)
     usable = listed[(listed["reason"] == "") & (listed[["width", "height"]].min(axis=1) >= cfg.image_size)]
     small = listed[(listed["reason"] == "") & ~listed.index.isin(usable.index)]
     divided = _balanced(usable, _counts(cfg), _called(small, cfg.image_size))

@@ -33,13 +33,13 @@ def home(adapter: str | Path) -> Path:
 
     Raises Refused where it is neither, or where the hub does not give it.
     """
-    if Path(adapter).is_dir():
-        return Path(adapter)
     from huggingface_hub import snapshot_download
 
-    place = models.where(str(adapter), "adapter")
+    place = str(adapter) if Path(adapter).is_dir() else models.where(str(adapter), "adapter")
+    if Path(place).is_dir():
+        return Path(place)
     try:
-        return Path(place if Path(place).is_dir() else snapshot_download(place, allow_patterns=FILES))
+        return Path(snapshot_download(place, allow_patterns=FILES))
     except (OSError, RuntimeError, ValueError) as error:
         raise models.unloadable(place, "adapter", error) from error
 
