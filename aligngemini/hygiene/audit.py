@@ -18,9 +18,10 @@ Words = Callable[[pd.DataFrame], float]
 class Audit:
     """What an audit found.
 
-    parts: one row for the whole, called ALL, and one for each subset if there are several: part, real, fake, left_out,
-    the counts of copies.RELATIONS, the AUROC of cues.NAMES and of the probes, verdict. pictures: the usable ones, with
-    a column for each relation. left_out: path, benchmark, subset, label, reason. against: how many train, by table.
+    parts: one row for the whole, called ALL, and one for each subset if there are several: part, real, fake, groups
+    (see cues.groups), left_out, the counts of copies.RELATIONS, the AUROC of cues.NAMES and of the probes, verdict.
+    pictures: the usable ones, with a column for each relation. left_out: path, benchmark, subset, label, reason.
+    against: how many train, by table.
     """
 
     name: str
@@ -95,5 +96,5 @@ def _measured(name: str, rows: pd.DataFrame, left_out: pd.DataFrame, words: Word
     counts = {"real": int((rows["label"] == 0).sum()), "fake": int((rows["label"] == 1).sum())}
     copied = {relation: int((rows[relation] != "").sum()) for relation in copies.RELATIONS}
     told = cues.measured(rows) | ({cues.WORDS: words(rows)} if words else {})
-    figures = counts | {"left_out": len(left_out)} | copied | told
+    figures = counts | {"groups": cues.groups(rows), "left_out": len(left_out)} | copied | told
     return {"part": name, **figures, "verdict": verdict.sentence(figures)}

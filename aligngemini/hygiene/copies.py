@@ -84,15 +84,16 @@ def _near(rows: pd.DataFrame, place: pd.Series, same: bool) -> pd.Series:
             mine = inside[inside["label"] == label]
             others = inside[inside["label"] == (label if same else 1 - label)]
             near = likeness.alike(
-                _bits(mine), codes[mine.index].to_numpy(), _bits(others), codes[others.index].to_numpy()
+                _looks(mine), codes[mine.index].to_numpy(), _looks(others), codes[others.index].to_numpy()
             )
             paths = others.groupby(codes[others.index])["path"].first()
             result[mine.index] = paths.reindex(near).fillna("").to_numpy()
     return result
 
 
-def _bits(rows: pd.DataFrame) -> np.ndarray:
-    return np.array([int(looks, 16) for looks in rows["looks"]], np.uint64)
+def _looks(rows: pd.DataFrame) -> np.ndarray:
+    """uint8 [n, 1072] of rows that decode."""
+    return likeness.stacked(rows["looks"].tolist())
 
 
 def _met(rows: pd.DataFrame, training: pd.DataFrame, column: str) -> pd.Series:
@@ -107,6 +108,6 @@ def _near_training(rows: pd.DataFrame, training: pd.DataFrame) -> pd.Series:
     mine = rows[~rows["constant"] & (rows["split"] != "train")]
     others = training[~training["constant"]]
     kin = -np.ones(len(mine), np.int64)  # of no training picture
-    near = likeness.alike(_bits(mine), kin, _bits(others), np.arange(len(others)))
+    near = likeness.alike(_looks(mine), kin, _looks(others), np.arange(len(others)))
     result[mine.index] = np.where(near >= 0, others["path"].to_numpy(object)[near] if len(others) else "", "")
     return result

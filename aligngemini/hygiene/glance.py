@@ -13,7 +13,7 @@ SEEN = ["looks", "constant", "camera", "c2pa", "texts", "reason"]
 
 
 def plain(path: str) -> dict:
-    """What one file shows: looks (16 hexadecimal digits, "" for a file that does not decode), constant (in the
+    """What one file shows: looks (those of likeness.py, b"" for a file that does not decode), constant (in the
     published sense), the traces camera, c2pa and texts, and reason ("", or why it does not decode).
     """
     return _seen(path)[0]
@@ -36,9 +36,9 @@ def _seen(path: str) -> tuple[dict, np.ndarray | None]:
         rgb = decode.read(data).rgb
         found = traces.of(data)
     except decode.Unreadable as error:
-        nothing = {"looks": "", "constant": False, "camera": False, "c2pa": False, "texts": ""}
+        nothing = {"looks": b"", "constant": False, "camera": False, "c2pa": False, "texts": ""}
         return nothing | {"reason": str(error)}, None
-    return found | {"looks": f"{likeness.looks(rgb):016x}", "constant": protocols.constant(rgb), "reason": ""}, rgb
+    return found | {"looks": likeness.looks(rgb), "constant": protocols.constant(rgb), "reason": ""}, rgb
 
 
 def added(rows: pd.DataFrame, chosen: Iterable[str] = (), workers: int = 2) -> pd.DataFrame:
@@ -58,7 +58,11 @@ def added(rows: pd.DataFrame, chosen: Iterable[str] = (), workers: int = 2) -> p
     ]
     found = pd.concat([pd.DataFrame(columns=[*SEEN, "statistics"]), *parts])
     found = found[~found.index.duplicated()].reindex(rows["path"]).set_index(rows.index)
-    blank = dict.fromkeys(SEEN, "") | dict.fromkeys(("constant", "camera", "c2pa"), False) | {"statistics": b""}
+    blank = (
+        dict.fromkeys(SEEN, "")
+        | dict.fromkeys(("constant", "camera", "c2pa"), False)
+        | dict.fromkeys(("looks", "statistics"), b"")
+    )
     found = pd.DataFrame({name: found[name].where(found[name].notna(), blank[name]) for name in blank})
     found["reason"] = rows["reason"].where(rows["reason"] != "", found["reason"])
     return pd.concat(

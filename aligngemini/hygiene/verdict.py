@@ -17,8 +17,8 @@ USABLE = "usable"
 def sentence(figures: Mapping[str, float]) -> str:
     """`usable`, or everything that speaks against a set, parted by semicolons.
 
-    `figures` holds real and fake (numbers of usable pictures), the counts of copies.RELATIONS and the AUROC of each
-    of cues.NAMES.
+    `figures` holds real and fake (numbers of usable pictures), groups (see cues.groups), the counts of copies.RELATIONS
+    and the AUROC of each of cues.NAMES.
     """
     said = [_leaking(figures), _twofold(figures), _confounded(figures), _repeated(figures), _small(figures)]
     return "; ".join(text for text in said if text) or USABLE
@@ -80,8 +80,12 @@ def _small(figures: Mapping[str, float]) -> str:
     if not figures["real"] or not figures["fake"]:
         lacking = [what for what in ("real", "fake") if not figures[what]]
         return f"one-sided: no {' and no '.join(lacking)} picture"
-    few = all(isnan(figures[name]) for name in cues.NAMES)
-    return f"too small to tell: {figures['real']} real, {figures['fake']} fake" if few else ""
+    if not all(isnan(figures[name]) for name in cues.NAMES):
+        return ""
+    counts = f"{figures['real']} real, {figures['fake']} fake"
+    if min(figures["real"], figures["fake"]) < cues.LEAST:
+        return f"too small to tell: {counts}"
+    return f"too alike to tell: {counts}, but of one class only {figures['groups']} that differ (at least {cues.LEAST})"
 
 
 def _counted(count: int, what: str, one: str, many: str) -> str:

@@ -42,7 +42,7 @@ class Stage:
 STAGES = {
     stage.name: stage
     for stage in (
-        Stage(DATA, DataParams, ("images",), torch=True),
+        Stage(DATA, DataParams, ("images", "hygiene"), torch=True),
         Stage(VLM, VLMParams, ("vlm",), torch=True),
         Stage(EXPERT, ExpertParams, ("expert",), torch=True),
         Stage(FUSION, FusionParams, ("fusion", "scores")),

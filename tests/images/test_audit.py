@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from aligngemini.hygiene import cues, purity
 from aligngemini.images import audit, decode, jpeg, statistics, table
 
 
@@ -41,35 +42,42 @@ def test_probe_declines_where_it_has_too_little(pairs):
 
 
 def test_container_cues_are_found(pairs):
-    _, clean = audit.measure({"pixel": pairs()})
-    assert clean.set_index("cue").loc[["format", "jpeg_quality", "size", "aspect"], "auroc"].eq(0.5).all()
-    _, cues = audit.measure({"pixel": pairs(write=lambda rgb: jpeg.encode(rgb, 60))})
-    assert cues.set_index("cue").loc["jpeg_quality", "auroc"] == 1.0
-    _, cues = audit.measure({"pixel": pairs(write=jpeg.png)})
-    assert cues.set_index("cue").loc["format", "auroc"] == 1.0
-    _, cues = audit.measure({"pixel": pairs(lambda rgb: rgb[:56])})
-    assert cues.set_index("cue").loc[["size", "aspect"], "auroc"].eq(1.0).all()
+    _, clean = purity.measure({"pixel": pairs()})
+    assert clean.set_index("cue").loc[["format", "JPEG quality", "size", "aspect"], "auroc"].eq(0.5).all()
+    _, found = purity.measure({"pixel": pairs(write=lambda rgb: jpeg.encode(rgb, 60))})
+    assert found.set_index("cue").loc["JPEG quality", "auroc"] == 1.0
+    _, found = purity.measure({"pixel": pairs(write=jpeg.png)})
+    assert found.set_index("cue").loc["format", "auroc"] == 1.0
+    _, found = purity.measure({"pixel": pairs(lambda rgb: rgb[:56])})
+    assert found.set_index("cue").loc[["size", "aspect"], "auroc"].eq(1.0).all()
 
 
 def test_pair_identity_finds_what_differs(pairs):
-    good = audit.pair_identity(pairs(smoothed))
+    good = purity.pair_identity(pairs(smoothed))
     assert good["pixel: pairs of equal tables"] == good["pixel: pairs complete"] == 1.0
-    bad = audit.pair_identity(pairs(write=lambda rgb: jpeg.encode(rgb, 60)))
+    bad = purity.pair_identity(pairs(write=lambda rgb: jpeg.encode(rgb, 60)))
     assert bad["pixel: pairs of equal quality"] == bad["pixel: pairs of equal tables"] == 0.0
-    assert audit.pair_identity(pairs().iloc[1:])["pixel: pairs complete"] == pytest.approx(29 / 30)
+    assert purity.pair_identity(pairs().iloc[1:])["pixel: pairs complete"] == pytest.approx(29 / 30)
 
 
 def test_scalars_fit_a_manifest(pairs):
-    figures, cues = audit.measure(
+    figures, found = purity.measure(
         {"pixel": pairs(smoothed)}, pd.DataFrame({"set": ["pixel"], "path": ["x"], "reason": ["empty"]})
     )
     assert all(isinstance(value, int | float) for value in figures.values())
     assert figures["pixel: unusable, empty"] == 1 and figures["pixel: images"] == 60
-    assert list(cues.columns) == ["set", "cue", "auroc"]
+    assert list(found.columns) == ["set", "cue", "auroc"]
 
 
-def test_one_class_alone_has_no_auroc():
-    assert math.isnan(audit.telling(pd.Series([1, 1]), pd.Series([1.0, 2.0])))
+def test_one_class_alone_has_no_auroc(pairs):
+    assert all(math.isnan(area) for area in cues.container(pairs().query("label == 1")).values())
+
+
+def test_reals_of_many_sizes_beside_fakes_of_one_are_a_confound(pairs):
+    rows = pairs()
+    rows["width"] = np.where(rows["label"] == 1, 64, np.random.default_rng(0).integers(20, 109, len(rows)))
+    _, found = purity.measure({"test": rows.assign(subset="gallery")})
+    assert found.set_index(["set", "cue"]).loc[("test/gallery", "size"), "auroc"] > 0.9
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 40), (112, 112), (300, 200)])
@@ -82,8 +90,8 @@ def test_statistics_are_finite_for_every_size(picture, size):
 def test_the_audit_is_kept_in_the_run(pairs, new_run, monkeypatch):
     run, rows = new_run(), pairs(smoothed)
     lost = pd.DataFrame({"set": ["pixel"], "path": ["x"], "reason": ["empty"]})
-    figures, cues = audit.kept(run, {"pixel": rows, "semantic": rows.head(8)}, lost)
-    monkeypatch.setattr(audit, "measure", None)
-    again, cues_again = audit.kept(run, {}, lost)
+    figures, found = purity.kept(run, {"pixel": rows, "semantic": rows.head(8)}, lost)
+    monkeypatch.setattr(purity, "measure", None)
+    again, found_again = purity.kept(run, {}, lost)
     assert again == figures and figures["semantic: pixel probe auroc"] is None
-    pd.testing.assert_frame_equal(cues, cues_again)
+    pd.testing.assert_frame_equal(found, found_again)

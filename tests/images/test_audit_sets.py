@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageDraw, PngImagePlugin
 
 from aligngemini.hygiene import audit, copies, cues, likeness, page, traces, verdict
 from aligngemini.images import decode, jpeg, protocols, table
@@ -182,27 +182,66 @@ def test_a_second_audit_opens_no_picture(lay, monkeypatch):
 
 def test_likeness_finds_what_a_comparison_of_all_finds(monkeypatch):
     monkeypatch.setattr(likeness, "BLOCK", 50)
+    monkeypatch.setattr(likeness, "LOOKED", 3)
     rng = np.random.default_rng(0)
-    hashes = rng.integers(0, 2**64, 300, dtype=np.uint64)
-    flips = np.array(
-        [sum(1 << int(b) for b in rng.choice(64, rng.integers(3, 7), replace=False)) for _ in hashes], np.uint64
-    )
-    others = np.concatenate([hashes ^ flips, hashes[:20]])
-    kin = rng.integers(0, 40, len(hashes))
-    theirs = rng.integers(0, 40, len(others))
-    far = np.bitwise_count(hashes[:, None] ^ others)
-    expected = ((far <= likeness.FAR) & (kin[:, None] != theirs)).any(1)
-    found = likeness.alike(hashes, kin, others, theirs)
-    assert (found >= 0).tolist() == expected.tolist() and 50 < expected.sum() < 250
-    assert (likeness.alike(hashes[:0], kin[:0], others, theirs) == -1).all()
-    assert (likeness.alike(hashes, kin, others[:0], theirs[:0]) == -1).all()
+    firsts = [scene(64, 64, seed) for seed in range(60)]
+    worn = [(rgb.astype(int) + rng.normal(0, noise, rgb.shape)).clip(0, 255).astype(np.uint8)
+            for rgb, noise in zip(firsts, rng.integers(0, 200, 60), strict=True)]  # fmt: skip
+    seen, others = (likeness.stacked([likeness.looks(rgb) for rgb in side]) for side in (firsts, worn + firsts[:20]))
+    kin, theirs = rng.integers(0, 40, len(seen)), rng.integers(0, 40, len(others))
+    near = np.bitwise_count(likeness.hashes(seen)[:, None] ^ likeness.hashes(others)) <= likeness.FAR
+    same = np.stack([likeness.confirmed(np.repeat(one[None], len(others), 0), others) for one in seen])
+    expected = (near & same & (kin[:, None] != theirs)).any(1)
+    found = likeness.alike(seen, kin, others, theirs)
+    assert (found >= 0).tolist() == expected.tolist() and 10 < expected.sum() < 60
+    assert (found[found >= 0] != kin[found >= 0]).all()
+    assert (likeness.alike(seen[:0], kin[:0], others, theirs) == -1).all()
+    assert (likeness.alike(seen, kin, others[:0], theirs[:0]) == -1).all()
+
+
+def _alike(*pictures):
+    seen = likeness.stacked([likeness.looks(rgb) for rgb in pictures])
+    return likeness.alike(seen[:1], np.array([0]), seen[1:], np.arange(1, len(seen)))[0] >= 0
 
 
 def test_a_smaller_recompressed_copy_looks_the_same_and_another_picture_does_not():
     rgb = scene(200, 160, 1)
     copy = np.asarray(Image.fromarray(decode.read(jpeg.encode(rgb, 50)).rgb).resize((100, 80)))
-    assert (likeness.looks(rgb) ^ likeness.looks(copy)).bit_count() <= likeness.FAR
-    assert (likeness.looks(rgb) ^ likeness.looks(scene(200, 160, 2))).bit_count() > likeness.FAR
+    assert _alike(rgb, copy) and not _alike(rgb, scene(200, 160, 2))
+
+
+def _page(seed):
+    """A page of words as in a scan: uint8 [320, 240, 3]."""
+    rng = np.random.default_rng(seed)
+    page = Image.new("RGB", (480, 640), (250, 249, 245))
+    for top in range(50, 600, 16):
+        line = "".join(rng.choice(list("aeinorst  "), rng.integers(50, 66)))
+        ImageDraw.Draw(page).text((40, top), line, fill=(20, 20, 20))
+    return np.asarray(page)
+
+
+def test_pages_of_different_text_do_not_look_like_copies():
+    pages = [_page(seed) for seed in range(60)]
+    seen, own = likeness.stacked([likeness.looks(rgb) for rgb in pages]), np.arange(60)
+    coarse = likeness.hashes(seen)
+    assert (np.bitwise_count(coarse[:, None] ^ coarse) <= likeness.FAR).sum() > len(pages)  # the hash confuses some
+    assert (likeness.alike(seen, own, seen, own) == -1).all()
+    assert _alike(pages[0], decode.read(jpeg.encode(pages[0], 60)).rgb)
+
+
+def test_equal_shapes_of_other_colours_are_no_copies():
+    shot = np.full((100, 100, 3), 255, np.uint8)
+    shot[30:70, 25:75] = (150, 20, 60)
+    other = shot.copy()
+    other[30:70, 25:75] = (20, 60, 160)
+    seen = likeness.stacked([likeness.looks(rgb) for rgb in (other, decode.read(jpeg.encode(shot, 60)).rgb)])
+    first = likeness.stacked([likeness.looks(shot)] * 2)
+    assert likeness.confirmed(first, seen).tolist() == [False, True]
+
+
+def test_many_images_that_are_all_copies_are_not_called_few(lay):
+    made = audit.make(str(lay(lambda rgb: jpeg.encode(scene(48, 40, 1), 90), lambda rgb: jpeg.encode(rgb, 90))))
+    assert "too alike to tell: 12 real, 12 fake, but of one class only 1 that differ" in made.verdict
 
 
 def test_near_constant_follows_the_published_rule(picture):

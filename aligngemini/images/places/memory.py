@@ -22,8 +22,8 @@ CHUNK = 20_000  # files between two writes: so much of a first scan is lost when
 
 
 class Reading(NamedTuple):
-    """A way to read a file: `look(path)` gives `columns`, the first of them "" where it could not; `code` is what the
-    answer depends on, and no two readings name the same.
+    """A way to read a file: `look(path)` gives `columns`, the first of them empty where it could not; `code` is what
+    the answer depends on, and no two readings name the same.
     """
 
     look: Callable[[str], dict]
@@ -55,7 +55,7 @@ def facts(
             fresh = fresh[len(part) :]
             kept = pd.concat([kept, made]) if len(kept) else made
             every = pd.concat([known[~known.index.isin(kept.index)], kept]) if len(known) else kept
-            _remember(place, every[every[reading.columns[0]] != ""])
+            _remember(place, every[every[reading.columns[0]].map(bool)])
     return kept[reading.columns]
 
 
