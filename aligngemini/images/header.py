@@ -9,6 +9,10 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
+from .kinds import kind
+
+__all__ = ["LIMIT", "Unreadable", "contents", "kind", "named_format", "opened", "orientation"]
+
 LIMIT = 256_000_000  # pixels; a larger image is refused before its pixels are unpacked
 ORIENTATION = 0x0112
 
