@@ -163,8 +163,6 @@ def _chunks(items: list, size: int, label: str) -> Iterable[list]:
 def _read(image) -> np.ndarray | str:
     """uint8 [H, W, 3], or the reason why there is none."""
     try:
-        if isinstance(image, (str, Path, bytes)):
-            return decode.read(image).rgb
-        return np.asarray(image.convert("RGB") if hasattr(image, "convert") else image, np.uint8)
+        return decode.pixels(image)
     except decode.Unreadable as unreadable:
         return str(unreadable)

@@ -1,4 +1,4 @@
-"""Read any image file into upright 8-bit RGB, or say why not."""
+"""Read any image into upright 8-bit RGB, or say why not."""
 
 import hashlib
 import math
@@ -6,12 +6,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageChops
 
-from . import jpeg
+from . import arrays, exif, header, jpeg, kinds, segments, tiff
 from .header import LIMIT, Unreadable, contents, named_format, opened, orientation
 
-__all__ = ["LIMIT", "Decoded", "Unreadable", "identify", "read"]
+__all__ = ["CODE", "LIMIT", "Decoded", "Unreadable", "identify", "pixels", "read"]
+
+CODE = (arrays, exif, header, jpeg, kinds, segments, tiff)  # beside this module: all that decides what is read
+Turn = Image.Transpose
+UPRIGHT = {
+    2: Turn.FLIP_LEFT_RIGHT,
+    3: Turn.ROTATE_180,
+    4: Turn.FLIP_TOP_BOTTOM,
+    5: Turn.TRANSPOSE,
+    6: Turn.ROTATE_270,
+    7: Turn.TRANSVERSE,
+    8: Turn.ROTATE_90,
+}  # what makes an EXIF orientation upright
 
 
 @dataclass(frozen=True)
@@ -37,13 +49,26 @@ def read(source: str | Path | bytes, window: tuple[int, int, int, int] | None = 
     first is taken, colour profiles are left alone. Raises Unreadable with the reason.
     """
     with opened(contents(source)) as image:
-        form, quality = named_format(image), _quality(image)
-        notes = _notes(image)
-        image.load()
-        upright = ImageOps.exif_transpose(image) if orientation(image) != 1 else image
-        size = upright.size
-        rgb = _rgb(_cut(upright, window))
-    return Decoded(rgb, form, quality, *size, notes)
+        notes, upright = _notes(image), _upright(image)
+        rgb = _rgb(_cut(upright, window), image)
+        return Decoded(rgb, named_format(image), _quality(image), *upright.size, notes)
+
+
+def pixels(image) -> np.ndarray:
+    """uint8 [H, W, 3] of a path, bytes, a PIL image or an array: the same pixels as `read` gives of the file.
+
+    Of an animated PIL image it is the frame on which it stands. Arrays are as `arrays.as_image` takes them. Raises
+    Unreadable with the reason, also for anything that is no image.
+    """
+    if isinstance(image, str | Path | bytes | bytearray | memoryview):
+        return read(bytes(image) if isinstance(image, bytearray | memoryview) else image).rgb
+    with header.limited("closed, cut short or damaged"):
+        if not isinstance(image, Image.Image):
+            image = arrays.as_image(image)
+        header.check(image)
+        if segments.has_wide_key(image):
+            raise Unreadable("16-bit colours with a colour key, which a PIL image holds in part: give the file instead")
+        return _rgb(_upright(image), image)
 
 
 NOTHING = {"image_id": "", "format": "", "width": 0, "height": 0, "reason": ""}  # known of a file that was not read
@@ -59,7 +84,7 @@ def identify(path: str | Path) -> dict:
         data = contents(path)
         row["image_id"] = hashlib.sha256(data).hexdigest()
         with opened(data) as image:
-            width, height = image.size if orientation(image) < 5 else image.size[::-1]
+            width, height = header.upright_size(image)
             row |= {
                 "format": named_format(image),
                 "jpeg_quality": _quality(image),
@@ -76,15 +101,27 @@ def _quality(image: Image.Image) -> float:
 
 
 def _notes(image: Image.Image) -> tuple[str, ...]:
-    frames = getattr(image, "n_frames", 1)
+    frames = header.frames(image)
     said = {
         "rotated as EXIF asks": orientation(image) != 1,
         f"first of {frames} frames": frames > 1,
         "transparency laid on white": image.has_transparency_data,
         "16 bits scaled to 8": image.mode.startswith("I"),
         f"converted from {image.mode}": image.mode in ("CMYK", "YCbCr", "LAB", "HSV"),
+        "inks taken as they are, without Adobe's marker": _plain_inks(image),
     }
     return tuple(text for text, is_so in said.items() if is_so)
+
+
+def _plain_inks(image: Image.Image) -> bool:
+    """Whether a JPEG holds CMYK without the marker of Adobe's programs, which store it inverted."""
+    return image.mode == "CMYK" and named_format(image) == "JPEG" and "adobe" not in image.info
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    turn = header.turn(image)
+    image.load()
+    return image.transpose(UPRIGHT[turn]) if turn > 1 else image
 
 
 def _cut(image: Image.Image, window: tuple[int, int, int, int] | None) -> Image.Image:
@@ -96,19 +133,25 @@ def _cut(image: Image.Image, window: tuple[int, int, int, int] | None) -> Image.
     return image.crop(window)
 
 
-def _rgb(image: Image.Image) -> np.ndarray:
-    if image.mode == "F":
-        raise Unreadable("floating-point pixels without a known white")
+def _rgb(image: Image.Image, whole: Image.Image) -> np.ndarray:
+    """uint8 [H, W, 3] of loaded pixels; `whole` is the opened image that they are of, which knows its file."""
     if image.mode.startswith("I"):
-        return _from_16_bits(np.asarray(image))
+        return _from_16_bits(np.asarray(image), whole)
+    if _plain_inks(whole):
+        image = ImageChops.invert(image)  # Pillow takes all of them for inverted
     if image.has_transparency_data:
-        over = image.convert("RGBA")
+        over = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", over.size, "white"), over)
     return np.array(image.convert("RGB"))
 
 
-def _from_16_bits(grey: np.ndarray) -> np.ndarray:
+def _from_16_bits(grey: np.ndarray, whole: Image.Image) -> np.ndarray:
     if grey.min() < 0 or grey.max() > 65535:
         raise Unreadable("32-bit pixels without a known white")
-    eight = ((grey.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    is_tiff = hasattr(whole, "tag_v2")
+    white = 2 ** tiff.bits(whole) - 1 if is_tiff else 65535
+    eight = ((grey.astype(np.uint32) * 255 + white // 2) // white).astype(np.uint8)
+    if is_tiff and tiff.white_is_zero(whole):
+        eight = 255 - eight
+    eight[grey == whole.info.get("transparency", -1)] = 255
     return np.repeat(eight[..., None], 3, axis=2)

@@ -7,20 +7,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+import PIL
+from PIL import Image
 
-from .kinds import kind
+from . import exif, segments, tiff
+from .kinds import TEXTS, kind
+
+try:
+    import pillow_heif
+except ImportError:  # every other format is read without it
+    pillow_heif = None
 
 __all__ = ["LIMIT", "Unreadable", "contents", "kind", "named_format", "opened", "orientation"]
 
 LIMIT = 256_000_000  # pixels; a larger image is refused before its pixels are unpacked
-ORIENTATION = 0x0112
+CODECS = f"Pillow {PIL.__version__}, pillow-heif {pillow_heif and pillow_heif.__version__}"
 
 Image.init()
+if pillow_heif:
+    pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 # Formats whose decoders are plain code: no EPS, which would start Ghostscript on a stranger's file.
-FORMATS = [
-    f for f in ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM") if f in Image.OPEN
-]
+PLUGINS = {name: name for name in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")}
+PLUGINS["HEIC"] = "HEIF"
+NEEDS = {"HEIC": "pillow-heif", "AVIF": "a Pillow with AVIF"}
 
 
 class Unreadable(ValueError):
@@ -55,12 +64,10 @@ def _words_for_errors(what: str) -> Iterator[None]:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Unreadable(f"larger than {LIMIT // 1_000_000} megapixels") from error
-    except UnidentifiedImageError as error:
-        raise Unreadable("not an image of a known format") from error
     except MemoryError as error:
         raise Unreadable("too large for the memory of this machine") from error
     except Exception as error:  # decoders raise OSError, SyntaxError, struct.error, zlib.error, KeyError ...
-        raise Unreadable(f"{what} ({error})") from error
+        raise Unreadable(f"{what} ({' '.join(str(error).split())})") from error
 
 
 def contents(source: str | Path | bytes) -> bytes:
@@ -99,26 +106,91 @@ def _words_for_files() -> Iterator[None]:
 
 @contextmanager
 def opened(data: bytes) -> Iterator[Image.Image]:
-    """Yield a Pillow image of `data` on its first frame; errors inside the block become Unreadable too."""
-    with (
-        _raised_limit(),
-        _words_for_errors("cut short or damaged"),
-        Image.open(io.BytesIO(data), formats=FORMATS) as image,
-    ):
-        if image.width * image.height > LIMIT:
-            raise Unreadable(f"larger than {LIMIT // 1_000_000} megapixels")
+    """Yield a Pillow image of `data` on its first frame; errors inside the block become Unreadable too.
+
+    What a PNG or JPEG carries beside its pixels is left behind, but for EXIF and the number of pictures in `info`.
+    """
+    form = kind(data[:512])
+    plugin, parts = _plugin(form), segments.READERS.get(form, segments.Parts)(data)
+    if parts.reason:
+        raise Unreadable(parts.reason)
+    with limited("cut short or damaged"), _headed(plugin, parts.data, form) as image:
+        image.info |= {"exif": parts.exif, "frames": parts.frames} if form in segments.READERS else {}
+        check(image)
+        if form == "PNG" and segments.has_wide_key(image):
+            segments.apply_wide_key(image, parts.data)
         yield image
+
+
+def _plugin(form: str):
+    """Pillow's reader of a format; Unreadable if there is none."""
+    if form in ("", *TEXTS):
+        raise Unreadable("not an image of a known format")
+    if form not in PLUGINS:
+        raise Unreadable(f"not an image in a format that can be read ({form})")
+    if PLUGINS[form] not in Image.OPEN:
+        raise Unreadable(f"{form} needs {NEEDS.get(form, 'another Pillow')}, which is not installed")
+    return Image.OPEN[PLUGINS[form]][0]
+
+
+def _headed(plugin, data: bytes, form: str) -> Image.Image:
+    """The image as its head tells; Pillow raises SyntaxError for a head that it makes no sense of."""
+    try:
+        return plugin(io.BytesIO(data), "")
+    except (SyntaxError, ValueError) as error:
+        if form == "AVIF" and (rest := segments.without_exif(data)) != data:
+            return _headed(plugin, rest, form)
+        raise Unreadable(f"damaged, or a {form} of an unusual kind ({error})") from error
+
+
+@contextmanager
+def limited(what: str) -> Iterator[None]:
+    """Around anything that Pillow unpacks: our limit on size, and `what` with the details for its errors."""
+    with _raised_limit(), _words_for_errors(what):
+        yield
+
+
+def check(image: Image.Image) -> None:
+    """Refuse an opened image, before its pixels are unpacked, for what is known by then. Raises Unreadable."""
+    if not image.width * image.height:
+        raise Unreadable("it has no pixels")
+    if image.width * image.height > LIMIT:
+        raise Unreadable(f"larger than {LIMIT // 1_000_000} megapixels")
+    if image.mode == "F":
+        raise Unreadable("floating-point pixels without a known white")
+    if _is_tiff(image):
+        if reason := tiff.refusal(image):
+            raise Unreadable(reason)
+        tiff.use_libtiff(image)
+
+
+def _is_tiff(image: Image.Image) -> bool:
+    return hasattr(image, "tag_v2")
 
 
 def orientation(image: Image.Image) -> int:
     """The EXIF orientation 1..8; 1 where there is none or it makes no sense."""
-    try:
-        value = image.getexif().get(ORIENTATION, 1)
-    except Exception:  # a broken EXIF block says nothing about the pixels
+    if image.format == "HEIF":  # its own boxes tell, and libheif has followed them
         return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+    block = image.info.get("exif")
+    return tiff.orientation(image) if _is_tiff(image) else exif.orientation(block if isinstance(block, bytes) else b"")
+
+
+def turn(image: Image.Image) -> int:
+    """The orientation that Pillow will not apply by itself when it loads the pixels."""
+    return 1 if _is_tiff(image) and tiff.turned_by_pillow(image) else orientation(image)
+
+
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height after EXIF rotation."""
+    return image.size if turn(image) < 5 else image.size[::-1]
+
+
+def frames(image: Image.Image) -> int:
+    """The number of pictures in a file."""
+    return max(image.info.get("frames", 1), getattr(image, "n_frames", 1))
 
 
 def named_format(image: Image.Image) -> str:
-    """Pillow's format name; MPO, a JPEG with more pictures behind it, counts as JPEG."""
-    return "JPEG" if image.format == "MPO" else str(image.format)
+    """Pillow's format name, but JPEG also for one with more pictures behind it, and HEIC as people say."""
+    return {"MPO": "JPEG", "HEIF": "HEIC"}.get(image.format, str(image.format))

@@ -97,12 +97,7 @@ def reproducible(original: bytes) -> bool:
     """
     with header.opened(original) as image:
         form = header.named_format(image)
-        if (
-            header.orientation(image) != 1
-            or image.has_transparency_data
-            or getattr(image, "n_frames", 1) > 1
-            and form != "JPEG"
-        ):
+        if header.orientation(image) != 1 or image.has_transparency_data or header.frames(image) > 1 and form != "JPEG":
             return False
         if form == "JPEG":
             return _jpeg_is_plain(image)

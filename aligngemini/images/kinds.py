@@ -4,6 +4,7 @@ import re
 
 # Signatures at the very start, longest first where one begins another.
 SIGNATURES = {
+    b"\xff\xd8\xff\xf7": "JPEG-LS",
     b"\xff\xd8\xff": "JPEG",
     b"\x89PNG\r\n\x1a\n": "PNG",
     b"GIF8": "GIF",
@@ -17,6 +18,7 @@ SIGNATURES = {
     b"\xff\x0a": "JPEG XL",
     b"\0\0\0\x0cJXL \r\n": "JPEG XL",
     b"II\xbc": "JPEG XR",
+    b"P7\n": "PAM",
     b"8BPS": "PSD",
     b"%!PS": "EPS",
     b"\xc5\xd0\xd3\xc6": "EPS",
@@ -45,9 +47,10 @@ SIGNATURES = {
     b"\x1aE\xdf\xa3": "Matroska",
     b"version https://git-lfs": "Git LFS pointer",
 }
-TYPED = re.compile(rb"P[1-7FfYy]\s")  # portable maps
+TYPED = re.compile(rb"P[1-6FfYy]\s")  # portable maps
 MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml.*)?<(!doctype html|html|svg|\?xml)", re.IGNORECASE | re.DOTALL)
 BITMAP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)  # sizes: two letters alone begin many a text
+TEXTS = ("HTML", "XML")  # what a server sends in the place of a file
 RIFF = {b"WEBP": "WEBP", b"AVI ": "AVI", b"WAVE": "WAV"}
 # ISO media files name their brands in the first box; the first set that holds one of them decides.
 BRANDS = (
