@@ -3,13 +3,11 @@
 from importlib import metadata
 from pathlib import Path
 
-import PIL
-
 from ..detector import Detector
-from ..images import decode, degrade, header, jpeg, perturb, protocols
+from ..images import decode, degrade, header, perturb, protocols
 from ..workbook import fingerprint, paths
 
-PIXELS = (decode, degrade, header, jpeg, perturb, protocols)
+PIXELS = (decode, *decode.CODE, degrade, perturb, protocols)
 
 
 def facts(detector: Detector, branch: str, crop: int = 0) -> dict:
@@ -41,7 +39,7 @@ def of(told: dict) -> str:
 def of_code(*modules) -> str:
     """A digest of how files become pixels here, and of `modules`."""
     code = [fingerprint.of_file(Path(module.__file__)) for module in (*PIXELS, *modules)]
-    return fingerprint.digest([PIL.__version__, *code])
+    return fingerprint.digest([header.CODECS, *code])
 
 
 def _content(folder: Path) -> str:

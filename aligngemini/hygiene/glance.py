@@ -25,7 +25,7 @@ def probed(path: str) -> dict:
     return row | {"statistics": b"" if rgb is None else statistics.describe(rgb).astype(np.float32).tobytes()}
 
 
-CODE = (decode, header, likeness, protocols, traces)
+CODE = (decode, *decode.CODE, likeness, protocols, traces)
 PLAIN = memory.Reading(plain, SEEN, CODE)
 PROBED = memory.Reading(probed, [*SEEN, "statistics"], (*CODE, statistics))
 

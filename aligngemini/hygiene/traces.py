@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from ..images import exif
 from ..images.header import opened
 
 CAMERA = (0x010F, 0x0110)  # EXIF: make and model
@@ -23,12 +24,10 @@ def of(data: bytes) -> dict:
 
 def _camera(data: bytes) -> bool:
     with opened(data) as image:
-        try:
-            exif = image.getexif()
-            inner = exif.get_ifd(0x8769)
-        except Exception:  # a broken EXIF block names no camera
-            return False
-    return any(tag in exif for tag in CAMERA) or any(tag in inner for tag in EXPOSURE)
+        block = data if image.format == "TIFF" else image.info.get("exif") or b""
+    outer = exif.fields(block)
+    inner = exif.fields(block, outer.get(exif.INNER))
+    return any(tag in outer for tag in CAMERA) or any(tag in inner for tag in EXPOSURE)
 
 
 def _texts(data: bytes) -> Iterator[str]:

@@ -110,7 +110,7 @@ def _plan(row: dict, folder: Path, max_side: int, form: str) -> Plan | dict:
         data = header.contents(row["path"])
         with header.opened(data) as image:
             turned = header.orientation(image)
-            width, height = image.size if turned < 5 else image.size[::-1]
+            width, height = header.upright_size(image)
         window = grid_window(width, height, max_side, turned)
         stays = form == "original" and window == (0, 0, width, height) and jpeg.reproducible(data)
         suffix = SUFFIX[jpeg.written_as(data)] if form == "original" else ".png"

@@ -10,11 +10,10 @@ from types import ModuleType
 from typing import NamedTuple
 
 import pandas as pd
-import PIL
 
 from ...workbook import fingerprint, manifest, paths
 from ...workbook.progress import progress
-from .. import decode, header, jpeg
+from .. import decode, header
 
 STAMP = ["size", "mtime_ns"]
 FACTS = ["image_id", "format", "jpeg_quality", "width", "height", "reason"]
@@ -31,7 +30,7 @@ class Reading(NamedTuple):
     code: tuple[ModuleType, ...]
 
 
-IDENTITY = Reading(lambda path: decode.identify(path), FACTS, (decode, header, jpeg))
+IDENTITY = Reading(lambda path: decode.identify(path), FACTS, (decode, *decode.CODE))
 
 
 def facts(
@@ -62,7 +61,7 @@ def facts(
 def where(root: str | Path, reading: Reading = IDENTITY) -> Path:
     """The file of what `reading` knows of `root`; another one for other versions of its code."""
     code = [fingerprint.of_file(Path(module.__file__)) for module in reading.code]
-    name = fingerprint.digest([str(Path(root).absolute()), PIL.__version__, *code])
+    name = fingerprint.digest([str(Path(root).absolute()), header.CODECS, *code])
     return paths.built() / "scans" / f"{name[: fingerprint.LENGTH]}.parquet"
 
 
