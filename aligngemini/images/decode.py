@@ -62,6 +62,8 @@ def pixels(image) -> np.ndarray:
     """
     if isinstance(image, str | Path | bytes | bytearray | memoryview):
         return read(bytes(image) if isinstance(image, bytearray | memoryview) else image).rgb
+    if data := header.unloaded(image):
+        return read(data).rgb
     with header.limited("closed, cut short or damaged"):
         if not isinstance(image, Image.Image):
             image = arrays.as_image(image)

@@ -4,11 +4,11 @@ import io
 import stat
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import PIL
-from PIL import Image
+from PIL import Image, ImageFile
 
 from . import exif, segments, tiff
 from .kinds import TEXTS, kind
@@ -111,15 +111,17 @@ def opened(data: bytes) -> Iterator[Image.Image]:
     What a PNG or JPEG carries beside its pixels is left behind, but for EXIF and the number of pictures in `info`.
     """
     form = kind(data[:512])
-    plugin, parts = _plugin(form), segments.READERS.get(form, segments.Parts)(data)
-    if parts.reason:
-        raise Unreadable(parts.reason)
-    with limited("cut short or damaged"), _headed(plugin, parts.data, form) as image:
-        image.info |= {"exif": parts.exif, "frames": parts.frames} if form in segments.READERS else {}
-        check(image)
-        if form == "PNG" and segments.has_wide_key(image):
-            segments.apply_wide_key(image, parts.data)
-        yield image
+    plugin, reader = _plugin(form), segments.READERS.get(form)
+    with limited("cut short or damaged"):
+        parts = reader(data) if reader else segments.Parts(data)
+        if parts.reason:
+            raise Unreadable(parts.reason)
+        with _headed(plugin, parts.data, form) as image:
+            image.info |= {"exif": parts.exif, "frames": parts.frames} if reader else {}
+            check(image)
+            if form == "PNG" and segments.has_wide_key(image):
+                segments.apply_wide_key(image, parts.data)
+            yield image
 
 
 def _plugin(form: str):
@@ -162,6 +164,22 @@ def check(image: Image.Image) -> None:
         if reason := tiff.refusal(image):
             raise Unreadable(reason)
         tiff.use_libtiff(image)
+
+
+def unloaded(image) -> bytes:
+    """The file of a PIL image whose first frame is not unpacked yet, of a format that can be read; b"" for none.
+
+    The file says more than what Pillow makes of it.
+    """
+    if not isinstance(image, ImageFile.ImageFile) or not image.tile or image.tell() or image.decoderconfig:
+        return b""
+    with suppress(AttributeError, OSError, ValueError):  # closed, or not from a file
+        at = image.fp.tell()
+        image.fp.seek(0)
+        data = image.fp.read()
+        image.fp.seek(at)
+        return data if kind(data[:512]) == named_format(image) in PLUGINS else b""
+    return b""
 
 
 def _is_tiff(image: Image.Image) -> bool:
