@@ -121,8 +121,10 @@ def _plain_inks(image: Image.Image) -> bool:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    turn = header.turn(image)
+    turn, size = header.turn(image), image.size
     image.load()
+    if image.size != size:
+        raise Unreadable("damaged: its head tells another size than its pixels have")
     return image.transpose(UPRIGHT[turn]) if turn > 1 else image
 
 

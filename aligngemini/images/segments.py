@@ -38,12 +38,13 @@ def png(data: bytes) -> Parts:
     """Keep the critical chunks and the transparency; an animation is its first picture."""
     kept, block, frames, shown, reason = [data[:8]], b"", 0, False, ""
     for kind, at, end in _chunks(data):
-        body = data[at + 8 : end - 4]
         if not kind[0] & 32 or kind == b"tRNS":  # a capital letter: critical
             reason = reason or _wrong(data, at, end)
-            kept.append(_key(data, body) if kind == b"tRNS" else data[at:end])
+            kept.append(_key(data, data[at + 8 : end - 4]) if kind == b"tRNS" else data[at:end])
             shown = shown or kind == b"IDAT"
-        elif kind == b"eXIf":
+            continue
+        body = data[at + 8 : end - 4]
+        if kind == b"eXIf":
             block = body
         elif kind in (b"tEXt", b"zTXt") and body.startswith(RAW_PROFILE):
             block = block or _raw_profile(kind, body[len(RAW_PROFILE) :])

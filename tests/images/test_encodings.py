@@ -188,6 +188,15 @@ def test_heic_cut_short_or_too_large_has_a_reason(picture, saved, monkeypatch):
         decode.read(data)
 
 
+def test_heic_whose_head_tells_another_size_is_damaged(picture, saved):
+    pytest.importorskip("pillow_heif")
+    data = bytearray(saved(picture(64, 48), "HEIF"))
+    at = data.index(b"ispe") + 8
+    data[at : at + 4] = (640).to_bytes(4)
+    with pytest.raises(decode.Unreadable, match="damaged"):
+        decode.read(bytes(data))
+
+
 def test_without_its_package_heic_says_what_is_needed(monkeypatch, tmp_path):
     monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
     assert reason(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", tmp_path) == "HEIC needs pillow-heif, which is not installed"
