@@ -6,7 +6,7 @@ from typing import Any
 
 from ..workbook import adapters
 from ..workbook.params import Refused
-from .backbone import Expert, colours, load
+from .backbone import Expert, as_released, colours, load
 
 SUMMARY = (
     "A LoRA adapter and a linear head that let a vision backbone say whether a picture carries traces of a decoder: "
@@ -47,7 +47,7 @@ def load_saved(saved: str | Path) -> Expert:
 
 
 def with_adapter(expert: Expert, folder: Path) -> Expert:
-    """The backbone with a saved adapter and its head on it, and the mean and deviation that it was trained with.
+    """The backbone with a saved adapter and its head on it, computed and with colours as it was trained.
 
     Raises Refused if it belongs to another architecture, or if a single weight is missing or too many.
     """
@@ -59,4 +59,5 @@ def with_adapter(expert: Expert, folder: Path) -> Expert:
         shares = {name: colours([float(value) for value in told[name]], expert.device) for name in ("mean", "std")}
     except (LookupError, TypeError, ValueError) as error:
         raise Refused(f"{folder} does not say what colours its adapter was trained on: train it again.") from error
+    expert = as_released(expert) if told.get("mode") == "faithful" else expert
     return replace(expert, model=adapters.put(expert.model, folder), **shares)

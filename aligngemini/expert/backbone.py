@@ -1,16 +1,20 @@
 """The expert: a timm DINOv2 backbone with LoRA on every block's linear layers and a linear head on the class token."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MethodType
 
 import pandas as pd
 import torch
+from torch.nn import functional
 
 from ..workbook import models
 
 # DDA's choice (its Training/ code): attention qkv and proj, MLP fc1 and fc2 of every block. Anchored on the blocks,
 # since the patch embedding has a `proj` too.
 TARGETS = r"blocks\.\d+\.(attn\.(qkv|proj)|mlp\.(fc1|fc2))"
+OFFSET = 0.1  # patches, added to a grid's side by DINOv2 when it resamples position embeddings
 HEAD_STD = 0.02  # DDA initialises the head from N(0, 0.02)
 # One logit from the class token after the last norm, for pictures of any size; timm's own choice for DINOv2, held here.
 HEAD = {"num_classes": 1, "global_pool": "token", "dynamic_img_size": True}
@@ -24,13 +28,15 @@ CLIP = (
 class Expert:
     """A model giving one logit per picture, with the colour mean and deviation that pictures are brought to.
 
-    told: what identifies the base: its name, revision and architecture.
+    told: what identifies the base: its name, revision and architecture. released: computed as the DDA code does, in
+    float32 throughout; ours lets the backbone compute in bfloat16 on CUDA.
     """
 
     model: torch.nn.Module
     mean: torch.Tensor
     std: torch.Tensor
     told: dict[str, str] = field(default_factory=dict)
+    released: bool = False
 
     @property
     def device(self) -> torch.device:
@@ -41,12 +47,15 @@ class Expert:
         return self.judged(pictures)[1]
 
     def judged(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Class token after the last norm, [n, d], and `logits`, which are one linear layer away from it."""
+        """Class token after the last norm, [n, d], and `logits`, one linear layer away from it; both float32."""
         pixels = pictures.to(self.device, non_blocking=True).float().div_(255)
         model = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
-        seen = model.forward_features(pixels.sub_(self.mean).div_(self.std))
-        feature = model.forward_head(seen, pre_logits=True)
-        return feature, model.head(feature).float().squeeze(1)
+        narrow = self.device.type == "cuda" and not self.released
+        with torch.autocast("cuda", torch.bfloat16) if narrow else nullcontext():
+            seen = model.forward_features(pixels.sub_(self.mean).div_(self.std))
+            feature = model.forward_head(seen, pre_logits=True)
+        feature = feature.float()
+        return feature, model.head(feature).squeeze(1)  # the head outside: bfloat16 would leave scores eight bits
 
 
 def load(base: str, revision: str = "", normalisation: str = "base") -> Expert:
@@ -86,13 +95,38 @@ def colours(values, device: torch.device) -> torch.Tensor:
     return torch.tensor(values, device=device).view(1, 3, 1, 1)
 
 
+def as_released(expert: Expert) -> Expert:
+    """The expert computed as the DDA code does: in float32, with DINOv2's own resampling of position embeddings.
+
+    timm resamples them with antialiasing, as DINOv2 itself does with registers alone.
+    """
+    if expert.model.pretrained_cfg["architecture"].endswith("dinov2") and expert.model.reg_token is None:
+        expert.model._pos_embed = MethodType(_with_positions, expert.model)
+    return replace(expert, released=True)
+
+
+def _with_positions(model, patches: torch.Tensor) -> torch.Tensor:
+    """Class token and `patches` [n, rows, columns, d] with their positions, [n, 1 + rows columns, d], as DINOv2 does.
+
+    Its bicubic steps have an offset of 0.1 and no antialiasing (facebookresearch/dinov2, interpolate_pos_encoding).
+    """
+    asked, own = patches.shape[1:3], model.patch_embed.grid_size
+    table = model.pos_embed[:, 1:].unflatten(1, own).permute(0, 3, 1, 2)
+    if asked != own:
+        steps = [(now + OFFSET) / before for now, before in zip(asked, own, strict=True)]
+        table = functional.interpolate(table.float(), scale_factor=steps, mode="bicubic").to(patches)
+    first = (model.cls_token + model.pos_embed[:, :1]).expand(len(patches), -1, -1)
+    return torch.cat([first, patches.flatten(1, 2) + table.flatten(2).mT], 1)
+
+
 def with_lora(expert: Expert, cfg) -> Expert:
     """Freeze the backbone and add trainable LoRA; the head trains too, unless `cfg.mode` is faithful.
 
-    The released DDA code never trains its head: its optimiser receives an exhausted generator.
+    The released DDA code never trains its head: its optimiser receives an exhausted generator. See `as_released`.
     """
     from peft import LoraConfig, get_peft_model
 
+    expert = as_released(expert) if cfg.mode == "faithful" else expert
     lora = LoraConfig(r=cfg.lora_rank, lora_alpha=cfg.lora_alpha, target_modules=TARGETS, modules_to_save=["head"])
     model = get_peft_model(expert.model, lora)
     for name, weight in model.named_parameters():

@@ -17,12 +17,11 @@ def loss(expert: Expert, pictures: torch.Tensor, contrastive_weight: float = 0.0
     """
     half = len(pictures) // 2
     label = torch.cat([torch.zeros(half), torch.ones(half)]).to(expert.device)
-    with torch.autocast(expert.device.type, torch.bfloat16, enabled=expert.device.type == "cuda"):
-        features, logits = expert.judged(pictures)
+    features, logits = expert.judged(pictures)
     plain = functional.binary_cross_entropy_with_logits(logits, label)
     if not contrastive_weight:
         return plain
-    return (1 - contrastive_weight) * plain + contrastive_weight * contrast(features.float(), label)
+    return (1 - contrastive_weight) * plain + contrastive_weight * contrast(features, label)
 
 
 def start(cfg) -> float | None:

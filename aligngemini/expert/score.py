@@ -12,8 +12,7 @@ from .views import tensor, window
 @torch.inference_mode()
 def p_fake(expert: Expert, crops: list) -> list[float]:
     """p(fake) in [0, 1] for uint8 crops [size, size, 3]."""
-    with torch.autocast(expert.device.type, torch.bfloat16, enabled=expert.device.type == "cuda"):
-        return expert.logits(tensor(crops)).double().sigmoid().tolist()
+    return expert.logits(tensor(crops)).double().sigmoid().tolist()
 
 
 def score(expert: Expert, table: pd.DataFrame, supervision: str, crop: int, batch_size: int = 64) -> pd.DataFrame:

@@ -2,8 +2,8 @@
 
 import hashlib
 import math
-import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,24 +11,12 @@ import torch
 
 from ..workbook import models
 from ..workbook.params import Refused
-from . import taef2
+from . import taef2, weights
 
 BUDGET = {"cpu": 2**30, "cuda": 8 * 2**30}  # bytes of activations held at once
 ALONE = {"cpu": 2**16, "cuda": 2**40}  # px above which a picture goes alone: company costs a CPU a fifth (measured)
 LIVE = 6  # full-resolution activations that count, workspaces of the convolutions included (measured)
-# diffusers' autoencoders of single images, and ours; SD2.1, SDXL, SD3.5 and FLUX.1 have an AutoencoderKL
-KINDS = (
-    "AutoencoderKL",
-    "AutoencoderKLFlux2",
-    "AutoencoderKLHunyuanImage",
-    "AsymmetricAutoencoderKL",
-    "AutoencoderDC",
-    "AutoencoderTiny",
-    "VQModel",
-    "PatchAutoencoder",
-)
-WIDTHS = ("decoder_block_out_channels", "up_block_out_channels", "block_out_channels")  # as their configs call them
-PROBE = 64  # px: side of the black square whose latents tell the factor
+PROBE = 64  # px: side of the squares that tell the factor, and whether float16 is wide enough
 OVERLAP = 64  # px shared by neighbouring tiles and blended
 
 
@@ -36,7 +24,8 @@ class Autoencoder:
     """Pictures to latents and back.
 
     factor: pixels per side of a latent cell; name: what it was loaded from, as asked; tile: longest side
-    sent through in one piece.
+    sent through in one piece; dtype: what the model computes in, while pictures become numbers and numbers bytes in
+    float32; truncate: bytes are cut, as the DDA code does, not rounded (ours).
     """
 
     def __init__(
@@ -50,9 +39,15 @@ class Autoencoder:
         dtype: torch.dtype,
     ):
         self.name, self.factor, self.device, self.dtype = name, factor, device, dtype
+        self.truncate = False
         self._encode, self._decode = encode, decode
         self._pixels = BUDGET[device] // (LIVE * width * dtype.itemsize)
         self.tile = max(4 * OVERLAP, math.isqrt(self._pixels) // OVERLAP * OVERLAP)
+
+    @property
+    def number(self) -> str:
+        """The name of `dtype`: "float16"."""
+        return str(self.dtype).removeprefix("torch.")
 
     def batch(self, height: int, width: int) -> int:
         """How many pictures of this size go through at once; one for those that are cut into tiles."""
@@ -65,7 +60,8 @@ class Autoencoder:
         """Reconstruct uint8 [N, H, W, 3]; uint8 of the same shape.
 
         Sides that are no multiple of `factor` are padded with their edge and cut back. Pictures with a side
-        above `tile` are sent through in blended tiles, so that memory stays bounded.
+        above `tile` are sent through in blended tiles, so that memory stays bounded. Raises Refused where numbers
+        overflow: a picture that another dtype made would differ from all others by that.
         """
         height, width = rgb.shape[1:3]
         padded = fitted(rgb, self.factor)
@@ -76,14 +72,17 @@ class Autoencoder:
     def _through(self, rgb: np.ndarray) -> np.ndarray:
         """uint8 [N, H, W, 3] of uint8 pictures whose sides are multiples of `factor`."""
         step = self.batch(*rgb.shape[1:3])
-        parts = [_in_bytes(self._batch_through(rgb[i : i + step])) for i in range(0, len(rgb), step)]
+        parts = [self._in_bytes(self._batch_through(rgb[i : i + step])) for i in range(0, len(rgb), step)]
         return np.concatenate(parts)
 
     def _batch_through(self, rgb: np.ndarray) -> torch.Tensor:
         """float32 [N, H, W, 3] in [0, 1], still on the device."""
         x = torch.from_numpy(np.ascontiguousarray(rgb)).to(self.device).permute(0, 3, 1, 2)
-        x = (x.to(torch.float32) / 255).to(self.dtype, memory_format=torch.channels_last)
-        return self._decode(self._encode(x, rgb)).float().clamp(0, 1).permute(0, 2, 3, 1)
+        x = x.to(torch.float32, memory_format=torch.channels_last) / 255
+        made = self._decode(self._encode(x, rgb))
+        if not made.isfinite().all():
+            raise Refused(f"{self.name} overflows in {self.number}: give vae_dtype float32, or other weights.")
+        return made.clamp(0, 1).permute(0, 2, 3, 1)
 
     def _in_tiles(self, rgb: np.ndarray) -> np.ndarray:
         total = np.zeros(rgb.shape, np.float32)
@@ -93,7 +92,11 @@ class Autoencoder:
                 ramp = (up[:, None] * across)[..., None]
                 total[rows, columns] += ramp * self._batch_through(rgb[None, rows, columns])[0].cpu().numpy()
                 weight[rows, columns] += ramp
-        return _in_bytes(torch.from_numpy(total / weight))
+        return self._in_bytes(torch.from_numpy(total / weight))
+
+    def _in_bytes(self, shares: torch.Tensor) -> np.ndarray:
+        """uint8 of values in [0, 1]; made where they lie, since bytes travel four times as fast as floats."""
+        return (shares * 255 + (0 if self.truncate else 0.5)).clamp(0, 255).to(torch.uint8).cpu().numpy()
 
 
 def fitted(rgb: np.ndarray, factor: int) -> np.ndarray:
@@ -101,11 +104,6 @@ def fitted(rgb: np.ndarray, factor: int) -> np.ndarray:
     height, width = rgb.shape[-3:-1]
     sides = ((0, -height % factor), (0, -width % factor), (0, 0))
     return np.pad(rgb, ((0, 0),) * (rgb.ndim - 3) + sides, mode="edge")
-
-
-def _in_bytes(shares: torch.Tensor) -> np.ndarray:
-    """uint8 of values in [0, 1]; rounded where they lie, since bytes travel four times as fast as floats."""
-    return (shares * 255 + 0.5).clamp(0, 255).to(torch.uint8).cpu().numpy()
 
 
 def _spans(length: int, tile: int) -> list[tuple[slice, np.ndarray]]:
@@ -117,21 +115,56 @@ def _spans(length: int, tile: int) -> list[tuple[slice, np.ndarray]]:
 
 
 def load(
-    source: str, revision: str = "", sample: bool = False, seed: int = 0, device: str = "", dtype: str = ""
+    source: str,
+    revision: str = "",
+    sample: bool = False,
+    seed: int = 0,
+    device: str = "",
+    dtype: str = models.AUTO,
+    truncate: bool = False,
 ) -> Autoencoder:
     """Load from a folder (diffusers' files, also in a subfolder `vae`; or TAEF2's two) or from the hub.
 
     sample: draw the latent from the encoder's distribution, as DDA did, instead of taking its mean (ours, the
-    default); the draw depends on (seed, picture) alone. device and dtype: "" takes CUDA in bfloat16 where
-    there is one, else the CPU in float32. Raises Refused when there is no autoencoder.
+    default); the draw depends on (seed, picture) alone. device: "" takes CUDA where there is one, else the CPU.
+    dtype: auto is float32 on a CPU and float16 on CUDA, as DDA did, or float32 there too if the autoencoder's
+    configuration asks for it (`force_upcast`) or it overflows; bfloat16 rounds so much that fakes can be told by it.
+    Raises Refused when there is no autoencoder, or when it cannot compute in the dtype asked for.
     """
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    number = getattr(torch, dtype) if dtype else (torch.bfloat16 if device == "cuda" else torch.float32)
+    auto = dtype == models.AUTO
+    first = ("float16" if device == "cuda" else "float32") if auto else dtype
+    open_in = partial(_opened, source, revision, sample, seed, device, auto)
+    model = open_in(getattr(torch, first))
+    if model.dtype == torch.float16:
+        try:
+            model.roundtrip(_extremes())
+        except (Refused, RuntimeError) as error:  # an overflow, or an operation that float16 lacks
+            if not auto:
+                raise Refused(f"{source} cannot compute in float16: give vae_dtype float32.") from error
+            model = open_in(torch.float32)
+    if model.dtype == torch.float32:
+        torch.backends.cudnn.allow_tf32 = False  # else convolutions on a card round to ten bits
+    model.truncate = truncate
+    return model
+
+
+def _extremes() -> np.ndarray:
+    """Pictures that drive an autoencoder far: black, white, a checkerboard, noise; uint8 [4, PROBE, PROBE, 3]."""
+    black = np.zeros((PROBE, PROBE, 3), np.uint8)
+    checked = (255 * (np.indices(black.shape[:2]).sum(0) // 8 % 2))[..., None].astype(np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, black.shape, np.uint8)
+    return np.stack([black, black + 255, black + checked, noise])
+
+
+def _opened(
+    source: str, revision: str, sample: bool, seed: int, device: str, auto: bool, dtype: torch.dtype
+) -> Autoencoder:
     place = models.where(source, "autoencoder")
     folder = Path(place)
     if folder.is_dir() and all((folder / file).is_file() for file in taef2.FILES):
-        return _taef2(source, folder, device, number)
-    return _of_diffusers(source, _found(place, revision, number), sample, seed, device, number)
+        return _taef2(source, folder, device, dtype)
+    return _of_diffusers(source, weights.opened(place, revision, dtype, auto), sample, seed, device)
 
 
 def _taef2(name: str, folder: Path, device: str, dtype: torch.dtype) -> Autoencoder:
@@ -139,57 +172,20 @@ def _taef2(name: str, folder: Path, device: str, dtype: torch.dtype) -> Autoenco
         parts = taef2.load(folder)
     except Exception as error:  # torch.load raises many kinds for a file that is no state dict
         raise Refused(f"The TAEF2 weights in {folder} cannot be loaded ({error}); fetch both files again.") from error
-    encode, decode = (part.to(device, dtype, memory_format=torch.channels_last) for part in parts)
-    return Autoencoder(name, 8, taef2.WIDTH, lambda x, rgb: encode(x), decode, device, dtype)
-
-
-def _found(place: str, revision: str, dtype: torch.dtype):
-    """A pipeline keeps its autoencoder in the subfolder `vae`; a folder or repository of its own keeps it on top."""
-    from diffusers import AutoencoderKL
-
-    warnings.filterwarnings("ignore", message=".*local_dir_use_symlinks.*")  # diffusers still passes it to the hub
-    options, reasons = {"revision": revision} if revision else {}, []
-    for inside in ({"subfolder": "vae"}, {}):
-        try:
-            config = AutoencoderKL.load_config(place, **inside, **options)
-        except (OSError, ValueError) as error:
-            reasons.append(error)
-            continue
-        return _pretrained(place, dtype, config.get("_class_name", "model of no name"), **inside, **options)
-    if Path(place).is_dir():
-        said = f"neither a diffusers config.json nor {' and '.join(taef2.FILES)}"
-        raise Refused(f"{place} holds no autoencoder: {said}.") from reasons[-1]
-    raise models.unloadable(place, "autoencoder", reasons[-1]) from reasons[-1]
-
-
-def _class(kind: str):
-    import diffusers
-
-    from . import patches
-
-    return getattr(patches if kind == "PatchAutoencoder" else diffusers, kind)
-
-
-def _pretrained(place: str, dtype: torch.dtype, kind: str, **options):
-    if kind not in KINDS:
-        raise Refused(f"{place} holds a {kind}, not {' or '.join(KINDS)}; point vae at an autoencoder of images.")
-    try:
-        model, report = _class(kind).from_pretrained(
-            place, use_safetensors=True, output_loading_info=True, torch_dtype=dtype, **options
-        )
-    except Exception as error:  # hub, file and weight errors of many kinds
-        raise models.unloadable(place, "autoencoder", error) from error
-    if report["missing_keys"]:
-        raise Refused(f"The weights of {place} lack {len(report['missing_keys'])} tensors; fetch them again.")
-    return model
-
-
-def _of_diffusers(name: str, model, sample: bool, seed: int, device: str, dtype: torch.dtype) -> Autoencoder:
-    """Scaling and shift of the latents are for the diffusion model and cancel out on the way through and back."""
-    model = model.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+    encoder, decoder = (part.to(device, dtype, memory_format=torch.channels_last) for part in parts)
 
     def encode(x: torch.Tensor, rgb: np.ndarray) -> torch.Tensor:
-        found = model.encode(x * 2 - 1)
+        return encoder(x.to(dtype))
+
+    return Autoencoder(name, 8, taef2.WIDTH, encode, lambda z: decoder(z).float(), device, dtype)
+
+
+def _of_diffusers(name: str, model, sample: bool, seed: int, device: str) -> Autoencoder:
+    """Scaling and shift of the latents are for the diffusion model and cancel out on the way through and back."""
+    dtype, model = model.dtype, model.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+
+    def encode(x: torch.Tensor, rgb: np.ndarray) -> torch.Tensor:
+        found = model.encode((x * 2 - 1).to(dtype))
         if not hasattr(found, "latent_dist"):  # without a distribution there is nothing to draw
             return found[0]
         drawn = found.latent_dist
@@ -199,10 +195,10 @@ def _of_diffusers(name: str, model, sample: bool, seed: int, device: str, dtype:
         return drawn.mean + drawn.std * noise.to(drawn.mean)
 
     def decode(z: torch.Tensor) -> torch.Tensor:
-        return model.decode(z).sample / 2 + 0.5
+        return model.decode(z).sample.float() / 2 + 0.5
 
     factor = _factor(model, device, dtype)
-    return Autoencoder(name, factor, _widest(model.config), encode, decode, device, dtype)
+    return Autoencoder(name, factor, weights.widest(model.config), encode, decode, device, dtype)
 
 
 @torch.inference_mode()
@@ -211,13 +207,6 @@ def _factor(model, device: str, dtype: torch.dtype) -> int:
     found = model.encode(torch.zeros(1, 3, PROBE, PROBE, device=device, dtype=dtype))
     latent = found.latent_dist.mean if hasattr(found, "latent_dist") else found[0]
     return PROBE // latent.shape[-1]
-
-
-def _widest(config) -> int:
-    """Channels at full resolution: a decoder's last stage still carries the width of the stage before it."""
-    # a patch model has the scale of four stages and carries a quarter of its width at full resolution
-    widths = next(filter(None, map(config.get, WIDTHS)), None) or [config.width // 4] * 4
-    return widths[min(1, len(widths) - 1)]
 
 
 def _noise(seed: int, picture: np.ndarray, shape: tuple[int, ...]) -> torch.Tensor:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..workbook import manifest, models
 from ..workbook.progress import progress
 from . import decode, header, jpeg
 from .pictures import origin
@@ -51,6 +52,7 @@ def pairs(
     workers: int = 2,
     label: str = "reconstructing",
     form: str = "original",
+    crop: bool = False,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Reconstruct photographs (rows with path, image_id): rows of all pairs, and (path, reason) of failures.
 
@@ -58,10 +60,12 @@ def pairs(
     longer side exceeds `max_side` is cut to its centre on the JPEG grid; then, and wherever the original's
     container cannot be written again (see jpeg.reproducible), the original is re-encoded too. Batches that
     are already there are kept. form "png": both members are stored lossless, as DDA does, the reconstruction
-    without the original's compression; `jpeg_quality` remains the original's.
+    without the original's compression; `jpeg_quality` remains the original's. crop: sides are cut around the centre
+    to whole latent cells, as DDA does, instead of being padded for the autoencoder and cut back (ours).
     """
+    cell = autoencoder.factor if crop else 1
     with ThreadPoolExecutor(max(1, workers)) as pool:
-        made = list(pool.map(lambda row: _plan(row, folder, max_side, form), rows.to_dict("records")))
+        made = list(pool.map(lambda row: _plan(row, folder, max_side, form, cell), rows.to_dict("records")))
         plans = [plan for plan in made if isinstance(plan, Plan)]
         failed = [item for item in made if not isinstance(item, Plan)]
         todo = [batch for batch in _batches(plans, autoencoder) if not all(p.done() for p in batch)]
@@ -78,12 +82,19 @@ def pairs(
 def worn(
     run, cfg, photographs: pd.DataFrame, which: str, name: str, revision: str = "", form: str = "original"
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """`pairs` of a data run by the autoencoder called `name` (folder or hub name), under images/<which>."""
+    """`pairs` of a data run by the autoencoder called `name` (folder or hub name), under images/<which>.
+
+    What it was goes to autoencoder_<which>.json. Pairs that stand beside whole photographs are not cropped.
+    """
     from . import autoencoder
 
-    model = autoencoder.load(name, revision, sample=cfg.vae_latent == "sampled", seed=cfg.seed)
-    told = (cfg.max_side, cfg.workers, f"{which} reconstructions", form)
-    return pairs(photographs, model, run.path("images", which), *told)
+    dda = cfg.reconstruction == "dda"
+    told = {"sample": cfg.vae_latent == "sampled", "seed": cfg.seed, "dtype": cfg.vae_dtype, "truncate": dda}
+    model = autoencoder.load(name, revision, **told)
+    used = {"name": name, "revision": models.commit(name, revision), "dtype": model.number}
+    run.step(f"autoencoder_{which}.json", lambda out: manifest.write_json(out, used))
+    how = (cfg.max_side, cfg.workers, f"{which} reconstructions", form, dda and form == "png")
+    return pairs(photographs, model, run.path("images", which), *how)
 
 
 def _distinct(pairs: list[tuple[dict, dict]]) -> tuple[list[tuple[dict, dict]], list[dict]]:
@@ -105,13 +116,13 @@ def _distinct(pairs: list[tuple[dict, dict]]) -> tuple[list[tuple[dict, dict]], 
     return kept, alike
 
 
-def _plan(row: dict, folder: Path, max_side: int, form: str) -> Plan | dict:
+def _plan(row: dict, folder: Path, max_side: int, form: str, cell: int) -> Plan | dict:
     try:
         data = header.contents(row["path"])
         with header.opened(data) as image:
             turned = header.orientation(image)
             width, height = header.upright_size(image)
-        window = grid_window(width, height, max_side, turned)
+        window = _in_cells(grid_window(width, height, max_side, turned), cell)
         stays = form == "original" and window == (0, 0, width, height) and jpeg.reproducible(data)
         suffix = SUFFIX[jpeg.written_as(data)] if form == "original" else ".png"
     except decode.Unreadable as error:
@@ -141,6 +152,14 @@ def _span(length: int, longest: int, mirrored: bool, whole_units: bool) -> tuple
     kept = min(units, longest // GRID)
     start = (length % GRID if mirrored else 0) + (units - kept) // 2 * GRID
     return start, start + kept * GRID
+
+
+def _in_cells(window: tuple[int, int, int, int], cell: int) -> tuple[int, int, int, int]:
+    """The centre of a window with sides of whole cells; a side below one cell stays."""
+    lost = [(high - low) % cell if high - low > cell else 0 for low, high in zip(window[:2], window[2:], strict=True)]
+    left, top = (low + less // 2 for low, less in zip(window, lost, strict=False))
+    right, bottom = (high - less + less // 2 for high, less in zip(window[2:], lost, strict=True))
+    return left, top, right, bottom
 
 
 def _batches(plans: list[Plan], autoencoder) -> Iterator[list[Plan]]:

@@ -18,7 +18,7 @@ MOMENTS = 2  # AdamW keeps two numbers for each that trains
 ANSWERS = len(verdict.VERDICTS)  # chosen and rejected
 
 
-def vae(setting: Setting, dtype: torch.dtype = torch.bfloat16) -> torch.nn.Module:
+def vae(setting: Setting, dtype: torch.dtype = torch.float16) -> torch.nn.Module:
     """The autoencoder on the meta device."""
     return torch.nn.Module.to(shapes.vae(setting.scale, "meta"), dtype)  # diffusers' own warns of what is not there
 
@@ -57,6 +57,7 @@ def expert_training(expert: backbone.Expert, setting: Setting, narrowed: bool = 
     def step():
         functional.softplus(expert.logits(shown)).mean().backward()
 
+    narrowed = narrowed and not expert.released
     return _update(counted(step, expert.model, told.batch_pairs, narrowed), expert.model, told.gradient_accumulation)
 
 
@@ -65,6 +66,7 @@ def expert_scoring(expert: backbone.Expert, setting: Setting, narrowed: bool = T
     shown = _crops(setting, setting.expert.score_batch_size)
     expert.model.zero_grad()
     with torch.no_grad():
+        narrowed = narrowed and not expert.released
         return counted(lambda: expert.logits(shown), expert.model, len(shown), narrowed)
 
 
@@ -76,8 +78,8 @@ def _crops(setting: Setting, many: int) -> torch.Tensor:
 def verdict_scoring(vlm: VLM, setting: Setting) -> Count:
     """One batch of pictures, both verdicts at once."""
     many = setting.vlm.score_batch_size
-    batch, sentences = doors.asked(vlm.processor, doors.drawn(setting, many)), [*verdict.VERDICTS.values()]
-    return counted(lambda: verdict.log_probabilities(vlm, batch, sentences), vlm.model, many)
+    batch = doors.asked(vlm.processor, doors.drawn(setting, many))
+    return counted(lambda: verdict.log_odds(vlm, batch), vlm.model, many)
 
 
 def explaining(vlm: VLM, setting: Setting) -> Count:

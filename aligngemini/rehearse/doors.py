@@ -49,7 +49,8 @@ def build_vae(setting: Setting, folder: Path, device: str) -> autoencoder.Autoen
     """The autoencoder with random weights, saved and loaded as one from the hub is."""
     told = setting.data
     shapes.vae(setting.scale, "cpu").save_pretrained(folder / "vae")
-    return autoencoder.load(str(folder / "vae"), sample=told.vae_latent == "sampled", seed=told.seed, device=device)
+    latent = {"sample": told.vae_latent == "sampled", "seed": told.seed}
+    return autoencoder.load(str(folder / "vae"), **latent, device=device, dtype=told.vae_dtype)
 
 
 def build_expert(setting: Setting, folder: Path, device: str) -> backbone.Expert:

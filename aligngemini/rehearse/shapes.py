@@ -46,6 +46,7 @@ VAE = {
     "latent_channels": 4,
     "norm_num_groups": 32,
     "sample_size": 768,
+    "force_upcast": False,  # not in that file; diffusers' own default would write it into ours
 }
 
 

@@ -30,9 +30,7 @@ class VLM:
 
 def dtype_for(precision: str) -> torch.dtype:
     """The dtype of a precision name; auto is float32 on a CPU, bfloat16 on a GPU (older ones imitate it)."""
-    if precision == "auto":
-        return torch.bfloat16 if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else torch.float32
-    return getattr(torch, precision)
+    return getattr(torch, models.number(precision, "bfloat16"))
 
 
 def load(base: str, revision: str = "", precision: str = "auto", max_pixels: int = 0, quantise: str = "") -> VLM:

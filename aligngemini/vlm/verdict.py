@@ -51,19 +51,54 @@ def log_probabilities(vlm: VLM, batch: dict, sentences: list[str]) -> torch.Tens
 
     Sentences that differ only in their last token share one forward pass: each distinct input is run once.
     """
-    encoded = [tuple(vlm.processor.tokenizer(s, add_special_tokens=False)["input_ids"]) for s in sentences]
+    encoded = [_tokens(vlm, sentence) for sentence in sentences]
     logs = {}
     for prefix in dict.fromkeys(tokens[:-1] for tokens in encoded):
-        logits = vlm.model(**continued(batch, prefix), logits_to_keep=len(prefix) + 1).logits
-        logs[prefix] = logits.float().log_softmax(-1)
+        logs[prefix] = _logits(vlm, continued(batch, prefix), len(prefix) + 1).log_softmax(-1)
     picked = [logs[tokens[:-1]][:, range(len(tokens)), tokens].sum(1) for tokens in encoded]
     return torch.stack(picked, 1)
 
 
+@torch.inference_mode()
+def log_odds(vlm: VLM, batch: dict) -> torch.Tensor:
+    """log p(fake) - log p(real) by the verdict sentences, float32 [rows].
+
+    Where these differ in their last token alone, all else cancels, the norm over the vocabulary too: what is left are
+    two logits.
+    """
+    real, fake = (_tokens(vlm, VERDICTS[verdict]) for verdict in (0, 1))
+    if real[:-1] == fake[:-1]:
+        two = _logits(vlm, continued(batch, real[:-1]), 1, [real[-1], fake[-1]])[:, 0]
+    else:
+        two = log_probabilities(vlm, batch, [VERDICTS[0], VERDICTS[1]])
+    return two[:, 1] - two[:, 0]
+
+
+def _tokens(vlm: VLM, sentence: str) -> tuple[int, ...]:
+    return tuple(vlm.processor.tokenizer(sentence, add_special_tokens=False)["input_ids"])
+
+
+def _logits(vlm: VLM, inputs: dict, keep: int, tokens: list[int] | None = None) -> torch.Tensor:
+    """Logits of `tokens` (None: the vocabulary) at the last `keep` places, float32 [rows, keep, tokens].
+
+    They are computed in float32 from what the head is given: in bfloat16, which has eight bits, a thousand pictures
+    would share a few dozen scores. A head without plain weights, quantised or tuned itself, keeps its own way.
+    """
+    head, given, chosen = vlm.model.get_output_embeddings(), [], slice(None) if tokens is None else tokens
+    hook = head.register_forward_pre_hook(lambda module, args: given.append(args[0]))
+    try:
+        logits = vlm.model(**inputs, logits_to_keep=keep).logits
+    finally:
+        hook.remove()
+    if hasattr(head, "base_layer") or not head.weight.is_floating_point():
+        return logits[..., chosen].float()
+    bias = head.bias[chosen].float() if head.bias is not None else None
+    return torch.nn.functional.linear(given[0].float(), head.weight[chosen].float(), bias)
+
+
 def p_fake(vlm: VLM, pictures: list[Image.Image]) -> np.ndarray:
     """p(fake) in [0, 1] for each picture: the two-way softmax over the verdict sentences; float64 [n]."""
-    logs = log_probabilities(vlm, prompts(vlm, pictures), [VERDICTS[0], VERDICTS[1]])
-    return logs.double().softmax(1)[:, 1].cpu().numpy()
+    return log_odds(vlm, prompts(vlm, pictures)).double().sigmoid().cpu().numpy()
 
 
 def score(vlm: VLM, table: pd.DataFrame, supervision: str, batch_size: int = 64) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from . import paths
 from .params import Refused
 
+AUTO = "auto"  # of a number format: whatever suits this machine
 MADE_HERE = "make the mini bases with `aligngemini mini pretrain`"
 
 
@@ -21,6 +22,16 @@ def where(base: str, what: str) -> str:
         return base
     advice = MADE_HERE if base.startswith("data/mini") else "check the path, or give a hub name like owner/name"
     raise Refused(f"There is no {what} at {base!r}: {advice}.")
+
+
+def number(name: str, on_card: str) -> str:
+    """The number format that `name` means here: auto is `on_card` where there is a GPU that has it, else float32."""
+    if name != AUTO:
+        return name
+    import torch  # takes seconds, so only where it is asked
+
+    there = torch.cuda.is_available() and (on_card != "bfloat16" or torch.cuda.is_bf16_supported())
+    return on_card if there else "float32"
 
 
 def commit(base: str, revision: str = "") -> str:

@@ -58,6 +58,7 @@ def question(notebook: str, cfg: Params, needs: dict[str, tuple[str, str]] | Non
     block = {
         "params": dataclasses.asdict(cfg) | _resolved(cfg, chosen),
         "inputs": {label: _input(record) for label, record in inputs.items()},
+        "numbers": _numbers(cfg),
         "sources": {text: fingerprint.of_source(path) for text, path in there(cfg).items()},
         "code": fingerprint.of_code(paths.notebook(notebook), stage.rooms),
     }
@@ -76,6 +77,12 @@ def _resolved(cfg: Params, chosen: dict[tuple[str, str], str]) -> dict[str, Any]
         name: [chosen[upstream, item] for item in value] if isinstance(value, list) else chosen[upstream, value]
         for name, (upstream, value) in fields
     }
+
+
+def _numbers(cfg: Params) -> dict[str, str]:
+    """What the number formats among the parameters mean on this machine: results differ by it."""
+    fields = [field for field in dataclasses.fields(cfg) if "on_card" in field.metadata]
+    return {field.name: models.number(getattr(cfg, field.name), field.metadata["on_card"]) for field in fields}
 
 
 def _input(record: Record) -> dict[str, str]:

@@ -38,7 +38,7 @@ class FolderRun:
 class Smoother:
     """Stands in for an autoencoder: averages neighbouring pixels."""
 
-    name, factor = "smoother", 8
+    name, factor, number = "smoother", 8, "float32"
 
     def __init__(self, most: int = 8):
         self.most, self.seen = most, 0

@@ -27,6 +27,17 @@ class DataParams(Params):
     )
     vae_revision: str = param("", "revision of the autoencoder on the hub, empty for the newest")
     vae_latent: str = param("mean", "latent that is decoded, the mean or one drawn", choices=["mean", "sampled"])
+    vae_dtype: str = param(
+        "auto",
+        "numbers the autoencoder computes in, auto for float16 on a GPU and float32 elsewhere",
+        choices=["auto", "float16", "float32"],
+        on_card="float16",
+    )
+    reconstruction: str = param(
+        "ours",
+        "sides padded and bytes rounded (ours), or sides cropped and bytes truncated (dda)",
+        choices=["ours", "dda"],
+    )
     pair_format: str = param(
         "original", "files of a pair, both encoded like the original or both lossless", choices=["original", "png"]
     )
@@ -69,6 +80,8 @@ class DataParams(Params):
         if (self.plausible == WORLD) != (self.implausible == WORLD):
             raise Refused("plausible and implausible must both be world or both be folders: give the other one too")
         self._check_world()
+        if self.reconstruction == "dda" and self.pair_format != "png":
+            raise Refused("reconstruction dda crops off the JPEG grid, which a second JPEG would show: pair_format png")
         endless = {"train_images": [self.plausible, self.photos], "test_images": self.test}
         for name, places in endless.items():
             if WORLD in places and getattr(self, name) == 0:

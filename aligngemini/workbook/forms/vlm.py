@@ -45,7 +45,9 @@ class VLMParams(Params):
     gradient_checkpointing: bool = param(False, "recompute activations to save memory, slower")
     share_prompt: bool = param(False, "both answers behind one copy of their prompt, faster, equal but for rounding")
     explain_images: int = param(6, "test pictures explained in words, 0 or more", least=0)
-    precision: str = param("auto", "arithmetic of the model", choices=["auto", "float32", "bfloat16"])
+    precision: str = param(
+        "auto", "arithmetic of the model", choices=["auto", "float32", "bfloat16"], on_card="bfloat16"
+    )
     quantise: str = param("", "weights of the base in 4bit, for small GPUs, or empty", choices=["", "4bit"])
     accelerate_config: str = param(
         "", "accelerate's file for several GPUs, empty for one process", source="file", besides=("",)
