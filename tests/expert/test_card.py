@@ -66,3 +66,22 @@ def test_scores_come_back_from_the_card(here):
     with Card():
         there = score.p_fake(on_card(here), crops)
     assert there == pytest.approx(score.p_fake(here, crops))
+
+
+@pytest.mark.parametrize("released", [False, True])
+def test_the_backbone_computes_in_bfloat16_on_a_card_and_the_head_in_float32(here, monkeypatch, released):
+    """Scores of a head in bfloat16 would have eight bits. Faithful, as the DDA code, narrows nothing."""
+    narrowed, autocast = [], torch.autocast
+    monkeypatch.setattr(torch, "autocast", lambda kind, dtype: narrowed.append(dtype) or autocast("cpu", dtype))
+    pictures = torch.randint(0, 256, (64, 3, 28, 28), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    with Card(), torch.no_grad():
+        expert = replace(on_card(here), released=released)
+        feature, logits = expert.judged(pictures)
+        head = expert.model.get_base_model().head
+        wanted = torch.nn.functional.linear(feature, head.weight, head.bias).squeeze(1)
+        exact, found, feature = wanted.cpu(), logits.cpu(), feature.cpu()
+        plain = replace(expert, released=True).judged(pictures)[0].cpu()
+    assert narrowed == [torch.bfloat16] * (not released)
+    assert torch.equal(found, exact) and found.dtype == feature.dtype == torch.float32
+    assert not torch.equal(found, found.bfloat16().float())
+    assert torch.equal(feature, plain) == released

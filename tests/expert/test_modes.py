@@ -2,10 +2,13 @@
 
 import warnings
 
+import numpy as np
 import pytest
+import timm
 import torch
 
-from aligngemini.expert import batches, mixing, objective, train
+from aligngemini.expert import adapter, backbone, batches, mixing, objective, score, train
+from aligngemini.mini import bases
 from aligngemini.workbook.seeds import generator
 from tests.expert.conftest import CFG, fresh
 
@@ -108,3 +111,52 @@ def test_the_weight_divides_the_loss_between_entropy_and_contrast(rows):
     batch = batches.Batches(batches.couples(rows, 0), cfg, 0)[0]
     entropy, half, contrast = (objective.loss(expert, batch, weight).item() for weight in (0.0, 0.5, 1.0))
     assert half == pytest.approx((entropy + contrast) / 2, rel=1e-5) and entropy != pytest.approx(contrast)
+
+
+def grid_of(picture: int) -> backbone.Expert:
+    """A small DINOv2 for pictures of 518 px, as the published one is, with positions of its own."""
+    torch.manual_seed(0)
+    shape = {"depth": 1, "embed_dim": 24, "num_heads": 2, "img_size": picture}
+    model = timm.create_model("vit_small_patch14_dinov2", **shape, **backbone.HEAD).eval()
+    torch.nn.init.normal_(model.pos_embed)
+    return backbone.Expert(model, torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1))
+
+
+def by_dinov2(table: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
+    """Position embeddings [1, 1 + rows columns, d] as facebookresearch/dinov2 resamples them without registers."""
+    first, patches = table[:, :1], table[:, 1:]
+    side = int(patches.shape[1] ** 0.5)
+    patches = patches.reshape(1, side, side, -1).permute(0, 3, 1, 2)
+    scale = (float(rows + 0.1) / side, float(columns + 0.1) / side)
+    patches = torch.nn.functional.interpolate(patches, mode="bicubic", antialias=False, scale_factor=scale)
+    assert patches.shape[-2:] == (rows, columns)
+    return torch.cat([first, patches.permute(0, 2, 3, 1).reshape(1, rows * columns, -1)], 1)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(24, 24), (16, 24), (37, 37)])
+def test_faithful_resamples_position_embeddings_as_dinov2_does_and_fixed_as_timm(rows, columns):
+    fixed, released = grid_of(518), backbone.as_released(grid_of(518))
+    patches = torch.randn(2, rows, columns, 24)
+    bare = torch.cat([fixed.model.cls_token.expand(2, -1, -1), patches.flatten(1, 2)], 1)
+    with torch.no_grad():
+        ours, theirs = (expert.model._pos_embed(patches) for expert in (fixed, released))
+    native = rows == columns == 37
+    wanted = fixed.model.pos_embed if native else by_dinov2(fixed.model.pos_embed, rows, columns)
+    assert torch.allclose(theirs, bare + wanted, atol=1e-5) and torch.allclose(ours, theirs, atol=1e-3) == native
+
+
+def test_a_backbone_with_registers_keeps_its_positions_which_dinov2_resamples_as_timm_does():
+    model = timm.create_model("vit_small_patch14_reg4_dinov2", depth=1, **backbone.HEAD)
+    before = model._pos_embed
+    backbone.as_released(backbone.Expert(model, torch.zeros(1), torch.ones(1)))
+    assert model._pos_embed == before
+
+
+def test_a_faithful_adapter_comes_back_computed_as_it_was_trained(rows, tmp_path):
+    for mode in MODES:
+        expert, cfg = fresh(mode=mode), CFG.replace(mode=mode, epochs=0.3, workers=0)
+        train.train(expert, rows, cfg, tmp_path / f"c{mode}", tmp_path / mode)
+        again = adapter.with_adapter(backbone.load(str(bases.FOLDERS["expert"])), tmp_path / mode)
+        assert again.released == expert.released == (mode == "faithful")
+        crops = [np.full((70, 84, 3), 90, np.uint8), np.full((70, 84, 3), 160, np.uint8)]
+        assert score.p_fake(again, crops) == score.p_fake(expert, crops)

@@ -1,6 +1,8 @@
 """Autoencoders: both kinds load from a folder, keep sizes, stay within memory; others are refused."""
 
+import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -94,11 +96,103 @@ def test_mean_is_the_default_and_samples_depend_on_seed_and_picture(kl_folder, p
     assert (drawn[0].roundtrip(two[::-1])[::-1] == outs[0]).all()  # whatever the place in the batch
 
 
-def test_bfloat16_is_close_to_float32(kl_folder, taef2_folder, picture):
-    for folder in (kl_folder, taef2_folder):
-        exact, rough = (autoencoder.load(str(folder), dtype=name) for name in ("float32", "bfloat16"))
-        gap = np.abs(exact.roundtrip(picture()[None]).astype(int) - rough.roundtrip(picture()[None]))
-        assert rough.dtype == torch.bfloat16 and gap.mean() < 4
+def test_float16_is_many_times_closer_to_float32_than_bfloat16(kl_folder, taef2_folder, picture):
+    for folder in (kl_folder, taef2_folder, "data/mini/vae/kl"):
+        exact, close, rough = (
+            autoencoder.load(str(folder), dtype=name)._batch_through(picture()[None])
+            for name in ("float32", "float16", "bfloat16")
+        )
+        gaps = [(made - exact).abs().mean().item() for made in (close, rough)]
+        assert 0 < 5 * gaps[0] < gaps[1] < 4 / 255
+
+
+def test_pictures_are_brought_to_their_range_in_float32_before_they_are_rounded(kl_folder, picture, monkeypatch):
+    from diffusers import AutoencoderKL
+
+    seen, encode = [], AutoencoderKL.encode
+    monkeypatch.setattr(AutoencoderKL, "encode", lambda self, x: seen.append(x) or encode(self, x))
+    rgb = picture()[None]
+    autoencoder.load(str(kl_folder), dtype="float16").roundtrip(rgb)
+    wanted = (torch.from_numpy(rgb).permute(0, 3, 1, 2) / 255 * 2 - 1).half()
+    assert torch.equal(seen[-1], wanted)
+
+
+@pytest.fixture
+def told_to_upcast(kl_folder, tmp_path):
+    """The folder of an autoencoder whose file has a value of force_upcast, None for none."""
+
+    def make(value: bool | None) -> str:
+        folder = shutil.copytree(kl_folder, tmp_path / str(value))
+        config = json.loads((folder / "vae" / "config.json").read_text())
+        config.pop("force_upcast")
+        said = {} if value is None else {"force_upcast": value}
+        (folder / "vae" / "config.json").write_text(json.dumps(config | said))
+        return str(folder)
+
+    return make
+
+
+def test_auto_is_float16_on_a_card_unless_the_file_asks_for_float32(told_to_upcast):
+    folders = {value: told_to_upcast(value) for value in (None, False, True)}
+    assert {autoencoder.load(folder).dtype for folder in folders.values()} == {torch.float32}
+    with Card():
+        found = {value: autoencoder.load(folder, device="cuda").dtype for value, folder in folders.items()}
+        forced = autoencoder.load(folders[True], device="cuda", dtype="float16").dtype
+    assert found == {None: torch.float16, False: torch.float16, True: torch.float32} and forced == torch.float16
+
+
+@pytest.fixture
+def overflowing(tmp_path):
+    """The folder of an autoencoder whose decoder multiplies by a million."""
+    from aligngemini.images.patches import PatchAutoencoder
+
+    torch.manual_seed(0)
+    model = PatchAutoencoder(latent_channels=4, width=16, depth=1)
+    with torch.no_grad():
+        model.leave.weight.mul_(1e6)
+        model.leave.weight.clamp_(-60000, 60000)
+    model.save_pretrained(tmp_path / "big")
+    return str(tmp_path / "big")
+
+
+def test_an_autoencoder_that_overflows_in_float16_computes_all_pictures_in_float32(overflowing, picture):
+    with Card():
+        model = autoencoder.load(overflowing, device="cuda")
+        made = model.roundtrip(picture()[None])
+    assert model.dtype == torch.float32 and (made == autoencoder.load(overflowing).roundtrip(picture()[None])).all()
+
+
+def test_float16_that_is_asked_for_is_refused_where_it_overflows(overflowing):
+    with pytest.raises(Refused, match="cannot compute in float16: give vae_dtype float32"):
+        autoencoder.load(overflowing, dtype="float16")
+
+
+def test_a_picture_that_overflows_ends_the_run_rather_than_be_made_in_another_format(picture):
+    model = autoencoder.Autoencoder("a/b", 8, 8, lambda x, rgb: x, lambda z: z / 0, "cpu", torch.float16)
+    with pytest.raises(Refused, match="a/b overflows in float16: give vae_dtype float32"):
+        model.roundtrip(picture()[None])
+
+
+def test_float32_is_not_rounded_to_ten_bits_by_a_card(kl_folder, monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    autoencoder.load(str(kl_folder), dtype="float16")
+    assert torch.backends.cudnn.allow_tf32
+    autoencoder.load(str(kl_folder), dtype="float32")
+    assert not torch.backends.cudnn.allow_tf32
+
+
+def test_bytes_are_rounded_or_as_in_the_dda_code_truncated():
+    shares = torch.tensor([10.4, 10.6, 255.0]) / 255
+    model = autoencoder.Autoencoder("nothing", 8, 8, None, None, "cpu", torch.float32)
+    assert model._in_bytes(shares).tolist() == [10, 11, 255]
+    model.truncate = True
+    assert model._in_bytes(shares).tolist() == [10, 10, 255]
+
+
+def test_a_truncated_reconstruction_is_darker_by_half_a_grey_level(kl_folder, picture):
+    ours, dda = (autoencoder.load(str(kl_folder), truncate=way).roundtrip(picture()[None]) for way in (False, True))
+    lost = ours.astype(int) - dda
+    assert set(np.unique(lost)) == {0, 1} and 0.3 < lost.mean() < 0.7
 
 
 def test_batches_and_single_pictures_agree(kl_folder, picture):

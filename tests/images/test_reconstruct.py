@@ -1,5 +1,6 @@
 """Pairs: both members alike in everything but the autoencoder's touch, whatever the photograph is."""
 
+import json
 import threading
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image, JpegImagePlugin
 
-from aligngemini.images import decode, jpeg, reconstruct
+from aligngemini.images import autoencoder, decode, jpeg, reconstruct, sets
 from tests.images.conftest import Smoother
 
 
@@ -212,3 +213,42 @@ def test_a_grey_photograph_has_a_grey_reconstruction(photographs, picture, saved
     rows = photographs(a=saved(Image.fromarray(picture()).convert("L"), "JPEG"))
     real, fake = two(reconstruct.pairs(rows, Smoother(), tmp_path / "out")[0])
     assert Image.open(fake["path"]).mode == Image.open(real["path"]).mode == "L"
+
+
+@pytest.mark.parametrize("size", [(48, 30), (47, 32), (41, 25), (48, 24), (7, 40)])
+def test_cropped_pairs_are_cut_to_whole_cells_around_the_centre_as_in_the_dda_code(
+    photographs, picture, saved, tmp_path, size
+):
+    rows = photographs(a=saved(picture(*size), "PNG"))
+    real, fake = two(reconstruct.pairs(rows, Smoother(), tmp_path / "out", form="png", crop=True)[0])
+    width, height = (side // 8 * 8 or side for side in size)
+    left, top = (size[0] - width) // 2, (size[1] - height) // 2
+    cut = picture(*size)[top : top + height, left : left + width]
+    assert (decode.read(real["path"]).rgb == cut).all()
+    assert (decode.read(fake["path"]).rgb == Smoother().roundtrip(cut[None])[0]).all()
+
+
+@pytest.fixture
+def orders(monkeypatch):
+    """What autoencoders were loaded with; every one is a Smoother."""
+    given = []
+    monkeypatch.setattr(autoencoder, "load", lambda *args, **options: given.append(options) or Smoother())
+    return given
+
+
+def test_reconstruction_dda_crops_the_pixel_set_and_truncates_everywhere(orders, new_run, small):
+    for way, side in (("ours", 84), ("dda", 80)):
+        cfg = small(reconstruction=way, pair_format="png", image_size=84, vae_latent="sampled", vae_dtype="float16")
+        run = new_run(way)
+        pixel, judges = sets.pixel(run, cfg), sets.test(run, cfg)
+        assert set(pixel["width"]) == set(pixel["height"]) == {side} and set(judges["width"]) == {84}
+        wanted = {"sample": True, "seed": 0, "dtype": "float16", "truncate": way == "dda"}
+        assert orders == [wanted] * 2
+        orders.clear()
+
+
+def test_what_the_autoencoder_computed_in_is_kept_beside_the_tables(smoother, new_run, small):
+    run = new_run()
+    sets.pixel(run, small(vae="data/mini/vae/kl"))
+    told = json.loads(run.path("autoencoder_pixel.json").read_text())
+    assert told == {"name": "data/mini/vae/kl", "revision": "", "dtype": "float32"}

@@ -1,6 +1,7 @@
 """Questions: what a run is asked is its name; what cannot be asked is refused in words."""
 
 import pytest
+import torch
 
 from aligngemini.workbook import questions, records, runs, stages
 from aligngemini.workbook.params import Refused
@@ -107,3 +108,25 @@ def test_a_plan_s_own_runs_come_before_later_ones(little):
     assert records.fitting(VLM, "latest supervision:semantic", own) == pure.name != later.name
     assert records.fitting(VLM, "latest supervision:pixel", own) == "latest supervision:pixel"
     assert records.fitting(VLM, later.name, own) == later.name
+
+
+@pytest.mark.parametrize(("notebook", "name"), [(DATA, "vae_dtype"), (VLM, "precision")])
+def test_what_auto_means_on_this_machine_is_part_of_the_name(little, monkeypatch, notebook, name):
+    small.made(DATA, small.data(little), images=1)
+    cfg = getattr(small, {DATA: "data", VLM: "vlm"}[notebook])(little)
+    asked = {}
+    for there in (False, True):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+        asked[there] = questions.question(notebook, cfg)
+        exact = questions.question(notebook, cfg.replace(**{name: "float32"}))
+        assert exact.block["numbers"] == {name: "float32"}
+    assert asked[False].block["numbers"] == {name: "float32"} and asked[False].name != asked[True].name
+    assert asked[True].block["numbers"] == {name: "float16" if notebook == DATA else "bfloat16"}
+    assert asked[True].block["params"][name] == "auto"  # so that another machine may load it in its own way
+
+
+def test_cropping_off_the_jpeg_grid_is_refused_where_pairs_are_jpegs(little):
+    with pytest.raises(Refused, match="pair_format png"):
+        small.data(little, reconstruction="dda")
+    assert small.data(little, reconstruction="dda", pair_format="png").reconstruction == "dda"
