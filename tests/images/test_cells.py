@@ -70,7 +70,7 @@ def test_each_other_generator_makes_the_pixel_cell_once_more(new_run, small, mon
 class Roller:
     """Stands in for autoencoders that wear pictures in different ways: mixes pixels `by` columns apart."""
 
-    factor = 8
+    factor, number = 8, "float32"
 
     def __init__(self, name: str, by: int):
         self.name, self.by = name, by

@@ -189,7 +189,8 @@ def test_how_the_latent_is_taken_and_pairs_are_stored_is_handed_on(new_run, smal
     asked = []
     monkeypatch.setattr(autoencoder, "load", lambda *args, **options: asked.append(options) or Smoother())
     pixel = sets.pixel(new_run(), small(vae_latent="sampled", pair_format="png", seed=3))
-    assert asked == [{"sample": True, "seed": 3}] and set(pixel["format"]) == {"PNG"}
+    assert asked == [{"sample": True, "seed": 3, "dtype": "auto", "truncate": False}]
+    assert set(pixel["format"]) == {"PNG"}
     assert pixel["jpeg_quality"].between(1, 100).all()  # what the camera wrote, though the file is a PNG now
 
 
