@@ -93,8 +93,8 @@ def worn(
     model = autoencoder.load(name, revision, **told)
     used = {"name": name, "revision": models.commit(name, revision), "dtype": model.number}
     run.step(f"autoencoder_{which}.json", lambda out: manifest.write_json(out, used))
-    how = (cfg.max_side, cfg.workers, f"{which} reconstructions", form, dda and form == "png")
-    return pairs(photographs, model, run.path("images", which), *how)
+    folder, label = run.path("images", which), f"{which} reconstructions"
+    return pairs(photographs, model, folder, cfg.max_side, cfg.workers, label, form, dda and form == "png")
 
 
 def _distinct(pairs: list[tuple[dict, dict]]) -> tuple[list[tuple[dict, dict]], list[dict]]:
@@ -156,10 +156,10 @@ def _span(length: int, longest: int, mirrored: bool, whole_units: bool) -> tuple
 
 def _in_cells(window: tuple[int, int, int, int], cell: int) -> tuple[int, int, int, int]:
     """The centre of a window with sides of whole cells; a side below one cell stays."""
-    lost = [(high - low) % cell if high - low > cell else 0 for low, high in zip(window[:2], window[2:], strict=True)]
-    left, top = (low + less // 2 for low, less in zip(window, lost, strict=False))
-    right, bottom = (high - less + less // 2 for high, less in zip(window[2:], lost, strict=True))
-    return left, top, right, bottom
+    left, top, right, bottom = window
+    width, height = (side // cell * cell or side for side in (right - left, bottom - top))
+    left, top = left + (right - left - width) // 2, top + (bottom - top - height) // 2
+    return left, top, left + width, top + height
 
 
 def _batches(plans: list[Plan], autoencoder) -> Iterator[list[Plan]]:
