@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import sys
-from pathlib import Path
 from typing import Any
 
 from aligngemini import __version__
@@ -17,6 +16,10 @@ from aligngemini.rehearse import command as rehearse
 from aligngemini.workbook import paths
 from aligngemini.workbook.codes import DONE, FAILED, REFUSED, STOPPED
 from aligngemini.workbook.params import Refused
+
+EPILOG = """Every file of a folder is a row: with verdict and scores, or with the reason why it is no image that can be
+read; texts and hidden files stand last. Hidden folders are not entered, and hidden files are read only where they are
+named themselves."""
 
 
 def main(words: list[str] | None = None) -> int:
@@ -104,7 +107,7 @@ def _add_runs(commands: Any) -> None:
 
 
 def _add_detect(commands: Any) -> None:
-    detect = commands.add_parser("detect", help="judge pictures with both branches")
+    detect = commands.add_parser("detect", help="judge pictures with both branches", epilog=EPILOG)
     detect.add_argument("paths", nargs="*", metavar="PATH", help="pictures or folders of pictures")
     detect.add_argument("--run", default="", help="run of notebook 04, or shipped (default: latest, else shipped)")
     detect.add_argument("--self-check", action="store_true", help="score the shipped pictures with known answers")
@@ -199,17 +202,18 @@ def _runs(args: argparse.Namespace) -> None:
 
 def _detect(args: argparse.Namespace) -> int:
     from aligngemini.detector import Detector
+    from aligngemini.images import filenames
 
     if args.self_check:
         return _self_check()
     if not args.paths:
         raise Refused("give pictures or folders to judge, or --self-check")
     paths.set_outputs(args.outputs)
-    missing = [path for path in args.paths if not Path(path).exists()]
+    missing = [path for path in args.paths if not os.path.lexists(path)]
     if missing:
         raise Refused(f"there is no picture or folder {missing[0]}: check the path")
     detector = Detector.found(args.run)
-    table = detector(args.paths)
+    table = detector([filenames.spelled(path) for path in args.paths])
     if args.explain:
         table["explanation"] = ""
         readable = table["reason"] == ""
@@ -219,7 +223,8 @@ def _detect(args: argparse.Namespace) -> int:
     elif args.json:
         print(table.to_json(orient="records", lines=True, force_ascii=False), end="")
     else:
-        print(table.round(4).to_string(index=False))
+        shown = table.assign(image=table["image"].map(filenames.printable))
+        print(shown.round(4).to_string(index=False))
     return DONE
 
 

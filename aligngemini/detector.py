@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .images import decode
-from .images.places import folders
+from .images import decode, filenames
+from .images.places import folders, skips
 from .workbook import paths, runs
 from .workbook.params import Refused
 from .workbook.progress import progress
@@ -142,16 +143,23 @@ _EMPTY = pd.DataFrame({"image": [], "vlm_score": [], "expert_score": [], "reason
 
 
 def _listed(images) -> list[tuple[str, object]]:
-    """(name, image) pairs; folders are walked, single images are taken as a list of one."""
+    """(name, image) pairs, an Unreadable for a file that is not tried; single images are taken as a list of one.
+
+    Folders are walked. Texts name files as filenames.spelled writes them, and so do the names that come back.
+    """
     if isinstance(images, (str, Path, bytes, np.ndarray)) or not isinstance(images, Iterable):
         images = [images]
     found = []
     for i, image in enumerate(images):
-        if isinstance(image, (str, Path)) and Path(image).is_dir():
-            found += [(str(path), path) for path in folders.files(image)]
-        else:
-            found.append((str(image) if isinstance(image, (str, Path)) else f"image {i}", image))
+        found += _files(image) if isinstance(image, (str, Path)) else [(f"image {i}", image)]
     return found
+
+
+def _files(source: str | Path) -> list[tuple[str, Path | decode.Unreadable]]:
+    """Name and path of a file, or of all files of a folder, as _listed gives them."""
+    path = filenames.true(source)
+    found = folders.files(path) if os.path.isdir(path) else [(path, skips.reason(path))]
+    return [(filenames.spelled(file), decode.Unreadable(why) if why else Path(file)) for file, why in found]
 
 
 def _chunks(items: list, size: int, label: str) -> Iterable[list]:
@@ -163,6 +171,8 @@ def _chunks(items: list, size: int, label: str) -> Iterable[list]:
 def _read(image) -> np.ndarray | str:
     """uint8 [H, W, 3], or the reason why there is none."""
     try:
+        if isinstance(image, decode.Unreadable):
+            raise image
         return decode.pixels(image)
     except decode.Unreadable as unreadable:
         return str(unreadable)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from ..images import sources
-from ..images.places import benchmarks, layouts
+from ..images.places import benchmarks, layouts, skips
 from ..workbook.params import Refused
 from ..workbook.stages import DataParams
 
@@ -37,7 +37,8 @@ def find(benchmark: str, root: str = "", reals: str = "", sample: int = 0) -> Pi
     rows = sources.collect(DataParams(test=[text]))
     usable = (rows["reason"] == "") & rows["label"].isin((0, 1))
     if not usable.any():
-        raise Refused(f"No picture of {benchmark} counts: {rows['reason'].iloc[0] or 'none has a label'}.")
+        why = [*skips.lost(rows)["reason"], "none has a label"][0]
+        raise Refused(f"No picture of {benchmark} counts: {why}.")
     name, kept = rows["benchmark"].iloc[0], rows[usable].reset_index(drop=True)
     left_out = rows.loc[~usable, ["path", "subset", "reason"]].replace({"reason": {"": "without a label"}})
     return Pictures(

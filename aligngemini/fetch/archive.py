@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from ..images.places import shards
-from ..images.places.layout import SUFFIXES
+from ..images.places.skips import SUFFIXES
 from ..images.store import put
 from ..workbook import paths
 from ..workbook.params import Refused
@@ -72,7 +72,7 @@ def _opened(pack: Path) -> zipfile.ZipFile:
 def _is_picture(name: str, is_folder: bool) -> bool:
     path = PurePosixPath(name)
     hidden = any(part.startswith(".") and part != ".." for part in path.parts)
-    return not (is_folder or hidden) and path.suffix.lower() in SUFFIXES - {""}
+    return not (is_folder or hidden) and path.suffix.lower() in SUFFIXES
 
 
 def _below(name: str) -> str:

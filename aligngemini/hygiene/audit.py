@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ..images import audit as probes
+from ..images.places import skips
 from ..workbook.params import Refused
 from ..workbook.progress import progress
 from . import copies, cues, glance, source, verdict
@@ -39,8 +40,8 @@ class Audit:
 
     @property
     def clean(self) -> bool:
-        """Whether nothing was left out and every part is usable."""
-        return self.left_out.empty and self.parts["verdict"].eq(verdict.USABLE).all()
+        """Whether no picture was left out and every part is usable."""
+        return skips.lost(self.left_out).empty and self.parts["verdict"].eq(verdict.USABLE).all()
 
 
 def make(text: str, against: Iterable[str] = (), words: Words | None = None, workers: int = 2) -> Audit:
@@ -54,7 +55,8 @@ def make(text: str, against: Iterable[str] = (), words: Words | None = None, wor
     rows = glance.added(rows, _probed(rows), workers)
     usable = rows[rows["reason"] == ""].reset_index(drop=True)
     if usable.empty:
-        raise Refused(f"No picture of {text} can be used ({rows['reason'].iloc[0]}): give another set.")
+        why = [*skips.lost(rows)["reason"], *rows["reason"]][0]
+        raise Refused(f"No picture of {text} can be used ({why}): give another set.")
     usable = usable.join(copies.found(usable, _training(usable, train.values(), workers)))
     usable = usable.assign(pair_id=copies.kin(usable, usable[list(copies.RELATIONS)[:4]]))
     left_out = rows.loc[rows["reason"] != "", ["path", "benchmark", "subset", "label", "reason"]]

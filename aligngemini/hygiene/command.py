@@ -6,8 +6,8 @@ from typing import Any
 
 from ..workbook.codes import DONE, FOUND
 
-EPILOG = """exit code: 0 nothing was left out and every verdict is "usable", 3 done with findings, 1 failed,
-2 refused, 130 stopped"""
+EPILOG = """exit code: 0 no picture was left out and every verdict is "usable" (texts and hidden files are counted,
+and are no loss), 3 done with findings, 1 failed, 2 refused, 130 stopped"""
 
 
 def add(commands: Any) -> None:

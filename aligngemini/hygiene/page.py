@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..images.filenames import printable
 from ..images.table import briefly
 from ..workbook import manifest, paths
 from . import copies, cues
@@ -63,7 +64,7 @@ def _copies(pictures: pd.DataFrame) -> Iterator[str]:
     for relation, what in copies.RELATIONS.items():
         met = pictures[pictures[relation] != ""]
         if len(met):
-            shown = met[["path", relation]].head(EXAMPLES).map(paths.short).to_numpy()
+            shown = met[["path", relation]].head(EXAMPLES).map(paths.short).map(printable).to_numpy()
             yield "\n".join([f"{len(met)} {what}, e.g.", *(f"  {mine} and {other}" for mine, other in shown)])
 
 
@@ -72,5 +73,8 @@ def _left_out(rows: pd.DataFrame) -> Iterator[str]:
     short = briefly(rows["reason"])
     for (subset, reason), same in rows.groupby([rows["subset"], short]):
         yield "\n".join(
-            [f"{subset or 'no subset'}: {len(same)} x {reason}, e.g.", *("  " + same["path"].head(EXAMPLES))]
+            [
+                f"{subset or 'no subset'}: {len(same)} x {reason}, e.g.",
+                *("  " + same["path"].head(EXAMPLES).map(printable)),
+            ]
         )

@@ -1,16 +1,13 @@
 """What is audited, and what it is held against: image tables, labelled folders, CSV lists and named benchmarks."""
 
-import os
 from pathlib import Path
 
 import pandas as pd
 
 from ..images import table
 from ..images.places import benchmarks, folders
-from ..images.places.layout import Layout
 from ..workbook.params import Refused
 
-FOLDER = Layout(source="anywhere")  # tells about archives in a folder that has no name among the benchmarks
 TRAINING = ("semantic.parquet", "pixel.parquet")  # tables of a run that train; its mixed and union are made of them
 KEPT = ["path", "root", "label", "benchmark", "subset", "split", "pair_id", "reason"]
 FACTS = ["image_id", "format", "jpeg_quality", "width", "height"]
@@ -63,14 +60,4 @@ def _absolute(text: str) -> str:
 
 def _scanned(text: str) -> pd.DataFrame:
     found = benchmarks.rows(text)
-    if Path(text).is_dir():
-        found = pd.concat([found, _packed(Path(text), found)], ignore_index=True)
     return folders.identified(found).assign(root=found["root"])
-
-
-def _packed(root: Path, found: pd.DataFrame) -> pd.DataFrame:
-    """Rows for archives and unfinished downloads, which a scan of a labelled folder passes over."""
-    files = [(Path(above) / name, FOLDER.takes(name)) for above, _, names in os.walk(root) for name in names]
-    lost = [{"path": folders.spelled(path), "reason": reason} for path, reason in sorted(files, key=str) if reason]
-    fixed = found.iloc[0][["benchmark", "root"]].to_dict()
-    return pd.DataFrame(lost, columns=["path", "reason"]).assign(label=-1, subset="", generator="", **fixed)

@@ -35,7 +35,7 @@ def collect(cfg) -> pd.DataFrame:
 
 def _role(role: str, text: str, label: int) -> pd.DataFrame:
     rows = folders.scan(paths.resolve(text)).assign(role=role)
-    other = rows["label"] == 1 - label
+    other = (rows["label"] == 1 - label) & (rows["reason"] == "")
     rows.loc[other, "reason"] = "stands in a folder of the other class"
     return rows.assign(label=label)
 
@@ -53,7 +53,7 @@ def _tests(texts: list[str]) -> list[pd.DataFrame]:
 
 def _own_subsets(rows: pd.DataFrame, drawn: set[str]) -> None:
     """Put the benchmark before a subset's name where two benchmarks, or those `drawn`, use the same name."""
-    test = rows[rows["role"] == "test"]
+    test = rows[(rows["role"] == "test") & (rows["subset"] != "")]
     benchmarks = test.groupby("subset")["benchmark"].nunique()
     taken = set(benchmarks[benchmarks > 1].index) | drawn
     where = (rows["role"] == "test") & rows["subset"].isin(taken)

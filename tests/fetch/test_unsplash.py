@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from aligngemini.fetch import photos
-from aligngemini.images.places import folders
+from aligngemini.images.places import folders, skips
 from aligngemini.workbook import codes
 from tests.fetch.conftest import jpeg, zipped
 
@@ -14,7 +14,8 @@ def test_photographs_lie_where_the_paper_recipe_looks_for_them(fetch, unsplash, 
     assert fetch("unsplash", "--count", "6", "--width", "640") == codes.DONE
     assert "the terms of the Unsplash dataset" in capsys.readouterr().out
     rows = folders.scan(root / "unsplash")
-    assert len(rows) == 6 and (rows["reason"] == "").all() and set(rows["label"]) == {-1}
+    told = {"": 6, skips.HIDDEN: 2, skips.NOT_UNPACKED: 1}
+    assert rows["reason"].value_counts().to_dict() == told and set(rows["label"]) == {-1}
     assert all("?w=640" in path for _, path, _ in served.asked if "cdn-of-photos" in path)
     assert fetch("unsplash", act="check") == codes.DONE
 

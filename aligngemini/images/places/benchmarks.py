@@ -11,8 +11,8 @@ import pandas as pd
 
 from ...workbook import paths
 from ...workbook.params import Refused, unknown
-from . import folders, listings, shards
-from .layout import Layout
+from ..filenames import spelled, true
+from . import folders, listings, shards, skips
 from .layouts import LAYOUTS, OTHER_NAMES, key
 
 
@@ -82,7 +82,7 @@ def _there(name: str, root: Path, reals: bool = False) -> None:
 
 
 def _nothing(name: str, root: Path, found: pd.DataFrame) -> str:
-    reasons = found.loc[found["reason"] != "", "reason"]
+    reasons = skips.lost(found)["reason"]
     why = f" ({reasons.iloc[0]})" if len(reasons) else ""
     return f"No picture of {name} counts under {root}{why}: unpack it there, it is from {LAYOUTS[name].source}."
 
@@ -90,28 +90,23 @@ def _nothing(name: str, root: Path, found: pd.DataFrame) -> str:
 def _found(name: str, root: Path) -> pd.DataFrame:
     _there(name, root)
     layout = LAYOUTS[name]
-    walked = [folders.walked(root, layout, name=key(name))]
-    walked += [frame for pack in _packs(root, layout) for frame in _unpacked(name, pack, root)]
-    found = folders.judged(pd.concat([frame for frame in walked if len(frame)] or walked, ignore_index=True))
-    return listings.checked(found, root, layout.listing) if layout.listing and len(found) else found
-
-
-def _packs(root: Path, layout: Layout) -> list[Path]:
-    """The archives under `root` that are unpacked, hidden folders left out."""
-    found = [path for path in root.rglob("*") if layout.unpacks(path.name)] if layout.packed else []
-    hidden = [any(part.startswith(".") for part in path.relative_to(root).parts) for path in found]
-    return sorted(path for path, is_hidden in zip(found, hidden, strict=True) if path.is_file() and not is_hidden)
+    walked = folders.walked(root, layout, name=key(name))
+    is_pack = walked["reason"] == skips.UNPACKED
+    parts = [walked[~is_pack]]
+    parts += [frame for pack in walked.loc[is_pack, "path"] for frame in _unpacked(name, Path(true(pack)), root)]
+    found = folders.judged(pd.concat([frame for frame in parts if len(frame)] or parts, ignore_index=True))
+    return listings.checked(found, layout.listing) if layout.listing and len(found) else found
 
 
 def _unpacked(name: str, pack: Path, root: Path) -> list[pd.DataFrame]:
     """Rows of what an archive holds, and of what it was not allowed to hold."""
     target, refused = shards.unpacked(pack, root)
     inside = folders.walked(shards.home(root), LAYOUTS[name], start=target, name=key(name))
+    inside = inside[inside["reason"] != skips.HIDDEN]  # the note on what was unpacked
     lost = [
-        {"path": folders.spelled(f"{pack}/{member}".rstrip("/")), "reason": reason, "said": []}
-        for member, reason in refused
+        {"path": spelled(f"{pack}/{member}".rstrip("/")), "reason": reason, "said": []} for member, reason in refused
     ]
-    fixed = {"label": -1, "subset": key(name), "generator": "", "benchmark": key(name), "root": str(root)}
+    fixed = {"label": -1, "subset": key(name), "generator": "", "benchmark": key(name), "root": spelled(root)}
     return [inside, pd.DataFrame(lost, columns=["path", "reason", "said"]).assign(**fixed)]
 
 

@@ -2,56 +2,71 @@
 
 import functools
 import os
-import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
 
 from ...workbook.params import Refused
 from .. import decode
-from . import memory
+from ..filenames import spelled
+from . import memory, skips
 from .layout import Layout
 
-NOT_IMAGES = {"thumbs.db", "desktop.ini"}
-LITTER = {"__macosx"}
 PLAIN = Layout()
 COLUMNS = ["path", "label", "subset", "generator", "reason", "said"]
-UNKNOWN_NAME = "its name is not valid UTF-8: rename it"
 
 
 def scan(root: str | Path, labelled: bool | None = None) -> pd.DataFrame:
-    """List the images under `root` by path: path, label (-1: none), subset, generator, benchmark, root, reason.
+    """List every file under `root` by path: path, label (-1: none), subset, generator, benchmark, root, reason.
 
-    A file takes the label of its ancestors (0_real, real, nature; 1_fake, fake, ai; any case); in a labelled
-    tree a file with no such ancestor, or with both kinds, keeps its row with a reason. `labelled` None finds
-    out whether the tree is labelled; True insists on it. Symbolic links are followed, loops are not. Raises
-    Refused for a missing or empty folder.
+    A reason stands with every file that is not tried as an image, see `skips`, and with folders that do not open. A
+    file takes the label of its ancestors (0_real, real, nature; 1_fake, fake, ai; any case); in a labelled
+    tree an image with no such ancestor, or with both kinds, keeps its row with a reason. `labelled` None finds
+    out whether the tree is labelled; True insists on it. Symbolic links are followed, loops are not. Paths are spelled
+    as `filenames.spelled` does. Raises Refused for a folder that is missing or has no image.
     """
-    root = Path(root)
-    if not root.is_dir():
-        raise Refused(f"There is no folder {root}: put the images there, or give the folder that holds them.")
-    rows = walked(root)
-    if not (rows["reason"] == "").any():
-        raise Refused(f"There is no image under {root}: put JPEG, PNG or WebP files there, or give another folder.")
+    rows = walked(_there(root))
+    tried = rows[rows["reason"] == ""]
+    _some(root, len(tried), rows[["path", "reason"]].itertuples(index=False))
     if labelled is None:
-        labelled = (rows["label"] >= 0).any()
-    if labelled and not (rows["label"] >= 0).any():
+        labelled = (tried["label"] >= 0).any()
+    if labelled and not (tried["label"] >= 0).any():
         raise Refused(f"No folder under {root} says what is real or fake: sort the images into 0_real and 1_fake.")
     return judged(rows) if labelled else rows.drop(columns="said")
+
+
+def _there(root: str | Path) -> Path:
+    if not os.path.isdir(root):
+        raise Refused(f"There is no folder {root}: put the images there, or give the folder that holds them.")
+    return Path(root)
+
+
+def _some(root: str | Path, count: int, found: Iterable[tuple[str, str]]) -> None:
+    """Refuse a folder without images, with what is there instead."""
+    if not count:
+        first = min(found, key=lambda item: item[1] in skips.ASIDE, default=None)
+        why = f" ({os.path.basename(first[0])}: {first[1]})" if first else ""
+        raise Refused(f"There is no image under {root}{why}: put image files there, or give another folder.")
 
 
 def walked(root: Path, layout: Layout = PLAIN, start: Path | None = None, name: str = "") -> pd.DataFrame:
     """The rows of scan before they are judged, and `said`, all that the folders say of a file.
 
     `layout` tells what the names of the folders below `root` mean; `start` is the folder below it to walk;
-    `name` is what benchmark, and subset where no folder names one, are called. No refusals; may be empty.
+    `name` is what benchmark, and subset where no folder names one, are called. Archives that `layout` unpacks have the
+    reason skips.UNPACKED. No refusals; may be empty.
     """
-    name = name or root.resolve().name
-    told = functools.cache(lambda above: (layout.says(above), *layout.place(above, name)))
-    found = sorted(_walk(start or root, frozenset(), root, layout), key=lambda item: str(item[0]))
-    rows = pd.DataFrame([_row(root, path, reason, told) for path, reason in found], columns=COLUMNS)
-    return rows.assign(benchmark=name, root=str(root))
+    name = name or spelled(root.resolve().name)
+
+    @functools.cache
+    def told(folder: str) -> tuple:
+        above = tuple(map(spelled, Path(folder).relative_to(root).parts))
+        return layout.says(above), *layout.place(above, name)
+
+    found = sorted(_walk(str(start or root), root, layout))
+    rows = [_row(path, reason, *told(os.path.dirname(path))) for path, reason in found]
+    return pd.DataFrame(rows, columns=COLUMNS).assign(benchmark=name, root=spelled(root))
 
 
 def judged(rows: pd.DataFrame) -> pd.DataFrame:
@@ -62,60 +77,74 @@ def judged(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(reason=reason, label=rows["label"].where(said == 1, -1)).drop(columns="said")
 
 
-def files(root: str | Path) -> list[Path]:
-    """Paths of the images under `root` in scan's order, whatever their folders are called."""
-    rows = scan(root, labelled=False)
-    return [Path(path) for path in rows.loc[rows["reason"] == "", "path"]]
+def files(root: str | Path) -> list[tuple[Path, str]]:
+    """Every file under `root`, whatever its folders are called, and why it is not tried as an image, or "".
+
+    In scan's order, texts and hidden files last. Raises Refused as scan does.
+    """
+    found = sorted(_walk(str(_there(root)), Path(root), PLAIN))
+    _some(root, sum(not reason for _, reason in found), found)
+    return [(Path(path), reason) for path, reason in sorted(found, key=lambda item: item[1] in skips.ASIDE)]
 
 
-def _walk(folder: Path, above: frozenset, root: Path, layout: Layout) -> Iterator[tuple[Path, str]]:
-    """Yield (path, reason) of files and of folders that do not open; `above` holds the folders around us."""
-    try:
-        entries = list(os.scandir(folder))
-        here = above | {_identity(folder)}
-    except OSError as error:
-        yield folder, f"the folder cannot be opened ({error.strerror})"
-        return
-    for entry in entries:
-        name, identity, path = entry.name.lower(), _identity(entry.path), Path(entry.path)
-        if name.startswith(".") or name in LITTER or name in NOT_IMAGES:
+def _walk(start: str, root: Path, layout: Layout) -> Iterator[tuple[str, str]]:
+    """Path and reason of all files, in no order; a list of folders to come, since trees may be deep."""
+    waiting: list[tuple[str, frozenset]] = [(start, frozenset())]
+    while waiting:
+        folder, above = waiting.pop()
+        try:
+            here = above | {_identity(folder)}
+            with os.scandir(folder) as scanned:
+                entries = list(scanned)
+        except OSError as error:
+            yield folder, f"the folder cannot be opened ({error.strerror})"
             continue
-        reason = layout.takes(entry.name) if identity is None else _not_entered(path, identity in here, root, layout)
-        if identity is not None and reason == "":
-            yield from _walk(path, here, root, layout)
-        elif reason is not None:
-            yield path, reason
+        for entry in entries:
+            is_folder, path = _is_folder(entry), str(Path(entry.path))
+            reason = (_not_entered if is_folder else _not_tried)(entry, here, root, layout)
+            if is_folder and reason == "":
+                waiting.append((path, here))
+            elif reason is not None:
+                yield path, reason
 
 
-def _not_entered(path: Path, is_above: bool, root: Path, layout: Layout) -> str | None:
-    """Why a folder is not walked into; "" if it is, None if nobody has to know."""
-    if is_above:
-        return "a link back to a folder above it" if layout.source else None
-    return layout.leaves(path.relative_to(root).parts)
-
-
-def _identity(path: str | Path) -> tuple[int, int] | None:
-    """Device and number of a folder, through links; None for a file or a link that leads nowhere."""
+def _is_folder(entry: os.DirEntry) -> bool:
     try:
-        facts = os.stat(path)
-    except OSError:
-        return None
-    return (facts.st_dev, facts.st_ino) if stat.S_ISDIR(facts.st_mode) else None
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
-def _row(root: Path, path: Path, reason: str, told: Callable) -> dict:
-    text = spelled(path)
-    shown = path if text == str(path) else Path(text)
-    said, generator, subset = told(shown.relative_to(root).parts[:-1])
+def _identity(folder: str) -> tuple[int, int]:
+    """Device and number of a folder, through links."""
+    facts = os.stat(folder)
+    return facts.st_dev, facts.st_ino
+
+
+def _not_entered(entry: os.DirEntry, here: frozenset, root: Path, layout: Layout) -> str | None:
+    """Why a folder is not walked into; "" if it is, None if nobody has to know."""
+    if skips.hidden(entry.name):
+        return skips.HIDDEN
+    if entry.is_symlink() and _identity(entry.path) in here:
+        return "a link back to a folder above it" if layout.source else None
+    return layout.leaves(Path(entry.path).relative_to(root).parts)
+
+
+def _not_tried(entry: os.DirEntry, here: frozenset, root: Path, layout: Layout) -> str:
+    """Why a file is not tried as an image; "" if it is."""
+    if skips.hidden(entry.name):
+        return skips.HIDDEN
+    return skips.UNPACKED if layout.unpacks(entry.name) else skips.reason(entry.path) or layout.skips(entry.name)
+
+
+def _row(path: str, reason: str, said: list[int], generator: str, subset: str) -> dict:
+    """A row of walked; what is not tried makes no subset of its own."""
+    if reason and (not said or reason in skips.ASIDE):
+        subset = ""
     return {
-        "path": text, "label": said[-1] if said else -1, "subset": subset, "generator": generator,
-        "reason": reason if shown is path else UNKNOWN_NAME, "said": said,
+        "path": spelled(path), "label": said[-1] if said else -1, "subset": subset, "generator": generator,
+        "reason": reason, "said": said,
     }  # fmt: skip
-
-
-def spelled(path: str | Path) -> str:
-    """A path as tables can hold it: bytes that are no UTF-8 are written as \\x and two digits."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def identified(rows: pd.DataFrame, label: str = "reading headers", workers: int = 2) -> pd.DataFrame:

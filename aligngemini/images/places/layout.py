@@ -8,17 +8,9 @@ from pathlib import PurePath
 REAL = {"0_real", "real", "nature"}
 FAKE = {"1_fake", "fake", "ai"}
 REAL_OR_FAKE = dict.fromkeys(REAL, 0) | dict.fromkeys(FAKE, 1)
-SUFFIXES = {
-    "", ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".jp2",
-    ".ppm",
-}  # fmt: skip
 BETWEEN = {"train", "val", "valid", "validation", "test", "images"}  # folders that name a split, not a generator
 KINDS = {"pixel": "pixel", "pix": "pixel", "semantic": "semantic", "sem": "semantic"}
-PACKED = {".tar", ".tgz", ".gz", ".zip", ".7z", ".rar", ".zst", ".parquet"}
-PART = re.compile(r"\.(\d{3}|z\d+)")  # one of several files of an archive
 DIGIT = re.compile(r"[01](\D.*)?", re.DOTALL)  # a label, and perhaps a word, but no number
-UNFINISHED = {".part", ".partial", ".crdownload", ".incomplete", ".aria2"}
-NOT_UNPACKED = "an archive: only what is unpacked counts"
 
 
 @dataclass(frozen=True)
@@ -28,7 +20,7 @@ class Layout:
     All folder names are compared in lower case. `depth` folders name a subset, the last of them its generator.
     """
 
-    source: str = ""  # where the benchmark is from; named benchmarks have one, and tell about archives and loops
+    source: str = ""  # where the benchmark is from; named benchmarks have one, and tell about loops
     reals: str = ""  # where its real pictures are from, if not from the same place
     unlabelled: int = -1  # label of a picture that no folder labels
     digit: bool = False  # the first character of a picture's own folder, 0 or 1, is its label
@@ -81,17 +73,9 @@ class Layout:
             return "pictures to train or tune on, not to test"
         return self.skipped.get(low, "")
 
-    def takes(self, name: str) -> str | None:
-        """Empty for the name of a picture, a reason for one that does not count, None for what is no picture."""
-        path = PurePath(name)
-        suffix = path.suffix.lower()
-        if suffix in SUFFIXES:
-            return "" if path.stem.endswith(self.only) else f"of this benchmark only *{self.only} counts"
-        if not self.source or self.unpacks(name):
-            return None
-        if suffix in UNFINISHED:
-            return "a download that has not been finished"
-        return NOT_UNPACKED if suffix in PACKED or PART.fullmatch(suffix) else None
+    def skips(self, name: str) -> str:
+        """Why a picture of this name does not count; "" if it does."""
+        return "" if PurePath(name).stem.endswith(self.only) else f"of this benchmark only *{self.only} counts"
 
     def unpacks(self, name: str) -> bool:
         """Whether this is the name of an archive, or of the folder made of it, that is unpacked on the first use."""

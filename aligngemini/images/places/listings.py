@@ -1,87 +1,108 @@
-"""Lists of test pictures: CSV files with a column for the path, one for the label, and perhaps one for the subset."""
+"""Lists of test pictures: files with a column for the path, one for the label, and perhaps one for the subset."""
 
-import csv
+import os
 from pathlib import Path
+from urllib.parse import unquote
 
 import pandas as pd
 
 from ...workbook.params import Refused
-from . import folders
+from ..filenames import spelled
+from . import records, skips
 from .layout import REAL_OR_FAKE
 
-PATHS = ("path", "filename", "file", "file_name", "filepath", "file_path", "image", "image_path", "name")
-LABELS = ("label", "typ", "type", "class", "target", "is_fake", "fake")
+PATHS = ("path", "filename", "file", "file_name", "filepath", "file_path", "image", "image_path", "image_name", "name")
+LABELS = ("label", "typ", "type", "class", "target", "is_fake", "fake", "is_ai", "is_generated", "is_synthetic")
+REALS = ("is_real", "real")  # columns in which 1 is real
 SUBSETS = ("subset", "generator", "model")
-WORDS = REAL_OR_FAKE | dict.fromkeys(("0", "0.0", "false"), 0)
-WORDS |= dict.fromkeys(("1", "1.0", "synthetic", "generated", "true"), 1)
+NO, YES = ("0", "0.0", "false", "no"), ("1", "1.0", "true", "yes")
+WORDS = REAL_OR_FAKE | dict.fromkeys((*NO, "human", "authentic", "natural", "photo", "photograph"), 0)
+WORDS |= dict.fromkeys((*YES, "synthetic", "generated", "ai_generated", "machine", "artificial"), 1)
+SIGNS = dict.fromkeys(("-1", "-1.0"), 0)  # where no label is 0
+ADDRESS = ("http://", "https://")
 
 
 def rows(path: Path) -> pd.DataFrame:
-    """The pictures that the CSV file `path` lists, as folders.scan gives them; paths stand on its folder.
+    """The pictures that the list `path` names, as folders.scan gives them; paths stand on its folder.
 
     The label is 0 or real, 1 or fake; without a column for it, the file is one subset. A picture that is listed
     as both real and fake, or as neither, keeps a row with a reason. Raises Refused for a file that is no list.
     """
     known = _read(path)
-    known["label"] = known["word"].map(WORDS).fillna(-1).astype(int)
+    signs = {} if known["word"].isin(NO).any() else SIGNS
+    known["label"] = known["word"].map(WORDS | signs).fillna(-1).astype(int)
     known = known.drop_duplicates(["path", "label", "subset"], ignore_index=True)
     both = known.groupby("path")["label"].transform(lambda labels: len(set(labels) - {-1}) > 1)
     neither = "the list says " + known["word"].map(repr) + ", neither real nor fake"
     reason = neither.where(known["label"] < 0, "").mask(both, "the list says both real and fake")
-    reason = reason.mask(known["odd"], folders.UNKNOWN_NAME)
-    known["subset"] = known["subset"].replace("", path.stem)
+    reason = reason.mask(known["problem"] != "", known["problem"])
+    known["subset"] = known["subset"].replace("", spelled(path.stem))
     known["label"] = known["label"].where(reason == "", -1)
     return pd.DataFrame({
-        "path": known["path"], "label": known["label"], "subset": known["subset"],
-        "generator": known["subset"], "benchmark": path.stem, "root": str(path), "reason": reason,
+        "path": known["path"], "label": known["label"], "subset": known["subset"], "generator": known["subset"],
+        "benchmark": spelled(path.stem), "root": spelled(path), "reason": reason,
     })  # fmt: skip
 
 
-def checked(found: pd.DataFrame, root: Path, name: str) -> pd.DataFrame:
-    """Rows of a benchmark beside its own list, a file called `name` under `root`; without one, as they are.
+def checked(found: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Rows of a benchmark beside its own list, a file called `name` among them; without one, as they are.
 
     In such a list, whatever is not real is fake. Pictures of which it says otherwise than their folder get a
     reason, and so do new rows for what it lists and nobody finds.
     """
-    path = next(iter(sorted(root.rglob(name))), None)
-    if path is None:
+    is_list = found["path"].map(os.path.basename) == name
+    if not is_list.any():
         return found
-    known = _read(path)
+    known, fixed = _read(Path(found.loc[is_list, "path"].iloc[0])), found.iloc[0][["benchmark", "root"]].to_dict()
+    found = found[~is_list].reset_index(drop=True)
     said = known.assign(label=1 - (known["word"].map(WORDS) == 0)).groupby("path")["label"].agg(set)
     told = found["path"].map(said)
     other = told.notna() & (found["label"] >= 0) & (told != found["label"].map(lambda label: {label}))
     found.loc[other & (found["reason"] == ""), "reason"] = f"its folder and {name} do not say the same"
     gone = known[~known["path"].isin(found["path"])].drop_duplicates("path")
-    fixed = found.iloc[0][["benchmark", "root"]].to_dict() | {"generator": "", "label": -1}
     gone = gone[["path"]].assign(
-        subset=found["benchmark"].iloc[0], reason=f"{name} lists it, but it is not there", **fixed
+        subset=fixed["benchmark"], reason=f"{name} lists it, but it is not there", generator="", label=-1, **fixed
     )
     return pd.concat([found, gone], ignore_index=True)
 
 
 def _read(path: Path) -> pd.DataFrame:
-    """The list: path, word (its label, in lower case), subset ("" without one), odd (the name is no UTF-8)."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
-            head = file.readline()
-            file.seek(0)
-            lines = list(csv.DictReader(file, delimiter=max(",;\t", key=head.count), restval=""))
-    except (OSError, csv.Error) as error:
-        raise Refused(f"{path} cannot be read as a list ({error}): give a CSV file, or a folder.") from error
-    columns = {(name or "").strip().lower(): name for name in (lines[0] if lines else {})}
-    at, label = _column(path, columns, PATHS, "path"), _column(path, columns, LABELS, "label")
-    subset = next((columns[name] for name in SUBSETS if name in columns), None)
-    named = [str(path.parent / line[at].strip()) for line in lines]
+    """The list: path, word (its label), subset ("" without one), problem (why a line cannot count, or "")."""
+    lines = records.read(path)
+    at, label = _column(path, lines, PATHS, "path"), _column(path, lines, (*LABELS, *REALS), "label")
+    subset = next((name for name in SUBSETS if name in lines[0]), None)
+    turned = dict(zip((*NO, *YES), (*YES, *NO), strict=True)) if label in REALS else {}
+    words = [records.column(spelled(line[label])) for line in lines]
     return pd.DataFrame({
-        "path": [folders.spelled(name) for name in named],
-        "word": [folders.spelled(line[label]).strip().lower() for line in lines],
-        "subset": [folders.spelled(line[subset]).strip() if subset else "" for line in lines],
-        "odd": [folders.spelled(name) != name for name in named],
+        "path": [spelled(_file(path.parent, line[at])) for line in lines],
+        "word": [turned.get(word, word) for word in words],
+        "subset": [spelled(line[subset]) if subset else "" for line in lines],
+        "problem": [_problem(line, line[at]) for line in lines],
     })  # fmt: skip
 
 
-def _column(path: Path, columns: dict[str, str], names: tuple[str, ...], what: str) -> str:
-    found = next((columns[name] for name in names if name in columns), None)
+def _file(folder: Path, name: str) -> str:
+    """The file that a list means: its name as written, or as other systems and programs write it."""
+    bytewise = name.encode("utf-8", "surrogateescape")
+    for text in (name, name.replace("\\", "/"), unquote(name), bytewise.decode("cp1252", "replace")):
+        if os.path.lexists(folder / text):
+            return str(folder / text)
+    return str(folder / name)
+
+
+def _problem(line: dict[str, str], name: str) -> str:
+    if line[records.EXTRA]:
+        return "its line has more fields than the header: put a name with a separator in quotation marks"
+    if not name:
+        return "its line names no file"
+    return "a web address: download the picture and list the file" if name.lower().startswith(ADDRESS) else ""
+
+
+def _column(path: Path, lines: list[dict[str, str]], names: tuple[str, ...], what: str) -> str:
+    found = next((name for name in names if name in lines[0]), None)
     if found is None:
-        raise Refused(f"{path} has no column for the {what} of a picture: call one of its columns {names[0]}.")
+        has = ", ".join(name for name in lines[0] if name not in ("", records.EXTRA))
+        raise Refused(
+            f"{path} has no column for the {what} of a picture: call one of its columns {names[0]} (it has {has})."
+        )
     return found

@@ -14,6 +14,7 @@ import pandas as pd
 from ...workbook import fingerprint, manifest, paths
 from ...workbook.progress import progress
 from .. import decode, header
+from ..filenames import true
 
 STAMP = ["size", "mtime_ns"]
 FACTS = ["image_id", "format", "jpeg_quality", "width", "height", "reason"]
@@ -74,7 +75,7 @@ def _looked(pool: ThreadPoolExecutor, look: Callable[[str], dict], files: Iterab
 
 def _stamp(path: str) -> tuple[str, int, int]:
     try:
-        facts = os.stat(path)
+        facts = os.stat(true(path))
     except (OSError, ValueError):  # ValueError: a null byte in the name
         return path, -1, -1
     return path, facts.st_size, facts.st_mtime_ns

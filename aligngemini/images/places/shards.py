@@ -22,10 +22,11 @@ from ...workbook import fingerprint, paths
 from ...workbook.manifest import room_on_disk
 from ...workbook.progress import progress
 from ..header import LIMIT
-from .layout import SUFFIXES
+from . import skips
 
 TOLD = ".unpacked.json"
 MASKS = "masks"
+RULES = 2  # raised where other members are unpacked than before: what was unpacked by older rules is unpacked again
 LARGEST = 2**30  # bytes of a file in an archive
 LEADS_OUT = "its path leads out of the archive"
 COLUMNS = ["image", "generator", "uid", "labels", "width", "height"]
@@ -44,7 +45,7 @@ def unpacked(pack: Path, root: Path) -> tuple[Path, list[list[str]]]:
     The folder lies under home(root) as the archive under `root`, and is called like it. Raises DiskFull.
     """
     target = home(root) / pack.relative_to(root)
-    stamp = [pack.stat().st_size, pack.stat().st_mtime_ns]
+    stamp = [RULES, pack.stat().st_size, pack.stat().st_mtime_ns]
     with room_on_disk(home(root)):
         target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(target.with_name(f".{target.name}.lock")):
@@ -97,12 +98,14 @@ def _from_tar(pack: Path, folder: Path) -> list[list[str]]:
 def _member(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> str:
     """Write one file of an archive, if it may be a picture; why it was not, or ""."""
     name = PurePosixPath(member.name)
-    hidden = any(part.startswith(".") and part != ".." for part in name.parts)
-    if member.isdir() or hidden or member.isreg() and name.suffix.lower() not in SUFFIXES:
+    if member.isdir():
         return ""
+    if any(skips.hidden(part) and part != ".." for part in name.parts):
+        return skips.HIDDEN
     if reason := problem(member.name, member.isreg(), member.size) or filtered(member, folder):
         return reason
-    return _written(folder / name, tar.extractfile(member).read())
+    data = tar.extractfile(member).read()
+    return skips.of_member(member.name, data) or _written(folder / name, data)
 
 
 def problem(name: str, regular: bool, size: int) -> str:
@@ -158,7 +161,7 @@ def _line(line: dict, folder: Path) -> list[str]:
     if not image.get("bytes"):
         return ["there is no picture in its row"]
     suffix = PurePosixPath(image.get("path") or "").suffix.lower()
-    name = uid + (suffix if suffix in SUFFIXES - {""} else ".png")
+    name = uid + (suffix if suffix in skips.SUFFIXES else ".png")
     problem = _written(folder / generator / name, image["bytes"])
     if problem:
         return [problem]

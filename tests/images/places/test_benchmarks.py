@@ -2,11 +2,12 @@
 
 import os
 
+import pandas as pd
 import pytest
 
 from aligngemini.analysis import published
-from aligngemini.images import sets, sources
-from aligngemini.images.places import benchmarks, folders
+from aligngemini.images import decode, sets, sources
+from aligngemini.images.places import benchmarks, skips
 from aligngemini.images.places.layouts import LAYOUTS, key
 from aligngemini.workbook import questions
 from aligngemini.workbook.params import Refused
@@ -45,7 +46,7 @@ def test_archives_and_unfinished_downloads_are_listed(lay):
     said = reasons(benchmarks.rows(f"GenImage:{root}"))
     assert "only what is unpacked" in said["imagenet_glide.z01"] == said["imagenet_glide.zip"] == said["wukong.7z"]
     assert "only what is unpacked" in said["y.zip.001"] and "not been finished" in said["x.zip.part"]
-    assert "notes.txt" not in said
+    assert said["notes.txt"] == skips.TEXT
 
 
 def test_half_a_subset_is_told(lay):
@@ -122,14 +123,18 @@ def test_a_folder_that_does_not_open_is_listed(lay, monkeypatch):
     assert "cannot be opened" in reasons(rows)["twitter"] and counts(rows)[("reddit", 0)] == 1
 
 
-def test_names_that_are_no_utf_8_are_listed_and_can_be_stored(lay, tmp_path, small):
+def test_names_that_are_no_utf_8_count_and_can_be_stored(lay, tmp_path, small):
     root = lay("WildRF")
     for name in (b"na\xefve.jpg", "schön Ω\n.jpg".encode()):
         with open(os.fsencode(root / "WildRF/test/reddit/1_fake") + b"/" + name, "wb") as file:
             file.write((root / "WildRF/test/reddit/1_fake/d.jpg").read_bytes() + name)
     rows = sources.collect(small(test=[f"WildRF:{root}"]))
     rows.to_parquet(tmp_path / "rows.parquet")
-    assert counts(rows)[("reddit", 1)] == 2 and reasons(rows)["na\\xefve.jpg"] == folders.UNKNOWN_NAME
+    assert counts(rows)[("reddit", 1)] == 3 and not {"na\\xefve.jpg", "schön Ω\n.jpg"} & set(reasons(rows))
+    stored = pd.read_parquet(tmp_path / "rows.parquet")
+    assert all(
+        decode.identify(row.path)["image_id"] == row.image_id for row in stored[stored.image_id != ""].itertuples()
+    )
     assert questions.there(small(test=[f"WildRF:{root}"]))
 
 

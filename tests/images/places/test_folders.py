@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from aligngemini.images.places import folders
+from aligngemini.images.places import folders, skips
 from aligngemini.workbook.params import Refused
 
 
@@ -68,9 +68,15 @@ def test_files_without_or_with_two_labels_are_listed_with_the_reason(tree):
     assert rows.loc[rows["reason"] != "", "label"].tolist() == [-1, -1]
 
 
-def test_litter_is_passed_over(tree):
-    root = tree("a.png", ".hidden.png", ".cache/b.png", "__MACOSX/._a.png", "Thumbs.db", "notes.txt", "x.json")
-    assert names(folders.scan(root), root) == ["a.png"]
+def test_litter_and_texts_are_listed_and_not_tried(tree):
+    root = tree("a.png", ".hidden.png", ".cache/b.png", "__MACOSX/._a.png", "Thumbs.db")
+    (root / "notes.txt").write_text("two cats, caf\xe9", encoding="latin-1")
+    (root / "x.json").write_text('{"prompt": "two cats"}', encoding="utf-16")
+    rows = folders.scan(root)
+    said = dict(zip(names(rows, root), rows["reason"], strict=True))
+    assert said.pop("a.png") == "" and said.pop("notes.txt") == said.pop("x.json") == skips.TEXT
+    assert said == dict.fromkeys([".hidden.png", ".cache", "__MACOSX", "Thumbs.db"], skips.HIDDEN)
+    assert skips.lost(rows).empty and set(rows["subset"]) == {"set", ""}
 
 
 def test_the_bytes_decide_and_every_file_is_accounted_for(tree):
@@ -124,4 +130,4 @@ def test_missing_empty_and_unlabelled_folders_are_refused(tree, tmp_path):
 
 def test_files_lists_images_whatever_their_folders_are_called(tree):
     root = tree("0_real/a.png", "b.png")
-    assert [path.name for path in folders.files(root)] == ["a.png", "b.png"]
+    assert [(path.name, reason) for path, reason in folders.files(root)] == [("a.png", ""), ("b.png", "")]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aligngemini.images.places import benchmarks, folders, shards
+from aligngemini.images.places import benchmarks, folders, shards, skips
 from aligngemini.workbook import paths
 from tests.images.miniatures import counts, reasons
 
@@ -99,5 +99,6 @@ def test_an_archive_that_is_cut_short_says_so(packed, name, cut):
 def test_a_tar_with_names_of_any_encoding_is_unpacked(packed):
     root = packed("a.tar", "g/1_fake/na\udcefve.png", "g/1_fake/Ω.png", "g/0_real/._b.png", ".unpacked.json/c.png")
     rows = benchmarks.rows(f"AIGI-Now:{root}")
-    assert counts(rows) == {("g", 1): 1} and reasons(rows)["na\\xefve.png"] == folders.UNKNOWN_NAME
-    assert counts(benchmarks.rows(f"AIGI-Now:{root}")) == {("g", 1): 1}
+    assert counts(rows) == {("g", 1): 2} and reasons(rows) == {"._b.png": skips.HIDDEN, "c.png": skips.HIDDEN}
+    assert set(folders.identified(rows)["format"]) == {"PNG", ""}
+    assert counts(benchmarks.rows(f"AIGI-Now:{root}")) == {("g", 1): 2}

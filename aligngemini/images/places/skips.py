@@ -1,0 +1,93 @@
+"""Why a file is not tried as an image, by its name and its first bytes. Every file is tried or has such a reason."""
+
+import mimetypes
+import os
+import re
+import stat
+from pathlib import PurePath
+
+import pandas as pd
+
+from .. import header
+
+SUFFIXES = {
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".avif", ".heic",
+    ".heif", ".hif", ".jp2", ".j2k", ".jpx", ".ppm", ".pgm", ".pbm", ".pnm",
+}  # fmt: skip
+PACKED = {".tar", ".tgz", ".tbz2", ".txz", ".gz", ".bz2", ".xz", ".zip", ".7z", ".rar", ".zst", ".parquet"}
+PART = re.compile(r"\.(\d{3}|z\d+)")  # one of several files of an archive
+UNFINISHED = {".part", ".partial", ".filepart", ".crdownload", ".opdownload", ".download", ".incomplete", ".aria2"}
+LITTER = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini"}  # of operating systems
+ARCHIVE = re.compile(
+    rb"PK[\1\3\5\7][\2\4\6\x08]|\x1f\x8b|7z\xbc\xaf|Rar!|\x28\xb5\x2f\xfd|BZh|\xfd7zXZ|PAR1|.{257}ustar", re.DOTALL
+)
+CONTROL = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f\x7f]")  # bytes that no text holds
+WIDE = (b"\xff\xfe", b"\xfe\xff")  # how UTF-16 begins
+NETPBM = re.compile(rb"P[1-7fF]\s+[#\d-]")  # images whose first bytes are text
+DOCUMENT = re.compile(rb"<svg\b|\A%!PS|\A%PDF")  # pictures and pages that are written as text
+HEAD = 512  # bytes that say what a file is
+
+NOT_UNPACKED = "an archive: only what is unpacked counts"
+PARTIAL = "a download that has not been finished"
+EMPTY = "the file is empty"
+UNKNOWN = "not an image of a known format"
+TEXT = "text, not an image"
+HIDDEN = "hidden, or litter of the system: it is read only where it is named itself"
+UNPACKED = "unpacked on the first use"
+ASIDE = (TEXT, HIDDEN)  # told and counted, but no picture is lost by it
+
+
+def hidden(name: str) -> bool:
+    """Whether a folder's entry is hidden, or left there by an operating system."""
+    return name.startswith(".") or name.lower() in LITTER
+
+
+def reason(path: str | os.PathLike) -> str:
+    """Why the file at `path` is not tried as an image, or "". Only regular files of unknown suffixes are opened."""
+    suffix = PurePath(path).suffix.lower()
+    if suffix in SUFFIXES:
+        return ""
+    head = _head(path) if suffix not in UNFINISHED else b""
+    return "" if head is None else of_content(head, suffix)
+
+
+def of_content(head: bytes, suffix: str) -> str:
+    """`reason` of a file by its first HEAD bytes and its suffix, in lower case."""
+    if suffix in UNFINISHED:
+        return PARTIAL
+    text = head.startswith(WIDE) or bool(head) and not CONTROL.search(head)
+    if NETPBM.match(head) or not text and header.kind(head):
+        return ""
+    if suffix in PACKED or PART.fullmatch(suffix) or ARCHIVE.match(head):
+        return NOT_UNPACKED
+    page = DOCUMENT.search(head) or not suffix and head.lstrip().startswith(b"<")  # as what a failed download leaves
+    return TEXT if text and not page else UNKNOWN if head else EMPTY
+
+
+def of_member(name: str, data: bytes) -> str:
+    """`reason` of an archive's member; what its name calls a text is one, for shards hold a text beside each image."""
+    kind = mimetypes.guess_type(name)[0] or ""
+    suffix = PurePath(name).suffix.lower()
+    return (
+        TEXT
+        if kind.startswith(("text/", "application/json"))
+        else ""
+        if suffix in SUFFIXES
+        else of_content(data[:HEAD], suffix)
+    )
+
+
+def lost(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose `reason` tells of a picture that is lost: not "", and not that there never was one."""
+    return rows[~rows["reason"].isin(("", *ASIDE))]
+
+
+def _head(path: str | os.PathLike) -> bytes | None:
+    """The first bytes of a regular file; None of anything else, which whoever reads images has words for."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return None
+        with open(path, "rb") as file:
+            return file.read(HEAD)
+    except (OSError, ValueError):  # ValueError: a null byte in the name
+        return None
