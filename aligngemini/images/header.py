@@ -11,6 +11,7 @@ import PIL
 from PIL import Image, ImageFile
 
 from . import exif, segments, tiff
+from .filenames import true
 from .kinds import TEXTS, kind
 
 try:
@@ -75,9 +76,11 @@ def contents(source: str | Path | bytes) -> bytes:
     if isinstance(source, bytes):
         data = source
     else:
-        _regular(Path(source))
         with _words_for_files():
-            data = Path(source).read_bytes()
+            path = Path(true(source))
+        _regular(path)
+        with _words_for_files():
+            data = path.read_bytes()
     if not data:
         raise Unreadable("the file is empty")
     return data

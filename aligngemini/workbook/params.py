@@ -10,6 +10,8 @@ from typing import Any, Self, get_args, get_origin, get_type_hints
 
 import yaml
 
+from aligngemini.workbook import numbers
+
 INJECTED = "# Parameters"  # papermill's own first line in the cell it injects
 
 
@@ -96,12 +98,12 @@ def _injected(cells: list[str]) -> list[str]:
 
 
 def parse(cls: type[Params], name: str, text: str) -> Any:
-    """Return what the command line's `text` means for parameter `name`: YAML, but texts stay texts."""
+    """Return what the command line's `text` means for parameter `name`: YAML of decimal numbers; texts stay texts."""
     kind = get_type_hints(cls)[name]
     if kind is str:
         return text
     try:
-        return yaml.load(text, yaml.BaseLoader if kind == list[str] else yaml.SafeLoader)
+        return yaml.load(text, yaml.BaseLoader if kind == list[str] else numbers.Loader)
     except yaml.YAMLError as error:
         raise Refused(f"{name}: {text!r} cannot be read as {article(kind)}; write it as in a recipe") from error
 
@@ -143,15 +145,22 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
 
 
 def _hint(value: Any, kind: Any) -> str:
-    if get_origin(kind) is list and isinstance(value, get_args(kind)[0]):
+    """What to write instead of a value of another kind; "" where that cannot be known."""
+    if get_origin(kind) is list:
+        return _list_hint(value, get_args(kind)[0])
+    if kind is str:
+        return ": put it in quotes, or give it to papermill with -r"
+    told = numbers.advice(value, kind)
+    return f": {told}" if told else ""
+
+
+def _list_hint(value: Any, kind: type) -> str:
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        return ": this is a text; papermill takes lists with -y"
+    if isinstance(value, str) and kind is str:
         return f": write {json.dumps([value])}"
-    if kind is float and isinstance(value, str):
-        try:
-            mantissa, mark, exponent = value.lower().partition("e")
-            return f": a text, not a number; write {float(mantissa)}{mark}{exponent}" if float(value) else ""
-        except ValueError:
-            return ""
-    return ""
+    told = numbers.advice(value, kind).removeprefix("write ").split(" or ")[0] if kind is not str else ""
+    return f": write [{told}]" if any(map(str.isdigit, told)) else ": write a list in brackets"
 
 
 def _check(name: str, value: Any, rules: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from aligngemini.workbook import params, paths, stages
+from aligngemini.workbook import numbers, params, paths, stages
 from aligngemini.workbook.params import Refused
 from aligngemini.workbook.stages import STAGES, Stage
 
@@ -97,7 +97,7 @@ def _keys(path: Path, kinds: dict[str, type]) -> dict[str, Any]:
 
 def _yaml(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        content = yaml.load(path.read_text(encoding="utf-8"), numbers.Loader) or {}
     except yaml.YAMLError as error:
         raise Refused(f"{paths.short(path)} is not YAML: {str(error).splitlines()[-1].strip()}") from error
     if not isinstance(content, dict):

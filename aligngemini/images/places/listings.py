@@ -1,14 +1,15 @@
 """Lists of test pictures: files with a column for the path, one for the label, and perhaps one for the subset."""
 
 import os
+import unicodedata
 from pathlib import Path
 from urllib.parse import unquote
 
 import pandas as pd
 
 from ...workbook.params import Refused
-from ..filenames import spelled
-from . import records, skips
+from ..filenames import spelled, true
+from . import records
 from .layout import REAL_OR_FAKE
 
 PATHS = ("path", "filename", "file", "file_name", "filepath", "file_path", "image", "image_path", "image_name", "name")
@@ -29,8 +30,8 @@ def rows(path: Path) -> pd.DataFrame:
     as both real and fake, or as neither, keeps a row with a reason. Raises Refused for a file that is no list.
     """
     known = _read(path)
-    signs = {} if known["word"].isin(NO).any() else SIGNS
-    known["label"] = known["word"].map(WORDS | signs).fillna(-1).astype(int)
+    words = WORDS if known["word"].isin(NO).any() else WORDS | SIGNS
+    known["label"] = known["word"].map(lambda word: words.get(word, words.get(records.column(word), -1))).astype(int)
     known = known.drop_duplicates(["path", "label", "subset"], ignore_index=True)
     both = known.groupby("path")["label"].transform(lambda labels: len(set(labels) - {-1}) > 1)
     neither = "the list says " + known["word"].map(repr) + ", neither real nor fake"
@@ -72,26 +73,28 @@ def _read(path: Path) -> pd.DataFrame:
     at, label = _column(path, lines, PATHS, "path"), _column(path, lines, (*LABELS, *REALS), "label")
     subset = next((name for name in SUBSETS if name in lines[0]), None)
     turned = dict(zip((*NO, *YES), (*YES, *NO), strict=True)) if label in REALS else {}
-    words = [records.column(spelled(line[label])) for line in lines]
+    files = [spelled(_file(path.parent, line[at])) for line in lines]
+    words = [spelled(line[label]).lower() for line in lines]
     return pd.DataFrame({
-        "path": [spelled(_file(path.parent, line[at])) for line in lines],
+        "path": files,
         "word": [turned.get(word, word) for word in words],
         "subset": [spelled(line[subset]) if subset else "" for line in lines],
-        "problem": [_problem(line, line[at]) for line in lines],
+        "problem": [_problem(line, line[at], file) for line, file in zip(lines, files, strict=True)],
     })  # fmt: skip
 
 
 def _file(folder: Path, name: str) -> str:
     """The file that a list means: its name as written, or as other systems and programs write it."""
     bytewise = name.encode("utf-8", "surrogateescape")
-    for text in (name, name.replace("\\", "/"), unquote(name), bytewise.decode("cp1252", "replace")):
+    forms = [unicodedata.normalize(form, name) for form in ("NFC", "NFD")]  # of umlauts
+    for text in (name, name.replace("\\", "/"), unquote(name), bytewise.decode("cp1252", "replace"), *forms):
         if os.path.lexists(folder / text):
             return str(folder / text)
     return str(folder / name)
 
 
-def _problem(line: dict[str, str], name: str) -> str:
-    if line[records.EXTRA]:
+def _problem(line: dict[str, str], name: str, file: str) -> str:
+    if line[records.EXTRA] and not os.path.lexists(true(file)):
         return "its line has more fields than the header: put a name with a separator in quotation marks"
     if not name:
         return "its line names no file"

@@ -25,7 +25,7 @@ def read(path: Path) -> list[dict[str, str]]:
     text = _text(path)
     found = _from_json(path, text) if text.lstrip()[:1] in ("[", "{") else _from_lines(path, text)
     if not found:
-        raise Refused(f"{path} has a header and no line below it: list pictures there, or give a folder.")
+        raise Refused(f"{path} lists no picture: give each a line below the header, or give a folder.")
     return found
 
 
@@ -36,7 +36,7 @@ def _text(path: Path) -> str:
         raise Refused(f"{path} cannot be read as a list ({error.strerror}): give a CSV file, or a folder.") from error
     encoding = next((name for mark, name in MARKS.items() if data.startswith(mark)), "")
     what = {"": "an image", skips.NOT_UNPACKED: "an archive, a workbook or a Parquet table"}
-    kind = skips.of_content(data[: skips.HEAD], path.suffix.lower())
+    kind = skips.of_content(data[: skips.HEAD], "")
     if kind in what and not encoding:
         raise Refused(f"{path} is {what[kind]}, not a list: save a list as CSV in UTF-8, or give a folder.")
     text = data.decode(encoding or "utf-8", "surrogateescape" if encoding in ("", "utf-8") else "replace")
@@ -85,7 +85,7 @@ def _record(names: list[str], row: list[str]) -> dict[str, str]:
 
 def _columns(path: Path, header: list[str], separator: str) -> list[str]:
     if any(Path(cell.strip()).suffix.lower() in skips.SUFFIXES for cell in header):
-        raise Refused(f"{path} has no header: write path{separator}label as its first line, or what its columns hold.")
+        raise Refused(f"{path} has no header: write one as its first line, such as path{separator}label.")
     names = [column(cell) for cell in header]
     twice = next((name for name in names if name and names.count(name) > 1), "")
     if twice:
@@ -98,13 +98,25 @@ def column(name: str) -> str:
     return name.strip().lower().replace(" ", "_").replace("-", "_")
 
 
+def _parsed(text: str) -> list:
+    """The values of a JSON array, or those on each line; a single value where lines are parts of it."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    try:
+        found = json.loads(text)
+    except ValueError as whole:
+        try:
+            return [json.loads(line) for line in lines]
+        except ValueError:
+            raise whole from None
+    return found if isinstance(found, list) else [found]
+
+
 def _from_json(path: Path, text: str) -> list[dict[str, str]]:
     try:
-        whole = text.lstrip().startswith("[")
-        found = json.loads(text) if whole else [json.loads(line) for line in text.split("\n") if line.strip()]
-    except ValueError as error:
+        found = _parsed(text)
+    except (ValueError, RecursionError) as error:
         raise Refused(f"{path} is not whole JSON ({error}): {SHAPE}.") from error
-    if not all(isinstance(each, dict) for each in found):
+    if not all(isinstance(each, dict) and not {list, dict} & set(map(type, each.values())) for each in found):
         raise Refused(f"{path} is JSON of another shape: {SHAPE}.")
     names = dict.fromkeys(column(name) for each in found for name in each)
     spelled = [{column(name): value for name, value in each.items()} for each in found]

@@ -18,13 +18,11 @@ PACKED = {".tar", ".tgz", ".tbz2", ".txz", ".gz", ".bz2", ".xz", ".zip", ".7z", 
 PART = re.compile(r"\.(\d{3}|z\d+)")  # one of several files of an archive
 UNFINISHED = {".part", ".partial", ".filepart", ".crdownload", ".opdownload", ".download", ".incomplete", ".aria2"}
 LITTER = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini"}  # of operating systems
-ARCHIVE = re.compile(
-    rb"PK[\1\3\5\7][\2\4\6\x08]|\x1f\x8b|7z\xbc\xaf|Rar!|\x28\xb5\x2f\xfd|BZh|\xfd7zXZ|PAR1|.{257}ustar", re.DOTALL
-)
+ARCHIVES = {"ZIP", "gzip", "7z", "RAR", "xz", "bzip2", "Zstandard", "tar", "Parquet"}
+MEDIA = {"MP4", "Matroska", "AVI", "WAV", "NumPy", "HDF5"}  # may be of any size, and are not worth reading to the end
+PAGES = {"HTML", "XML"}
 CONTROL = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f\x7f]")  # bytes that no text holds
 WIDE = (b"\xff\xfe", b"\xfe\xff")  # how UTF-16 begins
-NETPBM = re.compile(rb"P[1-7fF]\s+[#\d-]")  # images whose first bytes are text
-DOCUMENT = re.compile(rb"<svg\b|\A%!PS|\A%PDF")  # pictures and pages that are written as text
 HEAD = 512  # bytes that say what a file is
 
 NOT_UNPACKED = "an archive: only what is unpacked counts"
@@ -55,26 +53,28 @@ def of_content(head: bytes, suffix: str) -> str:
     """`reason` of a file by its first HEAD bytes and its suffix, in lower case."""
     if suffix in UNFINISHED:
         return PARTIAL
-    text = head.startswith(WIDE) or bool(head) and not CONTROL.search(head)
-    if NETPBM.match(head) or not text and header.kind(head):
-        return ""
-    if suffix in PACKED or PART.fullmatch(suffix) or ARCHIVE.match(head):
+    form = header.kind(head)
+    if form in ARCHIVES or not form and (suffix in PACKED or PART.fullmatch(suffix)):
         return NOT_UNPACKED
-    page = DOCUMENT.search(head) or not suffix and head.lstrip().startswith(b"<")  # as what a failed download leaves
-    return TEXT if text and not page else UNKNOWN if head else EMPTY
+    if form and form not in PAGES:
+        return f"not an image in a format that can be read ({form})" if form in MEDIA else ""
+    if not head:
+        return TEXT if _called_text(suffix) else EMPTY
+    failed = form == "HTML" and not suffix  # what a server sends in the place of an image
+    text = head.startswith(WIDE) or not CONTROL.search(head)
+    return TEXT if text and not failed else UNKNOWN
 
 
 def of_member(name: str, data: bytes) -> str:
     """`reason` of an archive's member; what its name calls a text is one, for shards hold a text beside each image."""
-    kind = mimetypes.guess_type(name)[0] or ""
     suffix = PurePath(name).suffix.lower()
-    return (
-        TEXT
-        if kind.startswith(("text/", "application/json"))
-        else ""
-        if suffix in SUFFIXES
-        else of_content(data[:HEAD], suffix)
-    )
+    if suffix in SUFFIXES:
+        return ""
+    return TEXT if _called_text(suffix) else of_content(data[:HEAD], suffix)
+
+
+def _called_text(suffix: str) -> bool:
+    return (mimetypes.guess_type(f"a{suffix}")[0] or "").startswith(("text/", "application/json"))
 
 
 def lost(rows: pd.DataFrame) -> pd.DataFrame:
