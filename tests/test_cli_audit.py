@@ -46,6 +46,21 @@ def test_a_named_benchmark_is_audited_under_its_name(tmp_path, capsys):
     assert "an archive: only what is unpacked counts" in said and "verdict: usable" in said
 
 
+def test_a_folder_says_the_same_of_archives_and_texts_as_a_named_benchmark(tmp_path, capsys):
+    root = _lay(tmp_path / "set", "png")
+    (root / "README.md").write_text("pictures")
+    (root / "docs").mkdir()
+    (root / "docs" / ".DS_Store").touch()
+    assert cli.main(["audit", str(root)]) == cli.DONE, "texts and hidden files are no loss, and make no subset"
+    said = capsys.readouterr().out
+    assert "text, not an image" in said and "README.md" in said and said.rstrip().endswith("verdict: usable")
+    (root / "1_fake" / "more.zip").write_bytes(b"PK\3\4")
+    (root / "more.jpg.part").write_bytes(b"\xff\xd8")
+    assert cli.main(["audit", str(root)]) == command.FOUND
+    said = capsys.readouterr().out
+    assert "an archive: only what is unpacked counts" in said and "a download that has not been finished" in said
+
+
 @pytest.mark.parametrize("words", [["nothing"], ["WildRF:nothing"], ["WildRV:."]])
 def test_what_is_not_there_exits_with_2(words, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -10,6 +10,7 @@ from aligngemini import cli
 from aligngemini.bench import identity
 from aligngemini.bench.pictures import sampled
 from aligngemini.images import pictures
+from aligngemini.images.places import skips
 
 
 def _value(out, name, **where):
@@ -87,6 +88,22 @@ def test_unreadable_pictures_are_counted_and_listed(paint, detector, benchmark, 
     assert str(cut) in said and str(text) in said
     assert _value(tmp_path / "out", "n", model="vlm", subset="easy") == 4
     assert _value(tmp_path / "out", "missing", model="vlm", subset="easy") == 1
+
+
+def test_texts_beside_the_pictures_are_counted_and_are_no_loss(detector, benchmark, bench, tmp_path, capsys):
+    (benchmark / "README.txt").write_text("two subsets")
+    (benchmark / "hard/0_real/.DS_Store").write_bytes(b"\0\0\0\1Bud1")
+    assert bench(benchmark, "--protocol", "native") == 0
+    lost = pd.read_csv(tmp_path / "out" / "left_out.csv", keep_default_na=False)
+    assert sorted(lost.reason) == sorted(skips.ASIDE) and "README.txt" in capsys.readouterr().out
+
+
+def test_archives_and_unfinished_downloads_of_a_labelled_folder_are_told(detector, benchmark, bench, tmp_path, capsys):
+    (benchmark / "hard/1_fake/more.zip").write_bytes(b"PK\3\4")
+    (benchmark / "hard/1_fake/next.png.part").write_bytes(b"\x89PNG")
+    assert bench(benchmark, "--protocol", "native") == 3
+    lost = pd.read_csv(tmp_path / "out" / "left_out.csv", keep_default_na=False)
+    assert sorted(lost.reason) == [skips.PARTIAL, skips.NOT_UNPACKED] and "more.zip" in capsys.readouterr().out
 
 
 def test_published_skips_near_constant_pictures_and_counts_them(detector, benchmark, bench, tmp_path):

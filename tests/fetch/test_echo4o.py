@@ -5,7 +5,7 @@ import tarfile
 import pytest
 
 from aligngemini.fetch import archive, echo4o
-from aligngemini.images.places import folders
+from aligngemini.images.places import folders, skips
 from aligngemini.workbook import codes
 from tests.fetch.conftest import jpeg, tarred
 
@@ -18,7 +18,8 @@ def test_as_many_shards_as_asked_for_lie_where_the_paper_recipe_looks(fetch, sha
     home = root / "echo4o"
     assert sorted(path.name for path in (home / "images").iterdir()) == ["0-5000", "5000-10000"]
     rows = folders.scan(home)
-    assert len(rows) == 4 and (rows["reason"] == "").all() and set(rows["label"]) == {-1}
+    told = {"": 4, skips.HIDDEN: 4, skips.NOT_UNPACKED: 2, skips.TEXT: 1}
+    assert rows["reason"].value_counts().to_dict() == told and set(rows["label"]) == {-1}
     assert "whale" in (home / echo4o.TABLE).read_text()
     assert not served.got("10000-15000") and fetch("echo4o", act="check") == codes.DONE
 

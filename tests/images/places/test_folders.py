@@ -1,6 +1,7 @@
 """Scanning: every layout of the field, hostile trees included, in the same order every time."""
 
 import os
+import subprocess
 
 import pytest
 
@@ -131,3 +132,94 @@ def test_missing_empty_and_unlabelled_folders_are_refused(tree, tmp_path):
 def test_files_lists_images_whatever_their_folders_are_called(tree):
     root = tree("0_real/a.png", "b.png")
     assert [(path.name, reason) for path, reason in folders.files(root)] == [("a.png", ""), ("b.png", "")]
+
+
+def test_every_file_of_a_folder_comes_back(tree):
+    root = tree("0_real/a.png", "1_fake/b.jpg_large", "1_fake/c", "1_fake/d.PGM", "0_real/e.txt", "0_real/f.zip")
+    (root / "0_real" / "g.zip").write_bytes(b"PK\3\4")
+    (root / "0_real" / "h.png.crdownload").write_bytes(b"\x89PNG")
+    (root / "README").write_text("pictures of cats")
+    os.mkfifo(root / "1_fake" / "pipe")
+    rows = folders.identified(folders.scan(root))
+    said = {os.path.basename(row["path"]): row["reason"] for row in rows.to_dict("records")}
+    assert [name for name, reason in said.items() if not reason] == [
+        "a.png",
+        "e.txt",
+        "f.zip",
+        "b.jpg_large",
+        "c",
+        "d.PGM",
+    ]
+    assert said["g.zip"] == skips.NOT_UNPACKED and said["h.png.crdownload"] == skips.PARTIAL
+    assert said["README"] == skips.TEXT and said["pipe"] == "not a regular file" and len(said) == 10
+    assert rows.loc[rows["reason"] == skips.TEXT, ["subset", "label"]].to_numpy().tolist() == [["", -1]]
+
+
+def test_names_that_are_no_utf_8_are_read_and_spelled_for_tables(tree, tmp_path):
+    root = tree("1_fake/a.png")
+    strange = os.fsencode(root) + b"/caf\xe9/0_real"
+    os.makedirs(strange)
+    for name in (b"caf\xe9.png", b"caf\\xe9.png"):
+        with open(strange + b"/" + name, "wb") as file:
+            file.write((root / "1_fake/a.png").read_bytes() + name)
+    rows = folders.identified(folders.scan(root))
+    rows.to_parquet(tmp_path / "rows.parquet")
+    assert set(rows["reason"]) == {""} and rows["image_id"].nunique() == 3
+    assert rows["path"].str.endswith("/caf\\xe9/0_real/caf\\xe9.png").sum() == 1 and "caf\\xe9" in set(rows["subset"])
+    inner = folders.identified(folders.scan(os.fsdecode(os.path.dirname(strange))))
+    assert set(inner["reason"]) == {""} and set(inner["benchmark"]) == {"caf\\xe9"}
+
+
+def test_a_folder_without_images_is_refused_with_what_is_there(tree):
+    root = tree("a.png")
+    (root / "a.png").write_text("")
+    (root / "a.png").rename(root / "pictures.zip")
+    (root / "a.txt").write_text("words")
+    for ask in (folders.scan, folders.files):
+        with pytest.raises(Refused, match="no image under .*pictures.zip: an archive"):
+            ask(root)
+
+
+def test_texts_and_hidden_files_stand_last_where_a_folder_is_judged(tree):
+    root = tree("b.png", ".hidden.png", "c/d.png")
+    (root / "a.txt").write_text("words")
+    (root / "b.png").rename(root / "b.zip")
+    (root / "c" / "e.zip").write_bytes(b"PK\3\4")
+    assert [(path.name, reason) for path, reason in folders.files(root)] == [
+        ("b.zip", ""),
+        ("d.png", ""),
+        ("e.zip", skips.NOT_UNPACKED),
+        (".hidden.png", skips.HIDDEN),
+        ("a.txt", skips.TEXT),
+    ]
+
+
+def test_trees_of_any_depth_are_walked(tmp_path, saved, picture):
+    root, start = tmp_path / "deep", os.getcwd()
+    root.mkdir()
+    try:
+        os.chdir(root)
+        for _ in range(1200):
+            os.mkdir("d")
+            os.chdir("d")
+        with open("a.png", "wb") as file:
+            file.write(saved(picture(16, 16), "PNG"))
+    finally:
+        os.chdir(start)
+    rows = folders.scan(root)
+    subprocess.run(["rm", "-rf", str(root)], check=True)  # deeper than shutil removes
+    assert rows["reason"].tolist() == [""] and rows["path"].str.count("/d").item() == 1200 + str(root).count("/d")
+
+
+def test_a_file_of_a_known_suffix_is_not_opened_by_the_walk(tree, monkeypatch):
+    root = tree("a.png", "b.jpeg")
+    monkeypatch.setattr(skips, "_head", lambda path: pytest.fail(f"{path} was opened"))
+    assert len(folders.scan(root)) == 2
+
+
+def test_one_file_by_two_links_is_two_rows(tree):
+    root = tree("a.png")
+    (root / "b.png").hardlink_to(root / "a.png")
+    (root / "c.png").symlink_to(root / "a.png")
+    rows = folders.identified(folders.scan(root))
+    assert len(rows) == 3 and rows["image_id"].nunique() == 1

@@ -1,0 +1,94 @@
+"""What `detect` makes of files: the same for one that is named and for the folder that holds it, a row for each."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from aligngemini import cli, detector
+from aligngemini.images import decode
+from aligngemini.images.places import skips
+
+
+class Reader:
+    """A detector that only reads: a row for each file, with the mean of its pixels for a score."""
+
+    @classmethod
+    def found(cls, run):
+        return cls()
+
+    def __call__(self, images):
+        listed = detector._listed(images)
+        read = [detector._read(image) for _, image in listed]
+        rows = {
+            "image": [name for name, _ in listed],
+            "reason": [said if isinstance(said, str) else "" for said in read],
+        }
+        return pd.DataFrame(rows | {"vlm_score": [np.nan if isinstance(said, str) else said.mean() for said in read]})
+
+    def explain(self, images):
+        return [f"{self([image]).vlm_score.item():.3f}" for image in images]
+
+
+@pytest.fixture
+def reader(monkeypatch):
+    monkeypatch.setattr(detector, "Detector", Reader)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Files that folders hold: images under any name, and others."""
+    root = tmp_path / "found"
+    root.mkdir()
+    rng = np.random.default_rng(0)
+    for name in (b"a.png", b"b.jpg_large", b"c", b"caf\xe9.png", b"caf\\xe9.png", b"new\nline.png", b"d.part"):
+        with open(os.fsencode(root) + b"/" + name, "wb") as file:
+            Image.fromarray(rng.integers(0, 256, (9, 9, 3), np.uint8)).save(file, "PNG")
+    Image.fromarray(rng.integers(0, 256, (9, 9), np.uint8)).save(root / "scan.pgm")
+    for name, text in {"e.txt": "words", "f.zip": "PK", "g.png": "", "h.HEIC": "none", "i.json": "{}"}.items():
+        (root / name).write_text(text)
+    (root / "gone.png").symlink_to(root / "nowhere")
+    os.mkfifo(root / "pipe")
+    return root
+
+
+def test_there_are_as_many_rows_as_files(reader, folder, tmp_path, capsys):
+    assert cli.main(["detect", str(folder), "--csv", str(tmp_path / "out.csv")]) == 0
+    rows = pd.read_csv(tmp_path / "out.csv", keep_default_na=False)
+    assert len(rows) == len(os.listdir(folder)) and (rows.reason == "").sum() == 7
+    assert rows.reason.tolist()[-2:] == [skips.TEXT] * 2 and rows.image.is_unique
+    assert cli.main(["detect", str(folder)]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1 + len(rows), "a name with a line end stays on its line"
+
+
+def test_a_file_and_its_folder_agree(reader, folder, tmp_path):
+    assert cli.main(["detect", str(folder), "--csv", str(tmp_path / "whole.csv")]) == 0
+    named = [str(folder / name) for name in os.listdir(folder)]
+    assert cli.main(["detect", *named, "--csv", str(tmp_path / "named.csv")]) == 0
+    whole, single = (
+        pd.read_csv(tmp_path / name).sort_values("image", ignore_index=True) for name in ("whole.csv", "named.csv")
+    )
+    pd.testing.assert_frame_equal(whole, single)
+
+
+def test_a_name_that_is_no_utf_8_is_judged_by_its_own_pixels_and_explained(reader, folder, capsys):
+    named = os.fsdecode(os.fsencode(folder) + b"/caf\xe9.png")
+    assert cli.main(["detect", named, str(folder / "caf\\xe9.png"), "--json", "--explain"]) == 0
+    rows = pd.DataFrame(map(json.loads, capsys.readouterr().out.splitlines()))
+    assert rows.image.str.endswith(("caf\\xe9.png", "caf\\x5cxe9.png")).all()
+    means = [decode.read(path).rgb.mean() for path in (Path(named), folder / "caf\\xe9.png")]
+    assert means[0] != means[1]
+    assert np.allclose(rows.vlm_score, means) and np.allclose(rows.explanation.astype(float), means, atol=1e-3)
+
+
+def test_a_hidden_file_is_read_where_it_is_named(reader, folder, capsys):
+    (folder / "a.png").rename(folder / ".a.png")
+    assert cli.main(["detect", str(folder / ".a.png"), "--json"]) == 0
+    assert '"reason":""' in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        cli.main(["detect", "--help"])
+    assert "hidden files are read only where they are named" in " ".join(capsys.readouterr().out.split())
