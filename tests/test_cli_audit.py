@@ -1,5 +1,7 @@
 """The command `aligngemini audit` from end to end: what it prints and writes, and how it exits."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -59,6 +61,13 @@ def test_a_folder_says_the_same_of_archives_and_texts_as_a_named_benchmark(tmp_p
     assert cli.main(["audit", str(root)]) == command.FOUND
     said = capsys.readouterr().out
     assert "an archive: only what is unpacked counts" in said and "a download that has not been finished" in said
+
+
+def test_a_folder_whose_name_is_no_utf_8_is_audited(tmp_path, capsys):
+    strange = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9\n")
+    os.rename(_lay(tmp_path / "set", "png"), strange)
+    assert cli.main(["audit", strange, "--out", str(tmp_path / "out")]) == cli.DONE
+    assert "caf\\xe9" in capsys.readouterr().out and (tmp_path / "out" / "audit.md").is_file()
 
 
 @pytest.mark.parametrize("words", [["nothing"], ["WildRF:nothing"], ["WildRV:."]])

@@ -39,6 +39,7 @@ def act(args: argparse.Namespace) -> int:
     """Run the benchmark and print its tables; 0, or 3 if a picture was left out. Raises Refused, DiskFull."""
     from ..detector import Detector
     from ..images import perturb, protocols
+    from ..images.filenames import spelled
     from ..images.places import skips
     from . import pictures, run
 
@@ -47,7 +48,8 @@ def act(args: argparse.Namespace) -> int:
     harm = perturb.named(args.perturb) if args.perturb is not None else list(perturb.PERTURBATIONS) * args.robustness
     found = pictures.find(args.benchmark, args.root, args.reals, args.sample)
     folder = Path(args.out).absolute() if args.out else paths.outputs() / "bench" / found.name
-    told = {name: value for name, value in vars(args).items() if name != "act"}
+    told = {name: spelled(value) if isinstance(value, str) else value for name, value in vars(args).items()}
+    told.pop("act")
     other = Detector.found(args.against) if args.against else None
     answer = run.run(Detector.found(args.run), found, asked, harm, folder, told, other)
     _print(answer, found, args.sample)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from ..analysis import export, published
+from ..images.filenames import spelled
 from ..images.protocols import Protocol
 from ..scores import pictured
 from ..workbook import manifest
@@ -30,7 +31,7 @@ def of(bench: judge.Bench, protocols: list[Protocol], lost: pd.DataFrame, told: 
     settings = {each.name: judge.settings(each, bench.detector) for each in protocols}
     return {
         "asked": told,
-        "command": ["aligngemini", *sys.argv[1:]],
+        "command": ["aligngemini", *map(spelled, sys.argv[1:])],
         "detector": bench.detector.told | {"branches": bench.facts},
         "protocols": {each.name: _declared(each) for each in protocols},
         "judged_by": {name: dict(zip(("rule", "vlm", "expert"), each, strict=True)) for name, each in settings.items()},

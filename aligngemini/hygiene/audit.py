@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ..images import audit as probes
+from ..images.filenames import spelled
 from ..images.places import skips
 from ..workbook.params import Refused
 from ..workbook.progress import progress
@@ -63,8 +64,10 @@ def make(text: str, against: Iterable[str] = (), words: Words | None = None, wor
     parts = _parts(usable, left_out)
     table = [_measured(name, *both, words) for name, both in progress(parts.items(), "guessing the class", len(parts))]
     own = (usable["split"] == "train").sum() if (usable["split"] != "train").any() else 0
-    counts = ({"its own split train": int(own)} if own else {}) | {name: len(rows) for name, rows in train.items()}
-    return Audit(text, pd.DataFrame(table), usable, left_out.reset_index(drop=True), counts)
+    counts = ({"its own split train": int(own)} if own else {}) | {
+        spelled(name): len(rows) for name, rows in train.items()
+    }
+    return Audit(spelled(text), pd.DataFrame(table), usable, left_out.reset_index(drop=True), counts)
 
 
 def _probed(rows: pd.DataFrame) -> set[str]:

@@ -17,7 +17,7 @@ EXAMPLES = 3
 def text(audit: Audit) -> str:
     """The audit in plain text: counts, cues, copies, what was left out, and the verdicts."""
     titles = {
-        f"Audit of {audit.name}": _head(audit),
+        f"Audit of {printable(audit.name)}": _head(audit),
         "Pictures": _table(audit.parts[["part", "real", "fake", "left_out", *copies.RELATIONS]]),
         "The class guessed from one cue alone (AUROC; .5 says nothing, nan: too few to tell)": _cues(audit.parts),
         "Stands there more than once": "\n".join(_copies(audit.pictures)) or "nothing",

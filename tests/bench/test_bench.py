@@ -1,6 +1,7 @@
 """The command bench: its numbers by hand, nothing done twice, nothing lost in silence."""
 
 import json
+import os
 
 import numpy as np
 import pandas as pd
@@ -104,6 +105,18 @@ def test_archives_and_unfinished_downloads_of_a_labelled_folder_are_told(detecto
     assert bench(benchmark, "--protocol", "native") == 3
     lost = pd.read_csv(tmp_path / "out" / "left_out.csv", keep_default_na=False)
     assert sorted(lost.reason) == [skips.PARTIAL, skips.NOT_UNPACKED] and "more.zip" in capsys.readouterr().out
+
+
+def test_names_that_are_no_utf_8_are_scored_and_written_down(paint, detector, benchmark, tmp_path):
+    paint(benchmark / "hard/1_fake/next.png", 0.9, 0.1)
+    os.rename(benchmark / "hard/1_fake/next.png", os.fsencode(benchmark) + b"/hard/1_fake/caf\xe9.png")
+    strange = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")
+    os.rename(benchmark, strange)
+    assert cli.main(["bench", "--benchmark", strange, "--protocol", "native"]) == 0
+    folder = tmp_path / "outputs" / "bench" / "caf\\xe9"
+    assert _value(folder, "n", model="vlm", subset="hard") == 5
+    scores = pd.read_parquet(folder / "scores.parquet")
+    assert scores.path.str.endswith("caf\\xe9.png").sum() == 1 and (folder / "bench.json").is_file()
 
 
 def test_published_skips_near_constant_pictures_and_counts_them(detector, benchmark, bench, tmp_path):
