@@ -14,6 +14,7 @@ MARKS = {
     codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16",
 }  # fmt: skip
+NO_LISTS = {"": "an image", skips.NOT_UNPACKED: "an archive, a workbook or a Parquet table"}
 SHAPE = 'write [{"path": ..., "label": ...}, ...], or one such object on each line'
 
 
@@ -30,15 +31,7 @@ def read(path: Path) -> list[dict[str, str]]:
 
 
 def _text(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise Refused(f"{path} cannot be read as a list ({error.strerror}): give a CSV file, or a folder.") from error
-    encoding = next((name for mark, name in MARKS.items() if data.startswith(mark)), "")
-    what = {"": "an image", skips.NOT_UNPACKED: "an archive, a workbook or a Parquet table"}
-    kind = skips.of_content(data[: skips.HEAD], "")
-    if kind in what and not encoding:
-        raise Refused(f"{path} is {what[kind]}, not a list: save a list as CSV in UTF-8, or give a folder.")
+    data, encoding = _bytes(path)
     text = data.decode(encoding or "utf-8", "surrogateescape" if encoding in ("", "utf-8") else "replace")
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
@@ -46,6 +39,20 @@ def _text(path: Path) -> str:
     if "\0" in text:
         raise Refused(f"{path} has null bytes, which no text holds: save the list as CSV in UTF-8.")
     return text
+
+
+def _bytes(path: Path) -> tuple[bytes, str]:
+    """The bytes of a list, and the encoding that its first ones name or ""; what is no text is not read to the end."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(skips.HEAD)
+            encoding = next((name for mark, name in MARKS.items() if head.startswith(mark)), "")
+            kind = skips.of_content(head, ".csv")
+            if kind in NO_LISTS and not encoding:
+                raise Refused(f"{path} is {NO_LISTS[kind]}, not a list: save a list as CSV in UTF-8, or give a folder.")
+            return head + (file.read() if encoding or b"\0" not in head else b""), encoding
+    except OSError as error:
+        raise Refused(f"{path} cannot be read as a list ({error.strerror}): give a CSV file, or a folder.") from error
 
 
 def _from_lines(path: Path, text: str) -> list[dict[str, str]]:
