@@ -100,7 +100,7 @@ def _walk(start: str, root: Path, layout: Layout) -> Iterator[tuple[str, str]]:
             yield folder, f"the folder cannot be opened ({error.strerror})"
             continue
         for entry in entries:
-            is_folder, path = _is_folder(entry), str(Path(entry.path))
+            is_folder, path = _is_folder(entry), entry.path.removeprefix("./")
             reason = (_not_entered if is_folder else _not_tried)(entry, here, root, layout)
             if is_folder and reason == "":
                 waiting.append((path, here))

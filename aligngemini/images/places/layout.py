@@ -75,7 +75,8 @@ class Layout:
 
     def skips(self, name: str) -> str:
         """Why a picture of this name does not count; "" if it does."""
-        return "" if PurePath(name).stem.endswith(self.only) else f"of this benchmark only *{self.only} counts"
+        counts = not self.only or PurePath(name).stem.endswith(self.only)
+        return "" if counts else f"of this benchmark only *{self.only} counts"
 
     def unpacks(self, name: str) -> bool:
         """Whether this is the name of an archive, or of the folder made of it, that is unpacked on the first use."""

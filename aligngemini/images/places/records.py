@@ -3,6 +3,7 @@
 import codecs
 import csv
 import json
+import re
 from pathlib import Path
 
 from ...workbook.params import Refused
@@ -57,13 +58,13 @@ def _bytes(path: Path) -> tuple[bytes, str]:
 
 def _from_lines(path: Path, text: str) -> list[dict[str, str]]:
     lines = text.split("\n")
-    while lines and (not lines[0].strip() or lines[0].lstrip().startswith("#")):
-        del lines[0]
-    separator = max(SEPARATORS, key=lines[0].count) if lines else ""
-    if lines and lines[0].lower().startswith("sep="):  # how spreadsheets name their separator
-        separator = lines.pop(0)[4:5]
+    separator = ""
+    while lines and re.match(r"\s*(#|$)|sep=", lines[0], re.IGNORECASE):
+        first = lines.pop(0)
+        separator = first[4:5] if first.lower().startswith("sep=") else separator  # as spreadsheets name theirs
     if not lines:
         raise Refused(f"{path} has no line but comments: list pictures there under the header path,label.")
+    separator = separator or max(SEPARATORS, key=lines[0].count)
     if separator not in lines[0]:
         names = lines[0].split()
         rows = [line.rsplit(None, max(0, len(names) - 1)) for line in lines]

@@ -42,7 +42,7 @@ def hidden(name: str) -> bool:
 
 def reason(path: str | os.PathLike) -> str:
     """Why the file at `path` is not tried as an image, or "". Only regular files of unknown suffixes are opened."""
-    suffix = PurePath(path).suffix.lower()
+    suffix = os.path.splitext(path)[1].lower()
     if suffix in SUFFIXES:
         return ""
     head = _head(path) if suffix not in UNFINISHED else b""
@@ -87,7 +87,7 @@ def _head(path: str | os.PathLike) -> bytes | None:
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return None
-        with open(path, "rb") as file:
+        with open(path, "rb", buffering=0) as file:
             return file.read(HEAD)
     except (OSError, ValueError):  # ValueError: a null byte in the name
         return None

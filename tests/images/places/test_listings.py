@@ -75,6 +75,7 @@ BOTH = {"a 1.png": 0, "a 2.png": 1}
         "PATH,LABEL\n.\\a 1.png,0\n./a 2.png,1\n",
         "image path,Label\na%201.png,0\na%202.png,1\n",
         "# made by hand\n\nsep=;\npath;label\n\na 1.png;0\n;\na 2.png;1\n",
+        "sep=\n\n# words\npath,label\na 1.png,0\na 2.png,1\n",
         ",path,label\n0,a 1.png,0\n1,a 2.png,1\n",
         "image,is_fake\na 1.png,False\na 2.png,True\n",
         "image,is_real\na 1.png,1\na 2.png,0\n",
