@@ -8,6 +8,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
@@ -77,7 +78,8 @@ def room_on_disk(folder: Path, option: str = "--outputs") -> Iterator[None]:
 def no_space(error: Exception) -> bool:
     """Tell whether the disk was full; libraries written in C++ and Rust say so only in words."""
     code = getattr(error, "errno", None)
-    words = ("No space left on device", "os error 28", "Disk quota exceeded")
+    # The last is all that torch.save says of a write cut short: the place it reached is not where it should be.
+    words = ("No space left on device", "os error 28", "Disk quota exceeded", "unexpected pos")
     return code in (errno.ENOSPC, errno.EDQUOT) or any(word in str(error) for word in words)
 
 
@@ -145,36 +147,23 @@ def plain(value: Any) -> Any:
 
 
 def files(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return name -> {sha256, bytes} of a run's files; a folder of more than 50 is one entry with a count."""
-    found = sorted(p for p in folder.rglob("*") if p.is_file() and p.relative_to(folder).as_posix() not in APART)
-    entries = {
-        p.relative_to(folder).as_posix(): {"sha256": fingerprint.of_file(p), "bytes": p.stat().st_size} for p in found
-    }
-    for top in sorted({name.split("/")[0] for name in entries if "/" in name}):
-        inside = {name: entry for name, entry in entries.items() if name.startswith(top + "/")}
-        if len(inside) > FOLD:
-            entries = {name: entry for name, entry in entries.items() if name not in inside}
-            entries[top + "/"] = {
-                "sha256": fingerprint.digest(inside),
-                "bytes": sum(entry["bytes"] for entry in inside.values()),
-                "files": len(inside),
-            }
-    return entries
+    """Return name -> `entry` of a run's files; a folder of more than 50 is one entry, its name ends with a slash."""
+    found = sorted(p for p in folder.rglob("*") if p.is_file())
+    names = [name for p in found if (name := p.relative_to(folder).as_posix()) not in APART]
+    inside = Counter(name.split("/")[0] + "/" for name in names if "/" in name)
+    large = [top for top, count in inside.items() if count > FOLD]
+    single = [name for name in names if not name.startswith(tuple(large))]
+    return {name: entry(folder, name) for name in [*single, *large]}
 
 
-def damage(folder: Path, manifest: dict[str, Any]) -> str:
-    """Return what is wrong with a complete run's files, by existence, size and count; '' where nothing is."""
-    for name, entry in manifest.get("files", {}).items():
-        path = folder / name
-        if "files" in entry:
-            inside = [p for p in path.rglob("*") if p.is_file()]
-            if len(inside) != entry["files"]:
-                return f"{name} holds {len(inside)} files instead of {entry['files']}"
-        elif not path.is_file():
-            return f"{name} is missing"
-        elif path.stat().st_size != entry["bytes"]:
-            return f"{name} has {path.stat().st_size} bytes instead of {entry['bytes']}"
-    return ""
+def entry(folder: Path, name: str) -> dict[str, Any]:
+    """Return {sha256, bytes} of the file `name` under `folder`; of all files in it, with their count, for "name/"."""
+    if not name.endswith("/"):
+        return {"sha256": fingerprint.of_file(folder / name), "bytes": (folder / name).stat().st_size}
+    found = sorted(p.relative_to(folder).as_posix() for p in (folder / name).rglob("*") if p.is_file())
+    inside = {each: entry(folder, each) for each in found}
+    size = sum(each["bytes"] for each in inside.values())
+    return {"sha256": fingerprint.digest(inside), "bytes": size, "files": len(inside)}
 
 
 def environment() -> dict[str, Any]:

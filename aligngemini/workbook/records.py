@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aligngemini.workbook import manifest, paths, stages
+from aligngemini.workbook import manifest, paths, stages, verified
 from aligngemini.workbook.params import Refused, unknown
 
 SHORTEST = 4  # characters of a run name that are enough, if no other run begins with them
@@ -121,7 +121,7 @@ def _has(record: Record, wanted: dict[str, Any]) -> bool:
 
 
 def _whole(record: Record) -> Record:
-    problem = manifest.damage(record.folder, record.manifest)
+    problem = verified.damage(record.folder, record.manifest)
     if problem:
         raise Refused(
             f"run {record.name} of {record.notebook} is damaged, {problem}: "
