@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from torch.utils.data import DataLoader
 
-from ..workbook import manifest
+from ..workbook import states
 from ..workbook.progress import progress
 from . import adapter, objective
 from .backbone import Expert
@@ -17,12 +17,12 @@ from .batches import Batches, couples
 
 
 def train(expert: Expert, rows: pd.DataFrame, cfg, checkpoints: Path, out: Path) -> Path:
-    """Train on image-table rows; write adapter, head, card and history to `out`. Goes on from a checkpoint if there
-    is one.
+    """Train on image-table rows; write adapter, head, card and history to `out`. Goes on from the newest
+    readable checkpoint if there is one.
     """
     batches, optim = Batches(couples(rows, cfg.seed), cfg, 0), objective.optimiser(expert, cfg)
     steps = math.ceil(batches.stop / cfg.gradient_accumulation)
-    begun, log = _resume(checkpoints / "state.pt", expert, optim)
+    begun, log = _resume(Path(checkpoints) / "state.pt", expert, optim)
     batches.start = begun * cfg.gradient_accumulation
     expert.model.train()
     updates = progress(_updates(batches, cfg), "training the expert", steps - begun)
@@ -67,20 +67,8 @@ def _trained(expert: Expert) -> dict[str, torch.Tensor]:
 
 
 def _save(folder: Path, expert: Expert, optim, step: int, log: list[dict]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    state = {"weights": _trained(expert), "optimiser": optim.state_dict(), "step": step, "log": log}
-    with manifest.whole(folder / "state.pt") as temporary:
-        torch.save(state, temporary)
+    states.save(Path(folder) / "state.pt", _trained(expert), optim, step, log)
 
 
 def _resume(path: Path, expert: Expert, optim) -> tuple[int, list[dict]]:
-    """Step to go on from and the log so far; (0, []) without a checkpoint."""
-    if not path.is_file():
-        return 0, []
-    # AdamW counts its steps on the host, where it found them: a count on the GPU would be asked for at every step.
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    with torch.no_grad():
-        for name, weight in _trained(expert).items():
-            weight.copy_(state["weights"][name])
-    optim.load_state_dict(state["optimiser"])
-    return state["step"], state["log"]
+    return states.resume(path, _trained(expert), optim)

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from ..workbook import manifest
+from ..workbook import states
 from ..workbook.progress import note
 
 
@@ -48,7 +48,7 @@ def fit(
     where = device()
     module.to(where).train()
     optimiser = torch.optim.AdamW(module.parameters(), lr=rate, weight_decay=0.02, betas=(0.9, 0.98))
-    start, log = _resume(folder / "checkpoint.pt", module, optimiser, where)
+    start, log = states.resume(folder / "checkpoint.pt", module.state_dict(), optimiser)
     ahead = 4 if workers else None
     loader = DataLoader(Steps(make_batch, start, steps), batch_size=None, num_workers=workers, prefetch_factor=ahead)
     begun, losses = time.time() - (log[-1]["seconds"] if log else 0.0), []
@@ -65,22 +65,7 @@ def fit(
         if (step + 1) % every == 0 or step + 1 == steps:
             mean = sum(losses) / len(losses)
             log.append({"step": step + 1, "loss": round(mean, 5), "seconds": round(time.time() - begun, 1)})
-            _save(folder, module, optimiser, step + 1, log)
+            states.save(folder / "checkpoint.pt", module.state_dict(), optimiser, step + 1, log)
+            (folder / "log.json").write_text(json.dumps(log))
             losses = []
     return log
-
-
-def _resume(path: Path, module, optimiser, where) -> tuple[int, list[dict]]:
-    if not path.is_file():
-        return 0, []
-    state = torch.load(path, map_location=where, weights_only=True)
-    module.load_state_dict(state["module"])
-    optimiser.load_state_dict(state["optimiser"])
-    return state["step"], state["log"]
-
-
-def _save(folder: Path, module, optimiser, step: int, log: list[dict]) -> None:
-    state = {"module": module.state_dict(), "optimiser": optimiser.state_dict(), "step": step, "log": log}
-    with manifest.whole(folder / "checkpoint.pt") as temporary:
-        torch.save(state, temporary)
-    (folder / "log.json").write_text(json.dumps(log))

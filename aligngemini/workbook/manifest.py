@@ -78,8 +78,8 @@ def room_on_disk(folder: Path, option: str = "--outputs") -> Iterator[None]:
 def no_space(error: Exception) -> bool:
     """Tell whether the disk was full; libraries written in C++ and Rust say so only in words."""
     code = getattr(error, "errno", None)
-    # The last is all that torch.save says of a write cut short: the place it reached is not where it should be.
-    words = ("No space left on device", "os error 28", "Disk quota exceeded", "unexpected pos")
+    # The last two are all that torch.save says where a write was cut short.
+    words = ("No space left on device", "os error 28", "Disk quota exceeded", "unexpected pos", "iostream error")
     return code in (errno.ENOSPC, errno.EDQUOT) or any(word in str(error) for word in words)
 
 

@@ -90,6 +90,32 @@ def test_a_killed_and_resumed_run_equals_an_unbroken_one(rows, trained, tmp_path
     pd.testing.assert_frame_equal(*logs)
 
 
+@pytest.mark.parametrize("files", [["state.pt"], ["state.pt", "state.pt.before"]])
+def test_a_damaged_checkpoint_costs_steps_and_no_number(rows, trained, tmp_path, monkeypatch, capsys, files):
+    cfg, step, seen = CFG.replace(checkpoint_steps=2), train.update, []
+
+    def dies(*args):
+        seen.append(1)
+        if len(seen) == 6:
+            raise KeyboardInterrupt
+        return step(*args)
+
+    monkeypatch.setattr(train, "update", dies)
+    with pytest.raises(KeyboardInterrupt):
+        train.train(fresh(), rows, cfg, tmp_path / "checkpoints", tmp_path / "adapter")
+    for name in files:
+        file = tmp_path / "checkpoints" / name
+        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    train.train(fresh(), rows, cfg, tmp_path / "checkpoints", tmp_path / "adapter")
+    whole, resumed = (load_file(f / "adapter/adapter_model.safetensors") for f in (trained[1], tmp_path))
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    logs = [pd.read_parquet(f / "adapter/history.parquet") for f in (trained[1], tmp_path)]
+    pd.testing.assert_frame_equal(*logs)
+    said = capsys.readouterr().err
+    assert said.count("passed over") == len(files) and ("starts anew" in said) == (len(files) == 2)
+    assert len(seen) == 6 + (4 if len(files) == 1 else 6)
+
+
 def test_the_saved_adapter_gives_back_the_trained_scores(trained, rows):
     again = adapter.with_adapter(backbone.load(BASE), trained[1] / "adapter")
     first, second = (score.score(e, rows, "pixel", 112).score for e in (trained[0], again))
