@@ -15,6 +15,7 @@ from ..workbook.params import Refused
 from ..workbook.progress import note
 from . import adapter, launch
 from . import pairs as preference
+from .checkpoints import newest
 from .load import VLM, dtype_for
 from .once import Checked, look_once
 from .shared import share_prompts
@@ -75,8 +76,7 @@ def settings(cfg, checkpoints: Path):
         max_length=None,
         lr_scheduler_type="cosine",
         warmup_steps=0.05,
-        logging_steps=5,
-        logging_first_step=True,
+        logging_steps=1,  # a mean over several steps would forget those before a kill
         save_strategy="steps",
         save_steps=cfg.checkpoint_steps,
         save_total_limit=1,
@@ -138,11 +138,11 @@ def lora(cfg):
 
 
 def build(vlm: VLM, frame: pd.DataFrame, cfg, checkpoints: Path):
-    """A `DPOTrainer` over preference pairs; the reference is the same model with its adapter switched off."""
-    from trl import DPOTrainer
+    """TRL's `DPOTrainer` over preference pairs; the reference is the same model with its adapter switched off."""
+    from .trainer import Trainer
 
     vlm.model.train()
-    trainer = DPOTrainer(
+    trainer = Trainer(
         model=vlm.model,
         args=settings(cfg, checkpoints),
         train_dataset=preference.dataset(frame),
@@ -164,22 +164,26 @@ def build(vlm: VLM, frame: pd.DataFrame, cfg, checkpoints: Path):
 def fit(vlm: VLM, frame: pd.DataFrame, cfg, checkpoints: Path, out: Path) -> Path:
     """Train on preference pairs, in this process or in those that accelerate_config asks for, and write the adapter.
 
-    Goes on from the last complete checkpoint; raises Refused for what cannot start.
+    Goes on from the newest checkpoint that is as it was saved; raises Refused for what cannot start.
     """
     if cfg.accelerate_config:
         vlm.model.to("cpu")  # the processes load their own, and need the room
         torch.cuda.empty_cache()
+        newest(checkpoints)  # what it says in a process of its own, nobody reads
         return launch.train(frame, cfg, checkpoints, out)
     return train(build(vlm, frame, cfg, checkpoints), out, adapter.facts(cfg, len(frame), vlm.processor))
 
 
 def train(trainer, out: Path, told: dict) -> Path:
-    """Train, going on from the last complete checkpoint if there is one; save adapter and history in `out`, with
+    """Train, going on from the newest checkpoint that is as it was saved; save adapter and history in `out`, with
     `told`, the adapter's facts. Of several processes the first one saves.
     """
     from transformers.trainer_utils import get_last_checkpoint
 
     folder = Path(trainer.args.output_dir)
+    if trainer.is_world_process_zero():
+        newest(folder)
+    trainer.accelerator.wait_for_everyone()
     trainer.train(resume_from_checkpoint=get_last_checkpoint(folder) if folder.is_dir() else None)
     weights = _gathered(trainer)
     if trainer.is_world_process_zero():

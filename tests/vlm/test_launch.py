@@ -11,7 +11,7 @@ from accelerate.commands.config.config_args import load_config_from_file
 from safetensors.torch import load_file
 from transformers import TrainerCallback
 
-from aligngemini.vlm import adapter, dpo, launch, load, pairs
+from aligngemini.vlm import adapter, checkpoints, dpo, launch, load, pairs
 from aligngemini.workbook import paths, recipes, stages
 from aligngemini.workbook.params import Refused
 
@@ -41,6 +41,8 @@ def test_two_processes_go_on_where_one_was_killed_and_end_where_one_ends(vlm, ro
     assert max((one[name] - two[name]).abs().max() for name in one) < 1e-5
     assert "checkpoint-2" in (broken / "job" / "log.txt").read_text() or (broken / "checkpoint-4").is_dir()
     assert adapter.load_saved(tmp_path / "two").max_pixels == CFG.max_pixels
+    assert checkpoints.newest(broken) == broken / "checkpoint-4"  # whole, with the part of either process
+    assert {"rng_state_0.pth", "rng_state_1.pth"} <= set(checkpoints.manifest.files(broken / "checkpoint-4"))
 
 
 def test_an_adapter_that_answers_another_question_is_refused(tmp_path, monkeypatch):
