@@ -8,7 +8,7 @@ import pandas as pd
 
 from .detector import BRANCHES, SHIPPED, Detector, facts
 from .scores import pictured
-from .workbook import adapters, runs
+from .workbook import adapters, runs, shipped
 
 WITHIN = 0.02  # other processors and libraries add in another order; a wrong model is off by far more
 
@@ -25,7 +25,7 @@ def pack(run: str = "latest", folder: Path = SHIPPED, scale: str | None = None, 
     (fresh / "detector.json").write_text(json.dumps(facts(fusion), indent=1) + "\n", encoding="utf-8")
     _write_pictures(_chosen(fusion, each), fresh / "known")
     shutil.rmtree(folder, ignore_errors=True)
-    return fresh.rename(folder)
+    return shipped.record(fresh.rename(folder))
 
 
 def _copy_adapter(source: Path, target: Path) -> None:

@@ -4,7 +4,7 @@ import shutil
 from functools import partial
 from pathlib import Path
 
-from ..workbook import manifest, paths
+from ..workbook import manifest, paths, shipped
 from . import bases, card, pretrain_expert, pretrain_vae, pretrain_vlm
 
 STEPS = {
@@ -45,7 +45,7 @@ def make(name: str, folder: Path, steps: int, seed: int) -> dict:
     }
     card.write(fresh, name, facts)
     shutil.rmtree(folder, ignore_errors=True)
-    fresh.rename(folder)
+    shipped.record(fresh.rename(folder))
     shutil.rmtree(work)
     if not any(work.parent.iterdir()):
         work.parent.rmdir()

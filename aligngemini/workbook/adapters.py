@@ -5,7 +5,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from aligngemini.workbook import manifest, models
+from aligngemini.workbook import manifest, models, shipped
 from aligngemini.workbook.params import Refused
 
 FACTS, CARD = "facts.json", "README.md"
@@ -63,6 +63,7 @@ def put(model, folder: Path):
     """
     from peft import PeftModel
 
+    shipped.check(Path(folder), "adapter")
     if not (Path(folder) / WEIGHTS).is_file():
         raise Refused(f"There is no adapter in {folder}: it holds no {WEIGHTS}.")
     with warnings.catch_warnings():

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from . import paths
+from . import paths, shipped
 from .params import Refused
 
 AUTO = "auto"  # of a number format: whatever suits this machine
@@ -13,10 +13,12 @@ MADE_HERE = "make the mini bases with `aligngemini mini pretrain`"
 def where(base: str, what: str) -> str:
     """The absolute folder that `base` names, or `base` itself if it is a hub name (owner/name).
 
-    Raises Refused if it is neither: a path that is not there must never be asked of the hub.
+    Raises Refused if it is neither: a path that is not there must never be asked of the hub; and for weights of the
+    project's own that have changed.
     """
     folder = paths.resolve(base)
     if folder.is_dir():
+        shipped.check(folder, what)
         return str(folder)
     if base.count("/") == 1 and not base.startswith((".", "~", "/", "data/", "outputs/")):
         return base

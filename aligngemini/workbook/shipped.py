@@ -1,0 +1,42 @@
+"""The weights that come with the project: `digests.json` beside them says what they are."""
+
+import json
+from pathlib import Path
+
+from aligngemini.workbook import manifest, paths, verified
+from aligngemini.workbook.params import Refused
+
+HOME, LIST = paths.ROOT / "data" / "mini", "digests.json"
+
+
+def check(folder: Path, what: str) -> None:
+    """Raise Refused if weights in `folder` came with the project and are others now; `what`: what they are."""
+    prefix, listed = _inside(folder), _listed()
+    files = {name.removeprefix(prefix): entry for name, entry in listed.items() if prefix and name.startswith(prefix)}
+    if problem := verified.damage(folder, {"files": files}) if files else "":
+        place = paths.short(folder)
+        raise Refused(f"The {what} in {place} is damaged: {problem}; restore it with `git checkout -- {place}`.")
+
+
+def record(folder: Path) -> Path:
+    """Note the digests of the weights in `folder` if it lies among those of the project; return it."""
+    if prefix := _inside(folder):
+        others = {name: entry for name, entry in _listed().items() if not name.startswith(prefix)}
+        names = [path.relative_to(HOME).as_posix() for path in Path(folder).rglob("*.safetensors")]
+        listed = others | {name: manifest.entry(HOME, name) for name in names}
+        manifest.write_json(HOME / LIST, dict(sorted(listed.items())))
+    return folder
+
+
+def _inside(folder: Path) -> str:
+    """What the names of its files begin with; "" for a folder from elsewhere."""
+    folder = Path(folder).resolve()
+    return folder.relative_to(HOME).as_posix() + "/" if folder.is_relative_to(HOME) else ""
+
+
+def _listed() -> dict[str, dict]:
+    try:
+        listed = json.loads((HOME / LIST).read_text(encoding="utf-8"))
+        return {name: entry for name, entry in listed.items() if {"sha256", "bytes"} <= set(entry)}
+    except (OSError, ValueError, AttributeError, TypeError):  # a project without the list has nothing to compare
+        return {}

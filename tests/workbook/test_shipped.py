@@ -1,0 +1,70 @@
+"""Weights that come with the project are compared with their digests when they are opened."""
+
+import shutil
+
+import pytest
+
+from aligngemini.workbook import adapters, models, shipped
+from aligngemini.workbook.params import Refused
+from tests.workbook.test_verified import flip
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A project whose own models are one base and one adapter, recorded."""
+    for name, file in (
+        ("vlm", "model.safetensors"),
+        ("vae/kl", "model.safetensors"),
+        ("detector/vlm", adapters.WEIGHTS),
+    ):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / file).write_bytes(bytes(1000))
+        (tmp_path / name / "README.md").write_text("card")
+    monkeypatch.setattr(shipped, "HOME", tmp_path)
+    for name in ("vlm", "vae/kl", "detector"):
+        shipped.record(tmp_path / name)
+    return tmp_path
+
+
+def test_every_weight_that_is_shipped_is_as_it_was_recorded():
+    listed = shipped._listed()
+    there = {path.relative_to(shipped.HOME).as_posix() for path in shipped.HOME.rglob("*.safetensors")}
+    assert set(listed) == there and len(there) == 10
+    assert listed == {name: shipped.manifest.entry(shipped.HOME, name) for name in there}
+
+
+def test_a_base_whose_weights_changed_is_refused_by_name_with_the_way_out(home):
+    assert models.where(str(home / "vlm"), "VLM base") == str(home / "vlm")
+    flip(home / "vlm" / "model.safetensors")
+    with pytest.raises(Refused, match="The VLM base .* damaged: model.safetensors has changed.*git checkout"):
+        models.where(str(home / "vlm"), "VLM base")
+    models.where(str(home / "vae" / "kl"), "autoencoder")
+
+
+def test_the_shipped_detector_s_adapter_is_refused_when_it_changed(home):
+    (home / "detector" / "vlm" / adapters.WEIGHTS).write_bytes(b"short")
+    with pytest.raises(Refused, match=f"The adapter .* damaged: {adapters.WEIGHTS} has 5 bytes instead of 1000"):
+        adapters.put(None, home / "detector" / "vlm")
+
+
+def test_weights_made_anew_are_recorded_and_the_others_stay(home):
+    before = shipped._listed()
+    flip(home / "vlm" / "model.safetensors")
+    shipped.record(home / "vlm")
+    models.where(str(home / "vlm"), "VLM base")
+    changed = {name for name, entry in shipped._listed().items() if entry != before[name]}
+    assert changed == {"vlm/model.safetensors"}
+
+
+def test_a_copy_elsewhere_may_be_changed_and_a_card_too(home, tmp_path_factory):
+    copied = shutil.copytree(home / "vlm", tmp_path_factory.mktemp("elsewhere") / "vlm")
+    flip(copied / "model.safetensors")
+    assert models.where(str(copied), "VLM base") == str(copied)
+    (home / "vlm" / "README.md").write_text("another")
+    models.where(str(home / "vlm"), "VLM base")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"vlm/model.safetensors": 3}'])
+def test_a_list_that_cannot_be_read_compares_nothing(home, text):
+    (home / shipped.LIST).write_text(text)
+    models.where(str(home / "vlm"), "VLM base")
