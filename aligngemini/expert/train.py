@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from torch.utils.data import DataLoader
 
-from ..workbook import states
+from ..workbook import processes, states
 from ..workbook.progress import progress
 from . import adapter, objective
 from .backbone import Expert
@@ -43,9 +42,10 @@ def train(expert: Expert, rows: pd.DataFrame, cfg, checkpoints: Path, out: Path)
 def _updates(batches: Batches, cfg) -> Iterator[list[torch.Tensor]]:
     """The batches of each update, read ahead in other processes."""
     workers = min(cfg.workers, 1 + len(batches) // (50 * cfg.gradient_accumulation))
-    loader = DataLoader(batches, batch_size=None, num_workers=workers, pin_memory=torch.cuda.is_available())
-    batch = iter(loader)
-    while parts := list(islice(batch, cfg.gradient_accumulation)):
+    made = processes.ahead(batches, workers)
+    if torch.cuda.is_available():
+        made = (each.pin_memory() for each in made)
+    while parts := list(islice(made, cfg.gradient_accumulation)):
         yield parts
 
 

@@ -3,6 +3,7 @@
 The same bytes come out whatever the number of workers: each picture draws from generators named after it.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..workbook import seeds
+from ..workbook import processes, seeds
 from ..workbook.progress import progress
 from . import decode, degrade, jpeg
 from .store import put
@@ -23,9 +24,10 @@ def spread(make: Callable[..., list[dict]], items: Sequence, workers: int, label
     from joblib import Parallel, delayed
 
     chunks = [items[i : i + CHUNK] for i in range(0, len(items), CHUNK)]
-    jobs = Parallel(n_jobs=min(workers, max(1, len(chunks))), return_as="generator")(
-        delayed(make)(chunk, **fixed) for chunk in chunks
-    )
+    count, told = min(workers, max(1, len(chunks))), {}
+    if count > 1:
+        told = {"initializer": processes.end_with, "initargs": (os.getpid(),)}
+    jobs = Parallel(n_jobs=count, return_as="generator", **told)(delayed(make)(chunk, **fixed) for chunk in chunks)
     return list(progress(chain.from_iterable(jobs), label, total=len(items)))
 
 

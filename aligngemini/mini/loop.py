@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
-from ..workbook import states
+from ..workbook import processes, states
 from ..workbook.progress import note
 
 
@@ -49,10 +49,9 @@ def fit(
     module.to(where).train()
     optimiser = torch.optim.AdamW(module.parameters(), lr=rate, weight_decay=0.02, betas=(0.9, 0.98))
     start, log = states.resume(folder / "checkpoint.pt", module.state_dict(), optimiser)
-    ahead = 4 if workers else None
-    loader = DataLoader(Steps(make_batch, start, steps), batch_size=None, num_workers=workers, prefetch_factor=ahead)
+    batches = processes.ahead(Steps(make_batch, start, steps), workers, prefetch_factor=4 if workers else None)
     begun, losses = time.time() - (log[-1]["seconds"] if log else 0.0), []
-    for step, batch in enumerate(loader, start):
+    for step, batch in enumerate(batches, start):
         for group in optimiser.param_groups:
             group["lr"] = rate * cosine(step, steps)
         loss = loss_of(module, {k: v.to(where) for k, v in batch.items()})

@@ -3,24 +3,21 @@
 import json
 import os
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
-import psutil
 import torch
 
-from ..workbook import params
+from ..workbook import params, processes
 from ..workbook.forms import VLMParams
 
 
 def main(job: Path) -> None:
     """Load base and pairs, train, and save the adapter if this is the first process."""
     told = json.loads((job / "job.json").read_text(encoding="utf-8"))
-    _end_with(told["kernel"])
+    processes.end_with(told["kernel"])
     _know_processors_by_number()
     with _reported(job):
         _train(params.build(VLMParams, told["params"]), job, Path(told["checkpoints"]), Path(told["out"]))
@@ -61,18 +58,6 @@ def _reported(job: Path) -> Iterator[None]:
         except FileExistsError:
             print("another process failed before this one", file=sys.stderr)
         raise
-
-
-def _end_with(kernel: int) -> None:
-    """End this process when the notebook's kernel does: a kernel that is killed cannot end it."""
-    process = psutil.Process(kernel)
-
-    def watch() -> None:
-        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 if __name__ == "__main__":

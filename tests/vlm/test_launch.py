@@ -100,7 +100,7 @@ def test_ending_the_launcher_ends_what_it_started(tmp_path):
 
 def test_a_worker_ends_when_its_kernel_is_killed():
     kernel = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    code = f"from aligngemini.vlm import worker; worker._end_with({kernel.pid}); print('up', flush=True); "
+    code = f"from aligngemini.workbook import processes; processes.end_with({kernel.pid}); print('up', flush=True); "
     code += "import time; time.sleep(60)"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=paths.ROOT)
     process.stdout.readline()
