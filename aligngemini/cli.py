@@ -13,7 +13,7 @@ from aligngemini.fetch import command as data
 from aligngemini.hygiene import command as audit
 from aligngemini.mini import bases
 from aligngemini.rehearse import command as rehearse
-from aligngemini.workbook import paths
+from aligngemini.workbook import paths, streams
 from aligngemini.workbook.codes import DONE, FAILED, REFUSED, STOPPED
 from aligngemini.workbook.params import Refused
 
@@ -28,12 +28,15 @@ def main(words: list[str] | None = None) -> int:
     `audit`, `bench` and `data` return 3 if they are done and have found something to tell, or left something out.
     """
     from aligngemini.workbook.execute import Failed
-    from aligngemini.workbook.manifest import DiskFull
+    from aligngemini.workbook.manifest import DiskFull, no_space
 
+    streams.prepare()
     args = _parser().parse_args(words)
     before = signal.signal(signal.SIGTERM, _stop)
     try:
-        return args.act(args) or DONE
+        code = args.act(args) or DONE
+        sys.stdout.flush()  # what cannot be printed is noticed here, not when Python ends
+        return code
     except Refused as refusal:
         return _complain(str(refusal), REFUSED)
     except (Failed, DiskFull) as failure:
@@ -41,8 +44,13 @@ def main(words: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _complain("stopped; the same command continues where it was", STOPPED)
     except BrokenPipeError:  # the reader of our output left, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.abandon()
         return FAILED
+    except OSError as error:
+        if not no_space(error):
+            raise
+        streams.abandon()
+        return _complain(f"no space left for {error.filename or 'what is printed'}", FAILED)
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -156,6 +164,7 @@ def _sweep(args: argparse.Namespace) -> None:
     options = [tuple(pair) for pair in args.p]
     study, parts = sweep.make(args.scale, args.study, _numbers(args.seeds), options)
     print(f"study {study.name}: {study.question}", flush=True)
+    paths.writable(sweep.home(study.name, args.scale), "--outputs", "table.*", "probes.csv")
     made = sweep.run(parts)
     from aligngemini.analysis import purity, seeds
     from aligngemini.analysis import study as page
@@ -186,6 +195,7 @@ def _conclude(answers: list[Any]) -> None:
     last = answers[-1].folder
     page = last / "report.html"
     if any(answer.executed for answer in answers) or not page.is_file():
+        paths.writable(last, "--outputs", page.name)
         with manifest.room_on_disk(last):
             report.build([answer.folder for answer in answers], page)
     print(f"\n{tables.headline(last)}\n")
@@ -201,8 +211,8 @@ def _runs(args: argparse.Namespace) -> None:
 
 
 def _detect(args: argparse.Namespace) -> int:
-    from aligngemini.detector import Detector
     from aligngemini.images import filenames
+    from aligngemini.workbook.manifest import room_on_disk
 
     if args.self_check:
         return _self_check()
@@ -212,14 +222,18 @@ def _detect(args: argparse.Namespace) -> int:
     missing = [path for path in args.paths if not os.path.lexists(path)]
     if missing:
         raise Refused(f"there is no picture or folder {missing[0]}: check the path")
+    file = paths.writable_file(args.csv, "--csv") if args.csv else None
+    from aligngemini.detector import Detector
+
     detector = Detector.found(args.run)
     table = detector([filenames.spelled(path) for path in args.paths])
     if args.explain:
         table["explanation"] = ""
         readable = table["reason"] == ""
         table.loc[readable, "explanation"] = detector.explain(list(table.loc[readable, "image"]))
-    if args.csv:
-        table.to_csv(args.csv, index=False)
+    if file:
+        with room_on_disk(file, "--csv"):
+            table.to_csv(file, index=False)
     elif args.json:
         print(table.to_json(orient="records", lines=True, force_ascii=False), end="")
     else:
@@ -238,6 +252,7 @@ def _self_check() -> int:
 
 
 def _pretrain(args: argparse.Namespace) -> None:
+    paths.writable(paths.resolve(args.out), "--out")
     from aligngemini.mini import pretrain
 
     pretrain.main(args.only, args.out, args.steps, args.seed)

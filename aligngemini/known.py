@@ -8,7 +8,7 @@ import pandas as pd
 
 from .detector import BRANCHES, SHIPPED, Detector, facts
 from .scores import pictured
-from .workbook import adapters, runs, shipped
+from .workbook import adapters, paths, runs, shipped
 
 WITHIN = 0.02  # other processors and libraries add in another order; a wrong model is off by far more
 
@@ -18,6 +18,7 @@ def pack(run: str = "latest", folder: Path = SHIPPED, scale: str | None = None, 
     first benchmark and their scores. Raises Refused if there is no such run.
     """
     fusion, folder = runs.load("04_fusion", run, scale), Path(folder)
+    paths.writable(folder.parent, "a checkout of your own")
     fresh = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     for name in BRANCHES:

@@ -1,12 +1,12 @@
 """The command `aligngemini bench`: its words, its output, its exit codes. Heavy libraries are loaded when it acts."""
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from ..workbook import paths
 from ..workbook.codes import DONE, FOUND
 
+FILES = ("scores.*", "results.*", "measures.*", "left_out.*", "published.*", "against.*", "robustness.*", "bench.json")
 HELP = (
     "score a benchmark under named protocols; exit code 3: done, but a picture, an archive or an unfinished download"
     " was left out (texts and hidden files are counted, too, and are no loss)"
@@ -37,17 +37,18 @@ def add(commands: Any) -> None:
 
 def act(args: argparse.Namespace) -> int:
     """Run the benchmark and print its tables; 0, or 3 if a picture was left out. Raises Refused, DiskFull."""
+    paths.set_outputs(args.outputs)
+    home = paths.writable(args.out or paths.outputs() / "bench", "--out", *FILES)
     from ..detector import Detector
     from ..images import perturb, protocols
     from ..images.filenames import spelled
     from ..images.places import skips
     from . import pictures, run
 
-    paths.set_outputs(args.outputs)
     asked = protocols.named(args.protocol)
     harm = perturb.named(args.perturb) if args.perturb is not None else list(perturb.PERTURBATIONS) * args.robustness
     found = pictures.find(args.benchmark, args.root, args.reals, args.sample)
-    folder = Path(args.out).absolute() if args.out else paths.outputs() / "bench" / found.name
+    folder = home if args.out else paths.writable(home / found.name, "--out", *FILES)
     told = {name: spelled(value) if isinstance(value, str) else value for name, value in vars(args).items()}
     told.pop("act")
     other = Detector.found(args.against) if args.against else None

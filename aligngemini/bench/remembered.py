@@ -1,9 +1,11 @@
 """Scores that outlive a command: by content of the picture, what was done to it, and the model that looked.
 
 Every command writes files of its own, whole or not at all, so that commands beside each other lose nothing and a
-killed one leaves what it had. A damaged file is passed over, and its pictures are scored again.
+killed one leaves what it had. A damaged file is passed over, and its pictures are scored again. Where the folder cannot
+be written to, scores last as long as the command.
 """
 
+import tempfile
 import time
 import uuid
 from contextlib import suppress
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..workbook import fingerprint, manifest, paths
+from ..workbook import caches, fingerprint, manifest, paths
 
 PAUSE = 30  # seconds between two writes: so much is lost when a command is killed without notice
 ROWS = 5_000  # of one file; so many scores of each kind are kept in memory
@@ -25,17 +27,21 @@ class Scores:
 
     def __init__(self, folder: Path | None = None):
         self.folder = Path(folder or paths.built() / "scores")
+        self._spare: tempfile.TemporaryDirectory | None = None
         self._new: dict[tuple[str, str], dict[str, float]] = {}
         self._files: dict[tuple[str, str], str] = {}
         self._written = time.monotonic()
 
-    def place(self, model: str, treatment: str) -> Path:
+    def place(self, model: str, treatment: str, folder: Path | None = None) -> Path:
         """The folder of one kind."""
-        return self.folder / model[: fingerprint.LENGTH] / fingerprint.digest(treatment)[: fingerprint.LENGTH]
+        names = model[: fingerprint.LENGTH], fingerprint.digest(treatment)[: fingerprint.LENGTH]
+        return (folder or self.folder).joinpath(*names)
 
     def recall(self, model: str, treatment: str) -> pd.Series:
         """Every known score of a kind that is written, float64 by image_id."""
-        parts = [_read(path) for path in sorted(self.place(model, treatment).glob("[!.]*.parquet"))]
+        homes = [self.folder, *([Path(self._spare.name)] if self._spare else [])]
+        places = [self.place(model, treatment, home) for home in homes]
+        parts = [_read(path) for place in places for path in sorted(place.glob("[!.]*.parquet"))]
         known = pd.concat([part for part in parts if len(part)] or [_read(None)], ignore_index=True)
         known = known[(known["model"] == model) & (known["treatment"] == treatment)]
         return known.drop_duplicates("image_id").set_index("image_id")["score"]
@@ -59,7 +65,11 @@ class Scores:
     def _write(self, kind: tuple[str, str]) -> None:
         name = self._files.setdefault(kind, f"{uuid.uuid4().hex}.parquet")
         table = pd.DataFrame(self._new[kind].items(), columns=["image_id", "score"])
-        _replace(self.place(*kind) / name, table.assign(model=kind[0], treatment=kind[1]))
+        table = table.assign(model=kind[0], treatment=kind[1])
+        with caches.optional(self.folder):
+            return _replace(self.place(*kind) / name, table)
+        self._spare = self._spare or tempfile.TemporaryDirectory()
+        _replace(self.place(*kind, Path(self._spare.name)) / name, table)
 
 
 def _read(path: Path | None) -> pd.DataFrame:

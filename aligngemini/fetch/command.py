@@ -48,7 +48,7 @@ def add(commands: Any) -> None:
 def _fetch(args: argparse.Namespace) -> int:
     """Fetch each source; one that refuses does not keep the others from coming."""
     _bounds(args)
-    root, worst = _root(args), DONE
+    root, worst = paths.writable(_root(args), "--root"), DONE
     for name, source in _sources(args.names).items():
         try:
             worst = max(worst, _fetched(name, source, root, args), key=[DONE, FOUND, REFUSED].index)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
-from ..workbook import fingerprint
+from ..workbook import fingerprint, paths
 from ..workbook.params import Refused
 from ..workbook.progress import Meter
 from . import large, room
@@ -26,8 +26,9 @@ def fetch(found: Repository, names: list[str], folder: Path | None = None, watch
     missing = [name for name in names if not found.there(name, folder)]
     parts = large.parts(found, missing, folder)
     size = sum(found.sizes[name] for name in missing) - sum(part.size for part in parts.values())
-    room.need(home, size, found.repo, "--root" if folder else "HF_HOME")
-    with _alone(home) if missing else nullcontext(), _shown(watched or [home / "blobs"], found.repo, size):
+    option = "--root" if folder else "HF_HOME"
+    room.need(home, size, found.repo, option)
+    with _alone(home, option) if missing else nullcontext(), _shown(watched or [home / "blobs"], found.repo, size):
         # Small files first: their names in the cache let `check` tell an interrupted download from none.
         _by_client(found, [name for name in names if not found.large(name)], folder)
         large.fetch(found, parts)
@@ -44,11 +45,11 @@ def digest(path: Path, like: str) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
-def _alone(home: Path) -> AbstractContextManager:
+def _alone(home: Path, option: str) -> AbstractContextManager:
     """Keep other processes from fetching the same: the hub's cache belongs to every root."""
     from filelock import FileLock
 
-    home.mkdir(parents=True, exist_ok=True)
+    paths.writable(home, option).mkdir(parents=True, exist_ok=True)
     return FileLock(home / ".fetch.lock", timeout=0)
 
 

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from ..workbook import paths
 from ..workbook.codes import DONE, FOUND
 
 EPILOG = """exit code: 0 no picture was left out and every verdict is "usable" (texts and hidden files are counted,
@@ -24,13 +25,14 @@ def add(commands: Any) -> None:
 
 
 def act(args: argparse.Namespace) -> int:
-    """Audit, print and write; return 0 for a clean set and FOUND for one with findings."""
+    """Audit, print and write; return 0 for a clean set and FOUND for one with findings. Raises Refused, DiskFull."""
+    folder = paths.writable(args.out, "--out", "audit.*", "left_out.csv") if args.out else None
     from . import audit, page
 
     made = audit.make(args.what, args.against, _words(args.words) if args.words else None, args.workers)
     print(page.text(made))
-    if args.out:
-        print(f"written: {page.write(made, Path(args.out).absolute())}")
+    if folder:
+        print(f"written: {page.write(made, folder)}")
     return DONE if made.clean else FOUND
 
 

@@ -24,6 +24,7 @@ def act(args: argparse.Namespace) -> None:
     from . import setting
 
     paths.set_outputs(args.outputs)
+    home = paths.writable(paths.outputs() / "rehearsal")
     asked = setting.of(args.scale, args.laps)
     from . import cards, page, run
 
@@ -32,7 +33,7 @@ def act(args: argparse.Namespace) -> None:
     name = f"{args.scale}-{args.gpu}" if args.computed else f"{args.scale}-{_slug(rows[-1].device)}"
     print(page.table(rows).to_string(index=False))
     print(f"\n{page.NOTE}\nminutes by notebook, computed: {run.minutes(rows)}")
-    written = page.write(rows, paths.outputs() / "rehearsal", name, _command(args))
+    written = page.write(rows, home, name, _command(args))
     print(f"written to {paths.short(written)}")
 
 

@@ -41,8 +41,8 @@ def write(rows: list[Row], folder: Path, name: str, command: str) -> Path:
     """Write <name>.json and <name>.md, each whole; return the latter."""
     machine = manifest.environment()
     told = {"command": command, "environment": machine, "utilisation": UTILISATION, "minutes": minutes(rows)}
-    folder.mkdir(parents=True, exist_ok=True)
     with manifest.room_on_disk(folder):
+        folder.mkdir(parents=True, exist_ok=True)
         plain = manifest.plain(told | {"rows": [dataclasses.asdict(row) for row in rows]})
         manifest.write_json(folder / f"{name}.json", plain)
         with manifest.whole(folder / f"{name}.md") as path:

@@ -100,7 +100,7 @@ def _answer(plan: Plan, item: Item, made: dict[str, list[str]], force: bool, aft
             print(f"{title}: reused, {paths.short(asked.home)}", flush=True)
             return Answer(asked.notebook, asked.name, executed=False)
     times = [expected(later.stage.name, plan.scale, plan.minutes) for later in plan.mine[place - 1 :]]
-    _sweep(asked.home.parent)
+    _sweep(paths.writable(asked.home.parent))
     with Status(title, times[0], sum(times[1:]) + after, _mine(asked, "json")) as status:
         _execute(title, asked, item.values(made), force)
     print(f"{title}: complete in {spell(status.seconds)}, {paths.short(asked.home)}", flush=True)

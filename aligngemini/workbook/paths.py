@@ -1,7 +1,13 @@
-"""Where things are: the only module that knows absolute paths."""
+"""Where things are, and whether they can be written there: the only module that knows absolute paths."""
 
+import errno
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from aligngemini.workbook.params import Refused
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -42,3 +48,50 @@ def short(path: str | Path) -> str:
     """Return `path` as people read it: relative to the working directory where it lies under it."""
     path = Path(path)
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def writable(folder: str | Path, option: str = "--outputs", *names: str) -> Path:
+    """Return `folder`, absolute, if files can be made in it, or in the nearest folder above it that is there.
+
+    `names`: patterns of the files that will be written again. Nothing changes. `option` is what chooses the place.
+    Raises `Refused`.
+    """
+    folder = Path(folder).absolute()
+    with _refused(folder, option), tempfile.TemporaryFile(dir=_nearest(folder)):
+        for path in (path for name in names for path in folder.glob(name)):
+            writable_file(path, option)
+    return folder
+
+
+def writable_file(path: str | Path, option: str) -> Path:
+    """Return `path`, absolute, if a file can be written there; its folder must be there. Raises `Refused`."""
+    path = Path(path).absolute()
+    with _refused(path, option):
+        if _nearest(path) not in (path, path.parent):
+            raise FileNotFoundError(errno.ENOENT, f"there is no folder {short(path.parent)}")
+        there = path.exists()
+        if path.is_file() or path.is_dir() or not there:  # a pipe is not opened: its reader would see the end
+            path.open("ab").close()  # adds nothing; the system alone knows all its rules
+        if not there:
+            path.unlink()
+    return path
+
+
+def _nearest(path: Path) -> Path:
+    """The first of `path` and the folders above it that is there. Raises OSError for what may not be looked at."""
+    for each in (path, *path.parents):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            os.lstat(each)
+            return each
+    return path
+
+
+@contextmanager
+def _refused(path: Path, option: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # `manifest.room_on_disk` tells of that
+            return
+        why = error.strerror or str(error)
+        raise Refused(f"{short(path)} cannot be written to ({why}): choose another place with {option}") from error

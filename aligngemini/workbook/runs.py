@@ -16,6 +16,7 @@ from aligngemini.workbook.run import Run, clear_parts, load, now, remove, seed
 __all__ = ["Run", "all", "load", "mark_failed", "question", "seed", "start"]
 
 FORCE = "ALIGNGEMINI_FORCE"  # names the one run to answer anew though it is complete
+OUTPUTS = "--outputs or ALIGNGEMINI_OUTPUTS"
 NOTICE_SECONDS = 30
 _working: dict[Path, Run] = {}
 
@@ -25,7 +26,7 @@ def start(notebook: str, cfg: Params, needs: dict[str, tuple[str, str]] | None =
 
     `needs`: label -> (upstream notebook, selector); by default what the parameters select, labelled "data",
     "vlm", "expert", "fusion", "vlm 1", … Only one process works on a run; others wait here until it is
-    complete. Raises `Refused` if an upstream run is missing or damaged, `DiskFull`.
+    complete. Raises `Refused` if an upstream run is missing or damaged or nothing can be written, `DiskFull`.
     """
     asked = question(notebook, cfg, needs)
     if asked.partial in _working:  # the cell was run again in this very process
@@ -44,6 +45,8 @@ def start(notebook: str, cfg: Params, needs: dict[str, tuple[str, str]] | None =
 
 
 def _wait(asked: Question) -> FileLock:
+    paths.writable(asked.home.parent, OUTPUTS, asked.lock.name)
+    paths.writable(asked.partial, OUTPUTS)
     with manifest.room_on_disk(asked.home):
         asked.home.parent.mkdir(parents=True, exist_ok=True)
     lock, began, patience = FileLock(asked.lock), time.monotonic(), 0
@@ -105,6 +108,8 @@ def _held(path: Path) -> bool:
         lock.acquire(timeout=0)
     except Timeout:
         return True
+    except PermissionError:  # in a folder that is only read nobody works
+        return False
     lock.release()
     return False
 

@@ -211,3 +211,19 @@ def test_the_shipped_detector_scores_as_it_does_by_itself(tmp_path, monkeypatch)
     small, large = (identity.facts(detector, "expert", crop) for crop in (0, 336))
     assert identity.of(small) != identity.of(large) and json.dumps(small)
     assert not np.allclose(native.expert_score, told[told.protocol == "published"].expert_score)
+
+
+def test_scores_that_cannot_be_kept_cost_time_and_no_result(detector, benchmark, bench, tmp_path, monkeypatch, capsys):
+    assert bench(benchmark, "--protocol", "native") == 0
+    before, looked, told = (
+        (tmp_path / "out" / "scores.parquet").read_bytes(),
+        detector.looked.total(),
+        capsys.readouterr(),
+    )
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ALIGNGEMINI_BUILT", str(tmp_path / "file" / "built"))
+    assert bench(benchmark, "--protocol", "native") == 0
+    again = capsys.readouterr()
+    assert detector.looked.total() == 2 * looked and (tmp_path / "out" / "scores.parquet").read_bytes() == before
+    assert again.out == told.out and again.err.count("scores cannot be written to") == 1
+    assert "cannot be written to" not in told.err

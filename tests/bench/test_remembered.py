@@ -44,3 +44,23 @@ def test_a_full_part_is_written_and_leaves_the_memory(tmp_path, monkeypatch):
     store.write()
     assert set(Scores(tmp_path).recall("m", "").index) == set("abcde")
     assert not list(tmp_path.rglob(".*")), "nothing half written stays"
+
+
+def test_what_is_remembered_is_used_also_where_nothing_new_can_be_kept(tmp_path, monkeypatch):
+    store = Scores(tmp_path)
+    store.note("m", "", {"a": 0.5})
+    store.write()
+    replace = remembered._replace
+
+    def locked(path, table):
+        if path.is_relative_to(tmp_path):
+            raise PermissionError(13, "Permission denied")
+        replace(path, table)
+
+    monkeypatch.setattr(remembered, "_replace", locked)
+    store = Scores(tmp_path)
+    store.note("m", "", {"b": 0.25})
+    store.write()
+    store.write()
+    assert store.recall("m", "").to_dict() == {"a": 0.5, "b": 0.25}
+    assert Scores(tmp_path).recall("m", "").to_dict() == {"a": 0.5}

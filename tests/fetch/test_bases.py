@@ -172,3 +172,11 @@ def test_the_loaders_load_hub_names_offline_too_and_say_in_one_sentence_why_they
     assert "HF_HUB_OFFLINE" in said["never/fetched"] and "aligngemini data fetch" in said["never/fetched"]
     for owner, role in itertools.product(words, bases.BASES):
         assert words[owner] in said[f"{owner}/{role}"] and said[f"{owner}/{role}"].count(". ") == 0
+
+
+def test_a_cache_of_the_hub_that_cannot_be_written_to_is_refused(fetch, vlm, tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "file" / "cache"))
+    assert fetch("vlm") == codes.REFUSED
+    said = capsys.readouterr().err
+    assert "cannot be written to (Not a directory): choose another place with HF_HOME" in said

@@ -270,3 +270,23 @@ def test_git_is_not_needed(monkeypatch, tmp_path):
 def test_results_that_are_not_figures_are_an_error(value):
     with pytest.raises(TypeError, match="cannot hold"):
         manifest.plain({"x": value})
+
+
+def test_a_notebook_refuses_outputs_that_cannot_be_written_to_before_any_work(little, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ALIGNGEMINI_OUTPUTS", str(tmp_path / "file" / "outputs"))
+    with pytest.raises(Refused, match="outputs.*cannot be written to.*--outputs or ALIGNGEMINI_OUTPUTS"):
+        runs.start(DATA, small.data(little))
+
+
+def test_a_complete_run_is_read_and_a_killed_one_listed_where_nothing_can_be_written(little, monkeypatch):
+    name = small.made(DATA, small.data(little), images=1).name
+    runs.start(DATA, small.data(little, seed=1)).close()
+
+    def locked(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(paths, "writable", locked)
+    monkeypatch.setattr(FileLock, "acquire", locked)
+    assert runs.start(DATA, small.data(little)).name == name
+    assert [record["run"]["status"] for record in runs.all()] == ["complete", "killed"]

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
@@ -11,7 +10,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ...workbook import fingerprint, manifest, paths
+from ...workbook import caches, fingerprint, manifest, paths
 from ...workbook.progress import progress
 from .. import decode, header
 from ..filenames import true
@@ -91,7 +90,7 @@ def _recalled(place: Path, columns: list[str]) -> pd.DataFrame:
 
 def _remember(place: Path, known: pd.DataFrame) -> None:
     """Write all or nothing; a disk without room is no error."""
-    with suppress(OSError):
+    with caches.optional(place.parent):
         place.parent.mkdir(parents=True, exist_ok=True)
         with manifest.whole(place) as passing:
             known.rename_axis("path").reset_index().to_parquet(passing, index=False)

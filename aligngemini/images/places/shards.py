@@ -46,6 +46,9 @@ def unpacked(pack: Path, root: Path) -> tuple[Path, list[list[str]]]:
     """
     target = home(root) / pack.relative_to(root)
     stamp = [RULES, pack.stat().st_size, pack.stat().st_mtime_ns]
+    if (told := _told(target)).get("stamp") == stamp:  # also where nothing can be written
+        return target, told["refused"]
+    paths.writable(target.parent, "ALIGNGEMINI_BUILT")
     with room_on_disk(home(root)):
         target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(target.with_name(f".{target.name}.lock")):

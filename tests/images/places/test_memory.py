@@ -92,8 +92,9 @@ def test_a_scan_that_is_killed_goes_on_where_it_last_wrote(lay, monkeypatch, rea
     assert len(reads) == len(set(rows["path"][rows["reason"] == ""])) - 3
 
 
-def test_a_place_where_nothing_can_be_written_costs_only_the_memory(lay, monkeypatch, tmp_path):
+def test_a_place_where_nothing_can_be_written_costs_only_the_memory(lay, monkeypatch, tmp_path, capsys):
     root = lay("WildRF")
     (tmp_path / "file").touch()
     monkeypatch.setenv("ALIGNGEMINI_BUILT", str(tmp_path / "file"))
     assert counts(folders.identified(benchmarks.rows(f"WildRF:{root}"))) == COUNTS["WildRF"]
+    assert capsys.readouterr().err.count("scans cannot be written to (Not a directory)") == 1

@@ -9,6 +9,7 @@ from PIL import Image
 
 from aligngemini.images.places import benchmarks, folders, shards, skips
 from aligngemini.workbook import paths
+from aligngemini.workbook.params import Refused
 from tests.images.miniatures import counts, reasons
 
 
@@ -103,3 +104,17 @@ def test_a_tar_with_names_of_any_encoding_is_unpacked(packed):
     assert counts(rows) == {("g", 1): 2} and said["._b.png"] == said["c.png"] == skips.HIDDEN
     assert set(folders.identified(rows)["format"]) == {"PNG", ""}
     assert counts(benchmarks.rows(f"AIGI-Now:{root}")) == {("g", 1): 2}
+
+
+def test_an_archive_that_is_unpacked_is_read_where_nothing_can_be_written_and_another_one_refused(packed, monkeypatch):
+    root = packed("a.tar", "gpt4o/pixel/0_real/1.jpg", "gpt4o/pixel/1_fake/2.jpg")
+    first = counts(benchmarks.rows(f"AIGI-Now:{root}"))
+
+    def locked(folder, option):
+        raise Refused(f"{folder} cannot be written to: choose another place with {option}")
+
+    monkeypatch.setattr(paths, "writable", locked)
+    assert counts(benchmarks.rows(f"AIGI-Now:{root}")) == first
+    packed("b.tar", "gpt4o/pixel/0_real/3.jpg")
+    with pytest.raises(Refused, match="ALIGNGEMINI_BUILT"):
+        benchmarks.rows(f"AIGI-Now:{root}")
