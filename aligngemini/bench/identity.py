@@ -12,19 +12,23 @@ PIXELS = (decode, *decode.CODE, degrade, perturb, protocols)
 
 def facts(detector: Detector, branch: str, crop: int = 0) -> dict:
     """What makes a branch ("vlm" or "expert", this one with its crop in px, 0 as trained), fit for JSON."""
+    import torch
+
     from ..expert import backbone, views
     from ..expert import score as pixels
     from ..vlm import load, verdict
 
     own, code = ("transformers", (load, verdict)) if branch == "vlm" else ("timm", (backbone, pixels, views))
-    model = (detector.vlm if branch == "vlm" else detector.expert).model
+    weight = next((detector.vlm if branch == "vlm" else detector.expert).model.parameters())
     told = detector.told[branch]
     loaded = {name: told[name] for name in ("max_pixels", "quantise") if branch == "vlm"}
     return {
         "branch": branch,
         "base": _content(paths.resolve(told["base"])) or f"{told['base']}@{told['revision']}",
         "adapter": _content(detector.adapters[branch]),
-        "numbers": str(next(model.parameters()).dtype),
+        # the same weights give other scores on a GPU, and with products of float32 rounded to less (TF32)
+        "device": weight.device.type,
+        "numbers": [str(weight.dtype), torch.get_float32_matmul_precision()],
         "packages": {name: metadata.version(name) for name in (own, "torch")},
         "code": of_code(*code),
         **(loaded or {"crop": crop or detector.crop}),

@@ -12,6 +12,9 @@ from ..workbook.progress import say
 from . import archive, record, room, state, web
 
 MIRROR = "ALIGNGEMINI_COCO"
+# COCO's own address images.cocodataset.org is a bucket of S3 behind a certificate of amazonaws.com, which no client
+# accepts for that name; under S3's name the same bucket has a certificate that fits.
+HOME = "https://s3.amazonaws.com/images.cocodataset.org"
 RIGHTS = "annotations CC BY 4.0; the photographs stand under the terms of Flickr, each with its own licence"
 COUNT = 118_287  # photographs of train2017, as COCO states
 PACK, TOP = "train2017.zip", "train2017"
@@ -19,7 +22,7 @@ PACK, TOP = "train2017.zip", "train2017"
 
 def address() -> str:
     """Where the zip is."""
-    return f"{os.environ.get(MIRROR) or 'http://images.cocodataset.org'}/zips/{PACK}"
+    return f"{os.environ.get(MIRROR) or HOME}/zips/{PACK}"
 
 
 def fetch(root: Path, asked: Namespace) -> pd.DataFrame:

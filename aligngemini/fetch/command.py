@@ -19,9 +19,10 @@ NAMES = {
     "vae": "the autoencoder alone, likewise",
 }
 EPILOG = """environment: HF_ENDPOINT, HF_TOKEN and HF_HOME (mirror, token and cache of the hub), ALIGNGEMINI_COCO
-(instead of http://images.cocodataset.org), ALIGNGEMINI_UNSPLASH (instead of https://unsplash.com/data),
-ALIGNGEMINI_UNSPLASH_IMAGES (instead of https://images.unsplash.com). exit code: 0 all there, 3 done but something was
-left out or is not there, 1 failed, 2 refused, 130 stopped. The same command goes on where it stopped."""
+(instead of https://s3.amazonaws.com/images.cocodataset.org), ALIGNGEMINI_UNSPLASH (instead of
+https://unsplash.com/data), ALIGNGEMINI_UNSPLASH_IMAGES (instead of https://images.unsplash.com). exit code: 0 all
+there, 3 done but something was left out or is not there, 1 failed, 2 refused, 130 stopped. The same command goes on
+where it stopped."""
 
 
 def add(commands: Any) -> None:

@@ -10,6 +10,10 @@ from aligngemini.workbook.params import Refused
 
 FACTS, CARD = "facts.json", "README.md"
 WEIGHTS = "adapter_model.safetensors"
+LOCAL = (
+    " Its base `{base}` is a folder, not a model of the hub: what begins with `data/mini` ships with the project "
+    "AlignGemini; any other has to be put there, seen from the project, by whoever loads the adapter."
+)
 FILES = ["*.json", CARD, WEIGHTS]  # what of a repository is an adapter
 
 
@@ -98,7 +102,9 @@ def card(title: str, summary: str, facts: dict[str, Any], use: str) -> str:
     """A model card as Markdown: front matter for the hub, a `summary`, every fact as a row, and Python code to `use`
     it.
     """
-    base = facts["base"] if not facts["base"].startswith((".", "/", "~", "data/", "outputs/")) else ""
+    local = facts["base"].startswith((".", "/", "~", "data/", "outputs/"))
+    base = "" if local else facts["base"]
+    summary += LOCAL.format(**facts) if local else ""
     front = ["library_name: peft", *([f"base_model: {base}"] if base else []), "tags: [aligngemini, lora]"]
     rows = [f"| {name.replace('_', ' ')} | {_cell(value)} |" for name, value in manifest.plain(facts).items()]
     table = "\n".join(["| what | value |", "| --- | --- |", *rows])

@@ -1,7 +1,11 @@
 """Adapters on the hub: asked for early, uploaded after training; whatever goes wrong there costs no run."""
 
+import json
+import shutil
 from pathlib import Path
+from typing import Any
 
+from aligngemini.workbook import adapters, paths
 from aligngemini.workbook.params import Refused
 
 
@@ -21,17 +25,70 @@ def push(folder: Path, repository: str, which: str) -> str:
 
     `which` says branch and supervision: one command trains several adapters, and none may take another's place. A
     repository that is not there yet is made private (ours): its owner may open it. The token is huggingface_hub's
-    own affair. Nothing is raised for what the hub or the network refuses.
+    own affair. No path of this machine is uploaded, see `public`. Nothing is raised for what the hub or the network
+    refuses.
     """
     if not repository:
         return "push_to_hub is empty: the adapter stays here."
     from huggingface_hub import create_repo, upload_folder
 
-    repository = f"{repository}-{which}"
+    repository, shown = f"{repository}-{which}", folder
     try:
+        shown = public(folder)
         create_repo(repository, private=True, exist_ok=True)
-        done = upload_folder(repo_id=repository, folder_path=folder, ignore_patterns="*.parquet")
+        done = upload_folder(repo_id=repository, folder_path=shown, allow_patterns=adapters.FILES)
+        if shown != folder:
+            shutil.rmtree(shown)
     except Exception as error:  # the client's own errors depend on the HTTP library below it
         why = next(iter(str(error).splitlines()), type(error).__name__)
-        return f"The adapter could not be uploaded ({why}); later: `hf upload {repository} {folder}`."
+        return f"The adapter could not be uploaded ({why}); later: `hf upload {repository} {shown}`."
     return f"The adapter is on the hub: {done}"
+
+
+def public(folder: Path) -> Path:
+    """The adapter in `folder`, or a copy beside it where its files name paths of this machine.
+
+    In the copy a path of the project stands as seen from the project, another one as ./ and its last name: a reader who
+    puts such a base there can load the adapter.
+    """
+    told = {path: json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")}
+    here = sorted(filter(_local, _texts(list(told.values()))), key=len, reverse=True)  # none is replaced within another
+    if not here:
+        return folder
+    return _renamed(told, {text: _public(text) for text in here}, folder)
+
+
+def _renamed(told: dict[Path, Any], names: dict[str, str], folder: Path) -> Path:
+    """A copy of the adapter beside `folder`, with other `names` in its card and in the JSON values `told`, by file."""
+    copy = folder.with_name(f"{folder.name}-public")
+    shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("*.parquet"), dirs_exist_ok=True)
+    for path, value in told.items():
+        (copy / path.name).write_text(json.dumps(_mapped(value, names), indent=1, ensure_ascii=False) + "\n", "utf-8")
+    card = (folder / adapters.CARD).read_text(encoding="utf-8")
+    for text, other in names.items():
+        card = card.replace(text, other)
+    (copy / adapters.CARD).write_text(card, encoding="utf-8")
+    return copy
+
+
+def _local(text: str) -> bool:
+    return text.startswith(("~/", "../")) or Path(text).is_absolute()
+
+
+def _public(text: str) -> str:
+    path = paths.resolve(text)
+    return path.relative_to(paths.ROOT).as_posix() if path.is_relative_to(paths.ROOT) else f"./{path.name}"
+
+
+def _texts(value: Any) -> set[str]:
+    if isinstance(value, dict | list):
+        return set().union(*map(_texts, value.values() if isinstance(value, dict) else value))
+    return {value} if isinstance(value, str) else set()
+
+
+def _mapped(value: Any, names: dict[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _mapped(each, names) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_mapped(each, names) for each in value]
+    return names.get(value, value) if isinstance(value, str) else value

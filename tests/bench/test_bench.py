@@ -1,7 +1,9 @@
 """The command bench: its numbers by hand, nothing done twice, nothing lost in silence."""
 
+import copy
 import json
 import os
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -193,6 +195,16 @@ def test_what_cannot_be_done_is_refused_in_one_sentence(words, said, detector, b
     assert said in capsys.readouterr().err and not (tmp_path / "outputs").exists()
 
 
+def _elsewhere(detector):
+    """The detector here, on another device, and with other numbers."""
+    meta, double = copy.copy(detector), copy.copy(detector)
+    for branch in ("vlm", "expert"):
+        model = getattr(detector, branch).model
+        setattr(meta, branch, SimpleNamespace(model=copy.deepcopy(model).to("meta")))
+        setattr(double, branch, SimpleNamespace(model=copy.deepcopy(model).double()))
+    return detector, meta, double
+
+
 def test_the_shipped_detector_scores_as_it_does_by_itself(tmp_path, monkeypatch):
     from aligngemini.detector import Detector
 
@@ -210,6 +222,8 @@ def test_the_shipped_detector_scores_as_it_does_by_itself(tmp_path, monkeypatch)
     assert native.verdict.tolist() == alone.verdict.tolist()
     small, large = (identity.facts(detector, "expert", crop) for crop in (0, 336))
     assert identity.of(small) != identity.of(large) and json.dumps(small)
+    known = {identity.of(identity.facts(each, branch)) for each in _elsewhere(detector) for branch in ("vlm", "expert")}
+    assert len(known) == 6, "another device and another precision give other scores"
     assert not np.allclose(native.expert_score, told[told.protocol == "published"].expert_score)
 
 

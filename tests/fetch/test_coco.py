@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from aligngemini.fetch import archive, web
+from aligngemini.fetch import coco as coco_source
 from aligngemini.images.places import folders, skips
 from aligngemini.workbook import codes, manifest
 from tests.fetch.conftest import jpeg, zipped
@@ -199,3 +200,10 @@ def test_two_processes_do_not_fetch_the_same(fetch, coco, root, capsys):
 def test_the_advice_of_a_full_disk_names_the_option_that_helps(tmp_path):
     with pytest.raises(manifest.DiskFull, match="--root"), manifest.room_on_disk(tmp_path, "--root"):
         raise OSError(28, "No space left on device")
+
+
+def test_coco_comes_over_https_unless_a_mirror_is_named(monkeypatch):
+    monkeypatch.delenv("ALIGNGEMINI_COCO", raising=False)
+    assert coco_source.address() == "https://s3.amazonaws.com/images.cocodataset.org/zips/train2017.zip"
+    monkeypatch.setenv("ALIGNGEMINI_COCO", "http://mirror")
+    assert coco_source.address() == "http://mirror/zips/train2017.zip"
