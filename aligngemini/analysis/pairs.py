@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from aligngemini.scores import intervals
+from aligngemini.workbook.seeds import generator
 
 PURE = ("semantic", "pixel")
 ROW = ["subset", "image_id"]
@@ -38,23 +39,38 @@ def side_by_side(verdicts: pd.DataFrame, pure: str, other: str) -> pd.DataFrame:
 
 
 def differences(verdicts: pd.DataFrame, resamples: int = 2000, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
-    """Other minus pure on the same images; one row per couple and subset.
+    """Other minus pure on the same images, by couple and subset, and fusion minus each pure branch on the mean.
 
     Columns: model, pure, other (titles), pure_supervision, other_supervision, benchmark, subset, axis (of the
     fakes), n, difference of balanced accuracy with low and high, only_pure and only_other (images that only one has
-    right), p (exact McNemar), p_holm (p after Holm's correction over all rows of the couple), auroc_difference,
-    auroc_low, auroc_high.
+    right), p (of no difference, from the interval), p_holm (p after Holm's correction over the whole table),
+    auroc_difference, auroc_low, auroc_high (NaN on a mean). Pairs of images are resampled together.
     """
+    own = verdicts.drop_duplicates("title").set_index("title")[["model", "supervision", "run"]]
     rows = []
     for pure, other in couples(verdicts):
-        both = side_by_side(verdicts, pure, other)
-        for _, part in both.groupby("subset", sort=False):
-            rng = np.random.default_rng([seed, len(rows)])
+        key = ("difference", seed, *own.loc[pure], *own.loc[other])
+        for subset, part in side_by_side(verdicts, pure, other).groupby("subset", sort=False):
+            rng = generator(*key, subset)
             rows.append({"pure": pure, "other": other, **_told(part), **tested(part, rng, resamples, confidence)})
+    for branch, fused in _joined(own):
+        key = ("difference", seed, *own.loc[branch], *own.loc[fused])
+        for name, part in side_by_side(verdicts, branch, fused).groupby("benchmark", sort=False):
+            told = {"pure": branch, "other": fused, **_told(part), "model": "fusion", "subset": "mean", "axis": "all"}
+            rows.append(told | on_the_mean(part, generator(*key, name), resamples, confidence))
     told = ["model", "pure", "other", "pure_supervision", "other_supervision", "benchmark", "subset", "axis"]
-    table = pd.DataFrame(rows, columns=[*told, *MEASURED, *RANKED])
-    corrected = table.groupby(["pure", "other"]).p.transform(intervals.holm)
-    table.insert(table.columns.get_loc("p") + 1, "p_holm", corrected)
+    return corrected(pd.DataFrame(rows, columns=[*told, *MEASURED, *RANKED]))
+
+
+def _joined(own: pd.DataFrame) -> list[tuple[str, str]]:
+    """Titles (branch, fusion): the first pure run of each model with every fusion."""
+    branches = own[own.supervision.isin(PURE)].drop_duplicates("model").index
+    return [(branch, fused) for fused in own.index[own.model == "fusion"] for branch in branches]
+
+
+def corrected(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with p_holm beside p: Holm's correction over all its rows, which are one family of claims."""
+    table.insert(table.columns.get_loc("p") + 1, "p_holm", intervals.holm(table.p))
     return table
 
 
@@ -66,12 +82,23 @@ def _told(part: pd.DataFrame) -> dict:
 
 
 def tested(part: pd.DataFrame, rng: np.random.Generator, resamples: int, confidence: float) -> dict:
-    """MEASURED and RANKED, other minus pure, of rows of `side_by_side`."""
-    verdicts, scores = (part.pure_verdict, part.other_verdict), (part.pure_score, part.other_score)
-    gain = intervals.accuracy_difference(part.label, *verdicts, rng, resamples, confidence)
-    area = intervals.roc_area_difference(part.label, *scores, rng, resamples, confidence)
-    test = intervals.mcnemar(part.label, *verdicts)
-    measures = [len(part), *gain, test.only_first, test.only_second, test.p, *area]
+    """MEASURED and RANKED, other minus pure, of the rows of one subset of `side_by_side`."""
+    group, verdicts = intervals.groups(part), (part.pure_verdict, part.other_verdict)
+    gain = intervals.accuracy_difference(part.label, *verdicts, rng, resamples, confidence, group)
+    area = intervals.roc_area_difference(part.label, part.pure_score, part.other_score, confidence, group)
+    return _measured(part, gain, area, confidence)
+
+
+def on_the_mean(part: pd.DataFrame, rng: np.random.Generator, resamples: int, confidence: float) -> dict:
+    """`tested` on the mean over the subsets of one benchmark."""
+    gain = intervals.mean_accuracy_difference(part, rng, resamples, confidence)
+    return _measured(part.drop_duplicates("image_id"), gain, intervals.UNDEFINED, confidence)
+
+
+def _measured(images: pd.DataFrame, gain, area, confidence: float) -> dict:
+    pure, other = (images[f"{side}_verdict"] == images.label for side in ("pure", "other"))
+    alone = int((pure & ~other).sum()), int((other & ~pure).sum())
+    measures = [len(images), *gain, *alone, intervals.p_value(gain, 0, confidence), *area]
     return dict(zip([*MEASURED, *RANKED], measures, strict=True))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from aligngemini.images.protocols import PROTOCOLS, Protocol, treatment
 from aligngemini.scores.metrics import BALANCED, RECALL, SPECIFICITY
 from aligngemini.workbook.params import Refused
 
@@ -41,7 +42,8 @@ GROUPS = {
 PRECISION, GAIN = "average precision", "gain over the previous best"
 COLUMNS = {"real_accuracy": SPECIFICITY, "fake_accuracy": RECALL, "ap": PRECISION}
 ROW = ["benchmark", "subset", "metric", "value"]
-NOT_RUN, OTHER = "not run", "other metric"
+NOT_RUN, OTHER, PROTOCOL = "not run", "other metric", "other protocol"
+PUBLISHED = "published"  # as PROTOCOLS[PUBLISHED] declares, in the column protocol of a published row
 
 
 def load() -> pd.DataFrame:
@@ -49,7 +51,8 @@ def load() -> pd.DataFrame:
 
     Columns: detector, benchmark (one of BENCHMARKS or GROUPS), subset ("mean" for the mean of a data set, "mean of 25"
     for AIGIBench over all its sub-sets, of which the protocol of AlignGemini counts two), metric, value and spread
-    (fractions; spread NaN where there is none), spread_of, source (URL), how, doubt ("" where none).
+    (fractions; spread NaN where there is none), spread_of, source (URL), how, doubt ("" where none), protocol
+    (PUBLISHED, or "own": another one, or one that is not stated).
     """
     text = pd.read_csv(FILE, dtype=str, keep_default_na=False)
     return text.assign(value=text.value.astype(float), spread=pd.to_numeric(text.spread))
@@ -64,18 +67,48 @@ def of(benchmark: str) -> pd.DataFrame:
     return table[table.benchmark == benchmark].reset_index(drop=True)
 
 
-def measured(alignment: pd.DataFrame) -> pd.DataFrame:
-    """A table of `tables.alignment` with one row per metric, for `beside`; columns title, those of ROW, low, high.
+def as_published(
+    benchmark: str, crop: int, thresholds: set[float], rule: str, protocol: Protocol | None = None
+) -> bool:
+    """Whether verdicts on a benchmark are made as the published ones: its subsets, their treatment (by `protocol`;
+    files as they are without one), the expert's crop, every threshold and the rule; 0 and "" where a branch alone has
+    no crop or rule.
 
+    Near-constant pictures, which are left out there, are not asked for: few benchmarks hold any.
+    """
+    ours, theirs = protocol or PROTOCOLS["native"], PROTOCOLS[PUBLISHED]
+    treated = all(treatment(ours, benchmark, label) == treatment(theirs, benchmark, label) for label in (0, 1))
+    counted = ours.subsets.get(benchmark) == theirs.subsets.get(benchmark)
+    judged = crop in (0, theirs.crop) and thresholds == {theirs.threshold} and rule in ("", theirs.rule)
+    return treated and counted and judged
+
+
+def marked(alignment: pd.DataFrame, models: list, fusion) -> pd.DataFrame:
+    """A table of `tables.alignment` with the column alike: which rows are `as_published`.
+
+    `models` are the tables.Models that it judges, `fusion` the run of notebook 04.
+    """
+    judged = {each.run: (each.crop, {each.threshold}, "") for each in models}
+    cuts = {fusion.results[f"{branch}_threshold"] for branch in ("vlm", "expert")}
+    judged[""] = fusion.inputs["expert"].params["crop"], cuts, fusion.results["rule"]
+    alike = [as_published(row.benchmark, *judged[row.run]) for row in alignment.itertuples()]
+    return alignment.assign(alike=alike)
+
+
+def measured(alignment: pd.DataFrame) -> pd.DataFrame:
+    """A table of `tables.alignment` with one row per metric, for `beside`: title, those of ROW, low, high, alike.
+
+    `alike` is that of the alignment table, where it has one (see `marked`), else False.
     Balanced accuracy keeps its intervals and its means; specificity, recall and average precision have none, and
     their means are taken over every subset that has them, those of one class too.
     """
-    whole = alignment[alignment.metric == BALANCED][["title", *ROW, "low", "high"]]
+    alignment = alignment if "alike" in alignment else alignment.assign(alike=False)
+    whole = alignment[alignment.metric == BALANCED][["title", *ROW, "low", "high", "alike"]]
     parts = [whole]
     for column, metric in COLUMNS.items():
         rows = alignment[alignment.subset != "mean"].assign(metric=metric, value=lambda table, of=column: table[of])
-        rows = rows[["title", *ROW]].dropna(subset="value")
-        means = rows.groupby(["title", "benchmark"], sort=False, as_index=False).value.mean()
+        rows = rows[["title", *ROW, "alike"]].dropna(subset="value")
+        means = rows.groupby(["title", "benchmark", "alike"], sort=False, as_index=False).value.mean()
         parts += [rows, means.assign(subset="mean", metric=metric)]
     return pd.concat(parts, ignore_index=True).dropna(subset="value")
 
@@ -83,12 +116,15 @@ def measured(alignment: pd.DataFrame) -> pd.DataFrame:
 def beside(measured: pd.DataFrame) -> pd.DataFrame:
     """Every published level of the benchmarks in `measured`, or of all if it is empty, with our value beside it.
 
-    `measured` has the columns benchmark (keys as in BENCHMARKS), subset, metric, value, low, high, all fractions; with
-    a column title, each of our models is set beside each published row. Subsets are matched by their letters and
-    digits, metrics by name only. Columns: title (if given), benchmark, subset, metric, detector, ours, low, high,
-    theirs, spread, difference (ours minus theirs), state ("", "not run", or "other metric" where we have measured the
-    subset another way), how, doubt, source. Raises Refused if a column is missing or a value is no fraction.
+    `measured` has the columns benchmark (keys as in BENCHMARKS), subset, metric, value, low, high, all fractions, and
+    alike (whether protocol and threshold are those of the published numbers; without it none are); with a column title,
+    each of our models is set beside each published row. Subsets are matched by their letters and digits, metrics by
+    name only. Columns: title (if given), benchmark, subset, metric, detector, ours, low, high, theirs, spread,
+    difference (ours minus theirs, only where both are measured alike), state ("", "not run", "other metric" where we
+    have measured the subset another way, or "other protocol"), how, doubt, source. Raises Refused if a column is
+    missing or a value is no fraction.
     """
+    measured = measured if "alike" in measured else measured.assign(alike=False)
     lacking = [name for name in (*ROW, "low", "high") if name not in measured]
     if lacking:
         raise Refused(f"A measured table needs the columns {', '.join(lacking)}.")
@@ -109,25 +145,32 @@ def _keyed(table: pd.DataFrame) -> pd.DataFrame:
 def _joined(theirs: pd.DataFrame, ours: pd.DataFrame) -> pd.DataFrame:
     """The rows of `beside`."""
     title = ["title"] if "title" in ours else []
-    values = ours[[*title, "benchmark", "key", "metric", "value", "low", "high"]].rename(columns={"value": "ours"})
+    values = ours[[*title, "benchmark", "key", "metric", "value", "low", "high", "alike"]]
+    values = values.rename(columns={"value": "ours"})
     table = theirs.merge(values, on=["benchmark", "key", "metric"], how="left")
     places = pd.MultiIndex.from_frame(ours[["benchmark", "key"]])
     other = pd.MultiIndex.from_frame(table[["benchmark", "key"]]).isin(places)
+    alike = table.alike.eq(True) & (table.protocol == PUBLISHED)
     table["state"] = pd.Series(other).map({True: OTHER, False: NOT_RUN}).where(table.ours.isna(), "")
-    table["difference"] = table.ours - table.theirs
+    table["state"] = table.state.mask(table.ours.notna() & ~alike, PROTOCOL)
+    table["difference"] = (table.ours - table.theirs).where(alike)
     first = ["benchmark", "subset", "metric", "detector", "ours", "low", "high", "theirs", "spread", "difference"]
     return table[[*title, *first, "state", "how", "doubt", "source"]]
 
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
-    """`beside` as people read it: percent with one decimal as published, the state where we have no value."""
+    """`beside` as people read it: percent with one decimal as published, and the state where something is lacking."""
     told = [name for name in ("title", "benchmark", "subset", "metric", "detector") if name in table]
     text = {
         "ours, %": [
-            row.state or _percent(row.ours, " [{:.1f}, {:.1f}]", row.low, row.high) for row in table.itertuples()
+            row.state if pd.isna(row.ours) else _percent(row.ours, " [{:.1f}, {:.1f}]", row.low, row.high)
+            for row in table.itertuples()
         ],
         "theirs, %": [_percent(row.theirs, " ± {:.1f}", row.spread) for row in table.itertuples()],
-        "difference": ["-" if pd.isna(value) else f"{100 * value:+.1f}" for value in table.difference],
+        "difference": [
+            (row.state if row.state == PROTOCOL else "-") if pd.isna(row.difference) else f"{100 * row.difference:+.1f}"
+            for row in table.itertuples()
+        ],
     }
     return table[told].assign(**text, how=table.how, doubt=table.doubt)
 

@@ -98,9 +98,11 @@ def _top(folders: list[Path]) -> str:
     if not found:
         return ""
     alignment = pd.read_parquet(found[-1] / "alignment.parquet")
-    path = found[-1] / "differences.parquet"
-    paired = pd.read_parquet(path) if path.is_file() else None
-    lines = story(alignment, paired).splitlines() + ([] if paired is None else cause(paired).splitlines())
+    paired, counts = (
+        pd.read_parquet(path) if path.is_file() else None
+        for path in (found[-1] / "differences.parquet", found[-1] / "trained.parquet")
+    )
+    lines = story(alignment, paired).splitlines() + ([] if paired is None else cause(paired, counts).splitlines())
     items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
     blocks = "".join(
         f"<h3>{html.escape(name)}</h3>{block.to_html(escape=True, border=0)}"

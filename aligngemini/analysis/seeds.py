@@ -78,7 +78,9 @@ def _part(runs: list) -> pd.DataFrame:
     """Levels and differences of the runs of one seed on one data run; columns ROW (metric included) and value."""
     data = next(run for run in runs if run.answer.notebook == DATA)
     test = images.load(data.answer.folder / "test.parquet")
-    levels = [_levels(run, test) for run in runs if run.answer.notebook != DATA]
+    fusions = [run.answer.folder for run in runs if run.answer.notebook == FUSION]
+    at = tables.fixed(fusions[0]) if fusions else None  # branches are judged as fusion joins them
+    levels = [_levels(run, test, at) for run in runs if run.answer.notebook != DATA]
     branches = [level for level in levels if level.model.iloc[0] != "fusion"]
     kinds = itertools.groupby(branches, key=lambda level: level.model.iloc[0])
     alike = [list(same) for _, same in kinds]
@@ -88,9 +90,9 @@ def _part(runs: list) -> pd.DataFrame:
     return pd.concat([*levels, *gains], ignore_index=True)
 
 
-def _levels(run, test: pd.DataFrame) -> pd.DataFrame:
+def _levels(run, test: pd.DataFrame, at: dict[str, float] | None) -> pd.DataFrame:
     """Balanced accuracy and AUROC of one run on every subset, and their mean over each benchmark."""
-    judged = _judged(run.answer.folder, test, run.answer.notebook)
+    judged = _judged(run.answer.folder, test, run.answer.notebook, at)
     whole = judged[judged.verdict.notna()].astype({"verdict": int})
     rows = []
     for name, part in whole.groupby("benchmark", sort=False):
@@ -104,9 +106,9 @@ def _levels(run, test: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows).assign(**own, against="").dropna(subset="value")
 
 
-def _judged(folder, test: pd.DataFrame, notebook: str) -> pd.DataFrame:
+def _judged(folder, test: pd.DataFrame, notebook: str, at: dict[str, float] | None) -> pd.DataFrame:
     if notebook != FUSION:
-        return tables.judged(test, [tables.model(folder)])
+        return tables.judged(test, [tables.model(folder, at)])
     return tables.judged(test, [], pictured.load(folder / "fused.parquet"))
 
 

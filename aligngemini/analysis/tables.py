@@ -13,17 +13,24 @@ from aligngemini.workbook.params import Refused
 
 NAMES = {"vlm": "VLM", "expert": "expert", "fusion": "fusion"}
 NOTEBOOKS = {"02_vlm_dpo": "vlm", "03_expert_lora": "expert"}
-CARRIED = ("benchmark", "subset", "image_id", "label", "axis", "family", "generator", "path")
+TRAINED = {"semantic": "pictures_semantic", "pixel": "pictures_pixel", "updates": "updates"}
+CARRIED = ("benchmark", "subset", "image_id", "pair_id", "label", "axis", "family", "generator", "path")
 
 
 class Model(NamedTuple):
-    """One trained branch: name (vlm | expert), supervision, run, threshold in [0, 1], and its score table."""
+    """One trained branch: name (vlm | expert), supervision, run, threshold in [0, 1], its score table, the threshold
+    that its validation chose (if another is used), what its run says of its training (pictures by task, updates), and
+    the side of its crop in px (0: none).
+    """
 
     name: str
     supervision: str
     run: str
     threshold: float
     scores: pd.DataFrame
+    validation: float | None = None
+    trained: dict = {}
+    crop: int = 0
 
 
 def folder(run_or_folder) -> Path:
@@ -31,8 +38,11 @@ def folder(run_or_folder) -> Path:
     return Path(getattr(run_or_folder, "folder", run_or_folder))
 
 
-def model(run_or_folder) -> Model:
-    """Read a complete run of notebook 02 or 03 as a Model; raise Refused if it holds no threshold."""
+def model(run_or_folder, fixed: dict[str, float] | None = None) -> Model:
+    """Read a complete run of notebook 02 or 03 as a Model; raise Refused if it holds no threshold.
+
+    It judges by the threshold that its validation chose, or by that of `fixed` under its name.
+    """
     place = folder(run_or_folder)
     path = place / "manifest.json"
     if not path.is_file():
@@ -41,13 +51,39 @@ def model(run_or_folder) -> Model:
     notebook = manifest["run"]["notebook"]
     if notebook not in NOTEBOOKS or "threshold" not in manifest.get("results", {}):
         raise Refused(f"Run {place.name} of {notebook} has no branch's threshold; name a complete run of 02 or 03.")
+    name, results, params = NOTEBOOKS[notebook], manifest["results"], manifest["question"]["params"]
+    chosen = float(results["threshold"])
     return Model(
-        NOTEBOOKS[notebook],
-        manifest["question"]["params"]["supervision"],
+        name,
+        params["supervision"],
         place.name,
-        float(manifest["results"]["threshold"]),
+        fixed[name] if fixed else chosen,
         score_table.load(place / "scores.parquet"),
+        chosen,
+        {task: results[key] for task, key in TRAINED.items() if key in results},
+        params.get("crop", 0),
     )
+
+
+def fixed(fusion) -> dict[str, float] | None:
+    """The thresholds of both branches that a run of notebook 04 (or its folder) was given; None if from validation."""
+    record = json.loads((folder(fusion) / "manifest.json").read_text(encoding="utf-8"))
+    if record["question"]["params"].get("thresholds") != "fixed":
+        return None
+    return {branch: record["results"][f"{branch}_threshold"] for branch in NOTEBOOKS.values()}
+
+
+def cut_twice(
+    images: pd.DataFrame, models: list[Model], resamples: int = 2000, confidence: float = 0.95, seed: int = 0
+):
+    """The means of `alignment` by the published threshold, one half, and by each model's validation: the column
+    thresholds says which, and so does title."""
+    parts = []
+    for name in ("published", "validation"):
+        cut = [each._replace(threshold=0.5 if name == "published" else each.validation) for each in models]
+        table = alignment(judged(images, cut), resamples, confidence, seed)
+        parts.append(table[table.subset == "mean"].assign(thresholds=name, title=table.title + ", " + name))
+    return pd.concat(parts, ignore_index=True)
 
 
 def judged(
@@ -94,15 +130,14 @@ def alignment(verdicts: pd.DataFrame, resamples: int = 2000, confidence: float =
 
     `verdicts` is what `judged` gives. Columns: title, model, supervision, run, benchmark, subset ('mean' last in
     each benchmark), axis, metric, value, low, high, balanced_accuracy, real_accuracy, fake_accuracy, auroc, ap,
-    tpr_at_1, tpr_at_5, ece, auroc_low, auroc_high, n, n_real, n_fake, missing (images without a score, counted in no
-    other column).
+    tpr_at_1, tpr_at_5, ece, auroc_low, auroc_high, p_chance (of a balanced accuracy of one half), n, n_real, n_fake,
+    missing (images without a score, counted in no other column).
     """
     keys = ["title", "model", "supervision", "run"]
     tables = []
     for names, part in verdicts.groupby(keys, sort=False):
         whole = part[part.verdict.notna()].astype({"verdict": int})
-        rng = np.random.default_rng([seed, len(tables)])
-        measured = intervals.table(whole, rng, resamples, confidence)
+        measured = intervals.table(whole, ("levels", seed, *names[1:]), resamples, confidence)
         missing = intervals.absent(measured, part[part.verdict.isna()])
         tables.append(measured.assign(**dict(zip(keys, names, strict=True)), missing=missing))
     table = pd.concat(tables, ignore_index=True)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from ..analysis import published
 from ..fusion import join
 from ..images.protocols import Protocol, treatment
 from . import identity
@@ -97,6 +98,12 @@ def settings(protocol: Protocol, detector) -> tuple[str, float, float]:
     """Rule and the thresholds of VLM and expert under a protocol."""
     thresholds = detector.thresholds if protocol.threshold is None else (protocol.threshold,) * 2
     return protocol.rule or detector.rule, *thresholds
+
+
+def as_published(protocol: Protocol, known: str, detector) -> bool:
+    """Whether a protocol comes to what the published numbers of a benchmark were made by, with this detector."""
+    rule, *thresholds = settings(protocol, detector)
+    return published.as_published(known, protocol.crop or detector.crop, set(thresholds), rule, protocol)
 
 
 def verdicts(frame: pd.DataFrame, view: View, detector) -> pd.DataFrame:

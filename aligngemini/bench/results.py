@@ -42,11 +42,13 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
     return told.assign(n=rows["n"]).reset_index(drop=True)
 
 
-def beside(table: pd.DataFrame, known: str) -> pd.DataFrame:
-    """analysis.published.beside for our fusion, one block for each protocol; empty for a benchmark nobody published."""
+def beside(table: pd.DataFrame, known: str, alike: set[str]) -> pd.DataFrame:
+    """analysis.published.beside for our fusion, one block for each protocol, of which `alike` are as the published one;
+    empty for a benchmark nobody published."""
     if known not in published.BENCHMARKS:
         return pd.DataFrame()
-    return published.beside(published.measured(table[table["model"] == "fusion"].assign(benchmark=known)))
+    fused = table[table["model"] == "fusion"].assign(benchmark=known, alike=table["protocol"].isin(alike))
+    return published.beside(published.measured(fused))
 
 
 def left_out(judged: dict[str, pd.DataFrame], listed: pd.DataFrame) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from ..analysis import style
 from ..images.perturb import PERTURBATIONS
 from ..images.protocols import Protocol
 from ..scores import intervals, metrics
+from ..workbook.seeds import generator
 from .judge import View
 
 UNTOUCHED = "none"
@@ -33,7 +34,7 @@ def table(judged: Iterator[tuple[View, pd.DataFrame]], resamples: int = 2000, co
     rows = []
     for view, frame in judged:
         for model, part in frame[frame["verdict"].notna()].astype({"verdict": int}).groupby("model", sort=False):
-            rng = np.random.default_rng([0, len(rows)])
+            rng = generator("robustness", view.protocol.name, view.perturbation, view.severity, model)
             rows.append(_told(view) | {"model": model} | _measures(part, rng, resamples, confidence))
     return pd.DataFrame(rows)
 

@@ -39,7 +39,8 @@ def run(
     table = results.measured(verdicts)
     curves = _curves(bench, [plain[0], *harmed], store, unreadable) if perturbations else None
     paired = against.differences(verdicts, _others(other, pictures, plain, store)) if other else None
-    answer = Answer(folder, table, results.beside(table, pictures.known), lost, curves, paired)
+    alike = {each.name for each in protocols if judge.as_published(each, pictures.known, detector)}
+    answer = Answer(folder, table, results.beside(table, pictures.known, alike), lost, curves, paired)
     record.write(answer, judged, record.of(bench, protocols, lost, told), pictures.name)
     return answer
 

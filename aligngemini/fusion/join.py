@@ -7,7 +7,7 @@ import pandas as pd
 from aligngemini.fusion import rules
 from aligngemini.workbook.params import Refused
 
-KEPT = ("subset", "image_id", "label", "axis", "family", "generator", "benchmark", "path")
+KEPT = ("subset", "image_id", "pair_id", "label", "axis", "family", "generator", "benchmark", "path")
 BRANCHES = ("vlm", "expert")
 
 

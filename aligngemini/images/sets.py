@@ -1,4 +1,4 @@
-"""The image tables of a data run: semantic, pixel, mixed and union training sets, and the test sets.
+"""The image tables of a data run: semantic, pixel, union and mixed training sets (one for each model), and the tests.
 
 Each function makes its table (and its pictures under `images/`) as a step of the run, or reads it if it is
 there; the order of the calls does not matter. What could not be used stands, with its reason, in
@@ -15,15 +15,17 @@ from .sources import WORLD
 
 LEFT_OUT = ["set", "path", "reason"]
 SIDES = {"plausible": 0, "implausible": 1}  # labels of the semantic set's folders
+MIXED = {"vlm": "mixed", "expert": "mixed_expert"}  # table of the mixed set of each model
 
 
 def build(run, cfg) -> dict[str, pd.DataFrame]:
-    """All five tables by name; Refused for missing folders, too few images, or splits that share content."""
+    """All six tables by name; Refused for missing folders, too few images, or splits that share content."""
     tables = {
         "test": test(run, cfg),
         "semantic": semantic(run, cfg),
         "pixel": pixel(run, cfg),
         "mixed": mixed(run, cfg),
+        "mixed_expert": mixed(run, cfg, "expert"),
         "union": union(run, cfg),
     }
     shared = table.content_overlap(tables)
@@ -43,18 +45,34 @@ def pixel(run, cfg) -> pd.DataFrame:
     return _step(run, cfg, "pixel", _pixel)
 
 
-def mixed(run, cfg) -> pd.DataFrame:
-    """Half the pairs of each pure set, drawn by hash order: as many pictures in all as they have on average."""
+def mixed(run, cfg, model: str = "vlm") -> pd.DataFrame:
+    """The mixed set of a model (of MIXED): as many couples as its own pure set, and so as many updates, drawn by hash.
+
+    Half are of either kind. Where a kind has fewer couples than that, all of it is taken, and the rest of the other: no
+    picture is shown more often than in a pure set.
+    """
 
     def write(path):
-        halves = [_half(semantic(run, cfg), up=1), _half(pixel(run, cfg), up=0)]
+        kinds = semantic(run, cfg), pixel(run, cfg)
+        halves = [_drawn(rows, wanted) for rows, wanted in zip(kinds, _halves(*kinds, model), strict=True)]
         table.write(pd.concat(halves, ignore_index=True), path, base=run.folder)
 
-    return table.load(run.step("mixed.parquet", write))
+    return table.load(run.step(f"{MIXED[model]}.parquet", write))
+
+
+def training(run, supervision: str, model: str) -> pd.DataFrame:
+    """The training table of a complete data run for a model of MIXED under a supervision. Raises Refused as
+    `table.load` does."""
+    return table.load(run.path(f"{MIXED[model] if supervision == 'mixed' else supervision}.parquet"))
+
+
+def counted(rows: pd.DataFrame) -> dict[str, int]:
+    """Pictures of each task in a training table, as the results of a run name them."""
+    return {f"pictures_{task}": int((rows["subset"] == task).sum()) for task in ("semantic", "pixel")}
 
 
 def union(run, cfg) -> pd.DataFrame:
-    """All pairs of both pure sets: twice as many pictures, and so as many of each task as its pure set has."""
+    """All pairs of both pure sets, and so as many pictures of each task as its pure set has."""
 
     def write(path):
         table.write(pd.concat([semantic(run, cfg), pixel(run, cfg)], ignore_index=True), path, base=run.folder)
@@ -170,12 +188,33 @@ def _pixel(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:
     return table.frame(made.assign(reason="")), _lost(listed, failed)
 
 
-def _half(rows: pd.DataFrame, up: int) -> pd.DataFrame:
-    """Half of the pairs (of lone reals, of lone fakes) of each split; `up` 1 gives the odd one."""
-    kinds = rows.groupby("pair_id").agg(split=("split", "first"), labels=("label", lambda labels: str(sorted(labels))))
+def _couples(rows: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
+    """pair_ids of real and fake together, of lone reals and of lone fakes, each in hash order."""
+    labels = rows.groupby("pair_id")["label"].agg(lambda both: tuple(sorted(both)))
+    return tuple(sources.ranked(labels.index[labels == kind], "mixed") for kind in ((0, 1), (0,), (1,)))
+
+
+def _halves(semantic: pd.DataFrame, pixel: pd.DataFrame, model: str) -> list[dict[str, int]]:
+    """Couples by split that the mixed set of a model takes from the semantic and from the pixel set."""
+    have = [{split: _count(same) for split, same in rows.groupby("split")} for rows in (semantic, pixel)]
+    total = have[0] if model == "vlm" else have[1]
+    first = {split: max(min((n + 1) // 2, have[0][split]), n - have[1][split]) for split, n in total.items()}
+    return [first, {split: n - first[split] for split, n in total.items()}]
+
+
+def _count(rows: pd.DataFrame) -> int:
+    both, reals, fakes = map(len, _couples(rows))
+    return both + min(reals, fakes)
+
+
+def _drawn(rows: pd.DataFrame, wanted: dict[str, int]) -> pd.DataFrame:
+    """So many couples of each split; of pairs and of lone reals with lone fakes their shares."""
     kept: list[str] = []
-    for _, same in kinds.groupby(["split", "labels"]):
-        kept += sources.ranked(same.index, "mixed")[: (len(same) + up) // 2]
+    for split, same in rows.groupby("split"):
+        both, reals, fakes = _couples(same)
+        pairs = wanted[split] * len(both) // max(1, _count(same))
+        alone = wanted[split] - pairs
+        kept += [*both[:pairs], *reals[:alone], *fakes[:alone]]
     return rows[rows["pair_id"].isin(kept)]
 
 

@@ -1,24 +1,30 @@
-"""Percentile bootstrap intervals, stratified by class, and paired tests on the same images.
+"""Intervals that hold near 0 and 1 and honour that pictures belong together, and claims corrected for their number.
 
-Resampling images only changes how many of them are right, so accuracies are resampled as binomial and
-multinomial counts: the same distribution as drawing images one by one, at a cost that does not grow with
-their number. AUROC is resampled in `area`. A class without a single error has an
-interval of width zero: a bootstrap cannot draw an error it never saw, so read n beside it.
+An accuracy is a weighted mean over groups: twins, a photograph and its reconstruction, or a picture alone. Groups with
+members in the same places (subset and class) are alike, and their mean has the interval of Gaffke (2005; Learned-Miller
+and Thomas 2019, https://arxiv.org/abs/1905.06208): what was seen and one group more, all wrong for the lower end and
+all right for the upper one, resampled with the weights of the Bayesian bootstrap. For pictures alone this is the exact
+interval of Clopper and Pearson, which needs no draws: 12 of 12 are 0.74 to 1. Of several kinds of groups the distances
+to the ends are squared and added (Zou and Donner 2008, Statistics in Medicine 27, 1693-1702). AUROC: see `area`.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
+from scipy.special import betaincinv
+from scipy.stats import norm
 
 from aligngemini.scores import area
-from aligngemini.scores.metrics import auroc, confusion, mean_over_subsets, per_subset
+from aligngemini.scores.metrics import BALANCED, auroc, mean_over_subsets, per_subset
 from aligngemini.workbook.params import Refused
+from aligngemini.workbook.seeds import generator
+
+CLAIMED = 0.05  # chance of even one false claim among all that are made together
 
 
 class Interval(NamedTuple):
-    """An estimate and the ends of its percentile interval; all NaN where it is not defined."""
+    """An estimate and the ends of its interval; all NaN where it is not defined."""
 
     value: float
     low: float
@@ -28,27 +34,29 @@ class Interval(NamedTuple):
 UNDEFINED = Interval(float("nan"), float("nan"), float("nan"))
 
 
-def percentile(value: float, draws: np.ndarray, confidence: float) -> Interval:
-    """The central `confidence` (0 to 1) part of `draws` [resamples] around the estimate `value`."""
-    if not 0 < confidence < 1:
-        raise Refused(f"confidence must lie between 0 and 1, got {confidence}; 0.95 is usual.")
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail])
-    return Interval(float(value), float(low), float(high))
+def groups(rows: pd.DataFrame) -> pd.Series:
+    """What each row is resampled with: its pair_id, or its image_id where it has none."""
+    known = rows.pair_id.fillna("") if "pair_id" in rows else pd.Series("", rows.index)
+    return known.where(known != "", rows.image_id)
 
 
-def accuracy(label, verdict, rng: np.random.Generator, resamples: int = 2000, confidence: float = 0.95) -> Interval:
-    """Interval of balanced accuracy of 0/1 labels and verdicts [n]; of recall or specificity if one class
-    is absent."""
-    cell = confusion(label, verdict)
-    sizes = {"real": cell["real_real"] + cell["real_fake"], "fake": cell["fake_real"] + cell["fake_fake"]}
-    if not any(sizes.values()):
-        return UNDEFINED
-    right = {"real": cell["real_real"], "fake": cell["fake_fake"]}
-    present = [name for name in sizes if sizes[name]]
-    draws = [rng.binomial(sizes[name], right[name] / sizes[name], resamples) / sizes[name] for name in present]
-    value = np.mean([right[name] / sizes[name] for name in present])
-    return percentile(value, np.mean(draws, axis=0), confidence)
+def accuracy(
+    label, verdict, rng: np.random.Generator, resamples: int = 2000, confidence: float = 0.95, group=None
+) -> Interval:
+    """Interval of balanced accuracy of 0/1 labels and verdicts [n]; of recall or specificity if one class is absent.
+
+    `group` [n] names what is resampled together; by default each image stands alone.
+    """
+    rows = _rows(label, group).assign(gain=(np.asarray(verdict) == np.asarray(label)).astype(float))
+    return _balanced(rows, 0, rng, resamples, confidence)
+
+
+def accuracy_difference(
+    label, first, second, rng: np.random.Generator, resamples: int = 2000, confidence: float = 0.95, group=None
+) -> Interval:
+    """Interval of balanced accuracy of verdicts `second` minus `first` on the same images (labels 0/1, all [n])."""
+    right = [(np.asarray(verdict) == np.asarray(label)).astype(float) for verdict in (first, second)]
+    return _balanced(_rows(label, group).assign(gain=right[1] - right[0]), -1, rng, resamples, confidence)
 
 
 def mean_accuracy(
@@ -56,88 +64,89 @@ def mean_accuracy(
 ) -> Interval:
     """Interval of the unweighted mean of balanced accuracy over the subsets that have both classes.
 
-    `frame` has the columns subset, image_id, label, verdict. Subsets may share images (usually their
-    reals): an image is drawn once for all of its subsets, so images are grouped by the set of subsets they
-    stand in.
+    `frame` has the columns subset, image_id, label, verdict, and maybe pair_id. Subsets may share images (usually their
+    reals): an image counts in all of its subsets at once.
     """
-    classes = frame.groupby("subset").label.nunique()
-    frame = frame[frame.subset.isin(classes.index[classes == 2])]
-    if frame.empty:
+    right = (frame.label == frame.verdict).astype(float)
+    return _balanced(_shared(frame.assign(gain=right)), 0, rng, resamples, confidence)
+
+
+def mean_accuracy_difference(
+    frame: pd.DataFrame, rng: np.random.Generator, resamples: int = 2000, confidence: float = 0.95
+) -> Interval:
+    """`mean_accuracy` of the column other_verdict minus that of pure_verdict, on the same images."""
+    gain = (frame.label == frame.other_verdict).astype(float) - (frame.label == frame.pure_verdict)
+    return _balanced(_shared(frame.assign(gain=gain)), -1, rng, resamples, confidence)
+
+
+def _rows(label, group) -> pd.DataFrame:
+    label = np.asarray(label)
+    return pd.DataFrame({"subset": "", "label": label, "group": np.arange(len(label)) if group is None else group})
+
+
+def _shared(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of subsets with both classes, with their groups."""
+    both = frame.groupby("subset").label.transform("nunique") == 2
+    return frame.assign(group=groups(frame))[both]
+
+
+def _balanced(rows: pd.DataFrame, least: float, rng, resamples: int, confidence: float) -> Interval:
+    """Interval of the mean, over subsets and in them over classes, of `gain`, which lies in [`least`, 1]."""
+    if not 0 < confidence < 1:
+        raise Refused(f"confidence must lie between 0 and 1, got {confidence}; 0.95 is usual.")
+    if rows.empty:
         return UNDEFINED
-    weights, sizes, right = _shared_strata(frame)
-    draws = np.stack([rng.binomial(n, k / n, resamples) for n, k in zip(sizes, right, strict=True)])
-    return percentile(weights @ right, weights @ draws, confidence)
+    (subset, _), (group, _) = pd.factorize(rows.subset, sort=True), pd.factorize(rows.group)
+    place = 2 * subset + rows.label.to_numpy()
+    size = np.bincount(place, minlength=2 * (subset.max() + 1))
+    weight = 1 / (size[place] * ((size > 0).reshape(-1, 2).sum(axis=1) * (subset.max() + 1))[place // 2])
+    codes = np.random.default_rng(0).random(len(size))[place]  # whose sum tells kinds of groups apart
+    whole, gain, kind = (np.bincount(group, each) for each in (weight, weight * rows.gain, codes))
+    kind = np.unique(kind.round(9), return_inverse=True)[1]
+    told = [_alike(whole[kind == k], gain[kind == k], least, rng, resamples, confidence) for k in range(kind.max() + 1)]
+    value, below, above = np.array(told).T
+    ends = value.sum() + np.array([-1, 1]) * np.hypot.reduce([below, above], axis=1)
+    return Interval(*map(float, (value.sum(), *ends)))
 
 
-def _shared_strata(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Strata of images in the same subsets with one label: weight of a right verdict in the mean, size,
-    right ones."""
-    frame = frame.assign(right=(frame.label == frame.verdict).astype(int))
-    per_class = frame.groupby(["subset", "label"]).image_id.transform("size")
-    frame["weight"] = 1 / (2 * frame.subset.nunique() * per_class)
-    frame["code"] = 1 << pd.factorize(frame.subset)[0].astype(object)  # whole numbers of any length: many subsets
-    images = frame.groupby("image_id").agg(
-        label=("label", "first"), right=("right", "first"), weight=("weight", "sum"), code=("code", "sum")
-    )
-    strata = images.groupby(["label", "code"]).agg(
-        weight=("weight", "first"), size=("right", "size"), right=("right", "sum")
-    )
-    return strata.weight.to_numpy(), strata["size"].to_numpy(), strata.right.to_numpy()
+def _alike(whole, gain, least: float, rng, resamples: int, confidence: float) -> tuple[float, float, float]:
+    """What groups of one kind, of weights `whole` [n], add to the mean, and how far below and above the ends are."""
+    n, tail = len(gain), (1 - confidence) / 2
+    values, counts = np.unique((gain / whole).round(9), return_counts=True)
+    mean = values @ counts / n
+    if np.isin(values, (least, 1)).all():
+        right = counts[values == 1].sum()
+        low = least + (1 - least) * (betaincinv(right, n - right + 1, tail) if right else 0)
+        high = least + (1 - least) * (betaincinv(right + 1, n - right, 1 - tail) if right < n else 1)
+    else:
+        shares = rng.dirichlet([*counts, 1], resamples)
+        low, high = np.quantile(shares @ [*values, least], tail), np.quantile(shares @ [*values, 1], 1 - tail)
+    return tuple(whole.sum() * np.array([mean, max(0, mean - low), max(0, high - mean)]))
 
 
-def roc_area(label, score, rng: np.random.Generator, resamples: int = 2000, confidence: float = 0.95) -> Interval:
+def roc_area(label, score, confidence: float = 0.95, group=None) -> Interval:
     """Interval of AUROC for labels 0/1 and scores [n]; undefined if a class is absent."""
-    value = auroc(label, score)
-    if np.isnan(value):
+    if np.isnan(auroc(label, score)):
         return UNDEFINED
-    return percentile(value, area.draws(label, score, rng, resamples), confidence)
+    value, error = area.influence(label, score)
+    return Interval(value, *map(float, area.bounds(label, value, error, _rows(label, group).group, confidence)))
 
 
-def accuracy_difference(
-    label, first, second, rng: np.random.Generator, resamples: int = 2000, confidence: float = 0.95
-) -> Interval:
-    """Interval of balanced accuracy of verdicts `second` minus `first` on the same images (labels 0/1, all
-    [n])."""
-    label = np.asarray(label)
-    gain = (np.asarray(second) == label).astype(int) - (np.asarray(first) == label).astype(int)
-    parts = [gain[label == value] for value in (0, 1) if (label == value).any()]
-    if not parts:
+def roc_area_difference(label, first, second, confidence: float = 0.95, group=None) -> Interval:
+    """Interval of AUROC of scores `second` minus `first` on the same images; undefined for one class."""
+    if np.isnan(auroc(label, second)):
         return UNDEFINED
-    draws = [
-        rng.multinomial(len(part), np.bincount(part + 1, minlength=3) / len(part), resamples) @ [-1, 0, 1] / len(part)
-        for part in parts
-    ]
-    return percentile(np.mean([part.mean() for part in parts]), np.mean(draws, axis=0), confidence)
+    return Interval(*area.gain(label, first, second, _rows(label, group).group, confidence))
 
 
-def roc_area_difference(
-    label, first, second, rng: np.random.Generator, resamples: int = 2000, confidence: float = 0.95
-) -> Interval:
-    """Interval of AUROC of scores `second` minus `first` on the same images, drawn together; undefined for
-    one class."""
-    value = auroc(label, second) - auroc(label, first)
-    if np.isnan(value):
-        return UNDEFINED
-    return percentile(value, area.gains(label, first, second, rng, resamples), confidence)
+def p_value(interval, null: float = 0.0, confidence: float = 0.95) -> float:
+    """Two-sided p of `null` from an interval's end on its side (Altman and Bland 2011, BMJ 343, d2304); 1 at the value.
 
-
-class McNemar(NamedTuple):
-    """Images only the first set of verdicts has right, those only the second has, and the exact two-sided
-    p."""
-
-    only_first: int
-    only_second: int
-    p: float
-
-
-def mcnemar(label, first, second) -> McNemar:
-    """Exact McNemar test of two sets of verdicts 0/1 on the same images, over both classes together."""
-    label = np.asarray(label)
-    a, b = np.asarray(first) == label, np.asarray(second) == label
-    only_first, only_second = int((a & ~b).sum()), int((b & ~a).sum())
-    apart = only_first + only_second
-    p = float(binomtest(only_first, apart, 0.5).pvalue) if apart else 1.0
-    return McNemar(only_first, only_second, p)
+    It is below 1 - `confidence` exactly where the interval leaves `null` out.
+    """
+    value, low, high = interval
+    reach = value - low if value > null else high - value
+    return float(2 * norm.sf(abs(value - null) / reach * norm.ppf((1 + confidence) / 2))) if value != null else 1.0
 
 
 def holm(p) -> np.ndarray:
@@ -154,56 +163,50 @@ def holm(p) -> np.ndarray:
     return adjusted
 
 
-def table(
-    frame: pd.DataFrame, rng: np.random.Generator, resamples: int = 2000, confidence: float = 0.95
-) -> pd.DataFrame:
-    """`metrics.per_subset` with intervals (low and high of `value`, auroc_low, auroc_high), and a row named mean
-    after the subsets of each benchmark.
+def table(frame: pd.DataFrame, key: tuple, resamples: int = 2000, confidence: float = 0.95) -> pd.DataFrame:
+    """`metrics.per_subset` with intervals (low and high of `value`, auroc_low, auroc_high), p_chance (of a balanced
+    accuracy of one half), and a row named mean after the subsets of each benchmark.
 
-    `frame` has the columns subset, image_id, label, verdict, score, and benchmark (without it all subsets are of
-    one, ""). A mean is that of its benchmark alone: of AUROC it carries no interval, its n, n_real and n_fake count
-    distinct images, and subsets of one class take no part.
+    `frame` has the columns subset, image_id, label, verdict, score, maybe pair_id, and benchmark (without it all are of
+    one, ""). `key` says what is judged: each row draws from a generator of its own, made from it and the subset.
+    A mean is that of its benchmark alone: of AUROC it carries no interval, its n, n_real and n_fake count distinct
+    images, and subsets of one class take no part.
     """
     frame = frame if "benchmark" in frame else frame.assign(benchmark="")
-    groups = frame.groupby("benchmark", sort=False)
-    parts = [_benchmark(part, rng, resamples, confidence).assign(benchmark=name) for name, part in groups]
+    parts = [
+        _benchmark(part, (*key, name), resamples, confidence).assign(benchmark=name)
+        for name, part in frame.groupby("benchmark", sort=False)
+    ]
     table = pd.concat(parts, ignore_index=True)
     return table[["benchmark", *[name for name in table if name != "benchmark"]]]
 
 
-def _benchmark(frame, rng, resamples, confidence) -> pd.DataFrame:
+def _benchmark(frame: pd.DataFrame, key: tuple, resamples: int, confidence: float) -> pd.DataFrame:
     """The rows of `table` for one benchmark, mean last."""
-    measures = per_subset(frame)
-    bounds = []
-    for _, part in frame.groupby("subset", sort=False):
-        value = accuracy(part.label, part.verdict, rng, resamples, confidence)
-        ranks = roc_area(part.label, part.score, rng, resamples, confidence)
-        bounds.append({"low": value.low, "high": value.high, "auroc_low": ranks.low, "auroc_high": ranks.high})
-    measures = pd.concat([measures, pd.DataFrame(bounds)], axis=1)
-    return pd.concat([measures, _mean_row(frame, measures, rng, resamples, confidence)], ignore_index=True)
+    measures, ends = per_subset(frame), []
+    for subset, part in frame.groupby("subset", sort=False):
+        group, rng = groups(part), generator("interval", *key, subset)
+        value = accuracy(part.label, part.verdict, rng, resamples, confidence, group)
+        ends.append((value, roc_area(part.label, part.score, confidence, group)))
+    rng = generator("interval", *key, "mean of subsets")
+    ends.append((mean_accuracy(frame, rng, resamples, confidence), UNDEFINED))
+    mean = {name: each for name, each in mean_over_subsets(measures).items() if name not in ("subsets", "left_out")}
+    whole = pd.concat([measures, pd.DataFrame([mean | _counts(frame)])], ignore_index=True)
+    both = whole.metric == BALANCED
+    return whole.assign(
+        low=[value.low for value, _ in ends],
+        high=[value.high for value, _ in ends],
+        auroc_low=[ranks.low for _, ranks in ends],
+        auroc_high=[ranks.high for _, ranks in ends],
+        p_chance=[p_value(value, 0.5, confidence) for value, _ in ends],
+    ).assign(p_chance=lambda table: table.p_chance.where(both))
 
 
-def _mean_row(frame, measures, rng, resamples, confidence) -> pd.DataFrame:
-    """The last row of a benchmark."""
-    mean = mean_over_subsets(measures)
-    value = mean_accuracy(frame, rng, resamples, confidence)
+def _counts(frame: pd.DataFrame) -> dict[str, int]:
+    """Distinct images, all and of each class."""
     images = frame[~frame.image_id.duplicated()]
     fakes = int((images.label == 1).sum())
-    names = {name: mean[name] for name in mean if name not in ("subsets", "left_out")}
-    return pd.DataFrame(
-        [
-            {
-                **names,
-                "low": value.low,
-                "high": value.high,
-                "auroc_low": np.nan,
-                "auroc_high": np.nan,
-                "n": len(images),
-                "n_real": len(images) - fakes,
-                "n_fake": fakes,
-            }
-        ]
-    )
+    return {"n": len(images), "n_real": len(images) - fakes, "n_fake": fakes}
 
 
 def absent(measured: pd.DataFrame, missing: pd.DataFrame) -> pd.Series:

@@ -200,6 +200,11 @@ def _gathered(trainer) -> dict | None:
     return None
 
 
+def updates(pairs: int, cfg) -> int:
+    """Weight updates of a training on so many pairs, as the trainer counts them."""
+    return math.ceil(cfg.epochs * math.ceil(math.ceil(pairs / cfg.batch_size) / cfg.gradient_accumulation))
+
+
 def history(trainer) -> pd.DataFrame:
     """The logged steps: step, loss, margin (reward of chosen minus rejected), accuracy of the preference, learning
     rate.

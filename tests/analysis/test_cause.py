@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from aligngemini.analysis.cause import CAUTION, cause
+from aligngemini.analysis.cause import CAUTION, cause, trained
 
 
 def found(**bounds) -> pd.DataFrame:
@@ -13,6 +13,7 @@ def found(**bounds) -> pd.DataFrame:
         told
         | {"other": f"VLM, {name}", "other_supervision": name, "subset": subset, "axis": subset}
         | dict(zip(("difference", "low", "high"), values, strict=True))
+        | {"p_holm": 1.0 if values[1] <= 0 <= values[2] else 0.01}
         for name, measured in bounds.items()
         for subset, values in (("semantic", measured), ("pixel", (0.3, 0.2, 0.4)))
     ]
@@ -43,6 +44,43 @@ def test_without_a_union_run_it_cannot_be_told():
 def test_fakes_of_unknown_kind_tell_nothing():
     unknown = found(mixed=(-0.1, -0.2, -0.05), union=(0.0, -0.01, 0.01)).assign(axis="unknown")
     assert "no test subset" in cause(unknown)
+
+
+def test_a_loss_that_luck_explains_among_many_is_not_explained_further():
+    rows = found(mixed=(-0.10, -0.15, -0.05), union=(0.00, -0.04, 0.04)).assign(p_holm=0.2)
+    assert "nothing to explain" in cause(rows)
+
+
+def counts(mixed: int) -> pd.DataFrame:
+    rows = [
+        ("vlm", "semantic", 10_000, 0, 1250),
+        ("vlm", "mixed", 5000, 5000, mixed),
+        ("vlm", "union", 10_000, 23_600, 4200),
+    ]
+    return pd.DataFrame(rows, columns=["model", "supervision", "semantic", "pixel", "updates"])
+
+
+def test_the_sentence_is_written_from_the_counts():
+    rows = found(mixed=(-0.10, -0.15, -0.05), union=(0.00, -0.04, 0.04))
+    _, told, judged = cause(rows, counts(1250)).splitlines()
+    assert "semantic: 10,000 pictures of meaning and 0 of pixels, 1,250 updates" in told
+    assert "mixed: 5,000 pictures of meaning and 5,000 of pixels, 1,250 updates" in told and "dilution" in judged
+
+
+def test_runs_of_unequal_updates_tell_no_cause():
+    rows = found(mixed=(-0.10, -0.15, -0.05), union=(0.00, -0.04, 0.04))
+    assert cause(rows, counts(2100)).splitlines()[-1].endswith("its pure and mixed runs had 1250 and 2100 updates.")
+
+
+def test_what_a_run_did_not_record_is_not_told(models):
+    assert trained(models).updates.isna().all()
+    rows = found(mixed=(-0.10, -0.15, -0.05), union=(0.00, -0.04, 0.04))
+    assert cause(rows, trained(models)) == cause(rows)
+
+
+def test_fusion_has_no_cause():
+    rows = found(mixed=(-0.10, -0.15, -0.05), union=(0.00, -0.04, 0.04))
+    assert cause(pd.concat([rows, rows.assign(model="fusion")])) == cause(rows)
 
 
 def test_without_a_pair_only_the_caution_stands():

@@ -20,7 +20,7 @@ def table():
 
 def ours(*rows):
     frame = pd.DataFrame(rows, columns=["benchmark", "subset", "metric", "value"])
-    return frame.assign(low=frame.value - 0.01, high=frame.value + 0.01)
+    return frame.assign(low=frame.value - 0.01, high=frame.value + 0.01, alike=True)
 
 
 def test_every_row_says_what_it_is_and_where_it_comes_from(table):
@@ -30,6 +30,8 @@ def test_every_row_says_what_it_is_and_where_it_comes_from(table):
     assert (table[["detector", "subset", "how"]] != "").all(axis=None)
     assert not table.duplicated(["detector", "benchmark", "subset", "metric"]).any()
     assert (table.spread.notna() == (table.spread_of != "")).all()
+    assert set(table.protocol) == {published.PUBLISHED, "own"}
+    assert table.how[table.protocol == published.PUBLISHED].str.contains("threshold 0.5").all()
 
 
 def test_cells_of_aigi_now_average_to_what_is_printed(table):
@@ -79,10 +81,41 @@ def test_another_metric_is_not_compared():
     assert set(cells.state.drop("GoT")) == {"not run"}
 
 
+def test_a_difference_needs_the_protocol_and_the_threshold_of_the_published_number():
+    both = ours(("drct_2m", "mean", BALANCED, 0.9), ("aigi_now", "flux-dev/pixel", BALANCED, 0.9))
+    got = published.beside(both)
+    probes = got[(got.benchmark == "aigi_now") & got.ours.notna()]
+    assert len(probes) and set(probes.state) == {published.PROTOCOL} and probes.difference.isna().all()
+    for other in (both.assign(alike=False), both.drop(columns="alike")):
+        unlike = published.beside(other)
+        assert unlike.difference.isna().all() and published.PROTOCOL in set(unlike.state)
+        row = published.shown(unlike)[unlike.detector.eq("DDA") & unlike.benchmark.eq("drct_2m")].iloc[0]
+        assert (row["ours, %"], row.difference) == ("90.0 [89.0, 91.0]", "other protocol")
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "crop", "thresholds", "rule", "alike"),
+    [
+        ("drct_2m", 336, {0.5}, "or", True),
+        ("drct_2m", 0, {0.5}, "", True),
+        ("drct_2m", 336, {0.5, 0.41}, "or", False),
+        ("drct_2m", 336, {0.5}, "mean", False),
+        ("drct_2m", 112, {0.5}, "or", False),
+        ("genimage", 336, {0.5}, "or", False),
+        ("aigibench", 336, {0.5}, "or", False),
+    ],
+)
+def test_files_as_they_are_are_judged_as_published_only_where_that_is_the_protocol(
+    benchmark, crop, thresholds, rule, alike
+):
+    assert published.as_published(benchmark, crop, thresholds, rule) is alike
+    theirs = published.PROTOCOLS[published.PUBLISHED]
+    assert published.as_published(benchmark, 336, {0.5}, "or", theirs)
+
+
 def test_subsets_match_whatever_their_punctuation():
     got = published.beside(ours(("synthbuster", "dalle2", BALANCED, 0.5), ("aigi_now", "FLUX-dev/pixel", BALANCED, 1)))
-    run = got[got.state == ""]
-    assert set(run.subset) == {"DALL-E 2", "flux-dev/pixel"}
+    assert set(got[got.ours.notna()].subset) == {"DALL-E 2", "flux-dev/pixel"}
 
 
 def test_two_subsets_are_not_compared_with_all_of_a_benchmark():

@@ -1,7 +1,11 @@
 """The story says what the numbers show, and no more."""
 
+import numpy as np
 import pandas as pd
+from scipy.special import expit
+from scipy.stats import binom
 
+from aligngemini.analysis import pairs, tables
 from aligngemini.analysis.story import limits, story
 
 
@@ -18,12 +22,14 @@ def level(title, subset, value, low, high, **more):
         "high": high,
         "real_accuracy": 0.9,
         "missing": 0,
+        "p_chance": 1.0 if low <= 0.5 <= high else 0.001,
     }
     return row | more
 
 
-def change(subset, difference, low, high):
-    return {
+def change(subset, difference, low, high, **more):
+    row = {
+        "model": "vlm",
         "pure": "VLM, semantic",
         "other": "VLM, mixed",
         "benchmark": "world",
@@ -31,7 +37,9 @@ def change(subset, difference, low, high):
         "difference": difference,
         "low": low,
         "high": high,
+        "p": 1.0 if low <= 0 <= high else 0.001,
     }
+    return row | more
 
 
 def test_near_chance_only_when_the_interval_covers_one_half():
@@ -48,15 +56,51 @@ def test_near_chance_only_when_the_interval_covers_one_half():
     assert "0.40 [0.35, 0.45] on z, below chance" in text
 
 
-def test_a_difference_needs_an_interval_without_zero():
+def test_a_difference_is_one_where_zero_is_left_out_after_correction():
     base = pd.DataFrame([level("A", "x", 0.8, 0.7, 0.9)])
     text = story(
         base,
         pd.DataFrame([change("x", -0.1, -0.2, -0.01), change("y", -0.1, -0.2, 0.0), change("z", 0.1, 0.05, 0.2)]),
     )
     line = text.splitlines()[1]
-    assert "lower on x (-0.10 [-0.20, -0.01]), interval excludes zero" in line
+    assert "lower on x (-0.10 [-0.20, -0.01]), also when all claims are counted" in line
     assert "no difference shown on y" in line and "higher on z" in line and line.count("lower") == 1
+
+
+def test_a_p_that_luck_explains_among_many_is_no_claim_in_levels_nor_in_differences():
+    levels = [level("A", f"s{i}", 0.5, 0.4, 0.6) for i in range(5)] + [level("A", "x", 0.4, 0.35, 0.45, p_chance=0.03)]
+    many = [change(f"s{i}", 0.0, -0.1, 0.1) for i in range(17)] + [change("x", -0.1, -0.2, -0.01, p=0.03)]
+    text = story(pd.DataFrame(levels), pd.DataFrame(many))
+    assert "below chance" not in text and "lower" not in text and "x (-0.10 [-0.20, -0.01])" in text
+    few = story(pd.DataFrame(levels[-1:]), pd.DataFrame(many[-1:]).assign(p=0.001))
+    assert "below chance" in few and "lower on x" in few
+
+
+def study(rng, subsets: int = 18, each: int = 40) -> str:
+    """The story of two supervisions of one detector, and a fusion, that judge pairs alike well."""
+    rows = []
+    for subset in range(subsets):
+        kin = np.repeat(rng.normal(0, 0.5, each), 2)
+        for title, supervision in (("V", "semantic"), ("V, mixed", "mixed"), ("F", "pure")):
+            label = np.tile([0, 1], each)
+            score = expit(label + kin + rng.normal(0, 1, 2 * each) - 0.5)
+            told = {"title": title, "supervision": supervision, "subset": f"s{subset}", "label": label, "score": score}
+            rows.append(
+                pd.DataFrame(told | {"verdict": score > 0.5, "image_id": [f"{subset}/{i}" for i in range(2 * each)]})
+            )
+    frame = pd.concat(rows, ignore_index=True).assign(benchmark="b", axis="semantic", run="")
+    frame["model"] = frame.title.map({"F": "fusion"}).fillna("vlm")
+    frame["pair_id"] = [name.split("/")[0] + "/" + str(int(name.split("/")[1]) // 2) for name in frame.image_id]
+    frame = frame.astype({"verdict": int})
+    return story(tables.alignment(frame, 200), pairs.differences(frame, 200))
+
+
+def test_without_any_effect_hardly_a_story_claims_one():
+    rng = np.random.default_rng(11)
+    told = [study(rng) for _ in range(30)]
+    claims = sum(any(word in text for word in ("lower", "higher", "below chance")) for text in told)
+    assert claims <= binom.ppf(0.99, 30, 0.05)
+    assert all("no difference shown" in text for text in told)
 
 
 def test_each_line_names_its_benchmark_and_those_after_the_first_tell_only_what_differs():
@@ -81,9 +125,13 @@ def test_fusion_is_compared_with_the_better_branch_and_its_false_alarms():
         level("F", "mean", 0.75, 0.7, 0.79, model="fusion", supervision="pure", real_accuracy=0.8),
     ]
     text = story(pd.DataFrame(rows))
-    assert "branch, V," in text and "the intervals overlap" in text and "0.20 of the reals fake" in text
-    rows[2] |= {"value": 0.9, "low": 0.85, "high": 0.95}
-    assert "the intervals do not overlap" in story(pd.DataFrame(rows))
+    assert "branch, V," in text and "overlap" not in text and "0.20 of the reals fake" in text
+    paired = {"model": "fusion", "pure": "V", "other": "F", "subset": "mean"}
+    for bounds, word in (((0.05, 0.01, 0.09), "higher"), ((-0.05, -0.09, -0.01), "lower")):
+        text = story(pd.DataFrame(rows), pd.DataFrame([change("mean", *bounds) | paired]))
+        assert f"on the same pictures {word} ({bounds[0]:+.2f} [" in text
+    unsure = pd.DataFrame([change("mean", 0.05, -0.01, 0.11) | paired])
+    assert "on the same pictures no difference shown (+0.05" in story(pd.DataFrame(rows), unsure)
 
 
 def test_many_subsets_are_summed_up():

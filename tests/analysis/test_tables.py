@@ -165,14 +165,68 @@ def test_differences_are_mixed_minus_pure_on_shared_images(verdicts, aligned):
     assert table.loc[("vlm", "semantic"), "p"] < 0.05
 
 
-def test_p_is_corrected_over_the_subsets_of_one_couple(images, models):
+def test_p_is_corrected_over_all_claims_of_the_table(images, models, fused):
     mixed = models[1]
-    judged = tables.judged(images, [*models[:2], mixed._replace(supervision="union")])
+    judged = tables.judged(images, [*models[:2], mixed._replace(supervision="union")], fused)
     found = pairs.differences(judged, resamples=50)
-    for _, rows in found.groupby("other"):
-        assert len(rows) == 3 and rows.p_holm.tolist() == intervals.holm(rows.p).tolist()
-        assert rows.p_holm.min() == pytest.approx(min(1, 3 * rows.p.min()))
+    assert found.groupby("other", sort=False).size().to_dict() == {"VLM, mixed": 3, "VLM, union": 3, "fusion (or)": 1}
+    assert found.p_holm.tolist() == intervals.holm(found.p).tolist()
+    assert found.p_holm.min() == pytest.approx(min(1, len(found) * found.p.min()))
     assert found.columns.tolist()[-5:-3] == ["p", "p_holm"]
+
+
+def test_fusion_is_paired_with_each_pure_branch_on_the_mean(verdicts, aligned):
+    found = pairs.differences(verdicts, resamples=300)
+    fused = found[found.model == "fusion"]
+    assert fused.pure.tolist() == ["VLM, semantic", "expert, pixel"] and set(fused.subset) == {"mean"}
+    means = aligned[aligned.subset == "mean"].set_index("title")
+    for row in fused.itertuples():
+        assert row.difference == pytest.approx(means.value[row.other] - means.value[row.pure])
+        assert row.low < row.difference < row.high
+    best = fused.set_index("pure").loc[means.value[fused.pure].idxmax()]
+    assert best.high - best.low < means.high[best.other] - means.low[best.pure]
+    assert found[["auroc_low", "auroc_high"]].isna().all(axis=1).sum() == 2
+
+
+def test_another_model_changes_no_interval(verdicts):
+    fewer = verdicts[verdicts.title.isin(["expert, pixel", "expert, mixed"])]
+    few, more = tables.alignment(fewer, resamples=100), tables.alignment(verdicts, resamples=100)
+    same = more[more.model == "expert"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(few, same)
+    few, more = pairs.differences(fewer, resamples=100), pairs.differences(verdicts, resamples=100)
+    same = more[more.model == "expert"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(few.drop(columns="p_holm"), same.drop(columns="p_holm"))
+
+
+def test_twins_are_resampled_together(images, models):
+    kin = images.assign(pair_id=images.image_id.str[-5:])
+    plain, paired = (tables.alignment(tables.judged(rows, models[:1]), 400) for rows in (images, kin))
+    assert plain.value.equals(paired.value) and not plain.low.equals(paired.low)
+    assert (paired.low < paired.value).all() and (paired.value < paired.high).all()
+
+
+def test_models_are_judged_by_the_thresholds_that_fusion_was_given(tmp_path, models, manifest):
+    run, fusion = tmp_path / "abc", tmp_path / "04"
+    for folder in (run, fusion):
+        folder.mkdir()
+    score_table.write(models[2].scores, run / "scores.parquet")
+    told = {"pictures_semantic": 0, "pictures_pixel": 24, "updates": 3}
+    manifest(run, "03_expert_lora", {"supervision": "pixel", "crop": 336}, {"threshold": 0.25} | told)
+    results = {"vlm_threshold": 0.5, "expert_threshold": 0.6}
+    for choice, used in (("fixed", 0.6), ("validation", 0.25)):
+        manifest(fusion, "04_fusion", {"thresholds": choice}, results)
+        model = tables.model(run, tables.fixed(fusion))
+        assert (model.threshold, model.validation, model.crop) == (used, 0.25, 336)
+    assert model.trained == {"semantic": 0, "pixel": 24, "updates": 3}
+
+
+def test_both_thresholds_are_told(images, models):
+    given = [each._replace(validation=0.9) for each in models[:1]]
+    means = tables.cut_twice(images, given, 50, 0.95, 0).set_index("title").value
+    assert means.index.tolist() == ["VLM, semantic, published", "VLM, semantic, validation"]
+    for name, cut in (("published", 0.5), ("validation", 0.9)):
+        own = tables.alignment(tables.judged(images, [models[0]._replace(threshold=cut)]), 50)
+        assert means[f"VLM, semantic, {name}"] == own.value[own.subset == "mean"].item()
 
 
 def test_pure_is_paired_with_every_other_supervision_of_its_model(images, models):

@@ -147,6 +147,8 @@ def test_published_counts_two_subsets_of_aigibench_and_stands_beside_the_publish
     beside = pd.read_csv(out / "published.csv")
     ours = beside[(beside.detector == "AlignGemini") & (beside.subset == "CommunityAI")]
     assert (ours.ours == 1).all() and (ours.theirs == 0.929).all() and len(ours) == 2
+    assert ours.state.fillna("").tolist() == ["other protocol", ""], "files as they are were not published"
+    assert ours.difference.isna().tolist() == [True, False]
     assert "not run" in set(beside.state) and "theirs" in capsys.readouterr().out
 
 

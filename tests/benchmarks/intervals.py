@@ -1,4 +1,4 @@
-"""Bootstrap intervals of balanced accuracy and AUROC against the obvious loop that draws images one resample at a time.
+"""Intervals of balanced accuracy (pictures alone or in pairs) and AUROC against the obvious bootstrap loop over images.
 
 `python tests/benchmarks/intervals.py [IMAGES] [RESAMPLES]` prints resamples per second of both ways in one run, and
 their ratio. The loop is timed on 50 resamples.
@@ -34,13 +34,18 @@ def main(images: int, resamples: int) -> None:
     label = rng.integers(0, 2, images)
     score = 1 / (1 + np.exp(-rng.normal(1.5 * label, 1)))
     verdict = metrics.verdicts(score, 0.5)
+    pairs = np.arange(images) // 2
     ways = {
+        "balanced accuracy, pairs": (
+            lambda count: intervals.accuracy(label, verdict, rng, count, group=pairs),
+            lambda rows: metrics.accuracies(label[rows], verdict[rows])["value"],
+        ),
         "balanced accuracy": (
             lambda count: intervals.accuracy(label, verdict, rng, count),
             lambda rows: metrics.accuracies(label[rows], verdict[rows])["value"],
         ),
         "AUROC": (
-            lambda count: intervals.roc_area(label, score, rng, count),
+            lambda count: intervals.roc_area(label, score),
             lambda rows: metrics.auroc(label[rows], score[rows]),
         ),
     }

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from aligngemini.hygiene import purity
-from aligngemini.images import decode, pictures, sets, table
+from aligngemini.images import decode, pictures, sets, sources, table
 from aligngemini.workbook.params import Refused
 
 JOINT = ("semantic", "pixel", "both")
@@ -54,6 +54,66 @@ def test_mixed_set_is_half_of_each_and_as_large(world_run):
     pure = set(tables["semantic"]["image_id"]) | set(tables["pixel"]["image_id"])
     assert set(mixed["image_id"]) <= pure
     assert (mixed.groupby("pair_id").size() == 2).all() and mixed.groupby(["split", "label"]).size().nunique() == 2
+
+
+def old_half(rows: pd.DataFrame, up: int) -> set[str]:
+    """Half of the pairs of each split in hash order, as mixed sets of equal pure sets have always been drawn."""
+    kept = []
+    for _, same in rows.groupby("split"):
+        ranked = sources.ranked(same["pair_id"], "mixed")
+        kept += ranked[: (len(ranked) + up) // 2]
+    return set(rows["image_id"][rows["pair_id"].isin(kept)])
+
+
+def test_equal_pure_sets_give_both_models_the_mixed_set_they_have_always_had(world_run):
+    tables = world_run[2]
+    expected = old_half(tables["semantic"], 1) | old_half(tables["pixel"], 0)
+    assert set(tables["mixed"]["image_id"]) == expected
+    pd.testing.assert_frame_equal(tables["mixed"], tables["mixed_expert"])
+
+
+def pure(task: str, pairs: int, lone: bool) -> pd.DataFrame:
+    rows = [
+        {
+            "pair_id": f"{task}{split}{i}{label * lone}",
+            "label": label,
+            "split": split,
+            "image_id": f"{task}{split}{i}{label}",
+        }
+        for split, count in (("train", pairs), ("validation", 3))
+        for i in range(count)
+        for label in (0, 1)
+    ]
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize("lone", [False, True])
+@pytest.mark.parametrize(("semantic", "pixel"), [(5, 5), (50, 118), (10, 118), (118, 50), (7, 1)])
+def test_a_mixed_set_has_as_many_couples_as_the_pure_set_of_its_model(semantic, pixel, lone):
+    kinds = pure("s", semantic, lone), pure("p", pixel, False)
+    for model, own, other in (("vlm", 0, 1), ("expert", 1, 0)):
+        halves = sets._halves(*kinds, model)
+        drawn = [sets._drawn(rows, wanted) for rows, wanted in zip(kinds, halves, strict=True)]
+        assert (
+            pd.concat(drawn).groupby(["split", "label"]).size().eq(kinds[own].groupby(["split", "label"]).size()).all()
+        )
+        train = [int((rows["split"] == "train").sum()) for rows in drawn]
+        most = (kinds[other]["split"] == "train").sum()
+        assert train[other] == most or abs(train[0] - train[1]) <= 2, "half of each, or all that there is"
+        assert not pd.concat(drawn)["image_id"].duplicated().any()
+
+
+def test_a_model_trains_on_its_own_mixed_set(new_run, small, smoother):
+    from aligngemini.expert import batches
+
+    run, cfg = new_run(), small(pixel_pairs=11)
+    tables = sets.build(run, cfg)
+    vlm, expert = (sets.training(run, "mixed", model) for model in ("vlm", "expert"))
+    train = {name: rows[rows["split"] == "train"] for name, rows in (tables | {"vlm": vlm, "expert": expert}).items()}
+    assert len(train["vlm"]) == len(train["semantic"]) and len(train["expert"]) == len(train["pixel"])
+    assert len(batches.couples(train["expert"], 0)) == len(batches.couples(train["pixel"], 0)) == 11
+    assert sets.counted(train["expert"]) == {"pictures_semantic": 12, "pictures_pixel": 10}
+    assert sets.training(run, "pixel", "vlm").equals(tables["pixel"])
 
 
 def test_the_union_holds_all_pairs_of_both_pure_sets(world_run):

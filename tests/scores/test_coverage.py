@@ -54,12 +54,30 @@ def _covered(rng, rates: dict[str, float], truth: float) -> bool:
     return got.low <= truth <= got.high
 
 
-def test_auroc_is_covered():
+@pytest.mark.parametrize(("truth", "reals", "fakes"), [(0.76, 100, 100), (0.98, 100, 100), (0.98, 400, 100)])
+def test_auroc_is_covered_up_to_its_end(truth, reals, fakes):
     rng = np.random.default_rng(8)
-    label = np.repeat([0, 1], 100)
-    truth = norm.cdf(1 / np.sqrt(2))
-    hits = 0
-    for _ in range(200):
-        got = intervals.roc_area(label, rng.normal(label, 1), rng, 250)
+    label, hits = np.repeat([0, 1], [reals, fakes]), 0
+    for _ in range(400):
+        got = intervals.roc_area(label, rng.normal(label * norm.ppf(truth) * np.sqrt(2), 1))
         hits += got.low <= truth <= got.high
-    assert nominal(hits, 200, 0.95)
+    assert nominal(hits, 400, 0.95)
+
+
+@pytest.mark.parametrize("kin", [0.5, 2.0])
+def test_pairs_are_covered(kin):
+    """Scores of a pair share what their picture shows; truths follow from the normal law."""
+    rng = np.random.default_rng(9)
+    label, group = np.tile([0, 1], 100), np.repeat(np.arange(100), 2)
+    right, area = norm.cdf(0.5 / np.sqrt(1 + kin**2)), norm.cdf(1 / np.sqrt(2 + 2 * kin**2))
+    hits = np.zeros(2, dtype=int)
+    for _ in range(300):
+        score = label + np.repeat(rng.normal(0, kin, 100), 2) + rng.normal(0, 1, 200)
+        verdict = (score > 0.5).astype(int)
+        hits[0] += _holds(intervals.accuracy(label, verdict, rng, 400, group=group), right)
+        hits[1] += _holds(intervals.roc_area(label, score, group=group), area)
+    assert all(nominal(each, 300, 0.95) for each in hits)
+
+
+def _holds(interval, truth: float) -> bool:
+    return interval.low <= truth <= interval.high

@@ -42,15 +42,13 @@ def test_accuracy_is_the_plain_bootstrap(world):
 
 def test_roc_area_is_the_plain_bootstrap(world):
     label, score, _ = world
-    got = intervals.roc_area(label, score, np.random.default_rng(1), 4000)
-    near(got, plain(label, lambda rows: metrics.auroc(label[rows], score[rows])))
+    near(intervals.roc_area(label, score), plain(label, lambda rows: metrics.auroc(label[rows], score[rows])))
 
 
 def test_ties_count_one_half(world):
     label, score, _ = world
     coarse = (score > 0.5).astype(float)
-    got = intervals.roc_area(label, coarse, np.random.default_rng(1), 4000)
-    near(got, plain(label, lambda rows: metrics.auroc(label[rows], coarse[rows])))
+    near(intervals.roc_area(label, coarse), plain(label, lambda rows: metrics.auroc(label[rows], coarse[rows])))
 
 
 def test_differences_are_the_plain_paired_bootstrap(world):
@@ -63,7 +61,7 @@ def test_differences_are_the_plain_paired_bootstrap(world):
 
     near(intervals.accuracy_difference(label, first, second, rng, 20_000), plain(label, gain))
     near(
-        intervals.roc_area_difference(label, score, other, rng, 4000),
+        intervals.roc_area_difference(label, score, other),
         plain(
             label,
             lambda rows: metrics.auroc(label[rows], other[rows]) - metrics.auroc(label[rows], score[rows]),
@@ -73,8 +71,8 @@ def test_differences_are_the_plain_paired_bootstrap(world):
 
 def test_pairing_narrows_the_interval(world):
     label, score, _ = world
-    again = intervals.roc_area_difference(label, score, score, np.random.default_rng(1), 200)
-    assert tuple(again) == (0, 0, 0)
+    again, alone = intervals.roc_area_difference(label, score, score), intervals.roc_area(label, score)
+    assert again.value == 0 and again.high - again.low < 0.25 * (alone.high - alone.low)
 
 
 def test_shared_reals_are_drawn_once_for_all_subsets():
@@ -103,21 +101,63 @@ def test_one_class_and_none():
     recall = intervals.accuracy([1] * 10, [1] * 7 + [0] * 3, rng)
     assert recall.value == pytest.approx(0.7) and 0.3 <= recall.low < 0.7 < recall.high <= 1
     assert np.isnan(intervals.accuracy([], [], rng).value)
-    assert np.isnan(intervals.roc_area([1, 1], [0.1, 0.2], rng).low)
-    assert np.isnan(intervals.roc_area_difference([1], [0.1], [0.2], rng).value)
+    assert np.isnan(intervals.roc_area([1, 1], [0.1, 0.2]).low)
+    assert np.isnan(intervals.roc_area_difference([1], [0.1], [0.2]).value)
     frame = pd.DataFrame({"subset": "a", "image_id": ["x"], "label": [1], "verdict": [1]})
     assert np.isnan(intervals.mean_accuracy(frame, rng).value)
 
 
-def test_mcnemar_counts_and_tests_discordant_images():
-    label = np.array([1] * 12 + [0] * 4)
-    first, second = label.copy(), label.copy()
-    second[:9] = 0
-    first[-1] = 1
-    got = intervals.mcnemar(label, first, second)
-    assert (got.only_first, got.only_second) == (9, 1)
-    assert got.p == pytest.approx(binomtest(9, 10).pvalue)
-    assert intervals.mcnemar(label, first, first).p == 1
+def test_no_interval_is_without_width_at_its_ends():
+    got = intervals.accuracy([1] * 12, [1] * 12, np.random.default_rng(0))
+    assert (round(got.low, 2), got.high) == (0.74, 1)
+    for verdict in (0, 1):
+        both = intervals.accuracy([0, 1] * 12, [verdict, verdict] * 12, np.random.default_rng(0))
+        assert both.low < 0.5 < both.high
+    label = np.array([0, 1] * 12)
+    for got in (
+        intervals.accuracy(label, label, np.random.default_rng(0)),
+        intervals.accuracy(label, label, np.random.default_rng(0), group=np.arange(24) // 2),
+        intervals.accuracy(label, 1 - label, np.random.default_rng(0)),
+        intervals.accuracy_difference(label, label, label, np.random.default_rng(0)),
+        intervals.roc_area(label, label),
+        intervals.roc_area(label, 1 - label),
+        intervals.roc_area_difference(label, label, label),
+    ):
+        assert got.low < got.high and got.high - got.low > 0.1
+
+
+def test_a_single_image_alone_has_the_exact_interval():
+    for right in (0, 3, 20):
+        got = intervals.accuracy([0] * 20, [0] * right + [1] * (20 - right), np.random.default_rng(0))
+        exact = binomtest(right, 20).proportion_ci(0.95)
+        assert (got.low, got.high) == pytest.approx((exact.low, exact.high))
+
+
+def test_pairs_that_err_together_widen_the_interval_and_pairs_that_even_out_narrow_it():
+    rng = np.random.default_rng(3)
+    label, group = np.tile([0, 1], 200), np.arange(400) // 2
+    right = np.repeat(rng.random(200) < 0.7, 2)
+    together = np.where(right, label, 1 - label)
+    even = np.repeat(rng.integers(0, 2, 200), 2)  # both called real or both called fake: one of them is right
+    for verdict, wider in ((together, True), (even, False)):
+        alone, paired = (
+            intervals.accuracy(label, verdict, np.random.default_rng(0), group=each) for each in (None, group)
+        )
+        assert (paired.high - paired.low > 1.2 * (alone.high - alone.low)) is wider
+        assert (paired.high - paired.low < 0.8 * (alone.high - alone.low)) is not wider
+        areas = [intervals.roc_area(label, verdict, group=each) for each in (np.arange(400), group)]
+        assert (areas[1].high - areas[1].low > 1.2 * (areas[0].high - areas[0].low)) is wider
+
+
+def test_p_is_below_the_level_exactly_where_the_interval_leaves_the_null_out():
+    rng = np.random.default_rng(2)
+    label, outside = np.repeat([0, 1], 60), 0
+    for _ in range(40):
+        first, second = rng.integers(0, 2, (2, 120))
+        got = intervals.accuracy_difference(label, first, second, rng, 500)
+        assert (intervals.p_value(got) < 0.05) == (not got.low <= 0 <= got.high)
+        outside += intervals.p_value(got, got.low - 0.01) < 0.05
+    assert outside == 40 and intervals.p_value((0.2, 0.1, 0.3), 0.2) == 1
 
 
 def test_holm_by_hand():
@@ -144,15 +184,25 @@ def test_table_has_a_mean_row_that_counts_distinct_images():
             "score": [0.1, 0.9, 0.1, 0.2],
         }
     )
-    got = intervals.table(frame, np.random.default_rng(0), 100)
+    got = intervals.table(frame, ("levels", 0), 100)
     assert got.subset.tolist() == ["a", "b", "mean"] and got.n.tolist() == [2, 2, 3]
     assert got.value.tolist() == [1, 0.5, 0.75]
 
 
-def test_same_seed_same_numbers(world):
-    label, score, _ = world
-    runs = [intervals.roc_area(label, score, np.random.default_rng(9), 50) for _ in range(2)]
-    assert runs[0] == runs[1]
+def test_another_subset_changes_no_interval():
+    rng = np.random.default_rng(6)
+    label = np.tile([0, 1], 60)
+    frame = pd.DataFrame({"label": label, "score": rng.random(120), "image_id": [f"i{n}" for n in range(120)]})
+    frame["pair_id"] = [f"p{n // 2}" for n in range(120)]
+    frame["verdict"], names = (frame.score > 0.4).astype(int), ["c", "a", "b"]
+    whole = pd.concat([frame.iloc[20 * i : 20 * i + 80].assign(subset=name) for i, name in enumerate(names)])
+    told = intervals.table(whole, ("levels", 0), 200).set_index("subset")
+    fewer = intervals.table(whole[whole.subset != "a"], ("levels", 0), 200).set_index("subset")
+    pd.testing.assert_frame_equal(fewer.loc[["c", "b"]], told.loc[["c", "b"]])
+    again = intervals.table(whole.sample(frac=1, random_state=1), ("levels", 0), 200).set_index("subset")
+    pd.testing.assert_frame_equal(again.loc[told.index, ["low", "high"]], told[["low", "high"]])
+    other = intervals.table(whole, ("levels", 1), 200).set_index("subset")
+    assert (other.low != told.low).any()
 
 
 def test_confidence_must_be_a_share():
@@ -166,5 +216,5 @@ def test_many_images_are_quick():
     score = rng.random(100_000)
     start = time.process_time()
     intervals.accuracy(label, metrics.verdicts(score, 0.5), rng, 10_000)
-    intervals.roc_area(label, score, rng, 10_000)
+    intervals.roc_area(label, score)
     assert time.process_time() - start < 5
