@@ -78,9 +78,12 @@ def test_every_published_number_of_what_we_measured_is_shown_and_all_are_saved(t
     subsets = published.of("genimage").query("metric == @BALANCED").subset.unique()
     told = {"value": 0.5, "low": 0.4, "high": 0.6, "metric": BALANCED, "benchmark": "genimage"}
     ours = pd.DataFrame([told | {"title": f"model {i}", "subset": each} for each in subsets for i in range(9)])
+    monkeypatch.setattr(published, "marked", lambda alignment, models, fusion: alignment)
     monkeypatch.setattr(published, "measured", lambda alignment: ours)
     style.use()
-    shown, names = look(stages.ANALYSIS, "published.beside", alignment=None, run=Kept(tmp_path))
+    cell = {"alignment": None, "models": [], "fusion": None}
+    shown, names = look(stages.ANALYSIS, "published.beside", run=Kept(tmp_path), **cell)
+    assert set(shown.difference) == {published.PROTOCOL}
     assert len(shown) > 60 and not shown["ours, %"].isin([published.OTHER, published.NOT_RUN]).any()
     assert "<td>...</td>" not in shown._repr_html_()
     assert len(pd.read_parquet(tmp_path / "published.parquet")) == len(names["theirs"]) > len(shown)

@@ -28,7 +28,7 @@ def alignment(table: pd.DataFrame, title: str = "Which model sees which axis") -
     if len(table[PLACE].drop_duplicates()) > 7:
         return heatmap(table, title)
     figure = style.figure(
-        style.titled(title, "balanced accuracy, interval by bootstrap; dotted: chance"),
+        style.titled(title, "balanced accuracy with interval; dotted: chance"),
         460,
         barmode="group",
         yaxis={"range": [0, 1.04], "title": {"text": "balanced accuracy"}},

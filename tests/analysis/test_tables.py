@@ -153,7 +153,7 @@ def test_flips_are_the_disagreements_and_nothing_else(verdicts):
 
 
 def test_differences_are_mixed_minus_pure_on_shared_images(verdicts, aligned):
-    table = pairs.differences(verdicts, resamples=300).set_index(["model", "subset"])
+    table = pairs.differences(verdicts, resamples=300).set_index(["model", "subset"]).drop(index="fusion")
     level = aligned.set_index(["title", "subset"])
     for (model, subset), row in table.iterrows():
         assert row.difference == pytest.approx(level.value[row.other, subset] - level.value[row.pure, subset]), (
@@ -183,8 +183,6 @@ def test_fusion_is_paired_with_each_pure_branch_on_the_mean(verdicts, aligned):
     for row in fused.itertuples():
         assert row.difference == pytest.approx(means.value[row.other] - means.value[row.pure])
         assert row.low < row.difference < row.high
-    best = fused.set_index("pure").loc[means.value[fused.pure].idxmax()]
-    assert best.high - best.low < means.high[best.other] - means.low[best.pure]
     assert found[["auroc_low", "auroc_high"]].isna().all(axis=1).sum() == 2
 
 

@@ -146,6 +146,7 @@ def test_another_seed_gives_other_pictures(new_run, small, smoother):
 def test_order_of_calls_does_not_matter_and_tables_are_made_once(new_run, smoother, world_run):
     run, (whole, cfg, _) = new_run(), world_run
     sets.union(run, cfg)
+    sets.mixed(run, cfg, "expert")
     sets.mixed(run, cfg)
     sets.test(run, cfg)
     assert hashes(run.folder) == hashes(whole.folder)

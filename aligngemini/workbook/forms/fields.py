@@ -73,7 +73,7 @@ def check_repository(name: str) -> None:
 
 def resamples() -> Any:
     """Return the field `resamples`."""
-    return param(2000, "bootstrap resamples behind every interval, 100 or more", least=100)
+    return param(2000, "resamples behind intervals of pictures in pairs, 100 or more", least=100)
 
 
 def confidence() -> Any:
