@@ -3,9 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from aligngemini.fusion import compare
 from aligngemini.scores import metrics
+from aligngemini.workbook import paths, stages
 
 
 @pytest.fixture(scope="module")
@@ -41,3 +43,9 @@ def test_a_threshold_from_other_pictures_loses_what_their_own_would_have_kept(jo
     found = compare.misfit(pd.concat([moved, fakes]), "vlm", 0.35).set_index("subset")
     assert found.index.tolist() == ["x", "y"] and (found.best_value >= found.value).all()
     assert found.value["x"] > 0.9 and found.value["y"] < 0.6 and found.best_value["y"] > 0.9 > 0.3 > found.best["y"]
+
+
+def test_the_paper_recipe_judges_by_the_published_thresholds():
+    recipe = yaml.safe_load((paths.ROOT / "notebooks/recipes/paper/04_fusion.yaml").read_text())
+    asked = stages.FusionParams(**recipe)
+    assert (asked.thresholds, asked.vlm_threshold, asked.expert_threshold, asked.rule) == ("fixed", 0.5, 0.5, "or")

@@ -279,3 +279,12 @@ def test_the_adapter_of_a_four_bit_base_trains_in_float32(rows, tmp_path):
     vlm.model.is_loaded_in_4bit = True
     trainer = dpo.build(vlm, pairs.pairs(rows), CFG.replace(quantise="4bit"), tmp_path)
     assert {weight.dtype for weight in trainer.model.parameters() if weight.requires_grad} == {torch.float32}
+
+
+@pytest.mark.parametrize(
+    ("pairs_given", "batch", "accumulation", "epochs", "updates"),
+    [(10_000, 1, 8, 1.0, 1250), (2400, 16, 1, 1.0, 150), (24, 4, 1, 1.0, 6), (25, 4, 2, 1.5, 6)],
+)
+def test_updates_are_counted_as_the_trainer_counts_them(pairs_given, batch, accumulation, epochs, updates):
+    cfg = stages.VLMParams(batch_size=batch, gradient_accumulation=accumulation, epochs=epochs)
+    assert dpo.updates(pairs_given, cfg) == updates
