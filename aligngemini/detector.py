@@ -6,16 +6,18 @@ import json
 import os
 import sys
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from .images import decode, filenames
+from .images.failures import attempt, each
+from .images.feed import Feed, Item, batched
 from .images.places import folders, skips
 from .workbook import paths, runs
 from .workbook.params import Refused
-from .workbook.progress import progress
 
 BRANCHES = ("vlm", "expert")
 SHIPPED = paths.resolve("data/mini/detector")
@@ -67,20 +69,38 @@ class Detector:
     def __call__(self, images, batch_size: int = 32) -> pd.DataFrame:
         """Columns image, vlm_score, expert_score, reason, fused_score, verdict (1 fake, 0 real, <NA> unscored),
         fired.
+
+        An image that one branch cannot score has the other's score, and a reason.
         """
+        from .branches import scoring
         from .fusion import join
 
-        rows = [self._batch(chunk) for chunk in _chunks(_listed(images), batch_size, "judging pictures")]
-        return join.fuse(pd.concat(rows or [_EMPTY], ignore_index=True), self.rule, *self.thresholds)
+        listed = _listed(images)
+
+        def looks(item: Item, rgb: np.ndarray) -> list[scoring.Look]:
+            return [scoring.Look(branch, branch, partial(self.view, branch, rgb)) for branch in BRANCHES]
+
+        scores = {branch: np.full(len(listed), np.nan) for branch in BRANCHES}
+        reasons: list[dict] = [{} for _ in listed]
+        batches = _batches(listed, batch_size)
+        reading = {"label": "judging pictures" if len(batches) > 1 else "", "read": decode.pixels}
+        for part in scoring.scored(batches, looks, self.p_fake, batch_size, **reading):
+            for score in part:
+                if score.reason:
+                    reasons[score.name][score.key] = score.reason
+                else:
+                    scores[score.key][score.name] = score.value
+        rows = {"image": [name for name, _ in listed]} | {f"{name}_score": found for name, found in scores.items()}
+        rows["reason"] = [join.reason(found) for found in reasons]
+        return join.fuse(pd.DataFrame(rows), self.rule, *self.thresholds)
 
     def view(self, branch: str, rgb: np.ndarray, crop: int = 0):
         """What a branch looks at of uint8 [H, W, 3]: "vlm" a PIL image, "expert" its centre crop of `crop` px (0: as
-        trained)."""
-        from PIL import Image
-
+        trained). Raises Unreadable where it cannot."""
         from .expert.views import window
+        from .vlm.look import look
 
-        return Image.fromarray(rgb) if branch == "vlm" else window(rgb, crop or self.crop)
+        return look(self.vlm, rgb) if branch == "vlm" else window(rgb, crop or self.crop)
 
     def p_fake(self, branch: str, views: list) -> np.ndarray:
         """p(fake) in [0, 1] by one branch, float64 [n], for n > 0 of its `view`s, crops of one size."""
@@ -90,30 +110,23 @@ class Detector:
         score, model = (verdict.p_fake, self.vlm) if branch == "vlm" else (pixels.p_fake, self.expert)
         return np.asarray(score(model, views), dtype=np.float64)
 
-    def _batch(self, chunk: list) -> pd.DataFrame:
-        """Scores of one batch; what cannot be read gets its reason."""
-        read = [_read(image) for _, image in chunk]
-        rows = pd.DataFrame(
-            {"image": [name for name, _ in chunk], "vlm_score": np.nan, "expert_score": np.nan, "reason": ""}
-        )
-        rows["reason"] = ["" if isinstance(r, np.ndarray) else r for r in read]
-        good = [i for i, r in enumerate(read) if isinstance(r, np.ndarray)]
-        for branch in BRANCHES if good else ():
-            rows.loc[good, f"{branch}_score"] = self.p_fake(branch, [self.view(branch, read[i]) for i in good])
-        return rows
-
     def explain(self, images, batch_size: int = 32) -> list[str]:
-        """One sentence in the VLM's words for each readable image given."""
-        chunks = _chunks(_listed(images), batch_size, "explaining verdicts")
-        return [said for chunk in chunks for said in self._explained(chunk)]
+        """One sentence in the VLM's words for each readable image given, "" where the VLM cannot look at it."""
+        batches = _batches(_listed(images), batch_size)
+        label = "explaining verdicts" if len(batches) > 1 else ""
+        feed = Feed(batches, lambda item, rgb: [attempt(self.view, "vlm", rgb)], label, decode.pixels)
+        readable = ([got for _, got in batch if isinstance(got, list)] for batch in feed)
+        return [said for views in readable for said in self._explained([view for (view,) in views])]
 
-    def _explained(self, chunk: list) -> list[str]:
+    def _explained(self, views: list) -> list[str]:
+        """The VLM's words on its views, "" for those that are exceptions."""
         from .vlm import verdict
 
-        read = [_read(image) for _, image in chunk]
-        views = [self.view("vlm", rgb) for rgb in read if isinstance(rgb, np.ndarray)]
-        said = self.p_fake("vlm", views) > self.thresholds[0] if views else []
-        return verdict.explain(self.vlm, views, said)
+        scores = each(partial(self.p_fake, "vlm"), views)
+        good = [place for place, score in enumerate(scores) if not isinstance(score, Exception)]
+        fake = [scores[place] > self.thresholds[0] for place in good]
+        said = dict(zip(good, verdict.explain(self.vlm, [views[place] for place in good], fake), strict=True))
+        return [said.get(place, "") for place in range(len(views))]
 
 
 def _any_run() -> bool:
@@ -137,11 +150,6 @@ def facts(fusion) -> dict:
     }
 
 
-_EMPTY = pd.DataFrame({"image": [], "vlm_score": [], "expert_score": [], "reason": []}).astype(
-    {"vlm_score": float, "expert_score": float}
-)
-
-
 def _listed(images) -> list[tuple[str, object]]:
     """(name, image) pairs, an Unreadable for a file that is not tried; single images are taken as a list of one.
 
@@ -162,17 +170,7 @@ def _files(source: str | Path) -> list[tuple[str, Path | decode.Unreadable]]:
     return [(filenames.spelled(file), decode.Unreadable(why) if why else Path(file)) for file, why in found]
 
 
-def _chunks(items: list, size: int, label: str) -> Iterable[list]:
-    """The items, `size` at a time; where that takes more than one turn, their progress is shown."""
-    chunks = [items[at : at + size] for at in range(0, len(items), size)]
-    return progress(chunks, label, len(items), size) if len(chunks) > 1 else chunks
-
-
-def _read(image) -> np.ndarray | str:
-    """uint8 [H, W, 3], or the reason why there is none."""
-    try:
-        if isinstance(image, decode.Unreadable):
-            raise image
-        return decode.pixels(image)
-    except decode.Unreadable as unreadable:
-        return str(unreadable)
+def _batches(listed: list[tuple[str, object]], size: int) -> list[list[Item]]:
+    """The images, named by their places, `size` at a time."""
+    reasons = [str(image) if isinstance(image, decode.Unreadable) else "" for _, image in listed]
+    return batched([Item(place, listed[place][1], why) for place, why in enumerate(reasons)], size)

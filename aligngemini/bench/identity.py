@@ -16,9 +16,9 @@ def facts(detector: Detector, branch: str, crop: int = 0) -> dict:
 
     from ..expert import backbone, views
     from ..expert import score as pixels
-    from ..vlm import load, verdict
+    from ..vlm import load, look, verdict
 
-    own, code = ("transformers", (load, verdict)) if branch == "vlm" else ("timm", (backbone, pixels, views))
+    own, code = ("transformers", (load, look, verdict)) if branch == "vlm" else ("timm", (backbone, pixels, views))
     weight = next((detector.vlm if branch == "vlm" else detector.expert).model.parameters())
     told = detector.told[branch]
     loaded = {name: told[name] for name in ("max_pixels", "quantise") if branch == "vlm"}

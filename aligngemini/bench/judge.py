@@ -13,7 +13,7 @@ from ..images.protocols import Protocol, treatment
 from . import identity
 from .pictures import Pictures
 from .remembered import Scores
-from .scoring import CONSTANT, Job
+from .scoring import CONSTANT, Job, Reasons
 
 CARRIED = ["benchmark", "subset", "image_id", "label", "generator", "path"]
 MODELS = {"vlm": "VLM", "expert": "expert", "fusion": "fusion"}
@@ -71,19 +71,20 @@ class Bench:
                     found.setdefault(job, set()).update(part["image_id"])
         return found
 
-    def judged(self, view: View, store: Scores, unreadable: Mapping[str, str]) -> pd.DataFrame:
+    def judged(self, view: View, store: Scores, reasons: Reasons) -> pd.DataFrame:
         """One row per picture and subset: CARRIED, vlm_score, expert_score, reason, fused_score, verdict, fired.
 
-        Rows with a reason have no scores. Raises Refused as fusion.rules.fuse does.
+        `reasons` are those of scoring.score. Rows that a protocol leaves out have no scores; where one branch alone has
+        none, the reason names it. Raises Refused as fusion.rules.fuse does.
         """
         rows = self.rows(view.protocol)
         known = pd.concat([self._known(rows, view, label, store) for label in (0, 1)]).loc[rows.index]
-        unread = rows["image_id"].map(lambda name: unreadable.get(name, ""))
-        reason = rows["reason"].where(rows["reason"] != "", unread)
-        reason = reason.mask((reason == "") & (known[CONSTANT] == 1), "near-constant")
-        frame = rows[CARRIED].assign(reason=reason)
+        left_out = rows["reason"].mask((rows["reason"] == "") & (known[CONSTANT] == 1), "near-constant")
+        told = pd.concat([self._told(rows, view, label, reasons) for label in (0, 1)]).loc[rows.index]
+        whole = known[list(join.BRANCHES)].notna().all(axis=1)
+        frame = rows[CARRIED].assign(reason=left_out.where(left_out != "", told.mask(whole, "")))
         for name in join.BRANCHES:
-            frame[f"{name}_score"] = known[name].where(reason == "")
+            frame[f"{name}_score"] = known[name].where(left_out == "")
         return join.fuse(frame.reset_index(drop=True), *settings(view.protocol, self.detector))
 
     def _known(self, rows: pd.DataFrame, view: View, label: int, store: Scores) -> pd.DataFrame:
@@ -92,6 +93,19 @@ class Bench:
         jobs = self.jobs(view, label)
         found = {name: part["image_id"].map(store.recall(*job.kind)).astype(float) for name, job in jobs.items()}
         return pd.DataFrame({CONSTANT: np.nan} | found, index=part.index)
+
+    def _told(self, rows: pd.DataFrame, view: View, label: int, reasons: Reasons) -> pd.Series:
+        """Why the rows of one label lack a score, "" where nothing is known of that."""
+        part = rows[rows["label"] == label]
+        kinds = {None: None} | {name: job.kind for name, job in self.jobs(view, label).items()}
+        failed = {image for image, _ in reasons}
+        told = [
+            join.reason({name: reasons[image, kind] for name, kind in kinds.items() if (image, kind) in reasons})
+            if image in failed
+            else ""
+            for image in part["image_id"]
+        ]
+        return pd.Series(told, part.index, str)
 
 
 def settings(protocol: Protocol, detector) -> tuple[str, float, float]:

@@ -1,14 +1,15 @@
 """Score what is not known yet: every picture is decoded once, whatever the protocols, perturbations and branches."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from ..images import protocols
-from ..images.feed import Feed
+from ..branches import scoring
+from ..images import feed, protocols
+from ..images.failures import attempt
 from .remembered import Scores
 
 CONSTANT = "constant"
@@ -28,42 +29,55 @@ class Job(NamedTuple):
         return self.model, protocols.spelled(self.steps)
 
 
-@dataclass
-class Looks(Feed):
-    """Yields, for each picture, job -> what its branch looks at; `jobs` says which, by image_id."""
-
-    jobs: Mapping[str, tuple[Job, ...]] = field(default_factory=dict)
-    view: Callable | None = None
-
-    def prepared(self, row, rgb: np.ndarray) -> dict[Job, object]:
-        """All looks at one picture, uint8 [H, W, 3]; pictures that are treated alike are treated once."""
-        pixels, looks = {}, {}
-        for job in self.jobs[row.image_id]:
-            if job.branch == CONSTANT:
-                looks[job] = protocols.constant(rgb)
-                continue
-            if job.steps not in pixels:
-                pixels[job.steps] = protocols.treated(rgb, job.steps, row.image_id)
-            looks[job] = self.view(job.branch, pixels[job.steps], job.crop)
-        return looks
+Reasons = dict[tuple[str, tuple[str, str] | None], str]
 
 
-def score(detector, images: pd.DataFrame, wanted: Mapping[Job, Iterable[str]], store: Scores, batch_size: int = 32):
-    """Score the image ids `wanted` of each job that `store` does not know; return image_id -> reason of unreadables.
+def score(
+    detector, images: pd.DataFrame, wanted: Mapping[Job, Iterable[str]], store: Scores, batch_size: int = 32
+) -> Reasons:
+    """Score the image ids `wanted` of each job that `store` does not know; return (image_id, kind) -> reason of what
+    has no score, with None for the kind of an image that cannot be read.
 
     `images` has the columns image_id, path and reason. Looks at no more than about two batches are in memory at once.
     Raises DiskFull; what was scored before an interruption is kept.
     """
     jobs = lacking(wanted, store)
-    table = images[images["image_id"].isin(jobs)]
-    most = max(map(len, jobs.values()), default=1)
-    feed = Looks(table, None, max(1, batch_size // most), "scoring pictures", jobs=jobs, view=detector.view)
+    size = max(1, batch_size // max(map(len, jobs.values()), default=1))
+    batches = feed.batched(feed.items(images[images["image_id"].isin(jobs)]), size)
+    reasons: Reasons = {}
     try:
-        for ids, looks in feed if jobs else ():
-            _note(detector, ids, looks, store, batch_size)
+        for part in scoring.scored(
+            batches,
+            lambda item, rgb: _looks(detector, jobs[item.name], item.name, rgb),
+            lambda branch, views: views if branch == CONSTANT else detector.p_fake(branch, views),
+            batch_size,
+            "scoring pictures" if batches else "",
+        ):
+            for name, job, value, reason in part:
+                if reason:
+                    reasons[name, job and job.kind] = reason
+                else:
+                    store.note(*job.kind, {name: value})
     finally:
         store.write()
-    return feed.reasons
+    return reasons
+
+
+def _looks(detector, jobs: Iterable[Job], image_id: str, rgb: np.ndarray) -> Iterator[scoring.Look]:
+    """A look for each job; those that treat the picture alike come together, and it is treated once for them."""
+    by_steps: dict[protocols.Treatment, list[Job]] = {}
+    for job in jobs:
+        by_steps.setdefault(job.steps, []).append(job)
+    for steps, alike in by_steps.items():
+        pixels = attempt(protocols.treated, rgb, steps, image_id)
+        for job in alike:
+            yield scoring.Look(job, job.branch, partial(_view, detector, job, pixels), job.crop)
+
+
+def _view(detector, job: Job, pixels: np.ndarray | Exception) -> object:
+    if isinstance(pixels, Exception):
+        raise pixels
+    return protocols.constant(pixels) if job.branch == CONSTANT else detector.view(job.branch, pixels, job.crop)
 
 
 def lacking(wanted: Mapping[Job, Iterable[str]], store: Scores) -> dict[str, tuple[Job, ...]]:
@@ -77,18 +91,3 @@ def lacking(wanted: Mapping[Job, Iterable[str]], store: Scores) -> dict[str, tup
                 longer = (*found.get(image_id, ()), job)
                 found[image_id] = same.setdefault(longer, longer)
     return found
-
-
-def _note(detector, ids: list[str], looks: list[dict], store: Scores, batch_size: int) -> None:
-    """Score the looks at some pictures, those of one branch and crop together."""
-    groups: dict[tuple[str, int], list[tuple[str, Job, object]]] = {}
-    for image_id, own in zip(ids, looks, strict=True):
-        for job, look in own.items():
-            groups.setdefault((job.branch, job.crop), []).append((image_id, job, look))
-    for (branch, _), items in groups.items():
-        for at in range(0, len(items), batch_size):
-            part = items[at : at + batch_size]
-            seen = [look for _, _, look in part]
-            scores = seen if branch == CONSTANT else detector.p_fake(branch, seen)
-            for (image_id, job, _), value in zip(part, scores, strict=True):
-                store.note(*job.kind, {image_id: float(value)})

@@ -77,9 +77,9 @@ def _mixed(real: np.ndarray, fake: np.ndarray, quality: float, mix: mixing.Mix, 
 
 
 def window(rgb: np.ndarray, size: int, top: float = 0.5, left: float = 0.5) -> np.ndarray:
-    """A size x size window of uint8 [H, W, 3]; a picture smaller than that is padded with zeros, as DDA does."""
+    """A copied window, size x size, of uint8 [H, W, 3]; a smaller picture is padded with zeros, as DDA does."""
     frame = framed(rgb.shape[:2], (top, left), size, 0)
-    return frame.cut(frame.region(rgb), False, False)
+    return frame.cut(frame.region(rgb), False, False).copy()
 
 
 def tensor(pictures: Sequence[np.ndarray]) -> torch.Tensor:

@@ -1,6 +1,8 @@
 """Two score tables and the test image table become one table; what lacks a score stays in it, with the
 reason."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -33,6 +35,16 @@ def join(images: pd.DataFrame, vlm: pd.DataFrame, expert: pd.DataFrame) -> pd.Da
         why.append(np.where(rows.score.isna(), unscored, "").tolist())
     joined["reason"] = ["; ".join(dict.fromkeys(filter(None, parts))) for parts in zip(*why, strict=True)]
     return joined
+
+
+def reason(told: Mapping[str | None, str]) -> str:
+    """The `reason` of one image from that of each branch, and of the image itself under None: 'vlm: ...; expert: ...'.
+
+    What both branches say alike is about the image.
+    """
+    if len(set(told.values())) == 1 and set(BRANCHES) <= set(told):
+        return next(iter(told.values()))
+    return "; ".join(text if branch is None else f"{branch}: {text}" for branch, text in told.items())
 
 
 def fuse(joined: pd.DataFrame, rule: str, vlm_threshold: float, expert_threshold: float) -> pd.DataFrame:

@@ -24,6 +24,7 @@ UPRIGHT = {
     7: Turn.TRANSVERSE,
     8: Turn.ROTATE_90,
 }  # what makes an EXIF orientation upright
+BAND = 256  # rows that are converted at once
 
 
 @dataclass(frozen=True)
@@ -141,12 +142,19 @@ def _rgb(image: Image.Image, whole: Image.Image) -> np.ndarray:
     """uint8 [H, W, 3] of loaded pixels; `whole` is the opened image that they are of, which knows its file."""
     if image.mode.startswith("I"):
         return _from_16_bits(np.asarray(image), whole)
-    if _plain_inks(whole):
-        image = ImageChops.invert(image)  # Pillow takes all of them for inverted
+    rgb, inverted = np.empty((image.height, image.width, 3), np.uint8), _plain_inks(whole)
+    for top in range(0, image.height, BAND):  # Pillow would make several copies of the whole
+        band = image.crop((0, top, image.width, min(top + BAND, image.height)))
+        rgb[top : top + BAND] = _flat(ImageChops.invert(band) if inverted else band)  # Pillow takes all for inverted
+    return rgb
+
+
+def _flat(image: Image.Image) -> Image.Image:
+    """RGB without transparency."""
     if image.has_transparency_data:
         over = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", over.size, "white"), over)
-    return np.array(image.convert("RGB"))
+    return image.convert("RGB")
 
 
 def _from_16_bits(grey: np.ndarray, whole: Image.Image) -> np.ndarray:

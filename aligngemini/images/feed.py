@@ -1,60 +1,88 @@
-"""Feed a model: every distinct image of a table is read once, in threads, while the model works on the batch before."""
+"""Feed a model: every image is read once, in threads, while the model works on the batch before."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from ..workbook.progress import progress
 from . import decode
+from .failures import attempt
+from .header import contents, opened
+
+LARGE = 4_000_000  # pixels; of images larger than this one at a time is in memory
+
+
+class Item(NamedTuple):
+    """An image to read: a name of its own, a path, bytes or whatever `Feed.read` takes, and why it cannot be read."""
+
+    name: Hashable
+    source: object
+    reason: str = ""
 
 
 @dataclass
 class Feed:
-    """Batches of prepared images of a table; what could not be read is in `reasons` (image_id -> reason) afterwards."""
+    """Batches of prepared images. `read` gives uint8 [H, W, 3] of a source or raises Unreadable; `prepare` is called
+    with the item and that array, and must not keep a view of it: only so are large images let go.
+    """
 
-    table: pd.DataFrame
-    prepare: Callable[[np.ndarray], object]
-    batch_size: int
-    label: str
+    batches: Sequence[Sequence[Item]]
+    prepare: Callable[[Item, np.ndarray], object]
+    label: str = ""  # of the progress, "" for none
+    read: Callable[[object], np.ndarray] = lambda source: decode.read(source).rgb
     workers: int = 2
-    reasons: dict[str, str] = field(default_factory=dict)
 
-    def __iter__(self) -> Iterator[tuple[list[str], list]]:
-        """Yield (image ids, prepared images), at most `batch_size` at a time; two batches are in memory at once."""
-        rows = self.table.drop_duplicates("image_id")
-        chunks = [rows.iloc[at : at + self.batch_size] for at in range(0, len(rows), self.batch_size)]
-        with ThreadPoolExecutor(self.workers) as pool:
-            ahead = self._ask(pool, chunks[0]) if chunks else []
-            for i in progress(range(len(chunks)), self.label, len(rows), self.batch_size):
-                asked, ahead = ahead, self._ask(pool, chunks[i + 1]) if i + 1 < len(chunks) else []
-                found = [(image_id, future.result()) for image_id, future in asked]
-                good = [(image_id, picture) for image_id, picture in found if picture is not None]
-                if good:
-                    yield [image_id for image_id, _ in good], [picture for _, picture in good]
+    def __iter__(self) -> Iterator[list[tuple[Item, object]]]:
+        """Yield each batch as pairs of an item and what was prepared of it, or the exception that reading it raised;
+        two batches are in memory at once."""
+        # Large images are unpacked in one thread: allocators keep memory for each thread that has asked for it.
+        with ThreadPoolExecutor(self.workers) as pool, ThreadPoolExecutor(1) as alone:
+            following = self._ask(0, pool, alone)
+            for place in self._counted():
+                asked, following = following, self._ask(place + 1, pool, alone)
+                yield [(item, future.result()) for item, future in asked]
+                asked.clear()  # a future keeps its result
 
-    def prepared(self, row, rgb: np.ndarray):
-        """What is yielded of a row of the table and its picture, uint8 [H, W, 3]; a feed of rows overrides it."""
-        return self.prepare(rgb)
+    def _counted(self) -> Iterable[int]:
+        places, sizes = range(len(self.batches)), [len(batch) for batch in self.batches]
+        return progress(places, self.label, sum(sizes), max(sizes, default=1)) if self.label else places
 
-    def _ask(self, pool: ThreadPoolExecutor, chunk: pd.DataFrame) -> list:
-        return [(row.image_id, pool.submit(self._one, row)) for row in chunk.itertuples()]
+    def _ask(self, place: int, pool: Executor, alone: Executor) -> list[tuple[Item, Future]]:
+        batch = self.batches[place] if place < len(self.batches) else ()
+        return [(item, pool.submit(attempt, self._one, item, alone)) for item in batch]
 
-    def _one(self, row):
-        """One prepared image, or None with its reason noted."""
-        try:
-            if row.reason:
-                raise decode.Unreadable(row.reason)
-            return self.prepared(row, decode.read(row.path).rgb)
-        except decode.Unreadable as unreadable:
-            self.reasons[row.image_id] = str(unreadable)
-            return None
+    def _one(self, item: Item, alone: Executor) -> object:
+        """What is prepared of one image; raises what reading it raises."""
+        if item.reason:
+            raise decode.Unreadable(item.reason)
+        source = contents(item.source) if isinstance(item.source, str | Path) else item.source
+        if _pixels(source) <= LARGE:
+            return self._prepared(item, source)
+        return alone.submit(self._prepared, item, source).result()
+
+    def _prepared(self, item: Item, source: object) -> object:
+        return self.prepare(item, self.read(source))
 
 
-def scored(table: pd.DataFrame, scores: dict[str, float], reasons: dict[str, str]) -> pd.DataFrame:
-    """Columns image_id, score (NaN where there is none) and reason, one row per distinct image of `table`."""
-    ids = table.drop_duplicates("image_id").image_id
-    frame = pd.DataFrame({"image_id": ids, "score": ids.map(scores).astype(float)}).reset_index(drop=True)
-    return frame.assign(reason=[reasons.get(image, "") for image in frame.image_id])
+def _pixels(source: object) -> int:
+    """Pixels that encoded bytes unpack to; 0 for what is no bytes."""
+    if not isinstance(source, bytes):
+        return 0
+    with opened(source) as image:
+        return image.width * image.height
+
+
+def items(images: pd.DataFrame) -> list[Item]:
+    """One item for each distinct image of an image table."""
+    rows = images.drop_duplicates("image_id")
+    return [Item(row.image_id, row.path, row.reason or "") for row in rows.itertuples()]
+
+
+def batched(everything: Sequence, size: int) -> list[list]:
+    """The items in order, `size` at a time."""
+    return [list(everything[at : at + size]) for at in range(0, len(everything), size)]

@@ -12,6 +12,8 @@ from PIL import Image, ImageStat
 
 from ..workbook.params import Refused, unknown
 from . import perturb
+from .failures import attempt, reason
+from .header import Unreadable
 
 Treatment = tuple[tuple[str, float], ...]
 CENTRE, JPEG = "centre", "jpeg"
@@ -94,10 +96,25 @@ def spelled(steps: Treatment) -> str:
 
 
 def treated(rgb: np.ndarray, steps: Treatment, image_id: str) -> np.ndarray:
-    """Carry out the steps on uint8 [H, W, 3], one after the other; draws depend on the picture's id alone."""
-    for name, value in steps:
-        rgb = centre(rgb, int(value)) if name == CENTRE else perturb.apply(name, rgb, value, image_id)
+    """Carry out the steps on uint8 [H, W, 3], one after the other; draws depend on the picture's id alone.
+
+    Raises Unreadable where a step cannot be done to this picture.
+    """
+    for step in steps:
+        done = attempt(_step, rgb, step, image_id)
+        if isinstance(done, Exception):
+            raise Unreadable(reason(f"{spelled((step,))} cannot be done to it", done))
+        rgb = done
     return rgb
+
+
+def _step(rgb: np.ndarray, step: tuple[str, float], image_id: str) -> np.ndarray:
+    name, value = step
+    if name != CENTRE:
+        return perturb.apply(name, rgb, value, image_id)
+    if min(rgb.shape[:2]) < value:
+        raise Unreadable(f"smaller than {value:g} px")
+    return centre(rgb, int(value))
 
 
 def centre(rgb: np.ndarray, side: int) -> np.ndarray:

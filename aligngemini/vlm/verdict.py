@@ -1,15 +1,18 @@
 """The question, the two verdict sentences, and p(fake) from their teacher-forced log-probabilities."""
 
 from collections.abc import Iterable
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
 
-from ..images.feed import Feed, scored
-from ..scores import table as score_table
+from ..branches import scoring
+from ..images.failures import Failures, each
+from ..images.feed import batched
 from .load import VLM
+from .look import look
 
 # The authors state neither the prompt nor the verdict sentences: these are ours. The two sentences differ in their last
 # token alone, so that one row per picture carries both.
@@ -26,11 +29,13 @@ def chat(question: str = QUESTION) -> list[dict]:
 
 
 def prompts(vlm: VLM, pictures: list[Image.Image], question: str = QUESTION) -> dict[str, torch.Tensor]:
-    """Model inputs for one question about each picture, padded on the left, on the model's device."""
+    """Model inputs for one question about each picture, padded on the left, on the model's device.
+
+    Raises Unreadable for a picture that the model cannot look at.
+    """
+    seen = [look(vlm, picture) for picture in pictures]
     text = vlm.processor.apply_chat_template(chat(question), add_generation_prompt=True, tokenize=False)
-    batch = vlm.processor(
-        text=[text] * len(pictures), images=pictures, return_tensors="pt", padding=True, padding_side="left"
-    )
+    batch = vlm.processor(text=[text] * len(seen), images=seen, return_tensors="pt", padding=True, padding_side="left")
     return {name: value.to(vlm.device) for name, value in batch.items()}
 
 
@@ -101,28 +106,26 @@ def p_fake(vlm: VLM, pictures: list[Image.Image]) -> np.ndarray:
     return log_odds(vlm, prompts(vlm, pictures)).double().sigmoid().cpu().numpy()
 
 
-def score(vlm: VLM, table: pd.DataFrame, supervision: str, batch_size: int = 64) -> pd.DataFrame:
-    """The score table of every distinct image of an image table."""
-    feed = Feed(table, Image.fromarray, batch_size, "scoring with the VLM")
-    scores: dict[str, float] = {}
-    for ids, pictures in feed:
-        scores.update(zip(ids, p_fake(vlm, pictures).tolist(), strict=True))
-    told = scored(table, scores, feed.reasons)
-    return score_table.make(told.image_id, told.score, "vlm", supervision, told.reason)
+def score(vlm: VLM, table: pd.DataFrame, supervision: str, batch_size: int = 64, kept=None) -> pd.DataFrame:
+    """The score table of every distinct image of an image table; `kept` as for branches.scoring.table."""
+    return scoring.table(table, "vlm", partial(look, vlm), partial(p_fake, vlm), supervision, batch_size, kept)
 
 
 def explain(vlm: VLM, pictures: list[Image.Image], verdicts: Iterable[int], tokens: int = 40) -> list[str]:
     """The model's own words after the verdict it gave, generated greedily; text explains, it never decides.
 
-    Pictures of one verdict go together, EXPLAINED at once.
+    Pictures of one verdict go together, EXPLAINED at once; "" for a picture that the model fails on.
     """
-    said, given = {}, list(map(int, verdicts))
+    said, given, failures = {}, list(map(int, verdicts)), Failures()
     for verdict in sorted(set(given)):
         chosen = [place for place, one in enumerate(given) if one == verdict]
-        for part in (chosen[at : at + EXPLAINED] for at in range(0, len(chosen), EXPLAINED)):
-            words = _words(vlm, [pictures[place] for place in part], VERDICTS[verdict], tokens)
+        tell = partial(_words, vlm, opening=VERDICTS[verdict], tokens=tokens)
+        for part in batched(chosen, EXPLAINED):
+            words = each(tell, [pictures[place] for place in part])
+            failures.note("words", words)
             said |= dict(zip(part, words, strict=True))
-    return [said[place] for place in range(len(given))]
+    failures.check()
+    return ["" if isinstance(said[place], Exception) else said[place] for place in range(len(given))]
 
 
 @torch.inference_mode()

@@ -1,0 +1,1 @@
+"""What all detectors share: the one loop that scores images."""

@@ -1,0 +1,119 @@
+"""The one loop that scores images: each is read once, for all branches, and one that fails loses its own score alone.
+
+Only what the branches look at is in memory, never a batch of whole images.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ..images.failures import HOPELESS, Failures, attempt, each, reason
+from ..images.feed import Feed, Item, batched, items
+from ..scores import table as score_table
+
+TITLES = {"vlm": "the VLM", "expert": "the expert"}
+
+
+class Look(NamedTuple):
+    """One look at an image: what its score is noted under, the branch, how its view is made, and a size: views of one
+    branch and size go through the model together.
+    """
+
+    key: Hashable
+    branch: str
+    view: Callable[[], object]
+    size: int = 0
+
+
+class Score(NamedTuple):
+    """p(fake) of an image under a look's key, NaN with a reason; the key is None for an image that cannot be read."""
+
+    name: Hashable
+    key: Hashable
+    value: float
+    reason: str = ""
+
+
+def scored(
+    batches: Sequence[Sequence[Item]],
+    looks: Callable[[Item, np.ndarray], Iterable[Look]],
+    p_fake: Callable[[str, list], Sequence[float]],
+    batch_size: int,
+    label: str = "",
+    **reading,
+) -> Iterator[list[Score]]:
+    """Yield the scores of batches of images, as soon as they are there. `p_fake(branch, views)` is asked for at most
+    `batch_size` at once.
+
+    `looks(item, rgb)` are made one after the other, of uint8 [H, W, 3]; `reading` goes to Feed. Raises what is not
+    about one image: see images.failures.
+    """
+    failures = Failures()
+    for batch in Feed(batches, lambda item, rgb: [_made(look) for look in looks(item, rgb)], label, **reading):
+        yield from _batch_scores(batch, p_fake, batch_size, failures)
+        batch.clear()  # views of more than two batches shall not be in memory
+        failures.check(HOPELESS)
+    failures.check()
+
+
+def _made(look: Look) -> Look:
+    """The look with its view, or the exception that making it raised, in place of how it is made."""
+    return look._replace(view=attempt(look.view))
+
+
+def _batch_scores(batch: list, p_fake: Callable, batch_size: int, failures: Failures) -> Iterator[list[Score]]:
+    """Scores of what Feed yields: views of one branch and size go together."""
+    unread = [(item, got) for item, got in batch if isinstance(got, Exception)]
+    yield [Score(item.name, None, np.nan, reason("it cannot be read", got)) for item, got in unread]
+    groups: dict[tuple[str, int], list] = {}
+    for item, got in batch:
+        for look in () if isinstance(got, Exception) else got:
+            groups.setdefault((look.branch, look.size), []).append((item.name, look))
+    for (branch, _), members in groups.items():
+        for part in batched(members, batch_size):
+            results = each(partial(p_fake, branch), [look.view for _, look in part])
+            failures.note(branch, results)
+            yield [_score(name, look, result) for (name, look), result in zip(part, results, strict=True)]
+
+
+def _score(name: Hashable, look: Look, result: object) -> Score:
+    title = TITLES.get(look.branch, look.branch)
+    if isinstance(result, Exception):
+        return Score(name, look.key, np.nan, reason(f"{title} cannot score it", result))
+    if not 0 <= result <= 1:
+        return Score(name, look.key, np.nan, f"{title} gives no score from 0 to 1 (it gives {float(result):g})")
+    return Score(name, look.key, float(result))
+
+
+def table(
+    images: pd.DataFrame, branch: str, view: Callable, p_fake: Callable, supervision: str, batch_size: int, kept=None
+) -> pd.DataFrame:
+    """The score table of every distinct image of an image table, by one branch.
+
+    `kept` remembers scores (bench.remembered.Scores): those it knows are not computed again, and a killed call leaves
+    what it had. Batches are the same whatever is known, so that the scores are, too.
+    """
+    everything, reasons = items(images), {}
+    known = kept.recall(branch, supervision).to_dict() if kept else {}
+    batches = [[item for item in part if item.name not in known] for part in batched(everything, batch_size)]
+
+    def looks(item: Item, rgb: np.ndarray) -> list[Look]:
+        return [Look(branch, branch, partial(view, rgb))]
+
+    title = f"scoring with {TITLES[branch]}"
+    try:
+        for part in scored(batches, looks, lambda _, views: p_fake(views), batch_size, title):
+            new = {score.name: score.value for score in part if not score.reason}
+            known |= new
+            reasons |= {score.name: score.reason for score in part if score.reason}
+            if kept:
+                kept.note(branch, supervision, new)
+    finally:
+        if kept:
+            kept.write()
+    names = [item.name for item in everything]
+    values = [known.get(name, np.nan) for name in names]
+    return score_table.make(names, values, branch, supervision, [reasons.get(name, "") for name in names])

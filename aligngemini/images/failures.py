@@ -1,0 +1,74 @@
+"""What one image does stops no other: exceptions as values, and which of them are not about an image at all."""
+
+import re
+import traceback
+from collections.abc import Callable, Sequence
+
+from ..workbook.manifest import DiskFull
+from ..workbook.params import Refused
+from .header import Unreadable
+
+MANY = 4  # images; where so many fail alike and none succeeds, the model is broken and not the images
+HOPELESS = 100  # images; after so many a broken model is not asked any more
+LONGEST = 200  # letters of an exception's own text
+
+
+def attempt(function: Callable, *given) -> object:
+    """`function(*given)`, or the exception that it raised. DiskFull and Refused are about no image: they are raised."""
+    try:
+        return function(*given)
+    except (DiskFull, Refused):
+        raise
+    except Exception as error:
+        traceback.clear_frames(error.__traceback__)  # they would keep images and tensors
+        return error
+
+
+def each(function: Callable[[list], Sequence], items: list) -> list:
+    """`function(items)`, one result for each; where it raises, of every item alone, with the exception as the result of
+    those that raise alone, too. Items that are exceptions already stay what they are. Raises memory errors that one
+    item is enough for.
+    """
+    good = [item for item in items if not isinstance(item, Exception)]
+    results = iter(_tried(function, good) if good else ())
+    return [item if isinstance(item, Exception) else next(results) for item in items]
+
+
+def _tried(function: Callable[[list], Sequence], items: list) -> list:
+    results = attempt(function, items)
+    if not isinstance(results, Exception):
+        return list(results)
+    if len(items) > 1:
+        return [result for item in items for result in _tried(function, [item])]
+    if isinstance(results, MemoryError) or type(results).__name__ == "OutOfMemoryError":  # torch's, by name
+        raise results
+    return [results]
+
+
+def reason(what: str, error: Exception) -> str:
+    """Why an image has no score: the words of Unreadable, or `what` with the exception's own words behind it."""
+    if isinstance(error, Unreadable):
+        return str(error)
+    return f"{what} ({type(error).__name__}: {' '.join(str(error).split())[:LONGEST]})"
+
+
+class Failures:
+    """Which images failed in which branch; what Unreadable says is known to lie in the image, and does not count."""
+
+    def __init__(self):
+        self.good: set[str] = set()
+        self.bad: dict[str, list[Exception]] = {}
+
+    def note(self, branch: str, results: Sequence) -> None:
+        """Note the results of `each`."""
+        failed = [result for result in results if isinstance(result, Exception)]
+        self.bad.setdefault(branch, []).extend(error for error in failed if not isinstance(error, Unreadable))
+        if len(failed) < len(results):
+            self.good.add(branch)
+
+    def check(self, enough: int = MANY) -> None:
+        """Raise the exception of a branch that failed on `enough` images, on all of them alike."""
+        for branch, errors in self.bad.items():
+            alike = {(type(error), re.sub(r"\d+", "", str(error))) for error in errors}
+            if branch not in self.good and len(errors) >= enough and len(alike) == 1:
+                raise errors[0]
