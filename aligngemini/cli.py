@@ -229,7 +229,7 @@ def _detect(args: argparse.Namespace) -> int:
     table = detector([filenames.spelled(path) for path in args.paths])
     if args.explain:
         table["explanation"] = ""
-        readable = table["reason"] == ""
+        readable = (table["reason"] == "") | table["reason"].str.startswith("expert: ")  # what the VLM has judged
         table.loc[readable, "explanation"] = detector.explain(list(table.loc[readable, "image"]))
     if file:
         with room_on_disk(file, "--csv"):

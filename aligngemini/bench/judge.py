@@ -26,6 +26,13 @@ class View(NamedTuple):
     perturbation: str = ""
     severity: float = 0
 
+    @property
+    def title(self) -> str:
+        """'native', 'native, jpeg 90'."""
+        return (
+            f"{self.protocol.name}, {self.perturbation} {self.severity:g}" if self.perturbation else self.protocol.name
+        )
+
 
 @dataclass(frozen=True)
 class Bench:

@@ -52,7 +52,9 @@ def beside(table: pd.DataFrame, known: str, alike: set[str]) -> pd.DataFrame:
 
 
 def left_out(judged: dict[str, pd.DataFrame], listed: pd.DataFrame) -> pd.DataFrame:
-    """What counts nowhere: protocol ("" before any), path, subset, reason; from frames by protocol and the listing."""
+    """What counts nowhere, or not in the branch that the reason names: protocol ("" before any), path, subset, reason;
+    from frames by protocol and the listing.
+    """
     parts = [frame[frame["reason"] != ""].assign(protocol=name) for name, frame in judged.items()]
     every = pd.concat([listed.assign(protocol=""), *parts], ignore_index=True)
     return every[["protocol", "path", "subset", "reason"]]

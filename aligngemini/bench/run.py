@@ -11,6 +11,7 @@ from .judge import Bench, View
 from .pictures import Pictures
 from .record import Answer
 from .remembered import Scores
+from .scoring import Reasons
 
 
 def run(
@@ -30,14 +31,17 @@ def run(
     bench, store = Bench.of(pictures, detector, protocols), Scores()
     plain = [View(protocol) for protocol in protocols]
     harmed = robustness.views(protocols[0], perturbations)
-    unreadable = scoring.score(detector, _images(pictures), bench.wanted(plain + harmed), store)
-    judged = {view.protocol.name: bench.judged(view, store, unreadable) for view in plain}
+    reasons = scoring.score(detector, _images(pictures), bench.wanted(plain + harmed), store)
+    judged = {view.protocol.name: bench.judged(view, store, reasons) for view in plain}
     lost = results.left_out(judged, pictures.left_out)
-    if all(frame["verdict"].isna().all() for frame in judged.values()):
-        raise Refused(_nothing(pictures, lost))
     verdicts = _verdicts(detector, judged, plain)
+    if verdicts["verdict"].isna().all():
+        raise Refused(_nothing(pictures, lost))
     table = results.measured(verdicts)
-    curves = _curves(bench, [plain[0], *harmed], store, unreadable) if perturbations else None
+    curves = None
+    if perturbations:
+        curves, more = _curves(bench, [plain[0], *harmed], store, reasons)
+        lost = pd.concat([lost, more], ignore_index=True)
     paired = against.differences(verdicts, _others(other, pictures, plain, store)) if other else None
     alike = {each.name for each in protocols if judge.as_published(each, pictures.known, detector)}
     answer = Answer(folder, table, results.beside(table, pictures.known, alike), lost, curves, paired)
@@ -53,8 +57,8 @@ def _verdicts(detector, judged: dict[str, pd.DataFrame], views: list[View]) -> p
 def _others(detector, pictures: Pictures, views: list[View], store: Scores) -> pd.DataFrame:
     """What another detector says of the same pictures."""
     bench = Bench.of(pictures, detector, [view.protocol for view in views])
-    unreadable = scoring.score(detector, _images(pictures), bench.wanted(views), store)
-    return _verdicts(detector, {view.protocol.name: bench.judged(view, store, unreadable) for view in views}, views)
+    reasons = scoring.score(detector, _images(pictures), bench.wanted(views), store)
+    return _verdicts(detector, {view.protocol.name: bench.judged(view, store, reasons) for view in views}, views)
 
 
 def _images(pictures: Pictures) -> pd.DataFrame:
@@ -68,7 +72,18 @@ def _nothing(pictures: Pictures, lost: pd.DataFrame) -> str:
     return f"No picture of {pictures.name} can be judged{reason}. Look for another protocol or other pictures."
 
 
-def _curves(bench: Bench, views: list[View], store: Scores, unreadable: dict[str, str]) -> pd.DataFrame:
-    """robustness.table, one view in memory at a time."""
-    frames = ((view, judge.verdicts(bench.judged(view, store, unreadable), view, bench.detector)) for view in views)
-    return robustness.table(frames)
+def _curves(bench: Bench, views: list[View], store: Scores, reasons: Reasons) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """robustness.table, one view in memory at a time, and results.left_out of what only the perturbed views lack."""
+    lost: list[pd.DataFrame] = []
+
+    def frames():
+        for view in views:
+            judged = bench.judged(view, store, reasons)
+            lost.append(results.left_out({view.title: judged}, bench.pictures.left_out.head(0)))
+            yield view, judge.verdicts(judged, view, bench.detector)
+
+    table = robustness.table(frames())
+    first, *others = lost
+    key = ["path", "subset", "reason"]
+    known = pd.MultiIndex.from_frame(first[key])
+    return table, pd.concat([part[~pd.MultiIndex.from_frame(part[key]).isin(known)] for part in others])

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ..images import decode, header, protocols, statistics
+from ..images.failures import attempt, reason
 from ..images.places import memory
 from . import likeness, traces
 
@@ -22,7 +23,9 @@ def plain(path: str) -> dict:
 def probed(path: str) -> dict:
     """`plain`, and statistics: those of images/statistics.py as bytes of float32 [101]."""
     row, rgb = _seen(path)
-    return row | {"statistics": b"" if rgb is None else statistics.describe(rgb).astype(np.float32).tobytes()}
+    told = attempt(statistics.describe, rgb)
+    failed = rgb is None or isinstance(told, Exception)  # the probe passes over what has none
+    return row | {"statistics": b"" if failed else told.astype(np.float32).tobytes()}
 
 
 CODE = (decode, *decode.CODE, likeness, protocols, traces)
@@ -31,14 +34,18 @@ PROBED = memory.Reading(probed, [*SEEN, "statistics"], (*CODE, statistics))
 
 
 def _seen(path: str) -> tuple[dict, np.ndarray | None]:
-    try:
-        data = header.contents(path)
-        rgb = decode.read(data).rgb
-        found = traces.of(data)
-    except decode.Unreadable as error:
+    seen = attempt(_looked, path)
+    if isinstance(seen, Exception):
         nothing = {"looks": b"", "constant": False, "camera": False, "c2pa": False, "texts": ""}
-        return nothing | {"reason": str(error)}, None
-    return found | {"looks": likeness.looks(rgb), "constant": protocols.constant(rgb), "reason": ""}, rgb
+        return nothing | {"reason": reason("it cannot be looked at", seen)}, None
+    return seen
+
+
+def _looked(path: str) -> tuple[dict, np.ndarray]:
+    data = header.contents(path)
+    rgb = decode.read(data).rgb
+    seen = {"looks": likeness.looks(rgb), "constant": protocols.constant(rgb), "reason": ""}
+    return traces.of(data) | seen, rgb
 
 
 def added(rows: pd.DataFrame, chosen: Iterable[str] = (), workers: int = 2) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..images import aspect
 from ..images.filenames import printable
 from ..images.table import briefly
 from ..workbook import manifest, paths
@@ -22,6 +23,7 @@ def text(audit: Audit) -> str:
         "The class guessed from one cue alone (AUROC; .5 says nothing, nan: too few to tell)": _cues(audit.parts),
         "Stands there more than once": "\n".join(_copies(audit.pictures)) or "nothing",
         "Left out": "\n".join(_left_out(audit.left_out)) or "nothing",
+        "Beyond a VLM of the Qwen family": "\n".join(_left_out(aspect.too_long(audit.pictures))) or "nothing",
         "Verdicts": "\n".join(f"{row.part}: {row.verdict}" for row in audit.parts.itertuples()),
     }
     return "\n\n".join(f"{title}\n{body}" for title, body in titles.items()) + f"\n\nverdict: {audit.verdict}"

@@ -63,7 +63,8 @@ def pair_identity(rows: pd.DataFrame, compared: int = COMPARED) -> dict[str, flo
     whole = [members for members in pairs.values() if list(members["label"]) == [0, 1]]
     same = pd.DataFrame([_same(members) for members in whole], columns=["format", "quality", "size"])
     chosen = [pairs[pair] for pair in sources.ranked(pairs, "audit") if len(pairs[pair]) == 2][:compared]
-    looked = pd.DataFrame(audit.over_threads(_compared, chosen), columns=["tables", "psnr"])
+    compared = [each for each in audit.over_threads(_compared, chosen) if not isinstance(each, Exception)]
+    looked = pd.DataFrame(compared, columns=["tables", "psnr"])
     shares = {f"pixel: pairs of equal {name}": float(same[name].mean()) for name in same}
     return {
         "pixel: pairs complete": len(whole) / max(1, len(pairs)),

@@ -1,11 +1,16 @@
 """Probes: how well a logistic regression guesses the label, from pixel statistics or from other features."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
+from ..workbook.progress import say
 from . import decode, sources, statistics
+from .failures import attempt, reason
+from .filenames import printable
 
 PROBED = 600  # pictures of each set the probe looks at: seconds, and an AUROC to about two points
 
@@ -18,7 +23,17 @@ def probe(rows: pd.DataFrame, limit: int = PROBED) -> float:
     """
     chosen = some(rows, limit)
     features = over_threads(lambda path: statistics.describe(decode.read(path).rgb), chosen["path"])
+    features, chosen = spared(features, chosen)
     return guessed(np.stack(features) if features else np.empty((0, 1)), chosen)
+
+
+def spared(results: Sequence, rows: pd.DataFrame) -> tuple[list, pd.DataFrame]:
+    """What a probe found of each row, and the rows, without those where it is an exception: it is said which."""
+    good = [not isinstance(result, Exception) for result in results]
+    for result, path in zip(results, rows["path"], strict=True):
+        if isinstance(result, Exception):
+            say(f"left out of a probe: {printable(path)}, {reason('it fails', result)}")
+    return [result for result, fine in zip(results, good, strict=True) if fine], rows[good]
 
 
 def guessed(features: np.ndarray, rows: pd.DataFrame) -> float:
@@ -47,5 +62,6 @@ def some(rows: pd.DataFrame, limit: int) -> pd.DataFrame:
 
 
 def over_threads(function, items) -> list:
+    """Its results, or the exceptions that it raised."""
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(function, items))
+        return list(pool.map(partial(attempt, function), items))

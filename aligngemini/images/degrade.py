@@ -19,6 +19,7 @@ FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
+ROWS = 256  # that get their noise at once
 DRAWN = ("scale", "noise", "blur", "jpeg")
 
 
@@ -77,8 +78,12 @@ def downsample(rgb: np.ndarray, scale: float, filter: str) -> np.ndarray:
 
 def noise(rgb: np.ndarray, sigma: float, grain: int) -> np.ndarray:
     """Add independent Gaussian noise of standard deviation `sigma` (of 255) to every value."""
-    field = np.random.default_rng(grain).standard_normal(rgb.shape, dtype=np.float32)
-    return (rgb + np.float32(sigma) * field + 0.5).clip(0, 255).astype(np.uint8)
+    rng, noisy = np.random.default_rng(grain), np.empty(rgb.shape, np.uint8)
+    for top in range(0, len(rgb), ROWS):  # the field of a large picture would take sixteen times its memory
+        rows = rgb[top : top + ROWS]
+        field = rng.standard_normal(rows.shape, dtype=np.float32)
+        noisy[top : top + ROWS] = (rows + np.float32(sigma) * field + 0.5).clip(0, 255)
+    return noisy
 
 
 def blur(rgb: np.ndarray, sigma: float) -> np.ndarray:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..workbook import manifest, models
 from ..workbook.progress import progress
-from . import decode, header, jpeg
+from . import aspect, decode, header, jpeg
 from .pictures import origin
 from .store import put
 
@@ -122,7 +122,9 @@ def _plan(row: dict, folder: Path, max_side: int, form: str, cell: int) -> Plan 
         with header.opened(data) as image:
             turned = header.orientation(image)
             width, height = header.upright_size(image)
-        window = _in_cells(grid_window(width, height, max_side, turned), cell)
+        left, top, right, bottom = window = _in_cells(grid_window(width, height, max_side, turned), cell)
+        if why := aspect.reason(right - left, bottom - top):  # both branches may train on this set
+            raise decode.Unreadable(why)
         stays = form == "original" and window == (0, 0, width, height) and jpeg.reproducible(data)
         suffix = SUFFIX[jpeg.written_as(data)] if form == "original" else ".png"
     except decode.Unreadable as error:

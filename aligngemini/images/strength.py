@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from . import audit, decode, degrade, pictures, statistics
+from .failures import attempt, reason
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 NOTHING = {"scale": 1.0, "noise": 0.0, "blur": 0.0, "jpeg": 100.0}
@@ -30,8 +31,9 @@ def measure(rows: pd.DataFrame, asked: Mapping[str, Sequence[float]], seed: int,
     chosen = audit.some(rows, audit.PROBED)
     items = list(zip(chosen["path"], chosen["image_id"], strict=True))
     ladder = [weaker(asked, share) for share in SHARES]
-    seen = np.array(pictures.spread(described, items, workers, "probing degraded pictures", ladder=ladder, seed=seed))
-    told = [audit.guessed(seen[:, step], chosen) for step in range(len(ladder))] if len(items) else np.nan
+    seen = pictures.spread(described, items, workers, "probing degraded pictures", ladder=ladder, seed=seed)
+    seen, chosen = audit.spared(seen, chosen)
+    told = [audit.guessed(np.stack(seen)[:, step], chosen) for step in range(len(ladder))] if seen else np.nan
     middles = pd.DataFrame([{name: np.mean(pair) for name, pair in ranges.items()} for ranges in ladder])
     return middles.assign(share=SHARES, auroc=told)[["share", *NOTHING, "auroc"]]
 
@@ -42,11 +44,13 @@ def weaker(asked: Mapping[str, Sequence[float]], share: float) -> dict[str, list
 
 
 def described(items: Sequence[tuple[str, str]], ladder: Sequence[dict], seed: int) -> list[np.ndarray]:
-    """Float64 [rungs, 101] for each (path, image_id): its statistics behind each rung of the ladder."""
-    return [_described(decode.read(path).rgb, name, ladder, seed) for path, name in items]
+    """Float64 [rungs, 101] for each (path, image_id): its statistics behind each rung of the ladder, or Unreadable."""
+    seen = [attempt(_described, path, name, ladder, seed) for path, name in items]
+    # of any exception only the words are sure to pass from one process to another
+    return [decode.Unreadable(reason("it fails", each)) if isinstance(each, Exception) else each for each in seen]
 
 
-def _described(rgb: np.ndarray, name: str, ladder: Sequence[dict], seed: int) -> np.ndarray:
-    key = f"strength/{name}"
+def _described(path: str, name: str, ladder: Sequence[dict], seed: int) -> np.ndarray:
+    rgb, key = decode.read(path).rgb, f"strength/{name}"
     worn = [rgb] + [degrade.degrade(rgb, degrade.draw(rung, degrade.generator(seed, key))) for rung in ladder[1:]]
     return np.stack([statistics.describe(picture) for picture in worn])

@@ -7,6 +7,7 @@ from ..images import aspect
 from ..images.header import Unreadable
 from .load import VLM
 
+SMALL = 256 * 256  # pixels; images up to this stay as they are, for any model
 FAR = 4  # times the pixels that the model sees; only larger images are reduced here, so that others stay as they are
 
 
@@ -20,6 +21,8 @@ def look(vlm: VLM, image: Image.Image | np.ndarray) -> Image.Image:
     image = image if isinstance(image, Image.Image) else Image.fromarray(image)
     if why := aspect.reason(image.width, image.height):
         raise Unreadable(why)
+    if image.width * image.height <= SMALL:
+        return image
     own = vlm.processor.image_processor
     rules = own.patch_size * own.merge_size, own.size["shortest_edge"], own.size["longest_edge"]
     height, width = smart_resize(image.height, image.width, *rules)

@@ -1,6 +1,7 @@
 """What a vision-language model says of a picture before any preference: a probe of meaning that knows no pixels."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,12 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from ..images import audit, decode
+from ..images import audit
+from ..images.failures import Failures, attempt, each
+from ..images.feed import Feed, Item, batched
 from ..workbook import manifest
-from ..workbook.progress import progress
 from .load import VLM
+from .look import look
 from .verdict import prompts
 
 DESCRIBE = "Describe the picture."
@@ -46,11 +49,13 @@ def leakage(vlm: VLM, rows: pd.DataFrame, batch: int = 32, limit: int = PROBED) 
     """
     from sklearn.feature_extraction.text import CountVectorizer
 
-    chosen, said = audit.some(rows, limit), []
-    starts = range(0, len(chosen), batch)
-    for start in progress(starts, "describing", len(chosen), batch):
-        paths = chosen["path"].iloc[start : start + batch]
-        said += describe(vlm, [Image.fromarray(decode.read(path).rgb) for path in paths])
+    chosen, said, failures = audit.some(rows, limit), [], Failures()
+    batches = batched([Item(place, path) for place, path in enumerate(chosen["path"])], batch)
+    for part in Feed(batches, lambda item, rgb: attempt(look, vlm, rgb), "describing"):
+        said += each(partial(describe, vlm), [view for _, view in part])
+        failures.note("words", said[-len(part) :])
+    failures.check()
+    said, chosen = audit.spared(said, chosen)
     words = CountVectorizer(ngram_range=(1, 2), min_df=2, binary=True, token_pattern=r"\w+")
     features = words.fit_transform(said).toarray() if any(said) else np.zeros((len(said), 1))
     return audit.guessed(features.astype(np.float64), chosen)
