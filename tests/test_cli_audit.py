@@ -91,3 +91,14 @@ def test_the_words_of_a_base_are_a_probe(tmp_path, capsys, monkeypatch):
     assert cli.main(["audit", str(_lay(tmp_path / "set", "png")), "--words", "a/base"]) == cli.DONE
     said = capsys.readouterr().out
     assert "words probe" in said and "0.62" in said
+
+
+def test_pictures_beyond_a_vlm_are_named_and_are_no_finding(tmp_path, capsys):
+    root = _lay(tmp_path / "set", "png")
+    for number in range(2):
+        strip = np.random.default_rng(number).integers(0, 256, (1, 300, 3), np.uint8)
+        Image.fromarray(strip).save(root / ("0_real", "1_fake")[number] / f"strip{number}.png")
+    cli.main(["audit", str(root)])
+    said = capsys.readouterr().out
+    assert "2 x the VLM cannot look at it: aspect ratio above 200" in said and "strip1.png" in said
+    assert "Left out\nnothing" in said

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from aligngemini import cli
 from aligngemini.bench import identity
@@ -122,8 +123,6 @@ def test_names_that_are_no_utf_8_are_scored_and_written_down(paint, detector, be
 
 
 def test_published_skips_near_constant_pictures_and_counts_them(detector, benchmark, bench, tmp_path):
-    from PIL import Image
-
     Image.new("RGB", (24, 24), (200, 10, 10)).save(benchmark / "easy/1_fake/flat.png")
     assert bench(benchmark, "--protocol", "native,published") == 3
     lost = pd.read_csv(tmp_path / "out" / "left_out.csv")
@@ -243,3 +242,49 @@ def test_scores_that_cannot_be_kept_cost_time_and_no_result(detector, benchmark,
     assert detector.looked.total() == 2 * looked and (tmp_path / "out" / "scores.parquet").read_bytes() == before
     assert again.out == told.out and again.err.count("scores cannot be written to") == 1
     assert "cannot be written to" not in told.err
+
+
+def test_a_picture_that_one_branch_or_one_perturbation_fails_on_has_one_reason(
+    detector, benchmark, bench, tmp_path, monkeypatch
+):
+    from aligngemini.images import perturb
+    from aligngemini.images.header import Unreadable
+
+    odd, view = benchmark / "easy/1_fake/odd.png", detector.view
+    Image.fromarray(np.random.default_rng(5).integers(200, 255, (20, 30, 3), np.uint8)).save(odd)
+
+    def picky(branch, rgb, crop=0):
+        if branch == "vlm" and rgb.shape[:2] == (20, 30):
+            raise Unreadable("the VLM cannot look at it: too wide (30 px)")
+        return view(branch, rgb, crop)
+
+    def spoiled(rgb, severity, rng):
+        return rgb if rgb.shape[0] == 24 else np.zeros(1)[severity]
+
+    monkeypatch.setattr(detector, "view", picky)
+    down = perturb.PERTURBATIONS["down"]._replace(change=spoiled)
+    monkeypatch.setitem(perturb.PERTURBATIONS, "down", down)
+    assert bench(benchmark, "--protocol", "native", "--perturb", "down") == 3
+    out = tmp_path / "out"
+    assert _value(out, "n", model="vlm", subset="easy") == 4 and _value(out, "missing", model="vlm", subset="easy") == 1
+    assert _value(out, "n", model="expert", subset="easy") == 5
+    told = pd.read_csv(out / "left_out.csv").set_index("protocol").reason
+    assert told["native"] == "vlm: the VLM cannot look at it: too wide (30 px)"
+    assert told["native, down 0.5"].startswith("down 0.5 cannot be done to it (IndexError: ") and len(told) == 4
+    curve = pd.read_csv(out / "robustness.csv", keep_default_na=False)
+    assert curve[curve.perturbation == "down"].n.tolist() == [8] * 9
+
+
+def test_pictures_that_one_branch_alone_can_judge_are_judged_by_it(detector, benchmark, bench, tmp_path, monkeypatch):
+    from aligngemini.images.header import Unreadable
+
+    view = detector.view
+
+    def blind(branch, rgb, crop=0):
+        if branch == "vlm":
+            raise Unreadable("too long")
+        return view(branch, rgb, crop)
+
+    monkeypatch.setattr(detector, "view", blind)
+    assert bench(benchmark, "--protocol", "native", "--against", "strict", "--perturb", "down") == 3
+    assert set(pd.read_csv(tmp_path / "out" / "results.csv").model) == {"expert"}

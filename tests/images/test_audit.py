@@ -95,3 +95,18 @@ def test_the_audit_is_kept_in_the_run(pairs, new_run, monkeypatch):
     again, found_again = purity.kept(run, {}, lost)
     assert again == figures and figures["semantic: pixel probe auroc"] is None
     pd.testing.assert_frame_equal(found, found_again)
+
+
+def test_a_picture_that_the_probe_fails_on_is_told_and_leaves_the_others(pairs, capsys, monkeypatch):
+    rows, describe = pairs(), statistics.describe
+    expected = audit.probe(rows.drop(rows.index[4]))
+    odd = decode.read(rows.path.iloc[4]).rgb
+
+    def fails(rgb):
+        if np.array_equal(rgb, odd):
+            raise ZeroDivisionError("no spread")
+        return describe(rgb)
+
+    monkeypatch.setattr(statistics, "describe", fails)
+    assert audit.probe(rows) == expected
+    assert f"{rows.path.iloc[4]}, it fails (ZeroDivisionError: no spread)" in capsys.readouterr().err

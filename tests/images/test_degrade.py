@@ -69,3 +69,10 @@ def test_fine_grain_does_not_survive(picture):
     )
     left = with_grain.astype(int) - same
     assert abs(np.corrcoef(left.ravel(), grain.ravel())[0, 1]) < 0.2
+
+
+def test_noise_in_bands_of_rows_is_one_field(picture, monkeypatch):
+    rgb = picture(50, 30)
+    field = np.random.default_rng(7).standard_normal(rgb.shape, dtype=np.float32)
+    monkeypatch.setattr(degrade, "ROWS", 11)
+    assert np.array_equal(degrade.noise(rgb, 6.0, 7), (rgb + np.float32(6) * field + 0.5).clip(0, 255).astype(np.uint8))

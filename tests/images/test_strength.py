@@ -42,3 +42,12 @@ def test_the_number_of_workers_changes_no_figure(worn_pairs):
 @pytest.mark.parametrize("pairs", [0, 3])
 def test_too_few_pairs_tell_nothing(worn_pairs, pairs):
     assert strength.measure(worn_pairs.head(2 * pairs), HARD, seed=0)["auroc"].isna().all()
+
+
+def test_a_picture_that_the_probe_fails_on_is_told_and_leaves_the_others(worn_pairs, capsys):
+    whole = strength.measure(worn_pairs.iloc[2:], HARD, seed=0)
+    with open(worn_pairs["path"].iloc[0], "wb") as file:
+        file.write(b"no picture")
+    some = worn_pairs.drop(1)  # its partner
+    pd.testing.assert_frame_equal(strength.measure(some, HARD, seed=0), whole)
+    assert f"{worn_pairs['path'].iloc[0]}, not an image of a known format" in capsys.readouterr().err

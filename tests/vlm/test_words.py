@@ -41,3 +41,17 @@ def test_a_base_describes_in_its_own_words():
     vlm = load.load(str(bases.FOLDERS["vlm"]))
     said = words.describe(vlm, [Image.new("RGB", (112, 112), (120, 170, 226))] * 2)
     assert len(said) == 2 and said[0] == said[1] and len(said[0].split()) > 3
+
+
+def test_a_picture_without_a_description_is_told_and_leaves_the_others(tmp_path, monkeypatch, capsys):
+    def shy(vlm, pictures):
+        if any(np.asarray(p).mean() == 51 for p in pictures):
+            raise RuntimeError("speechless")
+        return says(vlm, pictures)
+
+    monkeypatch.setattr(words, "describe", shy)
+    told = rows(tmp_path, lambda i, label: 200 if label else 50 + (i == 3))
+    Image.new("RGB", (300, 1)).save(told.path[20])
+    assert words.leakage(None, told) == 1.0
+    said = capsys.readouterr().err
+    assert f"{told.path[6]}, it fails (RuntimeError: speechless)" in said and f"{told.path[20]}, the VLM cannot" in said

@@ -1,0 +1,143 @@
+"""The loop that scores images: one that fails loses its own score alone, and what is about no image is raised."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from aligngemini.bench import remembered
+from aligngemini.bench.remembered import Scores
+from aligngemini.branches import scoring
+from aligngemini.images import feed
+from aligngemini.images.header import Unreadable
+from aligngemini.workbook.manifest import DiskFull
+from aligngemini.workbook.params import Refused
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Ten plain images, the i-th of grey 20 i; the fifth is no image."""
+    paths = [tmp_path / f"{i}.png" for i in range(10)]
+    for i, path in enumerate(paths):
+        Image.new("RGB", (8, 8), (20 * i,) * 3).save(path)
+    paths[5].write_text("no image")
+    return pd.DataFrame({"image_id": [f"i{i}" for i in range(10)], "path": list(map(str, paths)), "reason": ""})
+
+
+def grey(rgb):
+    return int(rgb[0, 0, 0])
+
+
+def share(views):
+    """A score that tells with whom an image was scored."""
+    return np.array(views) / 1000 + len(views) / 100 + sum(views) / 1e6
+
+
+def score(table, p_fake=share, view=grey, batch_size=4, kept=None):
+    told = scoring.table(table, "vlm", view, p_fake, "semantic", batch_size, kept)
+    return told.set_index("image_id")
+
+
+def failing(error, *bad):
+    """A model that raises `error` for batches with one of these greys."""
+
+    def p_fake(views):
+        if set(views) & set(bad):
+            raise error
+        return share(views)
+
+    return p_fake
+
+
+def test_an_image_that_the_model_fails_on_loses_its_own_score_alone(table):
+    told = score(table, failing(RuntimeError("no\n patches"), 20))
+    assert told.reason["i1"] == "the VLM cannot score it (RuntimeError: no patches)"
+    assert told.reason["i5"] == "not an image of a known format"
+    assert told.score.isna().sum() == 2 and told.score["i0"] == share([0])[0]
+    assert told.score["i8"] == share([160, 180])[0], "batches without it are as they were"
+
+
+def test_an_image_of_which_no_view_can_be_made_loses_its_own_score_alone(table):
+    def view(rgb):
+        if grey(rgb) == 20:
+            raise ZeroDivisionError("nothing left")
+        if grey(rgb) == 40:
+            raise Unreadable("too dark")
+        return grey(rgb)
+
+    told = score(table, view=view)
+    assert told.reason["i1"] == "the VLM cannot score it (ZeroDivisionError: nothing left)"
+    assert told.reason["i2"] == "too dark" and told.score.isna().sum() == 3
+    assert told.score["i3"] == share([0, 60])[1], "the others of its batch stay together"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -0.5, 1.5])
+def test_a_score_that_is_no_probability_is_a_reason(table, value):
+    told = score(table, lambda views: [value if view == 60 else 0.5 for view in views])
+    assert f"it gives {value:g}" in told.reason["i3"] and told.score.isna().sum() == 2
+
+
+def test_a_model_that_fails_on_every_image_alike_is_raised(table):
+    def broken(views):
+        raise RuntimeError(f"expected 3 channels, got {len(views)}")
+
+    with pytest.raises(RuntimeError, match="expected 3 channels"):
+        score(table, broken)
+    few = score(table.head(3), broken)
+    assert few.score.isna().all() and few.reason.str.contains("expected 3 channels").all()
+
+
+def test_images_known_to_be_beyond_a_branch_do_not_make_it_broken(table):
+    def view(rgb):
+        raise Unreadable("too long")
+
+    assert (score(table.drop(5), view=view).reason == "too long").all()
+
+
+@pytest.mark.parametrize("error", [DiskFull("full"), Refused("no"), KeyboardInterrupt(), SystemExit()])
+def test_what_is_about_no_image_is_raised(table, error):
+    with pytest.raises(type(error)):
+        score(table, failing(error, 20))
+
+
+def test_memory_that_is_too_small_for_a_batch_is_enough_for_single_images_or_raised(table):
+    def small(views, room):
+        if len(views) > room:
+            raise MemoryError("no room")
+        return share(views)
+
+    told = score(table, lambda views: small(views, 1))
+    assert told.score["i0"] == share([0])[0] and told.score.notna().sum() == 9
+    with pytest.raises(MemoryError):
+        score(table, lambda views: small(views, 0))
+
+
+def test_scoring_that_was_killed_goes_on_with_the_same_batches_and_loses_half_a_minute(table, tmp_path, monkeypatch):
+    monkeypatch.setattr(remembered, "PAUSE", -1)  # every batch is written at once
+    whole, asked = score(table), []
+
+    def killed(views):
+        asked.append(list(views))
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return share(views)
+
+    with pytest.raises(KeyboardInterrupt):
+        score(table, killed, kept=Scores(tmp_path / "kept"))
+    again = score(table, killed, kept=Scores(tmp_path / "kept"))
+    assert asked == [[0, 20, 40, 60], [80, 120, 140], [80, 120, 140], [160, 180]]
+    pd.testing.assert_frame_equal(again, whole, check_exact=True)
+
+
+def test_only_one_large_image_is_in_memory_at_a_time(table, monkeypatch):
+    monkeypatch.setattr(feed, "LARGE", 0)
+    inside, most = [], []
+
+    def view(rgb):
+        inside.append(1)
+        most.append(len(inside))
+        np.sort(np.random.default_rng(0).random(200_000))  # time for another thread
+        inside.pop()
+        return grey(rgb)
+
+    assert score(table, view=view).score.notna().sum() == 9 and max(most) == 1
