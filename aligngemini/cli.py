@@ -13,9 +13,9 @@ from aligngemini.fetch import command as data
 from aligngemini.hygiene import command as audit
 from aligngemini.mini import bases
 from aligngemini.rehearse import command as rehearse
-from aligngemini.workbook import paths, streams
+from aligngemini.workbook import paths, redaction, streams, unforeseen
 from aligngemini.workbook.codes import DONE, FAILED, REFUSED, STOPPED
-from aligngemini.workbook.params import Refused
+from aligngemini.workbook.params import Refused, shown
 
 EPILOG = """Every file of a folder is a row: with verdict and scores, or with the reason why it is no image that can be
 read; texts and hidden files stand last. Hidden folders are not entered, and hidden files are read only where they are
@@ -46,11 +46,11 @@ def main(words: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output left, as `| head` does
         streams.abandon()
         return FAILED
-    except OSError as error:
+    except Exception as error:
         if not no_space(error):
-            raise
+            return _complain(unforeseen.told(error), FAILED)
         streams.abandon()
-        return _complain(f"no space left for {error.filename or 'what is printed'}", FAILED)
+        return _complain(f"no space left for {getattr(error, 'filename', '') or 'what is printed'}", FAILED)
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -60,7 +60,7 @@ def _stop(number: int, frame: Any) -> None:
 
 
 def _complain(sentence: str, code: int) -> int:
-    print(f"aligngemini: {sentence}", file=sys.stderr, flush=True)
+    print(f"aligngemini: {redaction.hidden(sentence)}", file=sys.stderr, flush=True)
     return code
 
 
@@ -142,7 +142,7 @@ def _add_mini(commands: Any) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from aligngemini.workbook import execute, plan
+    from aligngemini.workbook import commands, execute, plan
 
     paths.set_outputs(args.outputs)
     options = [tuple(pair) for pair in args.p] + ([("seed", args.seed)] if args.seed is not None else [])
@@ -153,7 +153,8 @@ def _run(args: argparse.Namespace) -> int:
     if answers[-1].notebook == list(_stages())[-1]:
         _conclude(answers)
     else:
-        print(f"next: aligngemini run --scale {args.scale}, or look into {paths.short(answers[-1].folder)}")
+        onward = commands.onward(args.scale, args.study, options)
+        print(f"next: {onward}, or look into {paths.short(answers[-1].folder)}")
     return DONE
 
 
@@ -178,7 +179,7 @@ def _numbers(text: str) -> list[int]:
     try:
         return [int(word) for word in text.split(",")]
     except ValueError as error:
-        raise Refused(f"--seeds takes whole numbers parted by commas, such as 0,1,2, not {text!r}") from error
+        raise Refused(f"--seeds takes whole numbers parted by commas, such as 0,1,2, not {shown(text)}") from error
 
 
 def _stages() -> dict[str, Any]:
@@ -221,7 +222,7 @@ def _detect(args: argparse.Namespace) -> int:
     paths.set_outputs(args.outputs)
     missing = [path for path in args.paths if not os.path.lexists(path)]
     if missing:
-        raise Refused(f"there is no picture or folder {missing[0]}: check the path")
+        raise Refused(f"there is no picture or folder {shown(missing[0])}: check the path")
     file = paths.writable_file(args.csv, "--csv") if args.csv else None
     from aligngemini.detector import Detector
 
@@ -237,8 +238,8 @@ def _detect(args: argparse.Namespace) -> int:
     elif args.json:
         print(table.to_json(orient="records", lines=True, force_ascii=False), end="")
     else:
-        shown = table.assign(image=table["image"].map(filenames.printable))
-        print(shown.round(4).to_string(index=False))
+        printable = table.assign(image=table["image"].map(filenames.printable))
+        print(printable.round(4).to_string(index=False))
     return DONE
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterable
@@ -16,10 +15,17 @@ from .images import decode, filenames
 from .images.failures import attempt, each
 from .images.feed import Feed, Item, batched
 from .images.places import folders, skips
-from .workbook import paths, runs
+from .workbook import manifest, paths, reading, runs
 from .workbook.params import Refused
 
 BRANCHES = ("vlm", "expert")
+FACTS = {
+    "vlm": {"base": str, "revision": str, "precision": str, "max_pixels": int},
+    "expert": {"base": str, "revision": str},
+    "rule": str,
+    "thresholds": list,
+    "crop": int,
+}  # what `facts` gives
 SHIPPED = paths.resolve("data/mini/detector")
 
 
@@ -38,7 +44,12 @@ class Detector:
     def from_run(cls, run: str = "latest", scale: str | None = None) -> Detector:
         """Load the branches behind a run of notebook 04. Raises Refused if there is none."""
         fusion = runs.load("04_fusion", run, scale)
-        return cls._built(facts(fusion), *(fusion.inputs[name].path("adapter") for name in BRANCHES))
+        adapters = [fusion.inputs[name].path("adapter") for name in BRANCHES]
+        try:
+            told = facts(fusion)
+        except (LookupError, TypeError, AttributeError):  # a run made by other code, or by other hands
+            told = {}
+        return cls._built(told, fusion.folder, *adapters)
 
     @classmethod
     def found(cls, run: str = "") -> Detector:
@@ -52,16 +63,18 @@ class Detector:
     def load(cls, folder: Path = SHIPPED) -> Detector:
         """Load a packed detector: `detector.json` beside the adapters `vlm` and `expert`. Raises Refused."""
         try:
-            told = json.loads((Path(folder) / "detector.json").read_text(encoding="utf-8"))
+            told = reading.json(Path(folder) / "detector.json")
         except (OSError, ValueError) as error:
             raise Refused(f"{folder} holds no packed detector ({error}): name a run of notebook 04 instead.") from error
-        return cls._built(told, *(Path(folder) / name for name in BRANCHES))
+        return cls._built(told, Path(folder), *(Path(folder) / name for name in BRANCHES))
 
     @classmethod
-    def _built(cls, told: dict, *adapters: Path) -> Detector:
+    def _built(cls, told: dict, folder: Path, *adapters: Path) -> Detector:
         from .expert import adapter, backbone
         from .vlm import load
 
+        if not _complete(told):
+            raise Refused(f"{folder} does not say what its detector is made of: name another run, or fetch it again.")
         vlm, expert = load.load(**told["vlm"]), backbone.load(**told["expert"])
         tuned = load.with_adapter(vlm, adapters[0]), adapter.with_adapter(expert, adapters[1])
         return cls(*tuned, told, dict(zip(BRANCHES, adapters, strict=True)))
@@ -132,6 +145,14 @@ class Detector:
 def _any_run() -> bool:
     """Whether a complete run of notebook 04 lies in the outputs."""
     return any(each["run"]["notebook"] == "04_fusion" and each["run"]["status"] == "complete" for each in runs.all())
+
+
+def _complete(told: object) -> bool:
+    """Whether `told` is what `facts` gives; `quantise` came later."""
+    if not manifest.fits(told, FACTS) or not set(told["vlm"]) <= {*FACTS["vlm"], "quantise"}:
+        return False
+    thresholds = told["thresholds"]
+    return len(thresholds) == len(BRANCHES) and all(manifest.fits(each, manifest.NUMBER) for each in thresholds)
 
 
 def facts(fusion) -> dict:

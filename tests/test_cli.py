@@ -1,6 +1,7 @@
 """The command line: its exit codes, and that it stays fast and clear for people."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -166,3 +167,102 @@ def test_every_stage_can_be_asked_alone():
 def test_the_package_has_no_other_names():
     with pytest.raises(AttributeError, match="Detektor"):
         _ = aligngemini.Detektor
+
+
+def _a_file(path):
+    path.write_text("")
+
+
+def _a_link_to_itself(path):
+    path.symlink_to(path)
+
+
+@pytest.mark.parametrize("put", [_a_file, _a_link_to_itself, os.mkfifo])
+@pytest.mark.parametrize("below", ["", "runs"])
+@pytest.mark.parametrize(
+    "words", [["run"], ["runs"], ["sweep", "alignment"], ["detect", "x"], ["bench", "--benchmark", "x"]]
+)
+def test_outputs_where_no_folder_can_be_are_refused_in_one_sentence(words, below, put, tmp_path, capsys):
+    place = tmp_path / "place"
+    put(place)
+    assert cli.main([*words, "--outputs", str(place / below)]) == 2
+    said = capsys.readouterr().err
+    assert "place" in said and ("is no folder; choose another with --outputs" in said or "can be no path" in said)
+
+
+@pytest.mark.parametrize("folder", ["", "  ", "a\0b", "x" * 300, "x/" * 5000, "~nobody at all/x"])
+def test_outputs_that_are_no_path_are_refused(folder, capsys):
+    assert cli.main(["runs", "--outputs", folder]) == 2
+    assert len(capsys.readouterr().err) < 600
+
+
+def test_outputs_may_be_a_link_to_a_folder_that_is_not_there_yet(tmp_path, capsys):
+    (tmp_path / "link").symlink_to(tmp_path / "later" / "runs")
+    assert cli.main(["runs", "--outputs", str(tmp_path / "link")]) == 0
+
+
+def test_a_file_that_the_environment_names_for_the_outputs_is_refused(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("ALIGNGEMINI_OUTPUTS", str(tmp_path / "file"))
+    assert cli.main(["runs"]) == 2 and "is no folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "seed", ["4294967296", "-1", "true", "1" + "0" * 5000, "0x" + "f" * 5000, "&a [*a]", "2020-99-99"]
+)
+def test_a_seed_that_no_notebook_takes_is_refused_before_anything_runs(seed, capsys, outputs):
+    assert cli.main(["run", "--scale", "smoke", "--seed", seed]) == 2
+    said = capsys.readouterr().err
+    assert "seed" in said and len(said) < 600 and not outputs.exists()
+
+
+def test_the_range_of_seeds_is_said_by_run_sweep_and_notebooks(capsys):
+    told = "seed must be at most 4294967295 and at least 0, got 4294967296"
+    assert cli.main(["run", "--seed", "4294967296"]) == 2 and told in capsys.readouterr().err
+    assert cli.main(["sweep", "alignment", "--seeds", "0,4294967296"]) == 2 and told in capsys.readouterr().err
+    with pytest.raises(Refused, match=told):
+        stages.VLMParams(seed=2**32)
+    assert stages.VLMParams(seed=2**32 - 1).seed == 2**32 - 1
+
+
+ODD = ["²", "٣", "9" * 5000, "07", "x" * 300, "\udce9", "a\0b", "../01", "1.0", "-1"]
+
+
+@pytest.mark.parametrize("text", ODD)
+@pytest.mark.parametrize("option", ["--from", "--only", "--scale", "--study"])
+def test_odd_names_of_stages_scales_and_studies_are_refused(option, text, capsys):
+    assert cli.main(["run", f"{option}={text}"]) == 2
+    assert len(capsys.readouterr().err) < 900
+
+
+@pytest.mark.parametrize("text", ["x" * 300, "a\0b", "\udce9", "", "x/" * 5000])
+@pytest.mark.parametrize(
+    "words", [["detect"], ["bench", "--benchmark"], ["run", "-p", "photos"], ["run", "-p", "base"]]
+)
+def test_odd_paths_are_refused(words, text, capsys):
+    assert cli.main([*words, text]) == 2
+    assert len(capsys.readouterr().err) < 900
+
+
+def test_an_error_that_nobody_thought_of_is_one_sentence_and_a_file(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(cli, "_runs", lambda args: 1 / 0)
+    monkeypatch.setenv("SOME_TOKEN", "ZeroDivision")
+    assert cli.main(["runs"]) == 1
+    (written,) = tmp_path.glob("aligngemini-*.txt")
+    assert f"The traceback is in {written}" in capsys.readouterr().err
+    assert "Traceback" in written.read_text() and "division by zero" in written.read_text()
+    assert "ZeroDivision" not in written.read_text()
+
+
+def test_a_name_that_no_terminal_can_show_stops_no_listing(outputs):
+    code = f"""
+import sys
+from aligngemini import cli
+from aligngemini.workbook import runs
+runs.all = lambda: [{{"run": {{"notebook": "01", "name": "x", "status": "failed", "error": "no \\udce9"}},
+    "question": {{"params": {{}}}}, "results": {{}}}}]
+assert cli.main(["runs", "--outputs", {str(outputs)!r}]) == 0
+"""
+    done = _python(code)
+    assert done.returncode == 0 and "\\udce9" in done.stdout, done.stderr

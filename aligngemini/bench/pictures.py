@@ -1,5 +1,6 @@
 """The pictures of a benchmark: listed, known by content, without duplicates, sampled in an order fixed for ever."""
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -7,7 +8,7 @@ import pandas as pd
 
 from ..images import sources
 from ..images.places import benchmarks, layouts, skips
-from ..workbook.params import Refused
+from ..workbook.params import Refused, shown
 from ..workbook.stages import DataParams
 
 
@@ -54,8 +55,10 @@ def _text(benchmark: str, root: str, reals: str) -> str:
         parts = [benchmark, str(Path(root).absolute()), *([str(Path(reals).absolute())] if reals else [])]
         return ":".join(parts)
     place = Path(benchmark).absolute()
-    if reals or not place.exists():
-        raise Refused(f"{benchmark} is no folder or list that is there: for a benchmark by name, say --root DIR.")
+    if reals or not os.path.exists(place):
+        raise Refused(
+            f"{shown(benchmark)} is no folder or list that is there: for a benchmark by name, say --root DIR."
+        )
     return str(place)
 
 

@@ -68,10 +68,8 @@ def load(base: str, revision: str = "", normalisation: str = "base") -> Expert:
 
     place = models.where(base, "expert base")
     name = f"local-dir:{place}" if Path(place).is_dir() else f"hf-hub:{place}{f'@{revision}' if revision else ''}"
-    try:
+    with models.loading(base, "expert base"):
         model = timm.create_model(name, pretrained=True, **HEAD)
-    except (OSError, RuntimeError, ValueError, KeyError, AssertionError) as error:
-        raise models.unloadable(base, "expert base", error) from error
     torch.nn.init.normal_(model.head.weight, std=HEAD_STD)
     torch.nn.init.zeros_(model.head.bias)
     facts = timm.data.resolve_model_data_config(model)

@@ -1,5 +1,6 @@
 """What is audited, and what it is held against: image tables, labelled folders, CSV lists and named benchmarks."""
 
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -21,7 +22,7 @@ def rows(text: str, split: str = "test") -> pd.DataFrame:
     count as `split`. Raises Refused for what is none of these.
     """
     path = Path(text).absolute()
-    path = path / "test.parquet" if (path / "test.parquet").is_file() else path
+    path = path / "test.parquet" if os.path.isfile(path / "test.parquet") else path
     if path.suffix == ".parquet":
         found = table.unchecked(path).assign(root=str(path))
     else:
@@ -53,9 +54,9 @@ def beside(text: str) -> list[str]:
 
 def _absolute(text: str) -> str:
     """`text` with the paths that exist seen from the working directory made absolute."""
-    if Path(text).exists():
+    if os.path.exists(text):
         return str(Path(text).absolute())
-    return ":".join(str(Path(part).absolute()) if Path(part).exists() else part for part in text.split(":"))
+    return ":".join(str(Path(part).absolute()) if os.path.exists(part) else part for part in text.split(":"))
 
 
 def _scanned(text: str) -> pd.DataFrame:

@@ -162,6 +162,8 @@ def _opened(
 ) -> Autoencoder:
     place = models.where(source, "autoencoder")
     folder = Path(place)
+    if folder.is_dir():
+        models.check(folder, "autoencoder")
     if folder.is_dir() and all((folder / file).is_file() for file in taef2.FILES):
         return _taef2(source, folder, device, dtype)
     return _of_diffusers(source, weights.opened(place, revision, dtype, auto), sample, seed, device)

@@ -72,7 +72,7 @@ def _named(word: str) -> Protocol:
         raise unknown(name, list(PROTOCOLS), "--protocol", "protocol")
     if not colon:
         return PROTOCOLS[name]
-    if not PROTOCOLS[name].side or not side.isdecimal() or int(side) < 1:
+    if not PROTOCOLS[name].side or not side.isdecimal() or len(side) > 5 or int(side) < 1:
         raise Refused(f"{word!r} is no protocol: only aligned takes a side in pixels, such as aligned:112.")
     return replace(PROTOCOLS[name], name=word, side=int(side))
 

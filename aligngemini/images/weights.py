@@ -58,12 +58,10 @@ def _class(kind: str):
 def _pretrained(place: str, dtype: torch.dtype, kind: str, **options):
     if kind not in KINDS:
         raise Refused(f"{place} holds a {kind}, not {' or '.join(KINDS)}; point vae at an autoencoder of images.")
-    try:
+    with models.loading(place, "autoencoder"):
         model, report = _class(kind).from_pretrained(
             place, use_safetensors=True, output_loading_info=True, torch_dtype=dtype, **options
         )
-    except Exception as error:  # hub, file and weight errors of many kinds
-        raise models.unloadable(place, "autoencoder", error) from error
     if report["missing_keys"]:
         raise Refused(f"The weights of {place} lack {len(report['missing_keys'])} tensors; fetch them again.")
     return model

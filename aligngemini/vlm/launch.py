@@ -14,8 +14,8 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from ..workbook import manifest, paths
-from ..workbook.params import Refused
+from ..workbook import manifest, paths, reading, redaction
+from ..workbook.params import Refused, shown
 from ..workbook.progress import FILE, note
 
 PAUSE = 0.5  # seconds between two looks at the progress
@@ -39,6 +39,7 @@ def train(frame: pd.DataFrame, cfg, checkpoints: Path, out: Path) -> Path:
             _wait(process, job / "progress.json")
         finally:
             end(process)
+    redaction.hide(job / "log.txt")
     if process.returncode:
         raise _failure(job)
     return Path(out)
@@ -49,12 +50,13 @@ def check(file: Path):
     from accelerate.commands.config.config_args import load_config_from_file
     from accelerate.utils import DistributedType
 
+    reading.mapping(file, paths.short(file))
     try:
         config = load_config_from_file(str(file))
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        why = str(error).splitlines()[0]
+    except Exception as error:  # it looks up what it finds without a check: of many kinds
+        why = next(iter(str(error).splitlines()), type(error).__name__)
         raise Refused(
-            f"accelerate cannot read {file}: {why} Start from one of notebooks/recipes/accelerate."
+            f"accelerate cannot read {file}: {shown(why)}. Start from one of notebooks/recipes/accelerate."
         ) from error
     if config.distributed_type == DistributedType.DEEPSPEED and find_spec("deepspeed") is None:
         raise Refused(f"{file.name} needs DeepSpeed: `pip install -e '.[deepspeed]'`, or take ddp.yaml or fsdp.yaml.")

@@ -49,14 +49,30 @@ def load(base: str, revision: str = "", precision: str = "auto", max_pixels: int
     warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*", category=FutureWarning)
     options = {"revision": revision} if revision else {}
     numbers = {"dtype": dtype_for(precision), **_quantised(quantise)}
-    try:
+    with models.loading(base, "VLM base"):
         processor = AutoProcessor.from_pretrained(name, **options)
-        model = Qwen2_5_VLForConditionalGeneration.from_pretrained(name, use_safetensors=True, **numbers, **options)
-    except (OSError, ValueError) as error:
-        raise models.unloadable(base, "VLM base", error) from error
+        processor.apply_chat_template([{"role": "user", "content": "?"}])  # a broken template says so only when used
+        numbers["config"] = _config(name, **options)
+        model, report = Qwen2_5_VLForConditionalGeneration.from_pretrained(
+            name, use_safetensors=True, output_loading_info=True, **numbers, **options
+        )
+        if report["missing_keys"]:  # transformers would draw them
+            raise ValueError(f"its weights lack {len(report['missing_keys'])} tensors")
     if max_pixels:
         processor.image_processor.size = {"shortest_edge": 28 * 28, "longest_edge": max_pixels}
     return VLM((model if quantise else model.to(place())).eval(), processor, max_pixels)
+
+
+def _config(name: str, **options):
+    """The configuration of a base. Raises ValueError if it describes another model, or none: what it leaves out would
+    be taken from the base of seven billion weights.
+    """
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(name, **options)
+    if config.model_type != "qwen2_5_vl":
+        raise ValueError(f"its config.json describes a model of type {config.model_type!r}, not qwen2_5_vl")
+    return config
 
 
 def place() -> str:

@@ -5,7 +5,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from aligngemini.workbook import manifest, models, shipped
+from aligngemini.workbook import manifest, models, reading, shipped
 from aligngemini.workbook.params import Refused
 
 FACTS, CARD = "facts.json", "README.md"
@@ -51,7 +51,7 @@ def home(adapter: str | Path) -> Path:
 def facts(folder: Path) -> dict[str, Any]:
     """What `save` was told of the adapter in `folder`. Raises Refused where that is missing or damaged."""
     try:
-        told = json.loads((Path(folder) / FACTS).read_text(encoding="utf-8"))
+        told = reading.json(Path(folder) / FACTS)
         return {"base": told["base"], "revision": told["revision"], **told}
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise Refused(
@@ -70,12 +70,13 @@ def put(model, folder: Path):
     shipped.check(Path(folder), "adapter")
     if not (Path(folder) / WEIGHTS).is_file():
         raise Refused(f"There is no adapter in {folder}: it holds no {WEIGHTS}.")
+    models.check(Path(folder), "adapter")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*missing adapter keys.*")  # check_keys says more
         try:
             adapted = PeftModel.from_pretrained(model, folder)
-        except (RuntimeError, ValueError, OSError) as error:
-            raise _misfit(folder, str(error).splitlines()[0]) from error
+        except (RuntimeError, ValueError, OSError, TypeError, LookupError, AttributeError) as error:
+            raise _misfit(folder, next(iter(str(error).splitlines()), type(error).__name__)) from error
     check_keys(adapted, folder)
     return adapted.eval()
 

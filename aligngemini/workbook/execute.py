@@ -7,7 +7,7 @@ from typing import Any
 
 import psutil
 
-from aligngemini.workbook import hub, kernel, manifest, paths, questions, records, runs
+from aligngemini.workbook import hub, kernel, manifest, paths, questions, records, redaction, runs
 from aligngemini.workbook.manifest import DiskFull
 from aligngemini.workbook.params import Params, Refused
 from aligngemini.workbook.plan import Item, Plan
@@ -53,9 +53,10 @@ def run(plan: Plan, force: bool = False, after: float = 0.0) -> list[Answer]:
     for item in plan.items:
         if item.stage.name > plan.last:
             break
-        answer = _answer(plan, item, made, force, after) if plan.runs(item) else _look_up(plan, item, made)
-        made.setdefault(answer.notebook, []).append(answer.name)
-        answers.append(answer)
+        found = [_answer(plan, item, made, force, after)] if plan.runs(item) else _stand_on(plan, item, made)
+        for answer in found:
+            made.setdefault(answer.notebook, []).append(answer.name)
+        answers += found
     return answers
 
 
@@ -69,17 +70,40 @@ def check(plan: Plan) -> None:
         hub.check(getattr(cfg, "push_to_hub", ""))
 
 
+def _stand_on(plan: Plan, item: Item, made: dict[str, list[str]]) -> list[Answer]:
+    """Return the runs that stand for a stage not executed: those that the command line names, else what is there.
+
+    What nothing that is executed stands on itself may be missing: it is only looked up for the report.
+    """
+    notebook = item.stage.name
+    chosen = [each.asked.get(name) for each in plan.mine for name in each.selecting(notebook)]
+    if not chosen or None in chosen:
+        try:
+            return [_look_up(plan, item, made)]
+        except Refused:
+            if chosen:
+                raise
+            return []
+    texts = [text for each in chosen for text in (each if isinstance(each, list) else [each])]
+    named = {records.pick(notebook, text, plan.scale).name: None for text in texts}
+    fresh = [name for name in named if name not in made.get(notebook, [])]
+    return [_standing(notebook, Answer(notebook, name, executed=False)) for name in fresh]
+
+
+def _standing(label: str, answer: Answer) -> Answer:
+    print(f"{label}: standing on {paths.short(answer.folder)}", flush=True)
+    return answer
+
+
 def _look_up(plan: Plan, item: Item, made: dict[str, list[str]]) -> Answer:
-    """Return the run that stands for a stage not executed: this very question's, else the latest like it."""
+    """Return the run of this very question, else the latest like it."""
     cfg = item.cfg(made)
     name = _exact(item.stage.name, cfg)
     if name is None:
         wanted = {"scale": plan.scale, "seed": cfg.seed}
         wanted |= {key: getattr(cfg, key) for key in item.point | item.asked}
         name = records.latest(item.stage.name, wanted).name
-    answer = Answer(item.stage.name, name, executed=False)
-    print(f"{item.label}: standing on {paths.short(answer.folder)}", flush=True)
-    return answer
+    return _standing(item.label, Answer(item.stage.name, name, executed=False))
 
 
 def _exact(notebook: str, cfg: Params) -> str | None:
@@ -115,7 +139,10 @@ def _execute(title: str, asked: Question, values: dict[str, Any], force: bool) -
     try:
         with manifest.room_on_disk(executed):
             executed.parent.mkdir(parents=True, exist_ok=True)
-            kernel.execute(paths.notebook(asked.notebook), executed, values, tell)
+            try:
+                kernel.execute(paths.notebook(asked.notebook), executed, values, tell)
+            finally:
+                redaction.hide(executed)
             _settle(asked, executed)
     except (DiskFull, KeyboardInterrupt):
         executed.unlink(missing_ok=True)
@@ -143,19 +170,12 @@ def _failure(title: str, asked: Question, executed: Path, error: Exception) -> E
 
 
 def _reason(error: Exception) -> str:
-    """Return the last line of an error, in our own words where it has none."""
-    from nbclient.exceptions import DeadKernelError
-
-    if isinstance(error, DeadKernelError):
-        memory = psutil.virtual_memory()
-        return (
-            "the kernel died without a Python error, most likely out of memory "
-            f"({memory.total / 2**30:.0f} GB in all, {memory.available / 2**30:.0f} GB free now): use "
-            "smaller batches or fewer images, or close other programs"
-        )
+    """Return the last line of an error, without secrets; how a kernel died is a sentence already."""
+    if isinstance(error, kernel.Died):
+        return str(error)
     name, text = getattr(error, "ename", type(error).__name__), str(getattr(error, "evalue", error))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return f"{name}: {lines[-1].rstrip('.')}" if lines else name
+    return redaction.hidden(f"{name}: {lines[-1].rstrip('.')}" if lines else name)
 
 
 def _mine(asked: Question, suffix: str) -> Path:

@@ -14,6 +14,7 @@ from aligngemini.workbook.params import Refused
 LENGTH = 12
 READ_WHOLE = 256 * 2**20  # larger folders are told apart by names and sizes: hashing them would take minutes
 APART = ("workbook", "explore")  # rooms that answer nothing: they carry a run or look at it …
+NOTHING = hashlib.sha256().hexdigest()  # of an empty file, or one of the kernel, which might have no end
 DRAWS = "workbook.seeds"  # … except for the random draws
 
 
@@ -35,7 +36,7 @@ def of_source(path: Path) -> str:
     sizes = {file.relative_to(path).as_posix(): file.stat().st_size for file in files}
     if sum(sizes.values()) > READ_WHOLE:
         return digest(sizes)
-    return digest({name: _content(path / name) for name in sizes})
+    return digest({name: _content(path / name) if size else NOTHING for name, size in sizes.items()})
 
 
 def _content(path: Path) -> str:
@@ -44,6 +45,35 @@ def _content(path: Path) -> str:
         return of_file(path)
     except OSError:
         return ""
+
+
+def of_answer(folder: Path, files: dict[str, dict[str, Any]]) -> str:
+    """Return a digest of the `files` of a run's manifest, the same wherever the run and the images it names lie.
+
+    Tables that name images by path are known by their other columns: `image_id` says which image it is.
+    """
+    names = [name for name in files if name.endswith(".parquet")]
+    tables = {name: found for name in names if (found := _of_table(folder / name, files[name]["sha256"]))}
+    return digest(files | tables)
+
+
+@cache
+def _of_table(path: Path, content: str) -> str:
+    """A digest of the columns that say nothing of this disk, "" where all are such; kept while `content` is the same.
+
+    Of the reasons why an image does not count, which may name another file, it matters only that there is one.
+    """
+    import pandas as pd
+    from pyarrow import parquet
+
+    if "path" not in parquet.read_schema(path).names:
+        return ""
+    table = pd.read_parquet(path).drop(columns="path")
+    if "reason" in table:
+        table["reason"] = table["reason"] != ""
+    plain = table.astype({name: str for name in table.columns if table[name].dtype == object})
+    rows = pd.util.hash_pandas_object(plain, index=False).to_numpy()
+    return digest([list(table.columns), hashlib.sha256(rows.tobytes()).hexdigest()])
 
 
 def of_code(notebook: Path, rooms: Iterable[str], package: Path = paths.PACKAGE) -> str:

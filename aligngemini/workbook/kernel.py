@@ -6,18 +6,21 @@ import time
 from pathlib import Path
 from typing import Any
 
-from aligngemini.workbook import paths
+from aligngemini.workbook import death, paths
 
 START_SECONDS = 120  # a loaded machine is slow to start a kernel
 PORTS = ("Address already in use", "Kernel died before replying")  # what a taken port looks like from here
+
+
+class Died(RuntimeError):
+    """The kernel ended without a Python error; the text says how."""
 
 
 def execute(notebook: Path, executed: Path, parameters: dict[str, Any], tell: dict[str, str]) -> None:
     """Run `notebook` with `parameters` and save it, outputs included, as `executed`.
 
     `tell`: environment variables for the kernel. If another kernel takes its ports at the same moment, it is
-    started once more. Raises papermill's PapermillExecutionError for an error in a cell, nbclient's
-    DeadKernelError.
+    started once more. Raises papermill's PapermillExecutionError for an error in a cell, `Died`.
     """
     for attempt in (1, 2):
         try:
@@ -30,17 +33,22 @@ def execute(notebook: Path, executed: Path, parameters: dict[str, Any], tell: di
 
 def _execute(notebook: Path, executed: Path, parameters: dict[str, Any], tell: dict[str, str]) -> None:
     import papermill
+    from nbclient.exceptions import DeadKernelError
 
-    papermill.execute_notebook(
-        notebook,
-        executed,
-        parameters=parameters,
-        kernel_name="python3",
-        language="python",
-        progress_bar=False,
-        start_timeout=START_SECONDS,
-        kernel_manager_class=_manager(tell),
-    )
+    manager, before = _manager(tell), death.ended_for_memory()
+    try:
+        papermill.execute_notebook(
+            notebook,
+            executed,
+            parameters=parameters,
+            kernel_name="python3",
+            language="python",
+            progress_bar=False,
+            start_timeout=START_SECONDS,
+            kernel_manager_class=manager,
+        )
+    except DeadKernelError as error:
+        raise Died(death.told(manager.code, before)) from error
 
 
 def _manager(tell: dict[str, str]) -> type:
@@ -56,9 +64,16 @@ def _manager(tell: dict[str, str]) -> type:
 
     class ThisPython(AsyncKernelManager):
         kernel_spec = property(lambda self: spec)
+        code: int | None = None  # with which the kernel ended
 
         def __init__(self, **options: Any) -> None:
             curve = "auto" if zmq.has("curve") else "disabled"  # other users of this machine cannot listen
             super().__init__(transport_encryption=curve, **options)
+
+        async def is_alive(self) -> bool:
+            alive = await super().is_alive()
+            if not alive and self.has_kernel and ThisPython.code is None:
+                ThisPython.code = await self.provisioner.poll()
+            return alive
 
     return ThisPython

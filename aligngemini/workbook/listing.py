@@ -14,9 +14,14 @@ def text(manifests: list[dict[str, Any]]) -> str:
 
     if not manifests:
         return "there are no runs yet: make them with `aligngemini run`"
-    table = pd.DataFrame([_row(record) for record in manifests])
+    table = pd.DataFrame([{name: _plain(text) for name, text in _row(record).items()} for record in manifests])
     left = {name: f"{{:<{table[name].str.len().max()}}}".format for name in table}
     return table.to_string(index=False, justify="left", formatters=left)
+
+
+def _plain(text: Any) -> str:
+    """A text as tables can hold it: half characters, which JSON may name, are spelt."""
+    return str(text).encode("utf-8", "backslashreplace").decode()
 
 
 def _row(record: dict[str, Any]) -> dict[str, str]:

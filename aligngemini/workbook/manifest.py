@@ -15,20 +15,26 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from aligngemini.workbook import fingerprint, paths
+from aligngemini.workbook import fingerprint, paths, reading
 
 NAME = "manifest.json"
 # Made after the answer, or about it: no part of what `files` lists.
 APART = (NAME, "notebook.ipynb", "failed.ipynb", "report.html")
 FOLD = 50  # folders with more files than this get one line in the manifest
+NUMBER = (int, float)
+# What the parts of a manifest must be: a type, names with what they must be, or [what all values must be].
 PARTS = {
-    "run": ("notebook", "name", "status", "started", "attempts"),
-    "question": ("params", "inputs"),
-    "environment": ("packages", "git"),
-    "models": (),
-    "results": (),
-    "files": (),
+    "run": {"notebook": str, "name": str, "status": str, "started": str, "attempts": int},
+    "question": {
+        "params": {"scale": str, "seed": int},
+        "inputs": [{"notebook": str, "run": str}],
+    },
+    "environment": {"packages": [str], "git": {}},
+    "models": {},
+    "results": {},
+    "files": [{"sha256": str, "bytes": int}],
 }
+TIMES = {"finished": str, "seconds": NUMBER, "error": str}  # what `run` may have besides
 PACKAGES = (
     "numpy",
     "pandas",
@@ -121,12 +127,25 @@ def whole(path: Path) -> Iterator[Path]:
 def read(folder: Path) -> dict[str, Any] | None:
     """Return the manifest in `folder`, or None where it is missing, damaged or not a manifest."""
     try:
-        manifest = json.loads((folder / NAME).read_text(encoding="utf-8"))
-        whole = all(part in manifest[block] for block, parts in PARTS.items() for part in parts)
-        timed = manifest["run"]["status"] != "complete" or "finished" in manifest["run"]
-        return manifest if whole and timed else None
-    except (OSError, ValueError, LookupError, TypeError):
+        manifest = reading.json(folder / NAME)
+    except (OSError, ValueError):
         return None
+    if not fits(manifest, PARTS):
+        return None
+    run = manifest["run"]
+    timed = run["status"] != "complete" or "finished" in run
+    return manifest if timed and all(fits(run[name], TIMES[name]) for name in TIMES if name in run) else None
+
+
+def fits(value: Any, form: Any) -> bool:
+    """Tell whether a value out of JSON has a form as in PARTS."""
+    if isinstance(form, dict):
+        return isinstance(value, dict) and all(name in value and fits(value[name], form[name]) for name in form)
+    if isinstance(form, list):
+        return isinstance(value, dict) and all(fits(each, form[0]) for each in value.values())
+    if isinstance(value, float) and not math.isfinite(value):
+        return False
+    return isinstance(value, form) and not isinstance(value, bool)
 
 
 def plain(value: Any) -> Any:

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-from . import paths, shipped
-from .params import Refused
+from . import paths, reading, redaction, shipped
+from .params import Refused, shown
 
 AUTO = "auto"  # of a number format: whatever suits this machine
 MADE_HERE = "make the mini bases with `aligngemini mini pretrain`"
@@ -23,7 +25,7 @@ def where(base: str, what: str) -> str:
     if base.count("/") == 1 and not base.startswith((".", "~", "/", "data/", "outputs/")):
         return base
     advice = MADE_HERE if base.startswith("data/mini") else "check the path, or give a hub name like owner/name"
-    raise Refused(f"There is no {what} at {base!r}: {advice}.")
+    raise Refused(f"There is no {what} at {shown(base)}: {advice}.")
 
 
 def number(name: str, on_card: str) -> str:
@@ -48,14 +50,66 @@ def commit(base: str, revision: str = "") -> str:
     return found[1] if found else revision
 
 
+def check(folder: Path, what: str) -> None:
+    """Raise Refused, with the file's name, if a file of the model in `folder` is empty, cut off or no file at all.
+
+    Looked at are JSON, safetensors (their headers) and templates, also in the subfolder `vae`; libraries wait for a
+    pipe, take an empty file for a setting that is not given, and name no file in their errors.
+    """
+    for file in [path for place in (folder, folder / "vae") for path in sorted(place.glob("[!.]*"))]:
+        why = "" if file.is_dir() else _damage(file)
+        if why:
+            again = MADE_HERE if "data/mini" in file.as_posix() else "copy or fetch it again"
+            raise Refused(f"The {what} in {paths.short(folder)} is damaged: {file.name} {why}; {again}.")
+
+
+def _damage(file: Path) -> str:
+    from safetensors import SafetensorError, safe_open
+
+    if not file.is_file():
+        return "is no file, or a link that leads nowhere"
+    if file.suffix in (".json", ".safetensors", ".jinja") and not file.stat().st_size:
+        return "is empty"
+    try:
+        if file.suffix == ".json" and not isinstance(reading.json(file), dict) and file.name.endswith("config.json"):
+            return "holds no names and values"
+        if file.suffix == ".jinja":
+            reading.content(file).decode()
+        elif file.suffix == ".safetensors":
+            with safe_open(file, "numpy"):
+                return ""
+    except (OSError, ValueError, SafetensorError) as error:
+        return f"cannot be read ({shown(str(error))})"
+    return ""
+
+
+@contextmanager
+def loading(base: str, what: str) -> Iterator[None]:
+    """Turn whatever a library raises while it loads `base` into `unloadable`; a damaged folder is refused before.
+
+    What a processor or a GPU has no memory for stays as it is.
+    """
+    folder = paths.resolve(base)
+    if folder.is_dir():
+        check(folder, what)
+    try:
+        yield
+    except Exception as error:  # of many kinds: each library and each damage has its own
+        if isinstance(error, Refused | MemoryError) or type(error).__name__ == "OutOfMemoryError":
+            raise
+        raise unloadable(base, what, error) from error
+
+
 def unloadable(base: str, what: str, error: Exception) -> Refused:
     """The refusal for a model that cannot be loaded: why in one line, and what next."""
     if why := hub_problem(error):
-        return Refused(f"The {what} {base!r} cannot be fetched: {why}.")
-    why = next(iter(str(error).splitlines()), type(error).__name__)
+        return Refused(f"The {what} {shown(base)} cannot be fetched: {why}.")
+    said = next(filter(None, map(str.strip, str(error).splitlines())), type(error).__name__)
+    plain = isinstance(error, OSError | ValueError | RuntimeError)  # others do not speak in sentences
+    why = redaction.hidden(said[:400].rstrip(".")) + ("" if plain else f" ({type(error).__name__})")
     return Refused(
-        f"The {what} {base!r} cannot be loaded: {why} If it is a folder, is it complete? If it comes from the hub, "
-        "`aligngemini data check` tells whether it came whole."
+        f"The {what} {shown(base)} cannot be loaded: {why}. If it is a folder, is it complete? If it comes from the "
+        "hub, `aligngemini data check` tells whether it came whole."
     )
 
 

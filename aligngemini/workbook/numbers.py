@@ -56,7 +56,7 @@ def spelled(number: float, kind: type) -> str:
 
 def _readings(text: str) -> list[float]:
     """The numbers that a text may stand for, the likeliest first."""
-    if re.fullmatch(r"[-+]?0[xob]\w+", text, re.IGNORECASE):
+    if re.fullmatch(r"[-+]?0[xob]\w{1,16}", text, re.IGNORECASE):
         return _converted(lambda: [int(text, 0)])
     if re.fullmatch(r"[-+]?0[0-7]+", text):
         return [int(text), int(text, 8)]

@@ -5,6 +5,8 @@ import dataclasses
 import difflib
 import json
 import math
+import reprlib
+import sys
 from collections.abc import Mapping
 from typing import Any, Self, get_args, get_origin, get_type_hints
 
@@ -15,8 +17,30 @@ from aligngemini.workbook import numbers
 INJECTED = "# Parameters"  # papermill's own first line in the cell it injects
 
 
+LONGEST = 4000  # characters of a sentence: what it quotes may have come from anywhere
+QUOTED = reprlib.Repr()
+QUOTED.maxstring = QUOTED.maxother = QUOTED.maxlong = 160
+QUOTED.maxlist = QUOTED.maxtuple = QUOTED.maxdict = 12
+QUOTED.maxlevel = 3
+
+
 class Refused(ValueError):
-    """A question that cannot be asked: a bad parameter or a missing input. The text says what to do next."""
+    """A question that cannot be asked: a bad parameter or a missing input. The text says what to do next.
+
+    Of a longer text than people read the middle is left out.
+    """
+
+    def __init__(self, text: str = "") -> None:
+        half = LONGEST // 2
+        super().__init__(text if len(text) <= LONGEST else f"{text[:half]} … {text[-half:]}")
+
+
+def shown(value: Any) -> str:
+    """Return a value as sentences quote it: its `repr`, cut to what people read."""
+    try:
+        return QUOTED.repr(value)
+    except ValueError:  # Python does not spell a whole number of thousands of digits
+        return f"a number of {value.bit_length()} bits" if isinstance(value, int) else f"a {type(value).__name__}"
 
 
 def param(default: Any, help: str, choices=None, least=None, most=None, **rules: Any) -> Any:
@@ -66,7 +90,7 @@ def unknown(name: str, valid: list[str], where: str, what: str = "parameter") ->
     """Return the refusal of a `what` called `name` that `where` does not have, with the nearest valid name."""
     near = difflib.get_close_matches(name, valid, n=1, cutoff=0.4)
     hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(valid)}"
-    return Refused(f"{where} has no {what} {name!r}: {hint}")
+    return Refused(f"{where} has no {what} {shown(name)}: {hint}")
 
 
 def build(cls: type[Params], mapping: Mapping[str, Any], where: str | None = None) -> Any:
@@ -104,8 +128,8 @@ def parse(cls: type[Params], name: str, text: str) -> Any:
         return text
     try:
         return yaml.load(text, yaml.BaseLoader if kind == list[str] else numbers.Loader)
-    except yaml.YAMLError as error:
-        raise Refused(f"{name}: {text!r} cannot be read as {article(kind)}; write it as in a recipe") from error
+    except (yaml.YAMLError, ValueError, RecursionError, LookupError, AttributeError) as error:
+        raise Refused(f"{name}: {shown(text)} cannot be read as {article(kind)}; write it as in a recipe") from error
 
 
 def cell(cls: type[Params]) -> str:
@@ -133,14 +157,16 @@ def article(kind: Any) -> str:
 def _typed(name: str, value: Any, kind: Any) -> Any:
     if get_origin(kind) is list:
         if not isinstance(value, list):
-            raise Refused(f"{name} must be {article(kind)}, got {value!r}{_hint(value, kind)}")
+            raise Refused(f"{name} must be {article(kind)}, got {shown(value)}{_hint(value, kind)}")
         return [_typed(f"{name}[{i}]", item, get_args(kind)[0]) for i, item in enumerate(value)]
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        value = float(value) if abs(value) < sys.float_info.max else math.inf
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise Refused(f"{name} must be {article(kind)}, got {value!r} ({type(value).__name__}){_hint(value, kind)}")
+        raise Refused(
+            f"{name} must be {article(kind)}, got {shown(value)} ({type(value).__name__}){_hint(value, kind)}"
+        )
     if kind is float and not math.isfinite(value):
-        raise Refused(f"{name} must be a finite number, got {value!r}")
+        raise Refused(f"{name} must be a finite number, got {shown(value)}")
     return value
 
 
@@ -168,21 +194,22 @@ def _check(name: str, value: Any, rules: Mapping[str, Any]) -> None:
     if rules.get("filled") and (not value or "" in items):
         raise Refused(f"{name} must not be empty")
     if rules.get("pair") and (len(items) != 2 or items[0] > items[1]):
-        raise Refused(f"{name} must be two numbers, the lower first, got {value!r}")
+        raise Refused(f"{name} must be two numbers, the lower first, got {shown(value)}")
     for item in items:
         problem = _outside(item, rules)
         if problem:
-            raise Refused(f"{name} must be {problem}, got {item!r}")
+            raise Refused(f"{name} must be {problem}, got {shown(item)}")
 
 
 def _outside(item: Any, rules: Mapping[str, Any]) -> str:
     if rules["choices"] is not None and item not in rules["choices"]:
         near = difflib.get_close_matches(str(item), [str(choice) for choice in rules["choices"]], n=1)
         return " or ".join(map(repr, rules["choices"])) + (f" (did you mean {near[0]!r}?)" if near else "")
-    if rules["least"] is not None and item < rules["least"]:
-        return f"at least {rules['least']}"
-    if rules["most"] is not None and item > rules["most"]:
-        return f"at most {rules['most']}"
+    least, most = rules["least"], rules["most"]
+    if least is not None and item < least:
+        return f"at least {least}" + (f" and at most {most}" if most is not None else "")
+    if most is not None and item > most:
+        return f"at most {most}" + (f" and at least {least}" if least is not None else "")
     if rules.get("above") is not None and item <= rules["above"]:
         return f"above {rules['above']}"
     if rules.get("multiple") and item % rules["multiple"]:

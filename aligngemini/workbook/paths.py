@@ -7,26 +7,49 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from aligngemini.workbook.params import Refused
+from aligngemini.workbook.params import Refused, shown
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
-def resolve(text: str | Path) -> Path:
-    """Return the absolute path of `text`; a relative one stands on the project, not on the working folder."""
-    return (ROOT / Path(text).expanduser()).resolve()
+def resolve(text: str | Path, base: Path = ROOT) -> Path:
+    """Return the absolute path of `text`; a relative one stands on the project, not on the working folder.
+
+    Raises `Refused` for what can be no path: too long, a link to itself, a null character, a user who is not there.
+    """
+    try:
+        path = (base / Path(text).expanduser()).resolve()
+        os.stat(path)
+    except (RuntimeError, ValueError) as error:
+        raise Refused(f"{shown(str(text))} can be no path: {error}") from error
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            raise Refused(f"{shown(str(text))} can be no path: {error.strerror}") from error
+    return path
 
 
 def outputs() -> Path:
-    """Return the folder of all runs: ALIGNGEMINI_OUTPUTS, or `outputs` in the project."""
-    return resolve(os.environ.get("ALIGNGEMINI_OUTPUTS") or "outputs")
+    """Return the folder of all runs: ALIGNGEMINI_OUTPUTS, or `outputs` in the project.
+
+    Raises `Refused` where a file stands in its way.
+    """
+    folder = resolve(os.environ.get("ALIGNGEMINI_OUTPUTS") or "outputs")
+    there = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+    if not os.path.isdir(there):
+        why = f"{short(there)} is no folder; choose another with --outputs or ALIGNGEMINI_OUTPUTS"
+        raise Refused(f"the outputs {short(folder)} cannot be written to: {why}")
+    return folder
 
 
 def set_outputs(folder: str | None) -> None:
-    """Take a folder from the command line: relative to the working directory, as people type it."""
-    if folder:
-        os.environ["ALIGNGEMINI_OUTPUTS"] = str(Path(folder).absolute())
+    """Take a folder from the command line: relative to the working directory, as people type it. Raises `Refused`."""
+    if folder is None:
+        return
+    if not folder.strip():
+        raise Refused("--outputs is empty: give a folder for the runs, or leave it out")
+    os.environ["ALIGNGEMINI_OUTPUTS"] = str(resolve(folder, Path.cwd()))
+    outputs()
 
 
 def built() -> Path:

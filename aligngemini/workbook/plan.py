@@ -25,6 +25,10 @@ class Item:
         """Its notebook and point, e.g. "02_vlm_dpo, supervision mixed"."""
         return ", ".join([self.stage.name, *(f"{name} {value}" for name, value in self.point.items())])
 
+    def selecting(self, notebook: str) -> list[str]:
+        """Return its parameters that select runs of `notebook`."""
+        return [name for name, (upstream, _) in stages.selectors(self.stage.params()).items() if upstream == notebook]
+
     def values(self, made: dict[str, list[str]]) -> dict[str, Any]:
         """Return its parameters, defaults left out; `made`: notebook -> names of its runs.
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aligngemini.workbook import fingerprint, models, paths, records, stages
-from aligngemini.workbook.params import Params, Refused
+from aligngemini.workbook import fingerprint, models, paths, reading, records, stages
+from aligngemini.workbook.params import Params, Refused, shown
 from aligngemini.workbook.records import Record
 
 ADVICE = {
@@ -86,7 +86,7 @@ def _numbers(cfg: Params) -> dict[str, str]:
 
 
 def _input(record: Record) -> dict[str, str]:
-    files = fingerprint.digest(record.manifest["files"])
+    files = fingerprint.of_answer(record.folder, record.manifest["files"])
     return {"notebook": record.notebook, "run": record.name, "files": files}
 
 
@@ -97,20 +97,43 @@ def there(cfg: Params) -> dict[str, Path]:
     """
     found = {}
     for field in dataclasses.fields(cfg):
+        _check_texts(field.name, getattr(cfg, field.name))
         value, kind = getattr(cfg, field.name), field.metadata.get("source")
         texts = (value if isinstance(value, list) else [value]) if kind else []
         for text in texts if kind != "benchmark" else _parts(texts):
-            path = paths.resolve(text)
-            if text in field.metadata.get("besides", ()):
+            if text in field.metadata.get("besides", ()) or (kind != "model" and text == stages.WORLD):
                 continue
-            if path.exists() and text != stages.WORLD:
-                found[text] = path
-            elif kind == "model":
-                models.where(text, field.name)
-            elif text != stages.WORLD:
-                what = "file" if kind == "file" else "folder"
-                raise Refused(f"{field.name}: there is no {what} {text}, looked for at {path}: {ADVICE[kind]}")
+            path = _model(text, field.name) if kind == "model" else _there(text, field.name, kind)
+            found |= {text: path} if path else {}
     return found
+
+
+def _check_texts(name: str, value: Any) -> None:
+    """Refuse what neither a notebook nor a manifest can hold: a name on the disk may have bytes that are no UTF-8."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise Refused(f"{name} must be text that UTF-8 can hold, got {shown(value)}: rename the folder") from error
+
+
+def _model(text: str, name: str) -> Path | None:
+    """The folder of a model, its files looked at; None for one on the hub."""
+    models.where(text, name)
+    folder = paths.resolve(text)
+    if not folder.is_dir():
+        return None
+    models.check(folder, name)
+    return folder
+
+
+def _there(text: str, name: str, kind: str) -> Path:
+    path = paths.resolve(text)
+    if {"file": path.is_file, "folder": path.is_dir, "benchmark": path.exists}[kind]():
+        if kind == "file":
+            reading.mapping(path, text)
+        return path
+    what = "file" if kind == "file" else "folder"
+    raise Refused(f"{name}: there is no {what} {text}, looked for at {path}: {ADVICE[kind]}")
 
 
 def _parts(texts: list[str]) -> list[str]:

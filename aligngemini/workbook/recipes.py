@@ -1,14 +1,13 @@
 """What lies in the folder of recipes: parameters and settings of each scale, and studies, all checked."""
 
 import itertools
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from aligngemini.workbook import numbers, params, paths, stages
-from aligngemini.workbook.params import Refused
+from aligngemini.workbook import params, paths, reading, stages
+from aligngemini.workbook.params import Refused, shown
 from aligngemini.workbook.stages import STAGES, Stage
 
 VARIED = (stages.DATA, stages.VLM, stages.EXPERT, stages.FUSION)  # 05 sees all points of a grid
@@ -26,12 +25,14 @@ class Study:
 def recipe(scale: str, stage: Stage) -> dict[str, Any]:
     """Return the parameters that the recipe of `stage` at `scale` gives; none if there is no recipe."""
     path = folder() / scale / f"{stage.name}.yaml"
-    given = _yaml(path) if path.is_file() else {}
+    given = reading.mapping(path, paths.short(path)) if os.path.lexists(path) else {}
     for name in given:
         if name not in params.names(stage.params):
             raise params.unknown(name, params.names(stage.params), paths.short(path))
     if given.get("scale", scale) != scale:
-        raise Refused(f"{paths.short(path)} says scale {given['scale']!r} but lies in {scale}: correct one of them")
+        raise Refused(
+            f"{paths.short(path)} says scale {shown(given['scale'])} but lies in {scale}: correct one of them"
+        )
     return given
 
 
@@ -44,7 +45,7 @@ def settings(scale: str) -> dict[str, Any]:
     """Return what plan.yaml of `scale` says: study (a name or "") and minutes (notebook -> expected)."""
     scales = [path.parent.name for path in sorted(folder().glob("*/plan.yaml"))]
     if scale not in scales:
-        raise Refused(f"there is no scale {scale!r} in {paths.short(folder())}: choose {' or '.join(scales)}")
+        raise Refused(f"there is no scale {shown(scale)} in {paths.short(folder())}: choose {' or '.join(scales)}")
     path = folder() / scale / "plan.yaml"
     for file in path.parent.glob("*.yaml"):
         if file != path and file.stem not in STAGES:
@@ -58,7 +59,7 @@ def study(name: str) -> Study:
         return Study("", "", {})
     studies = sorted(path.stem for path in (folder() / "studies").glob("*.yaml"))
     if name not in studies:
-        raise Refused(f"there is no study {name!r}: choose {' or '.join(studies) or 'none, the folder is empty'}")
+        raise Refused(f"there is no study {shown(name)}: choose {' or '.join(studies) or 'none, the folder is empty'}")
     path = folder() / "studies" / f"{name}.yaml"
     content = _keys(path, {"question": str, "grid": dict})
     if set(content) != {"question", "grid"}:
@@ -75,31 +76,21 @@ def points(axes: dict[str, list]) -> list[dict[str, Any]]:
 
 def _check_axes(path: str, stage: str, axes: Any) -> None:
     if stage not in VARIED:
-        raise Refused(f"{path}: a grid may vary {', '.join(VARIED)}, not {stage!r}")
+        raise Refused(f"{path}: a grid may vary {', '.join(VARIED)}, not {shown(stage)}")
     if not isinstance(axes, dict):
-        raise Refused(f"{path}: {stage} needs lines `parameter: list of values`, got {axes!r}")
+        raise Refused(f"{path}: {stage} needs lines `parameter: list of values`, got {shown(axes)}")
     for name, values in axes.items():
         if name not in params.names(STAGES[stage].params):
             raise params.unknown(name, params.names(STAGES[stage].params), f"{path}: {stage}")
         if not isinstance(values, list) or not values:
-            raise Refused(f"{path}: {stage} needs a list of values for {name}, such as [1, 2], got {values!r}")
+            raise Refused(f"{path}: {stage} needs a list of values for {name}, such as [1, 2], got {shown(values)}")
 
 
 def _keys(path: Path, kinds: dict[str, type]) -> dict[str, Any]:
-    content = _yaml(path)
+    content = reading.mapping(path, paths.short(path))
     for key, value in content.items():
         if key not in kinds:
             raise params.unknown(str(key), list(kinds), paths.short(path))
         if not isinstance(value, kinds[key]):
-            raise Refused(f"{paths.short(path)}: {key} must be a {kinds[key].__name__}, got {value!r}")
-    return content
-
-
-def _yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), numbers.Loader) or {}
-    except yaml.YAMLError as error:
-        raise Refused(f"{paths.short(path)} is not YAML: {str(error).splitlines()[-1].strip()}") from error
-    if not isinstance(content, dict):
-        raise Refused(f"{paths.short(path)} must hold lines `name: value`, got {type(content).__name__}")
+            raise Refused(f"{paths.short(path)}: {key} must be a {kinds[key].__name__}, got {shown(value)}")
     return content

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aligngemini.workbook import manifest, paths, stages, verified
-from aligngemini.workbook.params import Refused, unknown
+from aligngemini.workbook import commands, manifest, paths, stages, verified
+from aligngemini.workbook.params import Refused, shown, unknown
 
 SHORTEST = 4  # characters of a run name that are enough, if no other run begins with them
 
@@ -63,7 +63,8 @@ def latest(notebook: str, wanted: dict[str, Any]) -> Record:
         if _has(record, wanted):
             return _whole(record)
     told = " with " + ", ".join(f"{key} {value}" for key, value in wanted.items()) if wanted else ""
-    raise Refused(f"there is no complete run of {notebook}{told}: make one first with `{_make(notebook, wanted)}`")
+    advice = commands.make(notebook, wanted)
+    raise Refused(f"there is no complete run of {notebook}{told}: make one first with `{advice}`")
 
 
 def named(notebook: str, text: str) -> Record:
@@ -71,9 +72,11 @@ def named(notebook: str, text: str) -> Record:
     homes = {home.name: home for home in _homes(notebook)}
     fitting = [name for name in homes if name == text or (len(text) >= SHORTEST and name.startswith(text))]
     if len(fitting) > 1:
-        raise Refused(f"several runs of {notebook} begin with {text!r}: {', '.join(sorted(fitting))}; give more digits")
+        raise Refused(
+            f"several runs of {notebook} begin with {shown(text)}: {', '.join(sorted(fitting))}; give more digits"
+        )
     if not fitting:
-        raise Refused(f"{notebook} has no complete run {text!r}: `aligngemini runs` lists what there is")
+        raise Refused(f"{notebook} has no complete run {shown(text)}: `aligngemini runs` lists what there is")
     home = homes[fitting[0]]
     record = manifest.read(home)
     if record is None:
@@ -125,11 +128,6 @@ def _whole(record: Record) -> Record:
     if problem:
         raise Refused(
             f"run {record.name} of {record.notebook} is damaged, {problem}: "
-            f"make it again with `{_make(record.notebook, record.params)} --force`"
+            f"make it again with `{commands.make(record.notebook, record.params, '--force')}`"
         )
     return record
-
-
-def _make(notebook: str, params: dict[str, Any]) -> str:
-    scale = f" --scale {params['scale']}" if "scale" in params else ""
-    return f"aligngemini run{scale} --only {notebook[:2]}"

@@ -1,7 +1,8 @@
 """The runs of all notebooks: one is started or resumed, found, listed, or marked as failed."""
 
+import platform
 import time
-from os import environ
+from os import environ, getpid
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,13 @@ def _wait(asked: Question) -> FileLock:
             return lock
         except Timeout:
             patience = NOTICE_SECONDS
-            say(f"waiting {spell(time.monotonic() - began)}, another process makes {paths.short(asked.home)}")
+            say(f"waiting {spell(time.monotonic() - began)}, {_maker(asked)} makes {paths.short(asked.home)}")
+
+
+def _maker(asked: Question) -> str:
+    """The process that makes a run, as the manifest of its working folder says."""
+    holder = (manifest.read(asked.partial) or {"run": {}})["run"].get("holder")
+    return "process {pid} on {host}, since {since},".format(**holder) if holder else "another process"
 
 
 def _begin(asked: Question, forced: bool) -> dict[str, Any]:
@@ -66,6 +73,7 @@ def _begin(asked: Question, forced: bool) -> dict[str, Any]:
     earlier = manifest.read(asked.partial)
     record = manifest.new(asked.notebook, asked.name, asked.block)
     record["run"] |= {"status": "running", "started": now(), "attempts": 1}
+    record["run"]["holder"] = {"pid": getpid(), "host": platform.node(), "since": now()}
     if earlier:
         record["run"] |= {"started": earlier["run"]["started"], "attempts": earlier["run"]["attempts"] + 1}
     with manifest.room_on_disk(asked.partial):

@@ -4,7 +4,7 @@ import dataclasses
 
 from aligngemini.workbook.forms import WORLD, AnalysisParams, DataParams, ExpertParams, FusionParams, VLMParams
 from aligngemini.workbook.names import ANALYSIS, DATA, EXPERT, FUSION, VLM
-from aligngemini.workbook.params import Params, Refused
+from aligngemini.workbook.params import Params, Refused, shown
 
 __all__ = [
     "ANALYSIS",
@@ -54,9 +54,9 @@ STAGES = {
 def find(text: str) -> Stage:
     """Return the stage that `text` names, "03", "3" or "03_expert_lora"; raises `Refused` if none."""
     for name, stage in STAGES.items():
-        if text == name or (text.isdigit() and int(text) == int(name[:2])):
+        if text == name or text.lstrip("0").zfill(2) == name[:2]:
             return stage
-    raise Refused(f"there is no stage {text!r}: it is one of {', '.join(STAGES)}, or their numbers")
+    raise Refused(f"there is no stage {shown(text)}: it is one of {', '.join(STAGES)}, or their numbers")
 
 
 def selectors(cfg: Params) -> dict[str, tuple[str, str | list[str]]]:

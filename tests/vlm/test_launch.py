@@ -118,3 +118,21 @@ def test_the_first_error_of_a_process_is_what_is_told(tmp_path, refused):
             raise error
     told = launch._failure(tmp_path)
     assert isinstance(told, Refused) == refused and "no such base" in str(told)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"\xff\xfe", "is not UTF-8"),
+        (b"a: 1\na: 2", "line 2: the key 'a' stands in line 1 already"),
+        (b"null: 1", "is no text"),
+        (b"[1]", "must hold lines"),
+        (b"a: " + b"[" * 1200, "nested too deeply|is not YAML"),
+        (b"distributed_type: what", "accelerate cannot read|not"),
+        (b"mixed_precision: [1]\nnum_processes: {}", "accelerate cannot read"),
+    ],
+)
+def test_a_damaged_configuration_is_refused(content, told, tmp_path):
+    (tmp_path / "file.yaml").write_bytes(content)
+    with pytest.raises(Refused, match=told):
+        launch.check(tmp_path / "file.yaml")

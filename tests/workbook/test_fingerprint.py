@@ -2,9 +2,10 @@
 
 import json
 
+import pandas as pd
 import pytest
 
-from aligngemini.workbook import fingerprint, paths, stages
+from aligngemini.workbook import fingerprint, manifest, paths, stages
 
 
 @pytest.fixture
@@ -92,3 +93,43 @@ def test_the_rooms_of_every_stage_exist():
     for stage in stages.STAGES.values():
         for room in stage.rooms:
             assert list((paths.PACKAGE / room).glob("*.py")), f"{stage.name} names the room {room}"
+
+
+def _outputs_at(place, reason="same content as"):
+    """A table that names images by where they lie, one that does not, and a text, in the folder `place`."""
+    place.mkdir(parents=True)
+    rows = {"image_id": ["a", "b"], "path": [f"{place}/1.png", f"{place}/2.png"], "reason": ["", f"{reason} {place}"]}
+    pd.DataFrame(rows).to_parquet(place / "images.parquet")
+    pd.DataFrame({"image_id": ["a"], "score": [0.5]}).to_parquet(place / "scores.parquet")
+    (place / "one.txt").write_text("1")
+    return place
+
+
+def test_the_digest_of_an_answer_does_not_depend_on_where_it_lies(tmp_path):
+    here, there = _outputs_at(tmp_path / "a"), _outputs_at(tmp_path / "b" / "deeper")
+    assert manifest.files(here) != manifest.files(there)
+    assert fingerprint.of_answer(here, manifest.files(here)) == fingerprint.of_answer(there, manifest.files(there))
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("images.parquet", lambda table: table.assign(image_id=["a", "c"])),
+        ("images.parquet", lambda table: table.assign(reason=["", ""])),
+        ("images.parquet", lambda table: table.iloc[::-1]),
+        ("images.parquet", lambda table: table.assign(more=1)),
+        ("images.parquet", lambda table: table.rename(columns={"image_id": "id"})),
+        ("scores.parquet", lambda table: table.assign(score=0.6)),
+    ],
+)
+def test_the_digest_of_an_answer_depends_on_all_else_in_its_tables(name, change, tmp_path):
+    here = _outputs_at(tmp_path / "a")
+    before = fingerprint.of_answer(here, manifest.files(here))
+    change(pd.read_parquet(here / name)).to_parquet(here / name, index=False)
+    assert fingerprint.of_answer(here, manifest.files(here)) != before
+
+
+def test_a_source_with_a_file_of_the_kernel_is_not_waited_for(tmp_path):
+    (tmp_path / "log.png").symlink_to("/proc/kmsg")
+    (tmp_path / "empty.png").write_bytes(b"")
+    assert len(fingerprint.of_source(tmp_path)) == 64

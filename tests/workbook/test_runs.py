@@ -290,3 +290,40 @@ def test_a_complete_run_is_read_and_a_killed_one_listed_where_nothing_can_be_wri
     monkeypatch.setattr(FileLock, "acquire", locked)
     assert runs.start(DATA, small.data(little)).name == name
     assert [record["run"]["status"] for record in runs.all()] == ["complete", "killed"]
+
+
+def test_a_run_is_called_the_same_wherever_the_checkout_lies(little, monkeypatch, tmp_path):
+    """Notebook 01 writes where its images lie; what stands on it is named by which images they are."""
+    names = []
+    for place in (tmp_path / "here", tmp_path / "over" / "there"):
+        monkeypatch.setattr(paths, "ROOT", place)
+        monkeypatch.setenv("ALIGNGEMINI_OUTPUTS", str(place / "outputs"))
+        data = runs.start(DATA, small.data(little))
+        table = pd.DataFrame({"image_id": ["a"], "path": [str(place / "photo.jpg")]})
+        data.step("pixel.parquet", lambda path, table=table: table.to_parquet(path))
+        data.finish({})
+        names.append([data.name, *(questions.question(*asked).name for asked in ((VLM, small.vlm(little)),))])
+    assert names[0] == names[1]
+
+
+def test_waiting_says_for_which_process_and_since_when(little, capfd, monkeypatch):
+    run = runs.start(DATA, small.data(little))
+    monkeypatch.setattr(runs, "NOTICE_SECONDS", 0)
+    runs._working.clear()
+
+    def heard(text):
+        raise InterruptedError(text)
+
+    monkeypatch.setattr(runs, "say", heard)
+    with pytest.raises(InterruptedError, match=rf"process {os.getpid()} on .+, since \d{{4}}-.*, makes"):
+        runs.start(DATA, small.data(little))
+    run.close()
+
+
+@pytest.mark.parametrize("damage", ['{"run": []}', "{}"])
+def test_waiting_for_a_process_that_is_not_known_says_so(little, damage, monkeypatch):
+    run = runs.start(DATA, small.data(little))
+    run.path("manifest.json").write_text(damage)
+    asked = questions.question(DATA, small.data(little))
+    assert runs._maker(asked) == "another process"
+    run.close()

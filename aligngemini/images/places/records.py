@@ -6,9 +6,11 @@ import json
 import re
 from pathlib import Path
 
+from ...workbook import reading
 from ...workbook.params import Refused
 from . import skips
 
+MOST = 2**30  # bytes of a list: ten million pictures
 SEPARATORS = ",;\t|"
 EXTRA = "extra"  # what a line has beyond its header: not a name that a column can have
 MARKS = {
@@ -45,13 +47,12 @@ def _text(path: Path) -> str:
 def _bytes(path: Path) -> tuple[bytes, str]:
     """The bytes of a list, and the encoding that its first ones name or ""; what is no text is not read to the end."""
     try:
-        with path.open("rb") as file:
-            head = file.read(skips.HEAD)
-            encoding = next((name for mark, name in MARKS.items() if head.startswith(mark)), "")
-            kind = skips.of_content(head, ".csv")
-            if kind in NO_LISTS and not encoding:
-                raise Refused(f"{path} is {NO_LISTS[kind]}, not a list: save a list as CSV in UTF-8, or give a folder.")
-            return head + (file.read() if encoding or b"\0" not in head else b""), encoding
+        head = reading.start(path, skips.HEAD)
+        encoding = next((name for mark, name in MARKS.items() if head.startswith(mark)), "")
+        kind = skips.of_content(head, ".csv")
+        if kind in NO_LISTS and not encoding:
+            raise Refused(f"{path} is {NO_LISTS[kind]}, not a list: save a list as CSV in UTF-8, or give a folder.")
+        return reading.content(path, MOST) if encoding or b"\0" not in head else head, encoding
     except OSError as error:
         raise Refused(f"{path} cannot be read as a list ({error.strerror}): give a CSV file, or a folder.") from error
 

@@ -16,7 +16,7 @@ def scale() -> Any:
 
 def seed() -> Any:
     """Return the field `seed`."""
-    return param(0, "seed of every random draw, 0 or more", least=0)
+    return param(0, "seed of every random draw, 0 to 4294967295", least=0, most=2**32 - 1)  # numpy takes no larger one
 
 
 def data_run() -> Any:
