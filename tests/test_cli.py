@@ -187,7 +187,7 @@ def test_outputs_where_no_folder_can_be_are_refused_in_one_sentence(words, below
     put(place)
     assert cli.main([*words, "--outputs", str(place / below)]) == 2
     said = capsys.readouterr().err
-    assert "place" in said and ("is no folder; choose another with --outputs" in said or "can be no path" in said)
+    assert "place" in said and ("is no folder; choose another place with --outputs" in said or "can be no path" in said)
 
 
 @pytest.mark.parametrize("folder", ["", "  ", "a\0b", "x" * 300, "x/" * 5000, "~nobody at all/x"])

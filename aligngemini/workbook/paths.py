@@ -37,7 +37,7 @@ def outputs() -> Path:
     folder = resolve(os.environ.get("ALIGNGEMINI_OUTPUTS") or "outputs")
     there = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
     if not os.path.isdir(there):
-        why = f"{short(there)} is no folder; choose another with --outputs or ALIGNGEMINI_OUTPUTS"
+        why = f"{short(there)} is no folder; choose another place with --outputs or ALIGNGEMINI_OUTPUTS"
         raise Refused(f"the outputs {short(folder)} cannot be written to: {why}")
     return folder
 
