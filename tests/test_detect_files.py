@@ -14,6 +14,16 @@ from aligngemini.images import decode
 from aligngemini.images.places import skips
 
 
+def _read(image):
+    """Pixels, or the reason why there are none."""
+    try:
+        if isinstance(image, decode.Unreadable):
+            raise image
+        return decode.pixels(image)
+    except decode.Unreadable as unreadable:
+        return str(unreadable)
+
+
 class Reader:
     """A detector that only reads: a row for each file, with the mean of its pixels for a score."""
 
@@ -23,7 +33,7 @@ class Reader:
 
     def __call__(self, images):
         listed = detector._listed(images)
-        read = [detector._read(image) for _, image in listed]
+        read = [_read(image) for _, image in listed]
         rows = {
             "image": [name for name, _ in listed],
             "reason": [said if isinstance(said, str) else "" for said in read],
