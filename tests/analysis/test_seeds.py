@@ -50,7 +50,7 @@ def _run(root, notebook, seed, data, supervision, results) -> SimpleNamespace:
     times = {"started": "2026-01-01T00:00:00Z", "finished": "2026-01-01T00:00:01Z", "attempts": 1}
     record = {
         "run": {"notebook": notebook, "name": folder.name, "status": "complete", **times},
-        "question": {"params": {"supervision": supervision}, "inputs": {}},
+        "question": {"params": {"supervision": supervision, "scale": "mini", "seed": seed}, "inputs": {}},
         "environment": {"packages": {}, "git": {}},
         **{"models": {}, "results": results, "files": {}},
     }
