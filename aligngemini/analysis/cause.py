@@ -21,8 +21,8 @@ def trained(models: list[Model]) -> pd.DataFrame:
 
 
 def cause(differences: pd.DataFrame, counts: pd.DataFrame | None = None) -> str:
-    """For each model what it learned from, and a line: dilution, interference, or that it cannot be told; before them
-    why one may ask.
+    """For each model what it learned from, and a line: dilution, interference, or that the cause cannot be told; before
+    them why one may ask.
 
     `differences` is what pairs.differences gives, `counts` what `trained` gives. What counts is the subset of the first
     benchmark that is made for the pure supervision, and mixed and union minus pure there:
@@ -46,10 +46,16 @@ def _told(name: str, counts: pd.DataFrame) -> list[str]:
     if counts.empty or counts[list(COUNTS)].isna().any(axis=None):
         return []
     runs = [
-        f"{row.supervision}: {row.semantic:,} pictures of meaning and {row.pixel:,} of pixels, {row.updates:,} updates"
+        f"{row.supervision}: {_pictures(row.semantic, row.pixel)}, {row.updates:,} updates"
         for row in counts.itertuples()
     ]
     return [f"{name} learned from: {'; '.join(runs)}."]
+
+
+def _pictures(semantic: int, pixel: int) -> str:
+    """'1,200 pictures of meaning and 1,200 of pixels', or those of one task alone."""
+    some = [f"{count:,} {{}}of {task}" for count, task in ((semantic, "meaning"), (pixel, "pixels")) if count]
+    return " and ".join([some[0].format("pictures "), *(text.format("") for text in some[1:])]) if some else "nothing"
 
 
 def _judgement(rows: pd.DataFrame, counts: pd.DataFrame) -> str:
@@ -57,12 +63,14 @@ def _judgement(rows: pd.DataFrame, counts: pd.DataFrame) -> str:
     found = own.drop_duplicates("other_supervision").set_index("other_supervision")
     lacking = [name for name in ("mixed", "union") if name not in found.index]
     if own.empty:
-        return "it cannot be told, no test subset holds fakes of its own kind alone."
+        return "the cause cannot be told, no test subset holds fakes of its own kind alone."
+    if "mixed" in found.index and not _lower(found.loc["mixed"]) and lacking:
+        return "nothing to explain, no loss is shown under mixed supervision."
     if lacking:
-        return f"it cannot be told without a run on {' and '.join(lacking)} supervision."
+        return f"the cause cannot be told without a run on {' and '.join(lacking)} supervision."
     updates = [] if counts.empty else counts[counts.supervision.isin([own.pure_supervision.iloc[0], "mixed"])].updates
     if len(set(updates)) > 1:
-        return f"it cannot be told, its pure and mixed runs had {' and '.join(map(str, updates))} updates."
+        return f"the cause cannot be told, its pure and mixed runs had {' and '.join(map(str, updates))} updates."
     mixed, union = found.loc["mixed"], found.loc["union"]
     told = ", ".join(f"{name} {spell(row.difference, row.low, row.high, sign=True)}" for name, row in found.iterrows())
     return f"{_word(mixed, union)} (minus pure on {mixed.subset}: {told})."
@@ -75,7 +83,7 @@ def _word(mixed: pd.Series, union: pd.Series) -> str:
         return "nothing to explain, no loss is shown under mixed supervision"
     if union.low > mixed.difference:
         return "dilution, with all pictures of its task the loss is gone"
-    return "it cannot be told, the interval of the union covers both no loss and the whole loss"
+    return "the cause cannot be told, the interval of the union covers both no loss and the whole loss"
 
 
 def _lower(row: pd.Series) -> bool:

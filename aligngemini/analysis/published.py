@@ -43,6 +43,9 @@ PRECISION, GAIN = "average precision", "gain over the previous best"
 COLUMNS = {"real_accuracy": SPECIFICITY, "fake_accuracy": RECALL, "ap": PRECISION}
 ROW = ["benchmark", "subset", "metric", "value"]
 NOT_RUN, OTHER, PROTOCOL = "not run", "other metric", "other protocol"
+# Sub-sets behind a published mean, where they are known: ours of fewer or more is no number of the same kind.
+SUBSETS = {"genimage": 8, "drct_2m": 16, "wildrf": 3, "aigibench": 2, "cospy_wild": 5, "synthwildx": 3}
+SUBSETS |= {"synthbuster": 9, "evalgen": 5, "aigcdetect": 16, "aigi_now": 18}
 PUBLISHED = "published"  # as PROTOCOLS[PUBLISHED] declares, in the column protocol of a published row
 
 
@@ -98,7 +101,8 @@ def marked(alignment: pd.DataFrame, models: list, fusion) -> pd.DataFrame:
 def measured(alignment: pd.DataFrame) -> pd.DataFrame:
     """A table of `tables.alignment` with one row per metric, for `beside`: title, those of ROW, low, high, alike.
 
-    `alike` is that of the alignment table, where it has one (see `marked`), else False.
+    `alike` is that of the alignment table, where it has one (see `marked`), else False; a mean over other than all of a
+    benchmark's SUBSETS is not.
     Balanced accuracy keeps its intervals and its means; specificity, recall and average precision have none, and
     their means are taken over every subset that has them, those of one class too.
     """
@@ -110,7 +114,10 @@ def measured(alignment: pd.DataFrame) -> pd.DataFrame:
         rows = rows[["title", *ROW, "alike"]].dropna(subset="value")
         means = rows.groupby(["title", "benchmark", "alike"], sort=False, as_index=False).value.mean()
         parts += [rows, means.assign(subset="mean", metric=metric)]
-    return pd.concat(parts, ignore_index=True).dropna(subset="value")
+    table = pd.concat(parts, ignore_index=True).dropna(subset="value")
+    counts = alignment[alignment.subset != "mean"].groupby("benchmark").subset.nunique()
+    whole = {name for name, count in counts.items() if count == SUBSETS.get(name, count)}
+    return table.assign(alike=table.alike & ((table.subset != "mean") | table.benchmark.isin(whole)))
 
 
 def beside(measured: pd.DataFrame) -> pd.DataFrame:

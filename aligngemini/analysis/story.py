@@ -8,14 +8,16 @@ from aligngemini.analysis.tables import spell
 from aligngemini.scores.intervals import CLAIMED, holm
 from aligngemini.scores.metrics import BALANCED
 
+NARROW = 0.2  # width of an interval around one half up to which a value is called near chance; our choice
+
 
 def story(alignment: pd.DataFrame, differences: pd.DataFrame | None = None) -> str:
     """A few lines on each benchmark of the alignment table; with the paired differences also on other supervision.
 
-    A value is called near chance where its interval covers 0.5. It is called below chance, and a difference one, only
-    where that holds after Holm's correction over all such claims of the story (5 % for even one false). One line per
-    sentence; with several benchmarks each line says of which it speaks, and of those after the first only what differs
-    and what fusion does: the table holds the rest.
+    A value is called near chance where its interval covers 0.5 and is NARROW. It is called below chance, and a
+    difference one, only where that holds after Holm's correction over all such claims of the story (5 % for even one
+    false). One line per sentence; with several benchmarks each line says of which it speaks, and of those after the
+    first only what differs and what fusion does: the table holds the rest.
     """
     lines = []
     alignment, differences = _claims(alignment, differences)
@@ -64,7 +66,8 @@ def _level(row) -> str:
     if row.metric != BALANCED:
         return f"{row.metric} {number} on {row.subset}"
     if row.low <= 0.5 <= row.high:
-        return f"near chance on {row.subset} ({number})"
+        said = "near chance" if row.high - row.low <= NARROW else "not shown to differ from chance"
+        return f"{said} on {row.subset} ({number})"
     return f"{number} on {row.subset}" + (", below chance" if row.sure else "")
 
 

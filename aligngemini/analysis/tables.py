@@ -137,7 +137,7 @@ def alignment(verdicts: pd.DataFrame, resamples: int = 2000, confidence: float =
     tables = []
     for names, part in verdicts.groupby(keys, sort=False):
         whole = part[part.verdict.notna()].astype({"verdict": int})
-        measured = intervals.table(whole, ("levels", seed, *names[1:]), resamples, confidence)
+        measured = intervals.table(whole, (seed, names[1]), resamples, confidence)  # as in notebook 04
         missing = intervals.absent(measured, part[part.verdict.isna()])
         tables.append(measured.assign(**dict(zip(keys, names, strict=True)), missing=missing))
     table = pd.concat(tables, ignore_index=True)

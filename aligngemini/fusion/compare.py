@@ -25,7 +25,9 @@ def compare(
     """
     whole = joined[scored(joined)]
     tables = [
-        intervals.table(judged, ("rules", seed, rule), resamples, confidence).assign(rule=rule)
+        intervals.table(judged, (seed, "fusion" if rule in rules.RULES else rule), resamples, confidence).assign(
+            rule=rule
+        )
         for rule, judged in _judged(whole, vlm_threshold, expert_threshold).items()
     ]
     table = pd.concat(tables, ignore_index=True)

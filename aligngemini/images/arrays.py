@@ -54,6 +54,8 @@ def _eight_bits(array: np.ndarray) -> np.ndarray:
         return array
     if kind == "b":
         return array.astype(np.uint8) * 255
+    if kind == "u" and size == 2 and 0 < array.max() <= 255:
+        raise Unreadable("uint16 pixels of 255 at most: 8 bits in a wide type, or nearly black? Give uint8, or a file")
     if kind == "u" and size == 2:  # as of files: Pillow keeps the upper bytes of colours, grey is rounded
         return (array >> 8 if array.shape[2:] > (2,) else (array.astype(np.uint32) + 128) // 257).astype(np.uint8)
     if kind != "f":

@@ -100,10 +100,23 @@ def _look_up(plan: Plan, item: Item, made: dict[str, list[str]]) -> Answer:
     cfg = item.cfg(made)
     name = _exact(item.stage.name, cfg)
     if name is None:
-        wanted = {"scale": plan.scale, "seed": cfg.seed}
-        wanted |= {key: getattr(cfg, key) for key in item.point | item.asked}
-        name = records.latest(item.stage.name, wanted).name
+        name = _latest(plan, item, cfg)
     return _standing(item.label, Answer(item.stage.name, name, executed=False))
+
+
+def _latest(plan: Plan, item: Item, cfg: Params) -> str:
+    """Return the latest run like `item`; if there is none with what the command line asks of the stages that are
+    executed, the latest without that: `--from 03 -p epochs 2` speaks of 03, though 02 has epochs, too."""
+    usual = {"scale": plan.scale, "seed": cfg.seed}
+    wanted = usual | {key: getattr(cfg, key) for key in item.point | item.asked}
+    executed = {name for each in plan.mine for name in each.asked if name not in item.point and name not in usual}
+    fewer = {key: value for key, value in wanted.items() if key not in executed}
+    try:
+        return records.latest(item.stage.name, wanted).name
+    except Refused:
+        if fewer == wanted:
+            raise
+        return records.latest(item.stage.name, fewer).name
 
 
 def _exact(notebook: str, cfg: Params) -> str | None:

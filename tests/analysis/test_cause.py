@@ -38,7 +38,12 @@ def test_the_word_follows_from_both_intervals(mixed, union, word):
 
 def test_without_a_union_run_it_cannot_be_told():
     line = cause(found(mixed=(-0.1, -0.2, -0.05))).splitlines()[1]
-    assert line == "VLM: it cannot be told without a run on union supervision."
+    assert line == "VLM: the cause cannot be told without a run on union supervision."
+
+
+def test_without_a_loss_no_union_run_is_asked_for():
+    line = cause(found(mixed=(-0.01, -0.05, 0.03))).splitlines()[1]
+    assert line == "VLM: nothing to explain, no loss is shown under mixed supervision."
 
 
 def test_fakes_of_unknown_kind_tell_nothing():

@@ -66,6 +66,15 @@ def test_from_stands_on_what_is_there_and_only_runs_one(little, inline):
     assert code == 2 and "no complete run of 01_data_construction with scale tiny, seed 1" in said
 
 
+def test_a_parameter_of_what_is_run_is_not_asked_of_what_is_only_stood_on(little, inline):
+    assert little.run("run", "--scale", "tiny", "--only", "01")[0] == 0
+    assert little.run("run", "--scale", "tiny", "--only", "02")[0] == 0
+    _, said = little.run("run", "--scale", "tiny", "--from", "03", "-p", "epochs", "2")
+    assert "05_analysis: complete" in said
+    assert {record["question"]["params"]["epochs"] for record in little.manifests(VLM)} == {1.0}
+    assert {record["question"]["params"]["epochs"] for record in little.manifests(EXPERT)} == {2.0}
+
+
 def test_a_stage_that_is_not_run_may_be_the_latest_of_changed_code(little, inline):
     assert little.run("run", "--scale", "tiny", "--only", "01")[0] == 0
     little.write(DATA, "1 + 1")
