@@ -15,6 +15,7 @@ from aligngemini.mini import bases
 from aligngemini.rehearse import command as rehearse
 from aligngemini.workbook import paths, redaction, streams, unforeseen
 from aligngemini.workbook.codes import DONE, FAILED, REFUSED, STOPPED
+from aligngemini.workbook.names import ANALYSIS
 from aligngemini.workbook.params import Refused, shown
 
 EPILOG = """Every file of a folder is a row: with verdict and scores, or with the reason why it is no image that can be
@@ -150,7 +151,7 @@ def _run(args: argparse.Namespace) -> int:
     if made.question:
         print(f"study {made.study}: {made.question}", flush=True)
     answers = execute.run(made, force=args.force)
-    if answers[-1].notebook == list(_stages())[-1]:
+    if answers[-1].notebook == ANALYSIS:
         _conclude(answers)
     else:
         onward = commands.onward(args.scale, args.study, options)
@@ -180,12 +181,6 @@ def _numbers(text: str) -> list[int]:
         return [int(word) for word in text.split(",")]
     except ValueError as error:
         raise Refused(f"--seeds takes whole numbers parted by commas, such as 0,1,2, not {shown(text)}") from error
-
-
-def _stages() -> dict[str, Any]:
-    from aligngemini.workbook.stages import STAGES
-
-    return STAGES
 
 
 def _conclude(answers: list[Any]) -> None:

@@ -9,29 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from aligngemini.images.places.layouts import LAYOUTS, key
 from aligngemini.images.protocols import PROTOCOLS, Protocol, treatment
 from aligngemini.scores.metrics import BALANCED, RECALL, SPECIFICITY
 from aligngemini.workbook.params import Refused
 
 FILE = Path(__file__).with_name("published.csv")
-BENCHMARKS = (
-    "genimage",
-    "drct_2m",
-    "bfree_online",
-    "wildrf",
-    "aigibench",
-    "chameleon",
-    "cospy_bench",
-    "cospy_wild",
-    "aigi_now",
-    "aigcdetect",
-    "forensynths",
-    "synthbuster",
-    "synthwildx",
-    "evalgen",
-    "dda_coco",
-    "x_aigd",
-)
+BENCHMARKS = tuple(map(key, LAYOUTS))
 GROUPS = {
     "in_the_wild_5": "mean of BFree-Online, WildRF, Chameleon, AIGIBench (CommunityAI, SocialRF), CO-SPY in the wild",
     "in_the_wild_4": "mean of Chameleon, WildRF, SocialRF and CommunityAI",

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..workbook import models
 from ..workbook.manifest import DiskFull, no_space
-from ..workbook.params import Refused
+from ..workbook.params import Refused, said
 
 PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds before a busy hub is asked again: ours
 BUSY = re.compile(r"HTTP (429|5\d\d)")
@@ -82,5 +82,4 @@ def answered(repo: str, call: Callable[[], Any]) -> Any:
 
 
 def _short(error: Exception) -> str:
-    first = next(iter(str(error).splitlines()), type(error).__name__)
-    return f"{first.rstrip('.')}; run the same command again, what came is kept"
+    return f"{said(error).rstrip('.')}; run the same command again, what came is kept"

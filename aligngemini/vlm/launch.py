@@ -1,7 +1,6 @@
 """Training in several processes: `accelerate launch` starts them, this process waits, shows progress, and ends them."""
 
 import dataclasses
-import json
 import os
 import shutil
 import signal
@@ -15,7 +14,7 @@ import pandas as pd
 import torch
 
 from ..workbook import manifest, paths, reading, redaction
-from ..workbook.params import Refused, shown
+from ..workbook.params import Refused, said, shown
 from ..workbook.progress import FILE, note
 
 PAUSE = 0.5  # seconds between two looks at the progress
@@ -54,9 +53,9 @@ def check(file: Path):
     try:
         config = load_config_from_file(str(file))
     except Exception as error:  # it looks up what it finds without a check: of many kinds
-        why = next(iter(str(error).splitlines()), type(error).__name__)
+        why = shown(said(error))
         raise Refused(
-            f"accelerate cannot read {file}: {shown(why)}. Start from one of notebooks/recipes/accelerate."
+            f"accelerate cannot read {file}: {why}. Start from one of notebooks/recipes/accelerate."
         ) from error
     if config.distributed_type == DistributedType.DEEPSPEED and find_spec("deepspeed") is None:
         raise Refused(f"{file.name} needs DeepSpeed: `pip install -e '.[deepspeed]'`, or take ddp.yaml or fsdp.yaml.")
@@ -91,7 +90,7 @@ def _wait(process: subprocess.Popen, file: Path) -> None:
     seen = None
     while process.poll() is None:
         time.sleep(PAUSE)
-        state = json.loads(file.read_text()) if file.is_file() else None
+        state = reading.known(file)
         if state and state != seen and state["total"]:
             note(state["label"], state["done"], state["total"])
         seen = state
@@ -110,9 +109,9 @@ def end(process: subprocess.Popen) -> None:
 
 def _failure(job: Path) -> Exception:
     """The first error of a process, as it said it itself."""
-    if not (job / "error.json").is_file():
+    told = reading.known(job / "error.json")
+    if not told:
         return RuntimeError(f"training in several processes ended without a word; its log is {job / 'log.txt'}")
-    told = json.loads((job / "error.json").read_text())
     if told["refused"]:
         return Refused(told["text"])
     return RuntimeError(f"training in several processes failed: {told['text']} (its log is {job / 'log.txt'})")

@@ -50,8 +50,7 @@ def _reported(job: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        text = next(iter(str(error).splitlines()), type(error).__name__)
-        told = {"refused": isinstance(error, params.Refused), "text": text}
+        told = {"refused": isinstance(error, params.Refused), "text": params.said(error)}
         try:
             with (job / "error.json").open("x", encoding="utf-8") as file:
                 json.dump(told, file)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from aligngemini.workbook import manifest, models, reading, shipped
-from aligngemini.workbook.params import Refused
+from aligngemini.workbook.params import Refused, said
 
 FACTS, CARD = "facts.json", "README.md"
 WEIGHTS = "adapter_model.safetensors"
@@ -76,7 +76,7 @@ def put(model, folder: Path):
         try:
             adapted = PeftModel.from_pretrained(model, folder)
         except (RuntimeError, ValueError, OSError, TypeError, LookupError, AttributeError) as error:
-            raise _misfit(folder, next(iter(str(error).splitlines()), type(error).__name__)) from error
+            raise _misfit(folder, said(error)) from error
     check_keys(adapted, folder)
     return adapted.eval()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from aligngemini.workbook import adapters, paths
-from aligngemini.workbook.params import Refused
+from aligngemini.workbook.params import Refused, said
 
 
 def check(repository: str) -> None:
@@ -40,8 +40,7 @@ def push(folder: Path, repository: str, which: str) -> str:
         if shown != folder:
             shutil.rmtree(shown)
     except Exception as error:  # the client's own errors depend on the HTTP library below it
-        why = next(iter(str(error).splitlines()), type(error).__name__)
-        return f"The adapter could not be uploaded ({why}); later: `hf upload {repository} {shown}`."
+        return f"The adapter could not be uploaded ({said(error)}); later: `hf upload {repository} {shown}`."
     return f"The adapter is on the hub: {done}"
 
 

@@ -35,28 +35,6 @@ PARTS = {
     "files": [{"sha256": str, "bytes": int}],
 }
 TIMES = {"finished": str, "seconds": NUMBER, "error": str}  # what `run` may have besides
-PACKAGES = (
-    "numpy",
-    "pandas",
-    "pyarrow",
-    "pillow",
-    "scikit-learn",
-    "scipy",
-    "torch",
-    "torchvision",
-    "transformers",
-    "trl",
-    "peft",
-    "timm",
-    "diffusers",
-    "accelerate",
-    "datasets",
-    "plotly",
-    "ipywidgets",
-    "papermill",
-    "nbconvert",
-    "filelock",
-)
 
 
 class DiskFull(RuntimeError):
@@ -186,11 +164,11 @@ def entry(folder: Path, name: str) -> dict[str, Any]:
 
 
 def environment() -> dict[str, Any]:
-    """Return versions of the main packages, Python, machine, accelerator and the state of the checkout."""
+    """Return versions of what the project depends on, Python, machine, accelerator and the state of the checkout."""
     import psutil
 
     return {
-        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "packages": _packages(),
         "python": platform.python_version(),
         "machine": {
             "platform": platform.platform(),
@@ -200,6 +178,11 @@ def environment() -> dict[str, Any]:
         "accelerator": _accelerator(),
         "git": _git(),
     }
+
+
+def _packages() -> dict[str, str]:
+    asked = metadata.requires("aligngemini") if _version("aligngemini") else []
+    return {name: version for name in asked if ";" not in name and (version := _version(name))}  # ";" begins an extra
 
 
 def _version(name: str) -> str | None:

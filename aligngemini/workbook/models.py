@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from . import paths, reading, redaction, shipped
-from .params import Refused, shown
+from .params import Refused, said, shown
 
 AUTO = "auto"  # of a number format: whatever suits this machine
 MADE_HERE = "make the mini bases with `aligngemini mini pretrain`"
@@ -104,9 +104,8 @@ def unloadable(base: str, what: str, error: Exception) -> Refused:
     """The refusal for a model that cannot be loaded: why in one line, and what next."""
     if why := hub_problem(error):
         return Refused(f"The {what} {shown(base)} cannot be fetched: {why}.")
-    said = next(filter(None, map(str.strip, str(error).splitlines())), type(error).__name__)
     plain = isinstance(error, OSError | ValueError | RuntimeError)  # others do not speak in sentences
-    why = redaction.hidden(said[:400].rstrip(".")) + ("" if plain else f" ({type(error).__name__})")
+    why = redaction.hidden(said(error)[:400].rstrip(".")) + ("" if plain else f" ({type(error).__name__})")
     return Refused(
         f"The {what} {shown(base)} cannot be loaded: {why}. If it is a folder, is it complete? If it comes from the "
         "hub, `aligngemini data check` tells whether it came whole."

@@ -43,6 +43,11 @@ def shown(value: Any) -> str:
         return f"a number of {value.bit_length()} bits" if isinstance(value, int) else f"a {type(value).__name__}"
 
 
+def said(error: BaseException) -> str:
+    """Return the first line of what an error says, or its kind where it says nothing."""
+    return next(filter(None, map(str.strip, str(error).splitlines())), type(error).__name__)
+
+
 def param(default: Any, help: str, choices=None, least=None, most=None, **rules: Any) -> Any:
     """Return a dataclass field with a default, a help text and the values it may take.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from aligngemini.workbook import fingerprint, models, paths, reading, records, stages
+from aligngemini.workbook.forms import WORLD
 from aligngemini.workbook.params import Params, Refused, shown
 from aligngemini.workbook.records import Record
 
@@ -101,7 +102,7 @@ def there(cfg: Params) -> dict[str, Path]:
         value, kind = getattr(cfg, field.name), field.metadata.get("source")
         texts = (value if isinstance(value, list) else [value]) if kind else []
         for text in texts if kind != "benchmark" else _parts(texts):
-            if text in field.metadata.get("besides", ()) or (kind != "model" and text == stages.WORLD):
+            if text in field.metadata.get("besides", ()) or (kind != "model" and text == WORLD):
                 continue
             path = _model(text, field.name) if kind == "model" else _there(text, field.name, kind)
             found |= {text: path} if path else {}

@@ -50,6 +50,15 @@ def json(path: str | Path, most: int = 2**28) -> Any:
         raise ValueError("it is nested too deeply") from error
 
 
+def known(path: str | Path) -> dict[str, Any]:
+    """Return the names and values that a JSON file holds, {} where there is none yet, or a damaged one."""
+    try:
+        found = json(path)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def mapping(path: Path, place: str) -> dict[str, Any]:
     """Return what a YAML file of lines `name: value` holds, {} for an empty one; `place` is what sentences call it.
 

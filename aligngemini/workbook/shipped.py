@@ -1,9 +1,8 @@
 """The weights that come with the project: `digests.json` beside them says what they are."""
 
-import json
 from pathlib import Path
 
-from aligngemini.workbook import manifest, paths, verified
+from aligngemini.workbook import manifest, paths, reading, verified
 from aligngemini.workbook.params import Refused
 
 HOME, LIST = paths.ROOT / "data" / "mini", "digests.json"
@@ -35,8 +34,6 @@ def _inside(folder: Path) -> str:
 
 
 def _listed() -> dict[str, dict]:
-    try:
-        listed = json.loads((HOME / LIST).read_text(encoding="utf-8"))
-        return {name: entry for name, entry in listed.items() if {"sha256", "bytes"} <= set(entry)}
-    except (OSError, ValueError, AttributeError, TypeError):  # a project without the list has nothing to compare
-        return {}
+    """Names and entries; a project without the list has nothing to compare."""
+    listed = reading.known(HOME / LIST).items()
+    return {name: entry for name, entry in listed if isinstance(entry, dict) and {"sha256", "bytes"} <= set(entry)}

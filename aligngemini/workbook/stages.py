@@ -2,28 +2,9 @@
 
 import dataclasses
 
-from aligngemini.workbook.forms import WORLD, AnalysisParams, DataParams, ExpertParams, FusionParams, VLMParams
+from aligngemini.workbook.forms import AnalysisParams, DataParams, ExpertParams, FusionParams, VLMParams
 from aligngemini.workbook.names import ANALYSIS, DATA, EXPERT, FUSION, VLM
 from aligngemini.workbook.params import Params, Refused, shown
-
-__all__ = [
-    "ANALYSIS",
-    "DATA",
-    "EXPERT",
-    "FUSION",
-    "STAGES",
-    "VLM",
-    "WORLD",
-    "AnalysisParams",
-    "DataParams",
-    "ExpertParams",
-    "FusionParams",
-    "Stage",
-    "VLMParams",
-    "find",
-    "needs",
-    "selectors",
-]
 
 
 @dataclasses.dataclass(frozen=True)

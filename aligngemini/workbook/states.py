@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from aligngemini.workbook import manifest, paths
+from aligngemini.workbook.params import said
 from aligngemini.workbook.progress import say
 
 
@@ -32,8 +33,7 @@ def resume(path: Path, weights: dict[str, torch.Tensor], optimiser) -> tuple[int
         try:
             return _restore(_read(file), weights, optimiser)
         except Exception as error:  # of any kind: what a damaged file makes its readers say is not theirs to choose
-            why = next(iter(str(error).splitlines()), "") or type(error).__name__
-            say(f"passed over the checkpoint {paths.short(file)}, which cannot be used: {why}")
+            say(f"passed over the checkpoint {paths.short(file)}, which cannot be used: {said(error)}")
     if there:
         say("no checkpoint can be used: training starts anew")
     return 0, []

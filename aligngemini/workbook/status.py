@@ -1,15 +1,14 @@
 """The runner's voice: while a stage goes on, how far it is and how long all will take."""
 
-import json
 import shutil
 import sys
 import threading
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from aligngemini.workbook import records
+from aligngemini.workbook import reading, records
 from aligngemini.workbook.progress import spell
 
 LINE_SECONDS = 30.0
@@ -42,7 +41,7 @@ class Status:
 
     def line(self) -> str:
         """Return the stage, what it is doing, the time elapsed and the time left of the whole command."""
-        state = _read(self.progress)
+        state = reading.known(self.progress)  # the stage may not have written it yet
         doing = ""
         if state:
             doing = f": {state['label']}" + (f" {state['done']}/{state['total']}" if state["total"] else "")
@@ -72,11 +71,3 @@ class Status:
                 print("\r\x1b[2K" + self.line()[:width], end="", flush=True)
             else:
                 print(self.line(), flush=True)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """Return the progress file's content; the stage may not have written it yet."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}

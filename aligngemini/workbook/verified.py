@@ -3,14 +3,13 @@
 What was read is remembered under the built data by name, size and times, so that the next use only looks at these.
 """
 
-import json
 import os
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from aligngemini.workbook import fingerprint, manifest, paths
+from aligngemini.workbook import fingerprint, manifest, paths, reading
 
 SETTLED = 2e9  # nanoseconds: a file changed later than that may change again without another time
 
@@ -18,7 +17,7 @@ SETTLED = 2e9  # nanoseconds: a file changed later than that may change again wi
 def damage(folder: Path, record: dict[str, Any]) -> str:
     """Return what is wrong with the files under `folder`, listed in `record` as by `manifest.files`; '' for nothing."""
     place = _place(folder)
-    known, found = _recalled(place), {}
+    known, found = reading.known(place), {}
     for name, entry in record.get("files", {}).items():
         try:
             stamps = _stamps(folder / name)
@@ -59,14 +58,6 @@ def _content(folder: Path, name: str, entry: dict[str, Any]) -> str:
 def _place(folder: Path) -> Path:
     name = fingerprint.digest(str(Path(folder).resolve()))[: fingerprint.LENGTH]
     return paths.built() / "verified" / f"{name}.json"
-
-
-def _recalled(place: Path) -> dict[str, list[str]]:
-    try:
-        known = json.loads(place.read_text(encoding="utf-8"))
-        return known if isinstance(known, dict) else {}
-    except (OSError, ValueError):  # none yet, or a damaged one
-        return {}
 
 
 def _remember(place: Path, found: dict[str, list[str]]) -> None:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock
 from PIL import Image, ImageDraw
 
-from ...workbook import fingerprint, paths
+from ...workbook import fingerprint, paths, reading
 from ...workbook.manifest import room_on_disk
 from ...workbook.progress import progress
 from ..header import LIMIT
@@ -46,13 +46,13 @@ def unpacked(pack: Path, root: Path) -> tuple[Path, list[list[str]]]:
     """
     target = home(root) / pack.relative_to(root)
     stamp = [RULES, pack.stat().st_size, pack.stat().st_mtime_ns]
-    if (told := _told(target)).get("stamp") == stamp:  # also where nothing can be written
+    if (told := reading.known(target / TOLD)).get("stamp") == stamp:  # also where nothing can be written
         return target, told["refused"]
     paths.writable(target.parent, "ALIGNGEMINI_BUILT")
     with room_on_disk(home(root)):
         target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(target.with_name(f".{target.name}.lock")):
-            told = _told(target)
+            told = reading.known(target / TOLD)
             if told.get("stamp") != stamp:
                 told = {"stamp": stamp, "refused": _replaced(pack, target)}
                 (target / TOLD).write_text(json.dumps(told), encoding="utf-8")
@@ -64,13 +64,6 @@ def masks(picture: str | Path) -> dict[str, Path]:
     picture = Path(picture)
     folder = picture.parents[1] / MASKS / picture.parent.name / picture.stem
     return {path.stem: path for path in sorted(folder.glob("*.png"))}
-
-
-def _told(target: Path) -> dict:
-    try:
-        return json.loads((target / TOLD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
 
 
 def _replaced(pack: Path, target: Path) -> list[list[str]]:
