@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..analysis import published
+from ..analysis import published, tables
 from ..fusion import join
 from ..images.protocols import Protocol, treatment
 from . import identity
@@ -16,7 +16,6 @@ from .remembered import Scores
 from .scoring import CONSTANT, Job, Reasons
 
 CARRIED = ["benchmark", "subset", "image_id", "label", "generator", "path"]
-MODELS = {"vlm": "VLM", "expert": "expert", "fusion": "fusion"}
 
 
 class View(NamedTuple):
@@ -133,7 +132,7 @@ def verdicts(frame: pd.DataFrame, view: View, detector) -> pd.DataFrame:
     rule, *thresholds = settings(view.protocol, detector)
     limits = dict(zip(join.BRANCHES, thresholds, strict=True))
     parts = []
-    for name, title in MODELS.items():
+    for name, title in tables.NAMES.items():
         score = frame["fused_score" if name == "fusion" else f"{name}_score"]
         verdict = frame["verdict"] if name == "fusion" else score.gt(limits[name]).astype("Int8").mask(score.isna())
         shown = f"{title} ({rule})" if name == "fusion" else title

@@ -80,7 +80,8 @@ def write(answer: Answer, judged: dict[str, pd.DataFrame], facts: dict, name: st
             made.append(_markdown(robustness.shown(answer.curves), folder / "robustness.md"))
             figure = robustness.figure(answer.curves, f"{name} under perturbations")
             made.append(robustness.write(figure, folder / "robustness.html"))
-        _json(folder / "bench.json", facts, made)
+        files = {each.name: manifest.entry(folder, each.name) for each in made}
+        manifest.write_json(folder / "bench.json", manifest.plain(facts | {"files": files}))
     return [*made, folder / "bench.json"]
 
 
@@ -92,10 +93,3 @@ def _csv(table: pd.DataFrame, path: Path) -> Path:
 def _markdown(table: pd.DataFrame, path: Path) -> Path:
     path.write_text(export.markdown(table) + "\n", encoding="utf-8")
     return path
-
-
-def _json(path: Path, facts: dict, made: list[Path]) -> None:
-    """The facts and digest and size of what this command wrote, not of what else lies there."""
-    there = manifest.files(path.parent)
-    names = [each.name for each in made]
-    manifest.write_json(path, manifest.plain(facts | {"files": {name: there[name] for name in names if name in there}}))

@@ -65,8 +65,6 @@ def groups(rows: pd.DataFrame) -> int:
 
 def guessed(features: np.ndarray, rows: pd.DataFrame) -> float:
     """Cross-validated AUROC of a small tree on `features` [rows, n]; .5 where they are all the same."""
-    from sklearn.metrics import roc_auc_score
-    from sklearn.model_selection import GroupKFold, cross_val_predict
     from sklearn.tree import DecisionTreeClassifier
 
     if groups(rows) < LEAST:
@@ -74,9 +72,7 @@ def guessed(features: np.ndarray, rows: pd.DataFrame) -> float:
     if not features.size or (features == features[0]).all():
         return 0.5
     tree = DecisionTreeClassifier(max_leaf_nodes=8, min_samples_leaf=3, class_weight="balanced", random_state=0)
-    fold = {"groups": rows["pair_id"], "cv": GroupKFold(5), "method": "predict_proba"}
-    scores = cross_val_predict(tree, features, rows["label"].to_numpy(), **fold)
-    return float(roc_auc_score(rows["label"], scores[:, 1]))
+    return audit.crossed(tree, features, rows)
 
 
 def _probe(rows: pd.DataFrame) -> float:

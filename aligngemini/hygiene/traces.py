@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from ..images import exif
+from ..images import exif, segments
 from ..images.header import opened
 
 CAMERA = (0x010F, 0x0110)  # EXIF: make and model
@@ -32,10 +32,7 @@ def _camera(data: bytes) -> bool:
 
 def _texts(data: bytes) -> Iterator[str]:
     """Names of texts, from the chunks: Pillow finds those behind the pixels only by decoding them."""
-    at = 8 if data.startswith(b"\x89PNG") else len(data)
-    while at + 8 <= len(data):
-        size, kind = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
+    for kind, at, end in segments.chunks(data) if data.startswith(b"\x89PNG") else ():
         if kind in TEXTS:
-            name = data[at + 8 : at + 8 + min(size, LONGEST)].split(b"\0")[0].decode("latin-1")
+            name = data[at + 8 : min(end - 4, at + 8 + LONGEST)].split(b"\0")[0].decode("latin-1")
             yield "".join(sign if sign.isprintable() else "?" for sign in name)
-        at += 12 + size

@@ -15,5 +15,5 @@ def reason(width: int, height: int) -> str:
 def too_long(images: pd.DataFrame) -> pd.DataFrame:
     """The readable rows of an image table that a VLM cannot look at, with the reason."""
     told = [reason(*size) for size in zip(images["width"], images["height"], strict=True)]
-    rows = images.assign(reason=images["reason"].where(images["reason"] != "", "")).assign(told=told)
-    return rows[(rows["reason"] == "") & (rows["told"] != "")].assign(reason=rows["told"]).drop(columns="told")
+    long = images.assign(reason=told)
+    return long[(images["reason"] == "") & (long["reason"] != "")]

@@ -41,17 +41,23 @@ def guessed(features: np.ndarray, rows: pd.DataFrame) -> float:
     kept together; NaN for fewer than ten pairs or ten pictures of a class.
     """
     from sklearn.linear_model import LogisticRegression
-    from sklearn.metrics import roc_auc_score
-    from sklearn.model_selection import GroupKFold, cross_val_predict
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     if rows["pair_id"].nunique() < 10 or rows["label"].value_counts().reindex([0, 1], fill_value=0).min() < 10:
         return float("nan")
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
-    fold = {"groups": rows["pair_id"], "cv": GroupKFold(5), "method": "decision_function"}
+    return crossed(make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500)), features, rows)
+
+
+def crossed(model, features: np.ndarray, rows: pd.DataFrame) -> float:
+    """Cross-validated AUROC of a classifier of scikit-learn on `features` [rows, n], pairs kept together."""
+    from sklearn.metrics import roc_auc_score
+    from sklearn.model_selection import GroupKFold, cross_val_predict
+
+    method = "decision_function" if hasattr(model, "decision_function") else "predict_proba"
+    fold = {"groups": rows["pair_id"], "cv": GroupKFold(5), "method": method}
     scores = cross_val_predict(model, features, rows["label"].to_numpy(), **fold)
-    return float(roc_auc_score(rows["label"], scores))
+    return float(roc_auc_score(rows["label"], scores if scores.ndim == 1 else scores[:, 1]))
 
 
 def some(rows: pd.DataFrame, limit: int) -> pd.DataFrame:

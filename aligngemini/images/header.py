@@ -1,7 +1,7 @@
 """Open a file as an image by its bytes alone, within a size limit, or say in words why it cannot be."""
 
+import errno
 import io
-import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,6 +10,7 @@ from pathlib import Path
 import PIL
 from PIL import Image, ImageFile
 
+from ..workbook import reading
 from . import exif, segments, tiff
 from .filenames import true
 from .kinds import TEXTS, kind
@@ -30,6 +31,14 @@ if pillow_heif:
 # Formats whose decoders are plain code: no EPS, which would start Ghostscript on a stranger's file.
 PLUGINS = {name: name for name in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")}
 PLUGINS["HEIC"] = "HEIF"
+NO_FILES = {
+    errno.ENOENT: "the file is not there (any more)",
+    errno.EISDIR: "a folder, not a file",
+    errno.EACCES: "no permission to read the file",
+    errno.EPERM: "no permission to read the file",
+    errno.EINVAL: "not a regular file",
+    errno.ENXIO: "not a regular file",  # a socket
+}
 NEEDS = {"HEIC": "pillow-heif", "AVIF": "a Pillow with AVIF"}
 
 
@@ -73,38 +82,14 @@ def _words_for_errors(what: str) -> Iterator[None]:
 
 def contents(source: str | Path | bytes) -> bytes:
     """The bytes behind a path (or the bytes themselves); Unreadable if no regular file can be read there."""
-    if isinstance(source, bytes):
-        data = source
-    else:
-        with _words_for_files():
-            path = Path(true(source))
-        _regular(path)
-        with _words_for_files():
-            data = path.read_bytes()
+    try:
+        data = source if isinstance(source, bytes) else reading.start(true(source), -1)
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        why = getattr(error, "strerror", None) or error
+        raise Unreadable(NO_FILES.get(getattr(error, "errno", 0), f"the file cannot be read ({why})")) from error
     if not data:
         raise Unreadable("the file is empty")
     return data
-
-
-def _regular(path: Path) -> None:
-    with _words_for_files():
-        mode = path.stat().st_mode
-    if stat.S_ISDIR(mode):
-        raise Unreadable("a folder, not a file")
-    if not stat.S_ISREG(mode):
-        raise Unreadable("not a regular file")
-
-
-@contextmanager
-def _words_for_files() -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise Unreadable("the file is not there (any more)") from error
-    except PermissionError as error:
-        raise Unreadable("no permission to read the file") from error
-    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
-        raise Unreadable(f"the file cannot be read ({getattr(error, 'strerror', None) or error})") from error
 
 
 @contextmanager

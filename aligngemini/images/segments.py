@@ -37,7 +37,7 @@ class Parts(NamedTuple):
 def png(data: bytes) -> Parts:
     """Keep the critical chunks and the transparency; an animation is its first picture."""
     kept, block, frames, shown, reason = [data[:8]], b"", 0, False, ""
-    for kind, at, end in _chunks(data):
+    for kind, at, end in chunks(data):
         if not kind[0] & 32 or kind == b"tRNS":  # a capital letter: critical
             reason = reason or _wrong(data, at, end)
             kept.append(_key(data, data[at + 8 : end - 4]) if kind == b"tRNS" else data[at:end])
@@ -55,7 +55,7 @@ def png(data: bytes) -> Parts:
     return Parts(b"".join(kept), block, frames + 1 if 0 <= frames < 2**31 else 1, reason)
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Kind, begin and end of each chunk; the last one may be cut short."""
     at = 8
     while at + 8 <= len(data):

@@ -1,6 +1,5 @@
 """Conversations about pictures from which the small language model learns to describe, to answer and to choose."""
 
-import io
 from functools import cache
 
 import numpy as np
@@ -40,12 +39,12 @@ def shown(seed: int, split: str, index: int, favoured: tuple[str, ...] = HARD) -
 
 def seen(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A scene as a camera shows it, half the time heavily degraded: uint8 in, uint8 out, same size."""
-    from ..images import degrade, jpeg
+    from ..images import degrade
 
     rgb, quality = photograph(rgb, rng)
     if rng.random() < DEGRADED:
         return degrade.degrade(rgb, degrade.draw(_ranges(), rng))
-    return np.asarray(Image.open(io.BytesIO(jpeg.encode(rgb, quality))))
+    return degrade.compress(rgb, quality)
 
 
 @cache

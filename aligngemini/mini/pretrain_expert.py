@@ -1,12 +1,10 @@
 """How the small vision backbone is made: self-supervised, it reads off a picture how the camera was set."""
 
-import io
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 
 from ..workbook.seeds import generator
 from . import world
@@ -22,12 +20,12 @@ def sample(seed: int, index: int) -> tuple[np.ndarray, list[float]]:
     """A camera picture (uint8, JPEG decoded) and its settings, each scaled to [-1, 1]. No generator is ever
     involved.
     """
-    from ..images import jpeg
+    from ..images import degrade
 
     rng = generator("settings", seed, index)
     values = settings(rng)
     rgb = expose(world.draw(seed, "pretrain/expert", index, False).rgb, values, rng)
-    seen = np.asarray(Image.open(io.BytesIO(jpeg.encode(rgb, round(values["quality"])))))
+    seen = degrade.compress(rgb, round(values["quality"]))
     return seen, [2 * (values[k] - low) / (high - low) - 1 for k, (low, high) in RANGES.items()]
 
 

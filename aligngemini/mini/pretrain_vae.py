@@ -1,14 +1,12 @@
 """How the small autoencoders are made: five families of 8x compression, trained on camera pictures."""
 
-import io
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 
-from ..images import jpeg
+from ..images import degrade
 from ..images.patches import PATCH, PatchAutoencoder
 from ..workbook.seeds import generator
 from . import world
@@ -108,18 +106,14 @@ def psnr(model, seed: int, count: int = 64) -> dict[str, float]:
     model.eval()
     shot = [picture(seed, "examine/vae", i) for i in range(count)]
     raw = np.stack([rgb for rgb, _ in shot])
-    worn = np.stack([_compressed(*one) for one in shot])
-    again = np.stack([_compressed(rgb, q) for rgb, (_, q) in zip(_roundtrip(model, worn), shot, strict=True)])
+    worn = np.stack([degrade.compress(*one) for one in shot])
+    again = np.stack([degrade.compress(rgb, q) for rgb, (_, q) in zip(_roundtrip(model, worn), shot, strict=True)])
     return {"before JPEG": _decibels(raw, _roundtrip(model, raw)), "camera JPEG": _decibels(worn, again)}
 
 
 def _roundtrip(model, rgb: np.ndarray) -> np.ndarray:
     back = model.decode(model.encode(tensor(rgb)).latent_dist.mean).sample
     return ((back.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
-
-
-def _compressed(rgb: np.ndarray, quality: int) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(jpeg.encode(rgb, quality))))
 
 
 def _decibels(first: np.ndarray, second: np.ndarray) -> float:

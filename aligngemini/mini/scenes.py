@@ -1,6 +1,6 @@
 """Scenes of the small world: a machine-readable description, how it is drawn at random, and what would violate it."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -63,10 +63,6 @@ class Scene:
     things: tuple[Thing, ...]
     sign: int = 0
     balloons: int = 0
-
-    def describe(self) -> dict:
-        """The scene as plain dicts, lists and scalars, ready for JSON."""
-        return asdict(self)
 
 
 def other(side: str) -> str:
@@ -180,26 +176,6 @@ _VIOLATE = {
     "colour": _colour,
     "number": _number,
 }
-
-
-def violations(scene: Scene) -> list[str]:
-    """Recompute from the description alone which families are violated; [] for a plausible scene."""
-    subject, has = scene.things[0], KINDS[scene.things[0].kind]
-    sizes = [(KINDS[t.kind].stature, t.height) for t in scene.things]
-    found = {
-        "count": has.repeat is not None and subject.count != has.repeat.count,
-        "placement": subject.part_moved,
-        "orientation": not subject.upright,
-        "support": subject.lift > 0,
-        "shadow": scene.place != "lake" and scene.shadow == scene.sun,
-        "light": scene.second_sun,
-        "context": scene.place not in has.places,
-        "reflection": scene.place == "lake" and not scene.reflection,
-        "scale": len(sizes) > 1 and (sizes[0][0] > sizes[1][0]) != (sizes[0][1] > sizes[1][1]),
-        "colour": subject.colour not in has.colours,
-        "number": scene.sign != scene.balloons,
-    }
-    return [family for family in FAMILIES if found[family]]
 
 
 assert set(_VIOLATE) == set(FAMILIES) and set(WEATHER) == set(PLACES)

@@ -1,11 +1,10 @@
 """Adapters on the hub: asked for early, uploaded after training; whatever goes wrong there costs no run."""
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
 
-from aligngemini.workbook import adapters, paths
+from aligngemini.workbook import adapters, manifest, paths, reading, redaction
 from aligngemini.workbook.params import Refused, said
 
 
@@ -50,22 +49,26 @@ def public(folder: Path) -> Path:
     In the copy a path of the project stands as seen from the project, another one as ./ and its last name: a reader who
     puts such a base there can load the adapter.
     """
-    told = {path: json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")}
-    here = sorted(filter(_local, _texts(list(told.values()))), key=len, reverse=True)  # none is replaced within another
-    if not here:
-        return folder
-    return _renamed(told, {text: _public(text) for text in here}, folder)
+    names: dict[str, str] = {}
+
+    def shown(text: str) -> str:
+        if _local(text):
+            names[text] = _public(text)
+        return names.get(text, text)
+
+    told = {path.name: redaction.mapped(reading.json(path), shown) for path in folder.glob("*.json")}
+    return _renamed(told, names, folder) if names else folder
 
 
-def _renamed(told: dict[Path, Any], names: dict[str, str], folder: Path) -> Path:
-    """A copy of the adapter beside `folder`, with other `names` in its card and in the JSON values `told`, by file."""
+def _renamed(told: dict[str, Any], names: dict[str, str], folder: Path) -> Path:
+    """A copy of the adapter beside `folder`, with the JSON files `told` and with other `names` in its card."""
     copy = folder.with_name(f"{folder.name}-public")
     shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("*.parquet"), dirs_exist_ok=True)
-    for path, value in told.items():
-        (copy / path.name).write_text(json.dumps(_mapped(value, names), indent=1, ensure_ascii=False) + "\n", "utf-8")
+    for name, value in told.items():
+        manifest.write_json(copy / name, value)
     card = (folder / adapters.CARD).read_text(encoding="utf-8")
-    for text, other in names.items():
-        card = card.replace(text, other)
+    for text in sorted(names, key=len, reverse=True):  # none is replaced within another
+        card = card.replace(text, names[text])
     (copy / adapters.CARD).write_text(card, encoding="utf-8")
     return copy
 
@@ -77,17 +80,3 @@ def _local(text: str) -> bool:
 def _public(text: str) -> str:
     path = paths.resolve(text)
     return path.relative_to(paths.ROOT).as_posix() if path.is_relative_to(paths.ROOT) else f"./{path.name}"
-
-
-def _texts(value: Any) -> set[str]:
-    if isinstance(value, dict | list):
-        return set().union(*map(_texts, value.values() if isinstance(value, dict) else value))
-    return {value} if isinstance(value, str) else set()
-
-
-def _mapped(value: Any, names: dict[str, str]) -> Any:
-    if isinstance(value, dict):
-        return {key: _mapped(each, names) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_mapped(each, names) for each in value]
-    return names.get(value, value) if isinstance(value, str) else value

@@ -30,7 +30,7 @@ def content(path: str | Path, most: int = MOST) -> bytes:
 
 
 def start(path: str | Path, count: int) -> bytes:
-    """Return the first `count` bytes of a regular file, all of a shorter one. Raises OSError as `content` does."""
+    """Return the first `count` bytes of a regular file, all of a shorter one; -1: all. Raises OSError as `content`."""
     with open(path, "rb", opener=_without_waiting) as file:
         data = file.read(count) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
     if data is None:

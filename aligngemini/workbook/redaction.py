@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,16 @@ SHORTEST = 8  # characters of such a variable that are a secret: a switch such a
 
 def hidden(value: Any) -> Any:
     """Return a text, or what JSON holds with the texts in it, with `***` for every secret."""
+    return mapped(value, _hidden)
+
+
+def mapped(value: Any, change: Callable[[str], str]) -> Any:
+    """Return a text, or what JSON holds with the texts in it, changed."""
     if isinstance(value, dict):
-        return {key: hidden(item) for key, item in value.items()}
+        return {key: mapped(item, change) for key, item in value.items()}
     if isinstance(value, list):
-        return [hidden(item) for item in value]
-    return _hidden(value) if isinstance(value, str) else value
+        return [mapped(item, change) for item in value]
+    return change(value) if isinstance(value, str) else value
 
 
 def hide(path: Path) -> None:

@@ -49,10 +49,6 @@ class Status:
         about = f"about {spell(left)} left" if left > 0 else "longer than last time"
         return f"{self.title}{doing}, {spell(self.seconds)} elapsed, {about}"
 
-    def say(self, text: str) -> None:
-        """Print a line that stays."""
-        print(("\r\x1b[2K" if self._live else "") + text, flush=True)
-
     def __enter__(self) -> Self:
         self._thread.start()
         return self

@@ -1,5 +1,7 @@
 """The cells of the world's test: joint, laundered, other generators, and what was held out of training."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
@@ -105,7 +107,7 @@ def _scene(cfg, split: str, index: int) -> dict:
     """The plain scene of a pair, described anew from its name, under the limits of training."""
     from aligngemini.images import drawn
 
-    return world.scene(cfg.seed, split, index, False, drawn.seen(cfg))[0].describe()
+    return asdict(world.scene(cfg.seed, split, index, False, drawn.seen(cfg))[0])
 
 
 def test_two_further_cells_hold_what_was_held_out(withheld):

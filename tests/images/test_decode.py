@@ -157,11 +157,11 @@ def test_reasons_for_what_is_no_image(tmp_path, saved, picture):
 
 
 def test_no_permission(tmp_path, monkeypatch, picture, saved):
-    def refuse(path):
+    def refuse(path, count):
         raise PermissionError(13, "Permission denied")
 
     (tmp_path / "a.png").write_bytes(saved(picture(), "PNG"))
-    monkeypatch.setattr(header.Path, "read_bytes", refuse)
+    monkeypatch.setattr(header.reading, "start", refuse)
     assert "no permission" in reason(tmp_path / "a.png")
 
 

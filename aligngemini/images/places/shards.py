@@ -59,13 +59,6 @@ def unpacked(pack: Path, root: Path) -> tuple[Path, list[list[str]]]:
     return target, told["refused"]
 
 
-def masks(picture: str | Path) -> dict[str, Path]:
-    """The masks of a picture that came with some: category -> a PNG of its size, 255 where the artifact is."""
-    picture = Path(picture)
-    folder = picture.parents[1] / MASKS / picture.parent.name / picture.stem
-    return {path.stem: path for path in sorted(folder.glob("*.png"))}
-
-
 def _replaced(pack: Path, target: Path) -> list[list[str]]:
     passing = target.with_name(f".part-{target.name}")
     for old in (passing, target):

@@ -3,11 +3,11 @@
 import mimetypes
 import os
 import re
-import stat
 from pathlib import PurePath
 
 import pandas as pd
 
+from ...workbook import reading
 from .. import header
 
 SUFFIXES = {
@@ -85,9 +85,6 @@ def lost(rows: pd.DataFrame) -> pd.DataFrame:
 def _head(path: str | os.PathLike) -> bytes | None:
     """The first bytes of a regular file; None of anything else, which whoever reads images has words for."""
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            return None
-        with open(path, "rb", buffering=0) as file:
-            return file.read(HEAD)
+        return reading.start(path, HEAD)
     except (OSError, ValueError):  # ValueError: a null byte in the name
         return None

@@ -2,6 +2,7 @@
 
 import tarfile
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,8 +23,9 @@ def test_x_aigd_gives_its_fakes_and_its_masks(parquet):
     assert counts(rows) == {("FLUX.1-dev", 1): 2, ("sd3", 1): 1}
     assert "only what is unpacked" in reasons(rows)["labeled_train-00000-of-00001.parquet"]
     assert "fewer than three points" in reasons(rows)["001"] and "masks of artifacts" in reasons(rows)["masks"]
-    picture = rows.loc[rows["path"].str.endswith("FLUX.1-dev/000.png"), "path"].item()
-    mask = np.asarray(Image.open(shards.masks(picture)["low-level-texture"]))
+    picture = Path(rows.loc[rows["path"].str.endswith("FLUX.1-dev/000.png"), "path"].item())
+    outline = picture.parents[1] / shards.MASKS / "FLUX.1-dev" / "000" / "low-level-texture.png"
+    mask = np.asarray(Image.open(outline))
     assert mask.shape == (8, 8) and set(np.unique(mask)) == {0, 255}
     assert mask[1:5, 1:5].all() and mask.sum() == 255 * 16
 
