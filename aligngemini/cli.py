@@ -2,25 +2,20 @@
 
 import argparse
 import json
-import os
 import signal
 import sys
 from typing import Any
 
-from aligngemini import __version__
+from aligngemini import __version__, detect
 from aligngemini.bench import command as bench
 from aligngemini.fetch import command as data
 from aligngemini.hygiene import command as audit
-from aligngemini.mini import bases
+from aligngemini.mini import command as mini
 from aligngemini.rehearse import command as rehearse
 from aligngemini.workbook import paths, redaction, streams, unforeseen
 from aligngemini.workbook.codes import DONE, FAILED, REFUSED, STOPPED
 from aligngemini.workbook.names import ANALYSIS
 from aligngemini.workbook.params import Refused, shown
-
-EPILOG = """Every file of a folder is a row: with verdict and scores, or with the reason why it is no image that can be
-read; texts and hidden files stand last. Hidden folders are not entered, and hidden files are read only where they are
-named themselves."""
 
 
 def main(words: list[str] | None = None) -> int:
@@ -72,25 +67,30 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_sweep(commands)
     _add_runs(commands)
-    _add_detect(commands)
+    detect.add(commands)
     audit.add(commands)
     bench.add(commands)
     data.add(commands)
     rehearse.add(commands)
-    _add_mini(commands)
+    mini.add(commands)
     return parser
+
+
+def _add_recipes(parser: argparse.ArgumentParser) -> None:
+    """Add what says which notebooks run with what, and where."""
+    parser.add_argument("--scale", default="mini", help="a folder of recipes, such as mini (default) or smoke")
+    parser.add_argument(
+        "-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="a parameter of any stage"
+    )
+    parser.add_argument("--outputs", metavar="DIR", help="folder of the runs (default: outputs)")
 
 
 def _add_run(commands: Any) -> None:
     run = commands.add_parser("run", help="run notebooks 01 to 05, reusing what is complete")
-    run.add_argument("--scale", default="mini", help="a folder of recipes, such as mini (default) or smoke")
+    _add_recipes(run)
     run.add_argument("--from", dest="first", default="", metavar="STAGE", help="begin with this one: 03")
     run.add_argument("--only", default="", metavar="STAGE", help="run this one alone: 02")
-    run.add_argument(
-        "-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="a parameter of any stage"
-    )
     run.add_argument("--seed", help="seed of all stages")
-    run.add_argument("--outputs", metavar="DIR", help="folder of the runs (default: outputs)")
     run.add_argument("--force", action="store_true", help="answer anew what is complete")
     run.add_argument("--study", default="", metavar="NAME", help="grid of re-runs (default: that of the scale)")
     run.set_defaults(act=_run)
@@ -99,12 +99,8 @@ def _add_run(commands: Any) -> None:
 def _add_sweep(commands: Any) -> None:
     sweep = commands.add_parser("sweep", help="run a study for several seeds and gather one table")
     sweep.add_argument("study", metavar="STUDY", help="a file of notebooks/recipes/studies, such as alignment")
-    sweep.add_argument("--scale", default="mini", help="a folder of recipes, such as mini (default) or smoke")
+    _add_recipes(sweep)
     sweep.add_argument("--seeds", default="0,1,2", help="seeds, parted by commas (default: 0,1,2)")
-    sweep.add_argument(
-        "-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="a parameter of any stage"
-    )
-    sweep.add_argument("--outputs", metavar="DIR", help="folder of the runs (default: outputs)")
     sweep.set_defaults(act=_sweep)
 
 
@@ -113,33 +109,6 @@ def _add_runs(commands: Any) -> None:
     runs.add_argument("--outputs", metavar="DIR", help="folder of the runs (default: outputs)")
     runs.add_argument("--json", action="store_true", help="print the whole manifests")
     runs.set_defaults(act=_runs)
-
-
-def _add_detect(commands: Any) -> None:
-    detect = commands.add_parser("detect", help="judge pictures with both branches", epilog=EPILOG)
-    detect.add_argument("paths", nargs="*", metavar="PATH", help="pictures or folders of pictures")
-    detect.add_argument("--run", default="", help="run of notebook 04, or shipped (default: latest, else shipped)")
-    detect.add_argument("--self-check", action="store_true", help="score the shipped pictures with known answers")
-    detect.add_argument("--outputs", metavar="DIR", help="folder of the runs (default: outputs)")
-    form = detect.add_mutually_exclusive_group()
-    form.add_argument("--csv", metavar="FILE", help="write the table to a file")
-    form.add_argument("--json", action="store_true", help="print one JSON object per picture")
-    detect.add_argument("--explain", action="store_true", help="add the VLM's reason, in words")
-    detect.set_defaults(act=_detect)
-
-
-def _add_mini(commands: Any) -> None:
-    mini = commands.add_parser("mini", help="the small world's models").add_subparsers(required=True)
-    pretrain = mini.add_parser("pretrain", help="make the models that data/mini ships, from nothing")
-    pretrain.add_argument("--only", default="", choices=list(bases.FOLDERS), help="one of them")
-    pretrain.add_argument("--out", default="data/mini", metavar="DIR", help="where to (default: data/mini)")
-    pretrain.add_argument("--steps", type=int, default=0, help="fewer steps, for a trial")
-    pretrain.add_argument("--seed", type=int, default=0, help="seed of its draws")
-    pretrain.set_defaults(act=_pretrain)
-    pack = mini.add_parser("pack", help="make the shipped detector and its known answers from a run of notebook 04")
-    pack.add_argument("--run", default="latest", help="run of notebook 04 (default: latest)")
-    pack.add_argument("--outputs", metavar="DIR", help="folder of the runs (default: outputs)")
-    pack.set_defaults(act=_pack)
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -204,61 +173,6 @@ def _runs(args: argparse.Namespace) -> None:
     paths.set_outputs(args.outputs)
     found = runs.all()
     print(json.dumps(found, indent=1, ensure_ascii=False) if args.json else listing.text(found))
-
-
-def _detect(args: argparse.Namespace) -> int:
-    from aligngemini.images import filenames
-    from aligngemini.workbook.manifest import room_on_disk
-
-    if args.self_check:
-        return _self_check()
-    if not args.paths:
-        raise Refused("give pictures or folders to judge, or --self-check")
-    paths.set_outputs(args.outputs)
-    missing = [path for path in args.paths if not os.path.lexists(path)]
-    if missing:
-        raise Refused(f"there is no picture or folder {shown(missing[0])}: check the path")
-    file = paths.writable_file(args.csv, "--csv") if args.csv else None
-    from aligngemini.detector import Detector
-
-    detector = Detector.found(args.run)
-    table = detector([filenames.spelled(path) for path in args.paths])
-    if args.explain:
-        table["explanation"] = ""
-        readable = (table["reason"] == "") | table["reason"].str.startswith("expert: ")  # what the VLM has judged
-        table.loc[readable, "explanation"] = detector.explain(list(table.loc[readable, "image"]))
-    if file:
-        with room_on_disk(file, "--csv"):
-            table.to_csv(file, index=False)
-    elif args.json:
-        print(table.to_json(orient="records", lines=True, force_ascii=False), end="")
-    else:
-        printable = table.assign(image=table["image"].map(filenames.printable))
-        print(printable.round(4).to_string(index=False))
-    return DONE
-
-
-def _self_check() -> int:
-    from aligngemini import known
-
-    found = known.check()
-    print(found.round(4).to_string(index=False))
-    print("all as known" if found.agrees.all() else "some scores are off: another version, or a damaged file")
-    return DONE if found.agrees.all() else FAILED
-
-
-def _pretrain(args: argparse.Namespace) -> None:
-    paths.writable(paths.resolve(args.out), "--out")
-    from aligngemini.mini import pretrain
-
-    pretrain.main(args.only, args.out, args.steps, args.seed)
-
-
-def _pack(args: argparse.Namespace) -> None:
-    from aligngemini import known
-
-    paths.set_outputs(args.outputs)
-    print(f"packed: {paths.short(known.pack(args.run))}")
 
 
 if __name__ == "__main__":

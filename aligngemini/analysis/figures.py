@@ -9,6 +9,7 @@ from aligngemini.analysis import style
 HATCH = {"mixed": "/", "union": "x"}
 DASH = {"mixed": "dash", "union": "dot"}
 PLACE = ["benchmark", "subset"]
+TILES = {"texttemplate": "%{text}", "zmin": 0, "zmax": 1, "xgap": 2, "ygap": 2, "hoverinfo": "skip"}
 
 
 def named(table: pd.DataFrame) -> pd.DataFrame:
@@ -78,13 +79,8 @@ def heatmap(table: pd.DataFrame, title: str = "Balanced accuracy by subset") -> 
         x=list(wide["value"].columns),
         y=list(wide["value"].index),
         text=text,
-        texttemplate="%{text}",
-        zmin=0,
-        zmax=1,
-        xgap=2,
-        ygap=2,
+        **TILES,
         colorscale=[[0, style.FAKE], [0.5, "#FFFFFF"], [1, style.REAL]],
-        hoverinfo="skip",
         colorbar={"thickness": 12, "outlinewidth": 0, "tickvals": [0, 0.5, 1]},
     )
     return figure.update_layout(
@@ -187,13 +183,8 @@ def confusion(table: pd.DataFrame, title: str = "What is taken for what") -> go.
             x=["real", "fake"],
             y=["real", "fake"],
             text=text,
-            texttemplate="%{text}",
-            zmin=0,
-            zmax=1,
+            **TILES,
             showscale=False,
-            xgap=2,
-            ygap=2,
-            hoverinfo="skip",
             colorscale=[[0, style.PALE], [1, style.faint(style.COLOURS[row.model], 0.75)]],
             row=index // across + 1,
             col=index % across + 1,

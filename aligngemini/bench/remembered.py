@@ -84,6 +84,4 @@ def _read(path: Path | None) -> pd.DataFrame:
 
 def _replace(path: Path, table: pd.DataFrame) -> None:
     with manifest.room_on_disk(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with manifest.whole(path) as passing:
-            table.to_parquet(passing, index=False)
+        manifest.write_table(path, table)

@@ -21,7 +21,8 @@ def train(expert: Expert, rows: pd.DataFrame, cfg, checkpoints: Path, out: Path)
     """
     batches, optim = Batches(couples(rows, cfg.seed), cfg, 0), objective.optimiser(expert, cfg)
     steps = math.ceil(batches.stop / cfg.gradient_accumulation)
-    begun, log = _resume(Path(checkpoints) / "state.pt", expert, optim)
+    state = Path(checkpoints) / "state.pt"
+    begun, log = states.resume(state, _trained(expert), optim)
     batches.start = begun * cfg.gradient_accumulation
     expert.model.train()
     updates = progress(_updates(batches, cfg), "training the expert", steps - begun)
@@ -33,7 +34,7 @@ def train(expert: Expert, rows: pd.DataFrame, cfg, checkpoints: Path, out: Path)
             {"step": step + 1, "loss": update(expert, optim, parts, cfg), "learning_rate": cfg.learning_rate * share}
         )
         if (step + 1) % cfg.checkpoint_steps == 0 and step + 1 < steps:
-            _save(checkpoints, expert, optim, step + 1, log)
+            states.save(state, _trained(expert), optim, step + 1, log)
     adapter.save(expert, Path(out), adapter.facts(expert, cfg, len(batches.frame), steps))
     pd.DataFrame(log).to_parquet(Path(out) / "history.parquet", index=False)
     return Path(out)
@@ -64,11 +65,3 @@ def update(expert: Expert, optim, parts: list[torch.Tensor], cfg) -> float:
 
 def _trained(expert: Expert) -> dict[str, torch.Tensor]:
     return {name: weight.detach() for name, weight in expert.model.named_parameters() if weight.requires_grad}
-
-
-def _save(folder: Path, expert: Expert, optim, step: int, log: list[dict]) -> None:
-    states.save(Path(folder) / "state.pt", _trained(expert), optim, step, log)
-
-
-def _resume(path: Path, expert: Expert, optim) -> tuple[int, list[dict]]:
-    return states.resume(path, _trained(expert), optim)

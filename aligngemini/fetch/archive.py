@@ -108,9 +108,7 @@ def _members(tar: tarfile.TarFile, pack: Path) -> Iterator[tarfile.TarInfo]:
         _bounded(pack, total)
         if _is_picture(member.name, member.isdir()):
             yield member
-    tar.fileobj.seek(tar.offset)
-    if tar.fileobj.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
-        raise EOFError
+    shards.check_end(tar)
 
 
 def _from_tar(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, rows: list) -> str:

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..workbook import paths
 from ..workbook.params import Refused
-from ..workbook.progress import say
 from . import archive, record, room, state, web
 
 MIRROR = "ALIGNGEMINI_COCO"
@@ -31,8 +29,7 @@ def fetch(root: Path, asked: Namespace) -> pd.DataFrame:
     if state.cleared(folder):
         return record.left_out()
     if record.read(folder) is None and record.pictures(folder) and not (_begun(pack) or asked.again):
-        say(f"coco: the pictures in {paths.short(folder)} were put there by hand and stay as they are")
-        return record.left_out()
+        return record.by_hand("coco", folder)
     if not pack.is_file():
         _download(pack)
     room.need(folder, pack.stat().st_size - _unpacked(folder), f"unpacking {PACK}")  # JPEG does not shrink in a zip
@@ -65,13 +62,8 @@ def _unpacked(folder: Path) -> int:
 
 def _download(pack: Path) -> None:
     """Twice its size has to fit: the zip, and what comes out of it."""
-    here = web.session()
-    try:
+    with web.by_hand(address(), pack, PACK, MIRROR):
+        here = web.session()
         size = web.length(here, address())
         room.need(pack.parent, 2 * size - web.Part(pack).size, "coco")
         web.download(here, address(), pack, PACK)
-    except web.Unfetched as error:
-        raise Refused(
-            f"{address()} cannot be fetched: {error}; check the network, set {MIRROR} to a mirror, or put {PACK} "
-            f"into {paths.short(pack.parent)} yourself"
-        ) from error

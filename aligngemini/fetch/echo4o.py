@@ -8,7 +8,6 @@ import pandas as pd
 
 from ..workbook import paths
 from ..workbook.params import Refused
-from ..workbook.progress import say
 from . import archive, hub, record, repository, room, state
 
 REPO = "Yejy53/Echo-4o-Image"
@@ -27,8 +26,7 @@ def fetch(root: Path, asked: Namespace) -> pd.DataFrame:
     home = root / "echo4o"
     folders = _folders(home)
     if not (folders or _packs(home) or asked.again) and record.pictures(home):
-        say(f"echo4o: the pictures in {paths.short(home)} were put there by hand and stay as they are")
-        return record.left_out()
+        return record.by_hand("echo4o", home)
     done = {name for name in folders if state.cleared(home / "images" / name)}
     have = done | set(_packs(home))
     if not asked.shards or len(have) < asked.shards or not (home / TABLE).is_file():

@@ -9,8 +9,8 @@ import pandas as pd
 
 from ..images.decode import identify
 from ..images.places import folders
-from ..workbook import manifest
-from ..workbook.progress import progress
+from ..workbook import manifest, paths
+from ..workbook.progress import progress, say
 
 FILE = ".fetched.parquet"
 COLUMNS = ["path", "bytes", "crc32"]  # path within the folder; -1: not known
@@ -18,9 +18,7 @@ COLUMNS = ["path", "bytes", "crc32"]  # path within the folder; -1: not known
 
 def write(folder: Path, rows: pd.DataFrame) -> None:
     """Write the table of `folder`, COLUMNS, all or nothing."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with manifest.whole(folder / FILE) as temporary:
-        rows[COLUMNS].to_parquet(temporary, index=False)
+    manifest.write_table(folder / FILE, rows[COLUMNS])
 
 
 def read(folder: Path) -> pd.DataFrame | None:
@@ -34,6 +32,12 @@ def read(folder: Path) -> pd.DataFrame | None:
 def left_out(reasons: Mapping[str, str] | None = None) -> pd.DataFrame:
     """The table path, reason of what has a reason."""
     return pd.DataFrame([(name, why) for name, why in (reasons or {}).items() if why], columns=["path", "reason"])
+
+
+def by_hand(name: str, folder: Path) -> pd.DataFrame:
+    """Say that what somebody put into `folder` stays as it is; nothing is left out."""
+    say(f"{name}: the pictures in {paths.short(folder)} were put there by hand and stay as they are")
+    return left_out()
 
 
 def of_file(path: Path, folder: Path) -> list:
@@ -51,10 +55,10 @@ def problems(folder: Path, rows: pd.DataFrame, quick: bool, workers: int = 4) ->
 
 def unrecorded(folder: Path, quick: bool, workers: int = 4) -> dict[str, str]:
     """Pictures that lie in `folder` without a record: path -> "" or why it is none; `quick` does not open them."""
-    paths = pictures(folder)
+    names = pictures(folder)
     with ThreadPoolExecutor(workers) as pool:
-        said = pool.map(lambda path: "" if quick else identify(path)["reason"], paths)
-        return dict(zip(paths, progress(said, f"checking {folder.name}", len(paths)), strict=True))
+        said = pool.map(lambda path: "" if quick else identify(path)["reason"], names)
+        return dict(zip(names, progress(said, f"checking {folder.name}", len(names)), strict=True))
 
 
 def pictures(folder: Path) -> list[str]:

@@ -15,7 +15,6 @@ from ..images import sources
 from ..images.places import shards
 from ..workbook import paths
 from ..workbook.params import Refused
-from ..workbook.progress import say
 from . import archive, photos, record, room, state, web
 
 MIRROR = "ALIGNGEMINI_UNSPLASH"
@@ -39,8 +38,7 @@ def fetch(root: Path, asked: Namespace) -> pd.DataFrame:
     home = root / "unsplash"
     folder, by_hand = home / "photos", record.read(home / "photos") is None and record.pictures(home)
     if by_hand and not asked.again:
-        say(f"unsplash: the pictures in {paths.short(home)} were put there by hand and stay as they are")
-        return record.left_out()
+        return record.by_hand("unsplash", home)
     photos.one_width(folder, asked.width)
     state.cleared(folder)
     table = _table(root, home)
@@ -75,15 +73,10 @@ def _table(root: Path, home: Path) -> pd.Series:
 
 
 def _download(pack: Path) -> None:
-    here = web.session()
-    try:
+    with web.by_hand(address(), pack, PACK, MIRROR):
+        here = web.session()
         room.need(pack.parent, web.length(here, address()), "unsplash")
         web.download(here, address(), pack, "unsplash tables")
-    except web.Unfetched as error:
-        raise Refused(
-            f"{address()} cannot be fetched: {error}; check the network, set {MIRROR} to a mirror, or put {PACK} "
-            f"into {paths.short(pack.parent)} yourself"
-        ) from error
 
 
 @contextmanager

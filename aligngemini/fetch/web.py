@@ -3,6 +3,8 @@
 import os
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,7 +13,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NameResolutionError
 from urllib3.util import Retry
 
-from ..workbook import manifest
+from ..workbook import manifest, paths
+from ..workbook.params import Refused
 from ..workbook.progress import Meter
 
 TRIES, BACKOFF = 5, 1.0  # tries without a new byte, and seconds before the second, doubled each time: ours
@@ -47,6 +50,18 @@ def length(here: requests.Session, url: str) -> int:
     if not response.ok:
         raise Unfetched(_status(response.status_code))
     return int(response.headers.get("Content-Length", 0))
+
+
+@contextmanager
+def by_hand(url: str, pack: Path, name: str, mirror: str) -> Iterator[None]:
+    """Turn Unfetched into Refused, with the ways to an archive called `name`; `mirror` is a variable that names one."""
+    try:
+        yield
+    except Unfetched as error:
+        raise Refused(
+            f"{url} cannot be fetched: {error}; check the network, set {mirror} to a mirror, or put {name} "
+            f"into {paths.short(pack.parent)} yourself"
+        ) from error
 
 
 def download(here: requests.Session, url: str, path: Path, label: str = "") -> None:

@@ -10,7 +10,8 @@ from ..images.failures import attempt, reason
 from ..images.places import memory
 from . import likeness, traces
 
-SEEN = ["looks", "constant", "camera", "c2pa", "texts", "reason"]
+NOTHING = {"looks": b"", "constant": False, "camera": False, "c2pa": False, "texts": "", "reason": ""}
+SEEN = list(NOTHING)
 
 
 def plain(path: str) -> dict:
@@ -36,8 +37,7 @@ PROBED = memory.Reading(probed, [*SEEN, "statistics"], (*CODE, statistics))
 def _seen(path: str) -> tuple[dict, np.ndarray | None]:
     seen = attempt(_looked, path)
     if isinstance(seen, Exception):
-        nothing = {"looks": b"", "constant": False, "camera": False, "c2pa": False, "texts": ""}
-        return nothing | {"reason": reason("it cannot be looked at", seen)}, None
+        return NOTHING | {"reason": reason("it cannot be looked at", seen)}, None
     return seen
 
 
@@ -53,25 +53,9 @@ def added(rows: pd.DataFrame, chosen: Iterable[str] = (), workers: int = 2) -> p
 
     Rows with a reason are not looked at. What is remembered of unchanged files is not read again.
     """
-    usable, chosen = rows[rows["reason"] == ""], set(chosen)
-    parts = [
-        memory.facts(root, files, label, workers, reading)
-        for root, same in usable.groupby("root", sort=False)["path"]
-        for reading, files, label in (
-            (PLAIN, set(same) - chosen, "looking at pictures"),
-            (PROBED, set(same) & chosen, "looking closely at some"),
-        )
-        if files
+    chosen = set(chosen)
+    readings = [
+        (PLAIN, set(rows["path"]) - chosen, "looking at pictures"),
+        (PROBED, chosen, "looking closely at some"),
     ]
-    found = pd.concat([pd.DataFrame(columns=[*SEEN, "statistics"]), *parts])
-    found = found[~found.index.duplicated()].reindex(rows["path"]).set_index(rows.index)
-    blank = (
-        dict.fromkeys(SEEN, "")
-        | dict.fromkeys(("constant", "camera", "c2pa"), False)
-        | dict.fromkeys(("looks", "statistics"), b"")
-    )
-    found = pd.DataFrame({name: found[name].where(found[name].notna(), blank[name]) for name in blank})
-    found["reason"] = rows["reason"].where(rows["reason"] != "", found["reason"])
-    return pd.concat(
-        [rows.drop(columns="reason"), found.astype(dict.fromkeys(("constant", "camera", "c2pa"), bool))], axis=1
-    )
+    return memory.added(rows, readings, NOTHING | {"statistics": b""}, workers)

@@ -74,7 +74,8 @@ def pixels(image) -> np.ndarray:
         return _rgb(_upright(image), image)
 
 
-NOTHING = {"image_id": "", "format": "", "width": 0, "height": 0, "reason": ""}  # known of a file that was not read
+# known of a file that was not read
+NOTHING = {"image_id": "", "format": "", "jpeg_quality": math.nan, "width": 0, "height": 0, "reason": ""}
 
 
 def identify(path: str | Path) -> dict:
@@ -82,7 +83,7 @@ def identify(path: str | Path) -> dict:
 
     reason is "" or why the file cannot be an image; image_id is "" where not even the bytes could be read.
     """
-    row = NOTHING | {"jpeg_quality": math.nan}
+    row = dict(NOTHING)
     try:
         data = contents(path)
         row["image_id"] = hashlib.sha256(data).hexdigest()

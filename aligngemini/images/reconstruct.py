@@ -15,6 +15,8 @@ import pandas as pd
 from ..workbook import manifest, models
 from ..workbook.progress import progress
 from . import aspect, decode, header, jpeg
+from .failures import reason
+from .feed import Feed, Item
 from .pictures import origin
 from .store import put
 
@@ -69,7 +71,8 @@ def pairs(
         plans = [plan for plan in made if isinstance(plan, Plan)]
         failed = [item for item in made if not isinstance(item, Plan)]
         todo = [batch for batch in _batches(plans, autoencoder) if not all(p.done() for p in batch)]
-        work = _worked(todo, autoencoder, pool)
+        asked = [[Item(plan.fake, plan) for plan in batch] for batch in todo]
+        work = _worked(Feed(asked, lambda _, got: got, read=_load, workers=workers), autoencoder, pool)
         failed += filter(None, progress(work, label, total=sum(map(len, todo))))
         lost = {item["path"] for item in failed}
         kept = [plan for plan in plans if plan.row["path"] not in lost]
@@ -177,39 +180,25 @@ def _batches(plans: list[Plan], autoencoder) -> Iterator[list[Plan]]:
         yield from (alike[i : i + step] for i in range(0, len(alike), step))
 
 
-def _loaded(batches: list[list[Plan]], pool: ThreadPoolExecutor) -> Iterator[tuple[list[Plan], list[Future]]]:
-    """Batches with their files being read; the next one is started before the current one is worked on."""
-    ahead = None
-    for batch in batches:
-        following = batch, [pool.submit(_load, plan) for plan in batch]
-        if ahead:
-            yield ahead
-        ahead = following
-    if ahead:
-        yield ahead
+def _load(plan: Plan) -> tuple[bytes, np.ndarray]:
+    """The file and the pixels of its window. Raises Unreadable."""
+    data = header.contents(plan.row["path"])
+    return data, decode.read(data, plan.window).rgb
 
 
-def _load(plan: Plan) -> tuple[bytes, np.ndarray] | str:
-    try:
-        data = header.contents(plan.row["path"])
-        return data, decode.read(data, plan.window).rgb
-    except decode.Unreadable as error:
-        return str(error)
-
-
-def _worked(batches: list[list[Plan]], autoencoder, pool: ThreadPoolExecutor) -> Iterator[dict | None]:
+def _worked(feed: Feed, autoencoder, pool: ThreadPoolExecutor) -> Iterator[dict | None]:
     """Write both members of every pair, batch by batch; yield for each plan None or its (path, reason).
 
     While the autoencoder works on one batch, the files of the one before are written and of the next one read.
     """
     before: list[tuple[Plan, Future | str]] = []
-    for batch, loading in _loaded(batches, pool):
-        loaded = [(plan, future.result()) for plan, future in zip(batch, loading, strict=True)]
-        good = [(plan, *found) for plan, found in loaded if not isinstance(found, str)]
+    for batch in feed:
+        good = [(item.source, *got) for item, got in batch if not isinstance(got, Exception)]
         again = _through(autoencoder, [rgb for *_, rgb in good])
         saving = [(one[0], pool.submit(_save, *one, made)) for one, made in zip(good, again, strict=True)]
         yield from _told(before)
-        before = [each for each in loaded if isinstance(each[1], str)] + saving
+        failed = [(item.source, got) for item, got in batch if isinstance(got, Exception)]
+        before = [(plan, reason("it cannot be read", error)) for plan, error in failed] + saving
     yield from _told(before)
 
 
@@ -226,8 +215,8 @@ def _through(autoencoder, pictures: list[np.ndarray]) -> list[np.ndarray]:
 def _told(work: list[tuple[Plan, Future | str]]) -> Iterator[dict | None]:
     """None, or (path, reason) where the work on a plan ended in a reason."""
     for plan, told in work:
-        reason = told if isinstance(told, str) else told.result()
-        yield {"path": plan.row["path"], "reason": reason} if reason else None
+        why = told if isinstance(told, str) else told.result()
+        yield {"path": plan.row["path"], "reason": why} if why else None
 
 
 def _save(plan: Plan, data: bytes, rgb: np.ndarray, again: np.ndarray) -> str:

@@ -75,8 +75,7 @@ def write(table: pd.DataFrame, path: str | Path, base: str | Path | None = None)
     base = Path(base or path.parent).absolute()
     stored = check(frame(table), path.name)
     stored = stored.assign(path=[relative(p, base) for p in stored["path"]])
-    with manifest.whole(path) as passing:
-        stored.to_parquet(passing, index=False)
+    manifest.write_table(path, stored)
     return path
 
 

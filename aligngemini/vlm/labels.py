@@ -66,8 +66,7 @@ def label(vlm: VLM, rows: pd.DataFrame, seed: int, batch: int, parts: Path) -> p
     starts = range(0, len(left), batch)
     for start in progress(starts, "labelling", len(left), batch):
         done.append(_part(vlm, left.iloc[start : start + batch], seed))
-        with manifest.whole(parts / f"{len(known) + start:08}.parquet") as path:
-            done[-1].to_parquet(path, index=False)
+        manifest.write_table(parts / f"{len(known) + start:08}.parquet", done[-1])
     return pd.concat(done).set_index("image_id").loc[rows.image_id].reset_index()
 
 

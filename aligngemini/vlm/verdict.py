@@ -41,8 +41,7 @@ def prompts(vlm: VLM, pictures: list[Image.Image], question: str = QUESTION) -> 
 
 def continued(batch: dict, tokens: tuple[int, ...]) -> dict:
     """The same prompts followed by the same answer tokens."""
-    rows = batch["input_ids"].shape[0]
-    tail = torch.tensor(tokens, device=batch["input_ids"].device).expand(rows, -1)
+    tail = batch["input_ids"].new_tensor(tokens).expand(len(batch["input_ids"]), -1)
     longer = {"input_ids": torch.cat([batch["input_ids"], tail], 1)}
     for name, fill in (("attention_mask", 1), ("mm_token_type_ids", 0)):
         if name in batch:
@@ -119,7 +118,7 @@ def explain(vlm: VLM, pictures: list[Image.Image], verdicts: Iterable[int], toke
     said, given, failures = {}, list(map(int, verdicts)), Failures()
     for verdict in sorted(set(given)):
         chosen = [place for place, one in enumerate(given) if one == verdict]
-        tell = partial(_words, vlm, opening=VERDICTS[verdict], tokens=tokens)
+        tell = partial(spoken, vlm, opening=VERDICTS[verdict], tokens=tokens)
         for part in batched(chosen, EXPLAINED):
             words = each(tell, [pictures[place] for place in part])
             failures.note("words", words)
@@ -129,10 +128,10 @@ def explain(vlm: VLM, pictures: list[Image.Image], verdicts: Iterable[int], toke
 
 
 @torch.inference_mode()
-def _words(vlm: VLM, pictures: list[Image.Image], opening: str, tokens: int) -> list[str]:
-    """For each picture `opening` and up to `tokens` tokens after it."""
-    begun = vlm.processor.tokenizer(opening, add_special_tokens=False)["input_ids"]
-    batch = continued(prompts(vlm, pictures), tuple(begun))
+def spoken(vlm: VLM, pictures: list[Image.Image], opening: str, tokens: int, question: str = QUESTION) -> list[str]:
+    """For each picture `opening` and up to `tokens` tokens after it, greedy."""
+    begun = vlm.processor.tokenizer(opening, add_special_tokens=False)["input_ids"] if opening else []
+    batch = continued(prompts(vlm, pictures, question), tuple(begun))
     whole = vlm.model.generate(**batch, max_new_tokens=tokens, do_sample=False)
     answers = whole[:, batch["input_ids"].shape[1] - len(begun) :]
     return [text.strip() for text in vlm.processor.batch_decode(answers, skip_special_tokens=True)]

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 from PIL import Image
 
 from ..images import audit
@@ -15,20 +14,16 @@ from ..images.feed import Feed, Item, batched
 from ..workbook import manifest
 from .load import VLM
 from .look import look
-from .verdict import prompts
+from .verdict import spoken
 
 DESCRIBE = "Describe the picture."
 PROBED = 300  # pictures described of each set: an AUROC to about three points
 LONGEST = 64  # tokens of a description
 
 
-@torch.inference_mode()
 def describe(vlm: VLM, pictures: list[Image.Image]) -> list[str]:
     """The model's own descriptions, greedy, of at most LONGEST tokens."""
-    batch = prompts(vlm, pictures, DESCRIBE)
-    told = vlm.model.generate(**batch, max_new_tokens=LONGEST, do_sample=False)
-    answers = told[:, batch["input_ids"].shape[1] :]
-    return [text.strip() for text in vlm.processor.batch_decode(answers, skip_special_tokens=True)]
+    return spoken(vlm, pictures, "", LONGEST, DESCRIBE)
 
 
 def kept(run, vlm: VLM, rows: pd.DataFrame, batch: int) -> float:

@@ -91,6 +91,13 @@ def write_json(path: Path, value: Any) -> None:
         temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
+def write_table(path: Path, table: Any) -> None:
+    """Write a DataFrame as Parquet, all or nothing, in a folder that is made if need be. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole(path) as temporary:
+        table.to_parquet(temporary, index=False)
+
+
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`, moved there at the end: readers see the old file or the new one."""

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from aligngemini.expert import backbone, objective, score, train
+from aligngemini.workbook import states
 from tests.card import CARD, Card
 from tests.expert.conftest import CFG, fresh
 
@@ -52,10 +53,10 @@ def test_a_killed_training_goes_on_on_the_card_and_counts_its_steps_on_the_host(
         killed = on_card(here)
         optim = objective.optimiser(killed, CFG)
         train.update(killed, optim, PICTURES, CFG)
-        train._save(tmp_path, killed, optim, 1, [])
+        states.save(tmp_path / "state.pt", train._trained(killed), optim, 1, [])
         expert = on_card(here)
         again = objective.optimiser(expert, CFG)
-        assert train._resume(tmp_path / "state.pt", expert, again) == (1, [])
+        assert states.resume(tmp_path / "state.pt", train._trained(expert), again) == (1, [])
         train.update(expert, again, PICTURES, CFG)
         places = [{name: value.device.type for name, value in state.items()} for state in again.state.values()]
     assert places and all(place == {"step": "cpu", "exp_avg": "cuda", "exp_avg_sq": "cuda"} for place in places)

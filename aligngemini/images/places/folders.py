@@ -153,10 +153,5 @@ def identified(rows: pd.DataFrame, label: str = "reading headers", workers: int 
     A file is read once, however many rows name it, and not again as long as its size and time stay the same. What has
     a reason already is not read: it may be an archive of many gigabytes.
     """
-    usable = rows[rows["reason"] == ""]
-    parts = [memory.facts(root, set(same), label, workers) for root, same in usable.groupby("root", sort=False)["path"]]
-    facts = pd.concat([pd.DataFrame(columns=memory.FACTS), *parts])
-    facts = facts[~facts.index.duplicated()].reindex(rows["path"]).set_index(rows.index)
-    facts = facts.fillna(decode.NOTHING).astype({"jpeg_quality": float, "width": int, "height": int})
-    facts["reason"] = rows["reason"].where(rows["reason"] != "", facts["reason"])
-    return pd.concat([rows.drop(columns=["root", "reason"]), facts], axis=1)
+    whole = memory.added(rows, [(memory.IDENTITY, set(rows["path"]), label)], decode.NOTHING, workers)
+    return whole.drop(columns="root")

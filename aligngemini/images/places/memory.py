@@ -58,6 +58,26 @@ def facts(
     return kept[reading.columns]
 
 
+def added(rows: pd.DataFrame, readings: list[tuple], blank: dict, workers: int) -> pd.DataFrame:
+    """`rows` (path, root, reason) with the columns of `blank`, which says what stands where a file was not read.
+
+    Rows without a reason are looked at, each path once: `readings` are a Reading, the paths it is for, and a label.
+    """
+    usable = rows[rows["reason"] == ""]
+    parts = [
+        facts(root, files, label, workers, reading)
+        for root, same in usable.groupby("root", sort=False)["path"]
+        for reading, chosen, label in readings
+        if (files := {path for path in same if path in chosen})
+    ]
+    found = pd.concat([pd.DataFrame(columns=list(blank)), *parts])
+    found = found[~found.index.duplicated()].reindex(rows["path"]).set_index(rows.index)
+    found = pd.DataFrame({name: found[name].where(found[name].notna(), value) for name, value in blank.items()})
+    found = found.astype({name: type(value) for name, value in blank.items() if isinstance(value, int | float)})
+    found["reason"] = rows["reason"].where(rows["reason"] != "", found["reason"])
+    return pd.concat([rows.drop(columns="reason"), found], axis=1)
+
+
 def where(root: str | Path, reading: Reading = IDENTITY) -> Path:
     """The file of what `reading` knows of `root`; another one for other versions of its code."""
     code = [fingerprint.of_file(Path(module.__file__)) for module in reading.code]
@@ -91,6 +111,4 @@ def _recalled(place: Path, columns: list[str]) -> pd.DataFrame:
 def _remember(place: Path, known: pd.DataFrame) -> None:
     """Write all or nothing; a disk without room is no error."""
     with caches.optional(place.parent):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with manifest.whole(place) as passing:
-            known.rename_axis("path").reset_index().to_parquet(passing, index=False)
+        manifest.write_table(place, known.rename_axis("path").reset_index())

@@ -76,12 +76,17 @@ def _from_tar(pack: Path, folder: Path) -> list[list[str]]:
             for member in progress(tar, f"unpacking {pack.name}"):
                 if reason := _member(tar, member, folder):
                     refused.append([member.name, reason])
-            tar.fileobj.seek(tar.offset)
-            if tar.fileobj.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
-                raise EOFError("it has no end")
+            check_end(tar)
     except DAMAGE as error:
         refused.append(["", f"the archive is cut short or damaged ({error}): fetch it again"])
     return refused
+
+
+def check_end(tar: tarfile.TarFile) -> None:
+    """Raise EOFError for an archive, read to its last member, without the mark of its end."""
+    tar.fileobj.seek(tar.offset)
+    if tar.fileobj.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
+        raise EOFError("it has no end")
 
 
 def _member(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> str:

@@ -1,0 +1,75 @@
+"""The command `aligngemini detect`: its words, and what it answers. Heavy libraries are loaded when it acts."""
+
+import argparse
+import os
+from typing import Any
+
+from .workbook import paths
+from .workbook.codes import DONE, FAILED
+from .workbook.params import Refused, shown
+
+EPILOG = """Every file of a folder is a row: with verdict and scores, or with the reason why it is no image that can be
+read; texts and hidden files stand last. Hidden folders are not entered, and hidden files are read only where they are
+named themselves."""
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parsers of the command line."""
+    detect = commands.add_parser("detect", help="judge pictures with both branches", epilog=EPILOG)
+    detect.add_argument("paths", nargs="*", metavar="PATH", help="pictures or folders of pictures")
+    detect.add_argument("--run", default="", help="run of notebook 04, or shipped (default: latest, else shipped)")
+    detect.add_argument("--self-check", action="store_true", help="score the shipped pictures with known answers")
+    detect.add_argument("--outputs", metavar="DIR", help="folder of the runs (default: outputs)")
+    form = detect.add_mutually_exclusive_group()
+    form.add_argument("--csv", metavar="FILE", help="write the table to a file")
+    form.add_argument("--json", action="store_true", help="print one JSON object per picture")
+    detect.add_argument("--explain", action="store_true", help="add the VLM's reason, in words")
+    detect.set_defaults(act=act)
+
+
+def act(args: argparse.Namespace) -> int:
+    """Judge pictures, or those with known answers; return the exit code. Raises Refused, DiskFull."""
+    if args.self_check:
+        return _self_check()
+    if not args.paths:
+        raise Refused("give pictures or folders to judge, or --self-check")
+    paths.set_outputs(args.outputs)
+    missing = [path for path in args.paths if not os.path.lexists(path)]
+    if missing:
+        raise Refused(f"there is no picture or folder {shown(missing[0])}: check the path")
+    file = paths.writable_file(args.csv, "--csv") if args.csv else None
+    from .detector import Detector
+    from .images import filenames
+
+    detector = Detector.found(args.run)
+    table = detector([filenames.spelled(path) for path in args.paths])
+    if args.explain:
+        table["explanation"] = ""
+        readable = (table["reason"] == "") | table["reason"].str.startswith("expert: ")  # what the VLM has judged
+        table.loc[readable, "explanation"] = detector.explain(list(table.loc[readable, "image"]))
+    _tell(table, file, args.json)
+    return DONE
+
+
+def _tell(table: Any, file: Any, as_json: bool) -> None:
+    """Write the table to `file`, or print it."""
+    from .images import filenames
+    from .workbook.manifest import room_on_disk
+
+    if file:
+        with room_on_disk(file, "--csv"):
+            table.to_csv(file, index=False)
+    elif as_json:
+        print(table.to_json(orient="records", lines=True, force_ascii=False), end="")
+    else:
+        printable = table.assign(image=table["image"].map(filenames.printable))
+        print(printable.round(4).to_string(index=False))
+
+
+def _self_check() -> int:
+    from . import known
+
+    found = known.check()
+    print(found.round(4).to_string(index=False))
+    print("all as known" if found.agrees.all() else "some scores are off: another version, or a damaged file")
+    return DONE if found.agrees.all() else FAILED

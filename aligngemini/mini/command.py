@@ -1,0 +1,36 @@
+"""The command `aligngemini mini`: make the models and the detector that data/mini ships."""
+
+import argparse
+from typing import Any
+
+from ..workbook import paths
+from . import bases
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parsers of the command line."""
+    mini = commands.add_parser("mini", help="the small world's models").add_subparsers(required=True)
+    pretrain = mini.add_parser("pretrain", help="make the models that data/mini ships, from nothing")
+    pretrain.add_argument("--only", default="", choices=list(bases.FOLDERS), help="one of them")
+    pretrain.add_argument("--out", default="data/mini", metavar="DIR", help="where to (default: data/mini)")
+    pretrain.add_argument("--steps", type=int, default=0, help="fewer steps, for a trial")
+    pretrain.add_argument("--seed", type=int, default=0, help="seed of its draws")
+    pretrain.set_defaults(act=_pretrain)
+    pack = mini.add_parser("pack", help="make the shipped detector and its known answers from a run of notebook 04")
+    pack.add_argument("--run", default="latest", help="run of notebook 04 (default: latest)")
+    pack.add_argument("--outputs", metavar="DIR", help="folder of the runs (default: outputs)")
+    pack.set_defaults(act=_pack)
+
+
+def _pretrain(args: argparse.Namespace) -> None:
+    paths.writable(paths.resolve(args.out), "--out")
+    from . import pretrain
+
+    pretrain.main(args.only, args.out, args.steps, args.seed)
+
+
+def _pack(args: argparse.Namespace) -> None:
+    from .. import known
+
+    paths.set_outputs(args.outputs)
+    print(f"packed: {paths.short(known.pack(args.run))}")
