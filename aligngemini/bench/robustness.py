@@ -70,9 +70,8 @@ def shown(curves: pd.DataFrame) -> pd.DataFrame:
 def figure(curves: pd.DataFrame, title: str) -> go.Figure:
     """One panel per perturbation, severities from weak to strong: colour is the model, reals solid, fakes dashed."""
     names = [name for name in dict.fromkeys(curves["perturbation"]) if name != UNTOUCHED]
-    panel = style.panels(
-        title, "accuracy on reals (solid) and on fakes (dashed), mean over subsets", _headings(names), 260
-    )
+    headings = [f"{name}: {PERTURBATIONS[name].unit}" for name in names]
+    panel = style.panels(title, "accuracy on reals (solid) and on fakes (dashed), mean over subsets", headings, 260)
     for place, name in enumerate(names):
         rows = curves[curves["perturbation"].isin((UNTOUCHED, name))]
         for model, part in rows.groupby("model", sort=False):
@@ -85,10 +84,6 @@ def figure(curves: pd.DataFrame, title: str) -> go.Figure:
                 )  # fmt: skip
     panel.update_xaxes(type="category")
     return panel.update_yaxes(range=[-0.03, 1.03], tickvals=[0, 0.5, 1])
-
-
-def _headings(names: list[str]) -> list[str]:
-    return [f"{name}: {PERTURBATIONS[name].unit}" for name in names]
 
 
 def write(figure: go.Figure, path: Path) -> Path:

@@ -56,57 +56,28 @@ def draw(cfg, rng: np.random.Generator) -> Changes:
 
 
 def changed(pictures: np.ndarray, drawn: Changes, chain: Sequence[str], rng: np.random.Generator) -> np.ndarray:
-    """uint8 [n, S, S, 3] after the changes named by `chain` (keys of CHANGES), in that order.
+    """uint8 [n, S, S, 3] after the changes named by `chain` (keys of CHANGES) that were drawn, in that order.
 
     Fields of noise come from `rng`, one for all pictures.
     """
     for name in chain:
-        pictures = CHANGES[name](pictures, drawn, rng)
+        if getattr(drawn, name):
+            pictures = CHANGES[name](pictures, drawn, rng)
     return pictures
 
 
-def _jpeg(pictures: np.ndarray, drawn: Changes, rng) -> np.ndarray:
-    return np.stack([degrade.compress(rgb, drawn.jpeg) for rgb in pictures]) if drawn.jpeg else pictures
-
-
-def _flip(pictures: np.ndarray, drawn: Changes, rng) -> np.ndarray:
-    return pictures[:, :, ::-1] if drawn.flip else pictures
-
-
-def _upend(pictures: np.ndarray, drawn: Changes, rng) -> np.ndarray:
-    return pictures[:, ::-1] if drawn.upend else pictures
-
-
 def _noise(pictures: np.ndarray, drawn: Changes, rng: np.random.Generator) -> np.ndarray:
-    if not drawn.noise:
-        return pictures
     grain = rng.standard_normal(pictures.shape[1:], dtype=np.float32) * drawn.noise
     return (pictures + grain).clip(0, 255).astype(np.uint8)
 
 
 def _pepper(pictures: np.ndarray, drawn: Changes, rng: np.random.Generator) -> np.ndarray:
-    if not drawn.pepper:
-        return pictures
     return pictures * (rng.random(pictures.shape[1:3], dtype=np.float32) >= drawn.pepper)[..., None]
 
 
-def _blur(pictures: np.ndarray, drawn: Changes, rng) -> np.ndarray:
-    return _each(pictures, lambda image: image.filter(BLURS[drawn.kind](drawn))) if drawn.blur else pictures
-
-
 def _sharpen(pictures: np.ndarray, drawn: Changes, rng) -> np.ndarray:
-    if not drawn.sharpen:
-        return pictures
     mask = ImageFilter.UnsharpMask(SHARPEN_SIGMA, round(100 * drawn.sharpen), threshold=0)
     return _each(pictures, lambda image: image.filter(mask))
-
-
-def _colour(pictures: np.ndarray, drawn: Changes, rng) -> np.ndarray:
-    return _each(pictures, lambda image: _jittered(image, *drawn.colour)) if drawn.colour else pictures
-
-
-def _grey(pictures: np.ndarray, drawn: Changes, rng) -> np.ndarray:
-    return _each(pictures, lambda image: image.convert("L").convert("RGB")) if drawn.grey else pictures
 
 
 def _each(pictures: np.ndarray, change: Callable[[Image.Image], Image.Image]) -> np.ndarray:
@@ -145,14 +116,15 @@ BLURS = {
     "median 3": lambda drawn: ImageFilter.MedianFilter(3),
     "motion 5": lambda drawn: _line(5, drawn.angle),
 }
+# Each is called as its parameter in Changes, and maps (pictures, Changes, generator) to pictures.
 CHANGES = {
-    "jpeg": _jpeg,
-    "flip": _flip,
-    "upend": _upend,
+    "jpeg": lambda pictures, drawn, rng: np.stack([degrade.compress(rgb, drawn.jpeg) for rgb in pictures]),
+    "flip": lambda pictures, drawn, rng: pictures[:, :, ::-1],
+    "upend": lambda pictures, drawn, rng: pictures[:, ::-1],
     "noise": _noise,
     "pepper": _pepper,
-    "blur": _blur,
+    "blur": lambda pictures, drawn, rng: _each(pictures, lambda image: image.filter(BLURS[drawn.kind](drawn))),
     "sharpen": _sharpen,
-    "colour": _colour,
-    "grey": _grey,
+    "colour": lambda pictures, drawn, rng: _each(pictures, lambda image: _jittered(image, *drawn.colour)),
+    "grey": lambda pictures, drawn, rng: _each(pictures, lambda image: image.convert("L").convert("RGB")),
 }

@@ -28,7 +28,8 @@ def fetch(root: Path, asked: Namespace) -> pd.DataFrame:
     folder, pack = root / "coco" / TOP, _pack(root)
     if state.cleared(folder):
         return record.left_out()
-    if record.read(folder) is None and record.pictures(folder) and not (_begun(pack) or asked.again):
+    begun = pack.is_file() or web.Part(pack).file.is_file()
+    if record.read(folder) is None and record.pictures(folder) and not (begun or asked.again):
         return record.by_hand("coco", folder)
     if not pack.is_file():
         _download(pack)
@@ -49,10 +50,6 @@ def check(root: Path, quick: bool) -> state.State:
 def _pack(root: Path) -> Path:
     """The zip, also where somebody has put it straight into the root."""
     return next((pack for pack in (root / PACK, root / "coco" / PACK) if pack.is_file()), root / "coco" / PACK)
-
-
-def _begun(pack: Path) -> bool:
-    return pack.is_file() or web.Part(pack).file.is_file()
 
 
 def _unpacked(folder: Path) -> int:

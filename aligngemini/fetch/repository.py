@@ -77,9 +77,6 @@ def answered(repo: str, call: Callable[[], Any]) -> Any:
                 raise
             why = models.hub_problem(error)
             if pause is None or not BUSY.search(why):
-                raise Refused(f"{repo} cannot be fetched: {why or _short(error)}") from error
+                why = why or f"{said(error).rstrip('.')}; run the same command again, what came is kept"
+                raise Refused(f"{repo} cannot be fetched: {why}") from error
         time.sleep(pause)
-
-
-def _short(error: Exception) -> str:
-    return f"{said(error).rstrip('.')}; run the same command again, what came is kept"

@@ -71,14 +71,10 @@ def _noise(rgb: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarra
     return degrade.noise(rgb, sigma, int(rng.integers(2**32)))
 
 
-def _resize(rgb: np.ndarray, scale: float, rng: np.random.Generator) -> np.ndarray:
-    return np.asarray(_resized(rgb, scale))
-
-
-def _resized(rgb: np.ndarray, scale: float, filter: Image.Resampling = Image.Resampling.BICUBIC) -> Image.Image:
+def _resize(rgb: np.ndarray, scale: float, rng=None, filter=Image.Resampling.BICUBIC) -> np.ndarray:
     """Both sides times `scale`, to no less than one pixel; bicubic, Pillow's default, as published."""
     height, width = (max(1, round(side * scale)) for side in rgb.shape[:2])
-    return Image.fromarray(rgb).resize((width, height), filter)
+    return np.asarray(Image.fromarray(rgb).resize((width, height), filter))
 
 
 def _crop(rgb: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
@@ -90,7 +86,7 @@ def _crop(rgb: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray
 
 def _screenshot(rgb: np.ndarray, scale: float, rng: np.random.Generator) -> np.ndarray:
     """Shown smaller on a screen, captured there, passed on as a JPEG."""
-    return degrade.compress(np.asarray(_resized(rgb, scale, Image.Resampling.BILINEAR)), SCREEN_QUALITY)
+    return degrade.compress(_resize(rgb, scale, rng, Image.Resampling.BILINEAR), SCREEN_QUALITY)
 
 
 PERTURBATIONS = {

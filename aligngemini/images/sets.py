@@ -226,13 +226,10 @@ def _test(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:
     known = known.drop_duplicates(["subset", "image_id"])  # damaged files may be copies of each other, too
     chosen = _sampled(known, cfg.test_images)
     axes = chosen["label"].map({0: "none", 1: "unknown"})
-    folder_rows = chosen.assign(axis=axes, split="test", source=chosen["benchmark"], pair_id=_origins(chosen))
+    origins = chosen["image_id"].map(pictures.origin)
+    folder_rows = chosen.assign(axis=axes, split="test", source=chosen["benchmark"], pair_id=origins)
     out = listed[~listed.index.isin(known.index)]
     return table.frame(pd.concat([world, folder_rows], ignore_index=True)), _lost(out, hidden)
-
-
-def _origins(rows: pd.DataFrame) -> list[str]:
-    return [pictures.origin(image_id) for image_id in rows["image_id"]]
 
 
 def _sampled(rows: pd.DataFrame, count: int) -> pd.DataFrame:

@@ -137,10 +137,6 @@ def _subject(scene: Scene, **change) -> Scene:
     return replace(scene, things=(replace(scene.things[0], **change), *scene.things[1:]))
 
 
-def _count(scene: Scene, rng: np.random.Generator) -> Scene:
-    return _subject(scene, count=int(rng.choice(KINDS[scene.things[0].kind].repeat.wrong)))
-
-
 def _context(scene: Scene, rng: np.random.Generator) -> Scene:
     place = str(rng.choice(KINDS[scene.things[0].kind].wrong_places))
     weather = scene.weather if scene.weather in WEATHER[place] else "clear"
@@ -155,16 +151,8 @@ def _scale(scene: Scene, rng: np.random.Generator) -> Scene:
     return replace(scene, things=(replace(first, height=small), replace(second, height=tall), *rest))
 
 
-def _colour(scene: Scene, rng: np.random.Generator) -> Scene:
-    return _subject(scene, colour=str(rng.choice(KINDS[scene.things[0].kind].wrong_colours)))
-
-
-def _number(scene: Scene, rng: np.random.Generator) -> Scene:
-    return replace(scene, balloons=int(rng.choice([n for n in range(1, 6) if n != scene.sign])))
-
-
 _VIOLATE = {
-    "count": _count,
+    "count": lambda scene, rng: _subject(scene, count=int(rng.choice(KINDS[scene.things[0].kind].repeat.wrong))),
     "placement": lambda scene, rng: _subject(scene, part_moved=True),
     "orientation": lambda scene, rng: _subject(scene, upright=False),
     "support": lambda scene, rng: _subject(scene, lift=float(rng.uniform(0.1, 0.2))),
@@ -173,8 +161,8 @@ _VIOLATE = {
     "context": _context,
     "reflection": lambda scene, rng: replace(scene, reflection=False),
     "scale": _scale,
-    "colour": _colour,
-    "number": _number,
+    "colour": lambda scene, rng: _subject(scene, colour=str(rng.choice(KINDS[scene.things[0].kind].wrong_colours))),
+    "number": lambda scene, rng: replace(scene, balloons=int(rng.choice([n for n in range(1, 6) if n != scene.sign]))),
 }
 
 
