@@ -68,7 +68,7 @@ def counts(mixed: int) -> pd.DataFrame:
 def test_the_sentence_is_written_from_the_counts():
     rows = found(mixed=(-0.10, -0.15, -0.05), union=(0.00, -0.04, 0.04))
     _, told, judged = cause(rows, counts(1250)).splitlines()
-    assert "semantic: 10,000 pictures of meaning and 0 of pixels, 1,250 updates" in told
+    assert "semantic: 10,000 pictures of meaning, 1,250 updates" in told
     assert "mixed: 5,000 pictures of meaning and 5,000 of pixels, 1,250 updates" in told and "dilution" in judged
 
 
