@@ -2,10 +2,12 @@
 
 import functools
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
+import psutil
 
 from ...workbook.params import Refused
 from .. import decode
@@ -15,6 +17,8 @@ from .layout import Layout
 
 PLAIN = Layout()
 COLUMNS = ["path", "label", "subset", "generator", "reason", "said"]
+AGAIN = "a link to a folder that is already listed"
+KERNEL = {"proc", "sysfs", "devpts", "cgroup", "cgroup2", "debugfs", "tracefs", "securityfs", "configfs", "bpf"}
 
 
 def scan(root: str | Path, labelled: bool | None = None) -> pd.DataFrame:
@@ -23,8 +27,9 @@ def scan(root: str | Path, labelled: bool | None = None) -> pd.DataFrame:
     A reason stands with every file that is not tried as an image, see `skips`, and with folders that do not open. A
     file takes the label of its ancestors (0_real, real, nature; 1_fake, fake, ai; any case); in a labelled
     tree an image with no such ancestor, or with both kinds, keeps its row with a reason. `labelled` None finds
-    out whether the tree is labelled; True insists on it. Symbolic links are followed, loops are not. Paths are spelled
-    as `filenames.spelled` does. Raises Refused for a folder that is missing or has no image.
+    out whether the tree is labelled; True insists on it. Symbolic links are followed; loops, links in a folder that is
+    walked again, and the kernel's file systems are not. Paths are spelled as `filenames.spelled` does. Raises Refused
+    for a folder that is missing or has no image.
     """
     rows = walked(_there(root))
     tried = rows[rows["reason"] == ""]
@@ -88,24 +93,50 @@ def files(root: str | Path) -> list[tuple[Path, str]]:
 
 
 def _walk(start: str, root: Path, layout: Layout) -> Iterator[tuple[str, str]]:
-    """Path and reason of all files, in no order; a list of folders to come, since trees may be deep."""
-    waiting: list[tuple[str, frozenset]] = [(start, frozenset())]
+    """Path and reason of all files, in no order; a list of folders to come, since trees may be deep.
+
+    Links wait until all else is walked, and only the first visit to a folder follows the links in it: their number
+    bounds the walk, however they cross.
+    """
+    waiting, seen = deque([(start, frozenset())]), set()
     while waiting:
         folder, above = waiting.pop()
         try:
-            here = above | {_identity(folder)}
-            with os.scandir(folder) as scanned:
-                entries = list(scanned)
+            entries, own = _listed(folder), _identity(folder)
         except OSError as error:
             yield folder, f"the folder cannot be opened ({error.strerror})"
             continue
+        if own[0] in _of_the_kernel():
+            yield folder, "a folder of the operating system, which holds no files of its own"
+            continue
+        here, first = above | {own}, own not in seen
+        seen.add(own)
         for entry in entries:
             is_folder, path = _is_folder(entry), entry.path.removeprefix("./")
             reason = (_not_entered if is_folder else _not_tried)(entry, here, root, layout)
-            if is_folder and reason == "":
+            if not is_folder or reason != "":
+                yield from [(path, reason)] if reason is not None else []
+            elif not entry.is_symlink():
                 waiting.append((path, here))
-            elif reason is not None:
-                yield path, reason
+            elif first:
+                waiting.appendleft((path, here))
+            else:
+                yield path, AGAIN
+
+
+def _listed(folder: str) -> list[os.DirEntry]:
+    """What is in a folder, by name: which of several links is followed must not depend on the disk."""
+    with os.scandir(folder) as entries:
+        return sorted(entries, key=lambda entry: entry.name)
+
+
+@functools.cache
+def _of_the_kernel() -> set[int]:
+    """Devices of the file systems that show the state of the machine: they have no end, and no pictures."""
+    mounted = psutil.disk_partitions(all=True)
+    return {
+        os.stat(each.mountpoint).st_dev for each in mounted if each.fstype in KERNEL and os.path.exists(each.mountpoint)
+    }
 
 
 def _is_folder(entry: os.DirEntry) -> bool:

@@ -105,6 +105,41 @@ def test_loops_end_and_shared_folders_count_for_each(tree, tmp_path):
     assert found(rows, "label", "subset") == [(0, "one"), (1, "one"), (0, "two"), (1, "two")]
 
 
+def test_links_that_cross_are_walked_in_bounded_time(tree, tmp_path):
+    root = tree("start/a.png")
+    for number in range(24):
+        (tmp_path / f"d{number}").mkdir()
+        for name in "ab":
+            (tmp_path / f"d{number}" / name).symlink_to(tmp_path / f"d{number + 1}")
+    (tmp_path / "d24").mkdir()
+    (tmp_path / "d24" / "deep.png").write_bytes((root / "start/a.png").read_bytes())
+    (root / "in").symlink_to(tmp_path / "d0")
+    listed = folders.files(root)
+    assert [path.name for path, reason in listed if not reason] == ["deep.png", "deep.png", "a.png"]
+    assert {reason for _, reason in listed} == {"", "a link to a folder that is already listed"} and len(listed) < 100
+
+
+def test_what_lies_there_itself_is_walked_before_links_to_it(tree, tmp_path):
+    root = tree("a/1_fake/a.png", "z/1_fake/b.png")
+    (tmp_path / "reals").mkdir()
+    (tmp_path / "reals" / "r.png").write_bytes((root / "a/1_fake/a.png").read_bytes())
+    (root / "z" / "0_real").symlink_to(tmp_path / "reals")
+    (root / "a" / "link").symlink_to(root / "z")
+    reasons = {os.path.relpath(path, root): reason for path, reason in folders.files(root)}
+    assert reasons["z/0_real/r.png"] == reasons["a/link/1_fake/b.png"] == ""
+    assert "already listed" in reasons["a/link/0_real"]
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="no such file system here")
+def test_the_kernels_file_systems_are_not_entered(tree):
+    root = tree("a.png")
+    (root / "fds").symlink_to("/proc/self")
+    reasons = {path.name: reason for path, reason in folders.files(root)}
+    assert reasons["a.png"] == "" and "operating system" in reasons["fds"] and len(reasons) == 2
+    with pytest.raises(Refused, match="operating system"):
+        folders.files("/proc/self")
+
+
 def test_a_folder_that_cannot_be_opened_is_listed(tree, monkeypatch):
     root = tree("a.png", "locked/b.png")
     scandir = os.scandir
