@@ -37,12 +37,12 @@ def build(run, cfg) -> dict[str, pd.DataFrame]:
 def semantic(run, cfg) -> pd.DataFrame:
     """Plausible and implausible pictures, degraded alike (train, validation); the world's are twins."""
     make = _semantic_from_world if cfg.plausible == WORLD else _semantic_from_folders
-    return _step(run, cfg, "semantic", make)
+    return _step(run, cfg, "semantic", _with_pairs(make, "semantic"))
 
 
 def pixel(run, cfg) -> pd.DataFrame:
     """Photographs and reconstructions, in pairs alike in format, quality, size; train and validation rows."""
-    return _step(run, cfg, "pixel", _pixel)
+    return _step(run, cfg, "pixel", _with_pairs(_pixel, "pixel"))
 
 
 def mixed(run, cfg, model: str = "vlm") -> pd.DataFrame:
@@ -105,6 +105,21 @@ def _step(run, cfg, name: str, make: Callable) -> pd.DataFrame:
     return table.load(run.step(f"{name}.parquet", write))
 
 
+def _with_pairs(make: Callable, name: str) -> Callable:
+    """`make`, but Refused where what could be made leaves a split that was asked for without a real and a fake."""
+
+    def checked(run, cfg):
+        rows, lost = make(run, cfg)
+        have = _by_split(rows)
+        for split, wanted in _counts(cfg).items():
+            if wanted and not have.get(split):
+                why = f"; {len(lost)} files are left out, the last one: {lost['reason'].iloc[-1]}" if len(lost) else ""
+                raise Refused(f"The {name} set has no pair for {split}{why}. Give more images or raise {split}_images.")
+        return rows, lost
+
+    return checked
+
+
 def _sources(run, cfg, *roles: str) -> pd.DataFrame:
     """The listed folders of these roles; they are walked and hashed once in a run."""
     path = run.step("sources.parquet", lambda p: sources.collect(cfg).to_parquet(p, index=False))
@@ -152,7 +167,8 @@ def _semantic_from_folders(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def _evened(rows: pd.DataFrame) -> pd.DataFrame:
     """As many of each class in a split, should some have failed."""
-    least = rows.groupby(["split", "label"]).size().groupby("split").min()
+    sizes = rows.groupby(["split", "label"]).size().unstack(fill_value=0)
+    least = sizes.reindex(columns=list(SIDES.values()), fill_value=0).min(axis=1)
     return pd.concat([same.head(least[split]) for (split, _), same in rows.groupby(["split", "label"])])
 
 
@@ -196,10 +212,15 @@ def _couples(rows: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
 
 def _halves(semantic: pd.DataFrame, pixel: pd.DataFrame, model: str) -> list[dict[str, int]]:
     """Couples by split that the mixed set of a model takes from the semantic and from the pixel set."""
-    have = [{split: _count(same) for split, same in rows.groupby("split")} for rows in (semantic, pixel)]
+    have = [_by_split(semantic), _by_split(pixel)]
     total = have[0] if model == "vlm" else have[1]
-    first = {split: max(min((n + 1) // 2, have[0][split]), n - have[1][split]) for split, n in total.items()}
+    most = [{split: each.get(split, 0) for split in total} for each in have]
+    first = {split: max(min((n + 1) // 2, most[0][split]), n - most[1][split]) for split, n in total.items()}
     return [first, {split: n - first[split] for split, n in total.items()}]
+
+
+def _by_split(rows: pd.DataFrame) -> dict[str, int]:
+    return {split: _count(same) for split, same in rows.groupby("split")}
 
 
 def _count(rows: pd.DataFrame) -> int:
@@ -212,8 +233,8 @@ def _drawn(rows: pd.DataFrame, wanted: dict[str, int]) -> pd.DataFrame:
     kept: list[str] = []
     for split, same in rows.groupby("split"):
         both, reals, fakes = _couples(same)
-        pairs = wanted[split] * len(both) // max(1, _count(same))
-        alone = wanted[split] - pairs
+        pairs = wanted.get(split, 0) * len(both) // max(1, _count(same))
+        alone = wanted.get(split, 0) - pairs
         kept += [*both[:pairs], *reals[:alone], *fakes[:alone]]
     return rows[rows["pair_id"].isin(kept)]
 

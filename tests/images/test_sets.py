@@ -103,6 +103,35 @@ def test_a_mixed_set_has_as_many_couples_as_the_pure_set_of_its_model(semantic, 
         assert not pd.concat(drawn)["image_id"].duplicated().any()
 
 
+def test_a_kind_without_a_couple_in_a_split_leaves_that_split_to_the_other():
+    semantic, pixel = pure("s", 4, True), pure("p", 4, False)
+    pixel = pixel[pixel["split"] == "train"]
+    halves = sets._halves(semantic, pixel, "vlm")
+    assert halves == [{"train": 2, "validation": 3}, {"train": 2, "validation": 0}]
+    assert sets._halves(semantic, pixel, "expert") == [{"train": 2}, {"train": 2}]
+    assert len(sets._drawn(semantic, {"train": 2})) == 4, "nothing of a split of which nothing is wanted"
+
+
+def test_a_class_that_failed_altogether_in_a_split_takes_the_other_class_with_it():
+    rows = pure("s", 4, True)
+    rows = rows[(rows["split"] == "train") | (rows["label"] == 0)]
+    assert sets._evened(rows).groupby(["split", "label"]).size().to_dict() == {("train", 0): 4, ("train", 1): 4}
+    assert sets._evened(rows[rows["label"] == 0]).empty
+
+
+def test_a_split_without_a_pair_is_refused_with_what_was_lost(new_run, small, smoother, tmp_path, picture, saved):
+    def place(data: bytes) -> str:
+        return sources.rank(hashlib.sha256(data).hexdigest(), "split")
+
+    whole = [saved(picture(96, 64, seed), "JPEG") for seed in range(12)]
+    cut = min((data[: len(data) // 2] for data in whole), key=place)
+    for number, data in enumerate([cut, *(data for data in whole if place(data) > place(cut))]):
+        (tmp_path / f"{number}.jpg").write_bytes(data)
+    cfg = small(photos=str(tmp_path), validation_images=2)
+    with pytest.raises(Refused, match=r"pixel set has no pair for validation; 1 files.* raise validation_images"):
+        sets.pixel(new_run(), cfg)
+
+
 def test_a_model_trains_on_its_own_mixed_set(new_run, small, smoother):
     from aligngemini.expert import batches
 
