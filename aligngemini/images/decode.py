@@ -49,8 +49,11 @@ def read(source: str | Path | bytes, window: tuple[int, int, int, int] | None = 
     EXIF rotation is applied, transparency is laid on white, 16 bits are scaled to 8, of several frames the
     first is taken, colour profiles are left alone. Raises Unreadable with the reason.
     """
-    with opened(contents(source)) as image:
+    data = contents(source)
+    with opened(data) as image:
         notes, upright = _notes(image), _upright(image)
+        if image.format == "PNG" and segments.lacks_rows(image, data):
+            raise Unreadable("cut short or damaged (its pixels end before its last row)")
         rgb = _rgb(_cut(upright, window), image)
         return Decoded(rgb, named_format(image), _quality(image), *upright.size, notes)
 
@@ -71,6 +74,8 @@ def pixels(image) -> np.ndarray:
         header.check(image)
         if segments.has_wide_key(image):
             raise Unreadable("16-bit colours with a colour key, which a PIL image holds in part: give the file instead")
+        if segments.has_narrow_key(image):
+            raise Unreadable("few greys with a colour key, which a PIL image holds in part: give the file instead")
         return _rgb(_upright(image), image)
 
 
@@ -109,7 +114,7 @@ def _notes(image: Image.Image) -> tuple[str, ...]:
     said = {
         "rotated as EXIF asks": orientation(image) != 1,
         f"first of {frames} frames": frames > 1,
-        "transparency laid on white": image.has_transparency_data,
+        "transparency laid on white": image.has_transparency_data and not _unused_alpha(image),
         "16 bits scaled to 8": image.mode.startswith("I"),
         f"converted from {image.mode}": image.mode in ("CMYK", "YCbCr", "LAB", "HSV"),
         "inks taken as they are, without Adobe's marker": _plain_inks(image),
@@ -127,7 +132,13 @@ def _upright(image: Image.Image) -> Image.Image:
     image.load()
     if image.size != size:
         raise Unreadable("damaged: its head tells another size than its pixels have")
+    image = image.convert("RGB") if _unused_alpha(image) else image
     return image.transpose(UPRIGHT[turn]) if turn > 1 else image
+
+
+def _unused_alpha(image: Image.Image) -> bool:
+    """Whether the fourth channel of a BMP is empty: padding, since nobody stores a picture to be unseen."""
+    return image.format == "BMP" and image.mode == "RGBA" and not image.getchannel("A").getbbox()
 
 
 def _cut(image: Image.Image, window: tuple[int, int, int, int] | None) -> Image.Image:

@@ -130,6 +130,8 @@ def _headed(plugin, data: bytes, form: str) -> Image.Image:
     except (SyntaxError, ValueError) as error:
         if form == "AVIF" and (rest := segments.without_exif(data)) != data:
             return _headed(plugin, rest, form)
+        if form == "TIFF" and exif.fields(data).get(tiff.SAMPLE_FORMAT) == tiff.FLOAT:
+            raise Unreadable(tiff.NO_WHITE) from error
         raise Unreadable(f"damaged, or a {form} of an unusual kind ({error})") from error
 
 
@@ -147,7 +149,7 @@ def check(image: Image.Image) -> None:
     if image.width * image.height > LIMIT:
         raise Unreadable(f"larger than {LIMIT // 1_000_000} megapixels")
     if image.mode == "F":
-        raise Unreadable("floating-point pixels without a known white")
+        raise Unreadable(tiff.NO_WHITE)
     if _is_tiff(image):
         if reason := tiff.refusal(image):
             raise Unreadable(reason)
@@ -178,7 +180,7 @@ def orientation(image: Image.Image) -> int:
     """The EXIF orientation 1..8; 1 where there is none or it makes no sense."""
     if image.format == "HEIF":  # its own boxes tell, and libheif has followed them
         return 1
-    block = image.info.get("exif")
+    block = image.info.get("exif") or segments.from_digits(str(image.info.get(segments.RAW_PROFILE, "")))
     return tiff.orientation(image) if _is_tiff(image) else exif.orientation(block if isinstance(block, bytes) else b"")
 
 

@@ -8,6 +8,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -15,9 +16,20 @@ from PIL import Image
 
 from . import exif
 
-RAW_PROFILE = b"Raw profile type exif\0"  # EXIF as a text of hexadecimal digits
+RAW_PROFILE = "Raw profile type exif"  # EXIF as a text of hexadecimal digits
+RAW_CHUNK = RAW_PROFILE.encode() + b"\0"
 NUMBER_OF_IMAGES = 0xB001  # in the index of a JPEG with more pictures behind it
 LONGEST_PROFILE = 2**18  # bytes of such a text
+PASSES = (
+    (0, 0, 8, 8),
+    (4, 0, 8, 8),
+    (0, 4, 4, 8),
+    (2, 0, 4, 4),
+    (0, 2, 2, 4),
+    (1, 0, 2, 2),
+    (0, 1, 1, 2),
+)  # x, y, steps
+PIECE = 2**14  # packed bytes that are unpacked at once, to a thousand times as many at most
 EXIF_ITEM = re.compile(rb"(infe[\2\3].{7}(?:..)?)Exif", re.DOTALL)
 SOF = {0xC0 + i for i in range(16)} - {0xC4, 0xC8, 0xCC}  # JPEG markers that begin a frame
 LOSSLESS, JPEG_LS = {0xC3, 0xC7, 0xCB, 0xCF}, 0xF7
@@ -46,8 +58,8 @@ def png(data: bytes) -> Parts:
         body = data[at + 8 : end - 4]
         if kind == b"eXIf":
             block = body
-        elif kind in (b"tEXt", b"zTXt") and body.startswith(RAW_PROFILE):
-            block = block or _raw_profile(kind, body[len(RAW_PROFILE) :])
+        elif kind in (b"tEXt", b"zTXt") and body.startswith(RAW_CHUNK):
+            block = block or _raw_profile(kind, body[len(RAW_CHUNK) :])
         elif kind == b"acTL":
             frames = int.from_bytes(body[:4])
         elif kind == b"fcTL" and not shown:
@@ -81,10 +93,37 @@ def _key(data: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + b"tRNS" + body + struct.pack(">I", zlib.crc32(b"tRNS" + body))
 
 
+def lacks_rows(image: Image.Image, data: bytes) -> bool:
+    """Whether the pixels of a loaded PNG end before its last row, which Pillow then leaves black."""
+    last = np.asarray(image.crop((0, image.height - 1, *image.size))).reshape(image.width, -1)[:, 0]
+    wide, high, depth, colour, _, _, laced = struct.unpack_from(">IIBBBBB", data, 16)
+    if last.any() and not laced:  # the usual case, in which nothing has to be unpacked again
+        return False
+    bits = depth * {2: 3, 4: 2, 6: 4}.get(colour, 1)
+    sizes = [(-(-(wide - x) // dx), -(-(high - y) // dy)) for x, y, dx, dy in (PASSES if laced else [(0, 0, 1, 1)])]
+    wanted = sum(rows * (1 + (columns * bits + 7) // 8) for columns, rows in sizes if columns > 0 and rows > 0)
+    return all(held < wanted for held in accumulate(_unpacked(data)))
+
+
+def _unpacked(data: bytes) -> Iterator[int]:
+    """How many bytes of rows a PNG holds, a piece of its packed pixels after the other, up to where they break off."""
+    unpacker = zlib.decompressobj()
+    with suppress(zlib.error):
+        for kind, at, end in chunks(data):
+            places = range(at + 8, end - 4, PIECE) if kind == b"IDAT" else ()
+            yield from (len(unpacker.decompress(data[place : min(place + PIECE, end - 4)])) for place in places)
+
+
 def has_wide_key(image: Image.Image) -> bool:
     """Whether a colour key is about 16-bit colours, of which Pillow keeps the upper bytes alone."""
     key = image.info.get("transparency")
     return image.mode == "RGB" and isinstance(key, tuple) and (max(key) > 255 or _args(image) == "RGB;16B")
+
+
+def has_narrow_key(image: Image.Image) -> bool:
+    """Whether the colour key of a loaded image may be one of 2 or 4 bits: Pillow has spread the greys, not the key."""
+    key = image.info.get("transparency")
+    return image.mode == "L" and isinstance(key, int) and 0 < key < 16 and not (np.asarray(image) % 17).any()
 
 
 def _args(image: Image.Image):
@@ -101,10 +140,17 @@ def apply_wide_key(image: Image.Image, data: bytes) -> None:
 
 
 def _raw_profile(kind: bytes, text: bytes) -> bytes:
-    with suppress(zlib.error, ValueError):
+    with suppress(zlib.error):
         if kind == b"zTXt":
             text = zlib.decompressobj().decompress(text[1:], LONGEST_PROFILE)
-        return bytes.fromhex("".join(text[:LONGEST_PROFILE].decode("latin-1").split("\n")[3:]))
+        return from_digits(text.decode("latin-1"))
+    return b""
+
+
+def from_digits(text: str) -> bytes:
+    """The EXIF block that a raw profile holds; b"" for one that makes no sense."""
+    with suppress(ValueError):
+        return bytes.fromhex("".join(text[:LONGEST_PROFILE].split("\n")[3:]))
     return b""
 
 
@@ -115,7 +161,7 @@ def jpeg(data: bytes) -> Parts:
         marker, end = segment
         body = data[at + 4 : end]
         if marker == 0xE1 and body.startswith(b"Exif\0\0"):
-            block = block or body
+            block = block if exif.fields(block) else body  # one block may be empty and the next one whole
         elif marker == 0xE2 and body.startswith(b"MPF\0"):
             frames = exif.fields(body[4:]).get(NUMBER_OF_IMAGES) or 1
         elif marker in SOF or marker == JPEG_LS:

@@ -9,6 +9,7 @@ from PIL import Image, ImageFile
 SUBFILE, WIDTH, LENGTH, BITS, PHOTOMETRIC, ORIENTATION = 254, 256, 257, 258, 262, 274
 PLANAR, SUB_IFDS, SAMPLE_FORMAT, YCBCR_SUBSAMPLING, DNG_VERSION = 284, 330, 339, 530, 50706
 OPTIONAL = ("webp", "zstd", "lzma")  # methods that libtiff may be built without
+NO_WHITE = "floating-point pixels without a known white"
 WHITE_IS_ZERO, YCBCR, APART, SIGNED, FLOAT = 0, 6, 2, 2, 3
 
 
@@ -18,7 +19,7 @@ def refusal(image: Image.Image) -> str:
     if DNG_VERSION in tags or SUB_IFDS in tags and tags.get(SUBFILE) == 1:
         return "a camera's raw file, of which a preview alone could be read"
     if FLOAT in tags.get(SAMPLE_FORMAT, ()):
-        return "floating-point pixels without a known white"
+        return NO_WHITE
     if SIGNED in tags.get(SAMPLE_FORMAT, ()):
         return "signed pixels without a known black"
     if image.mode in ("LA", "La", "PA") and tags.get(PLANAR) == APART:

@@ -3,12 +3,13 @@
 import io
 import struct
 import sys
+import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from aligngemini.images import decode, header
+from aligngemini.images import decode, header, segments
 from tests.images.encoders import chunk, png, short, tiff
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, YCBCR = 0, 1, 2, 6
@@ -117,6 +118,64 @@ def test_a_colour_key_counts_for_few_bits(picture, depth):
     data = png(values, depth, 0, chunk(b"tRNS", struct.pack(">H", key)))
     assert (decode.read(data).rgb == grey(np.where(values == key, 255, values * (255 // (2**depth - 1))))).all()
     assert (decode.pixels(Image.open(io.BytesIO(data))) == decode.read(data).rgb).all()
+
+
+@pytest.mark.parametrize("depth", [2, 4])
+def test_a_loaded_pil_image_with_a_colour_key_of_few_bits_has_a_reason(picture, depth):
+    data = png(picture()[..., 0] >> (8 - depth), depth, 0, chunk(b"tRNS", b"\0\1"))
+    loaded = Image.open(io.BytesIO(data))
+    loaded.load()
+    with pytest.raises(decode.Unreadable, match="give the file instead"):
+        decode.pixels(loaded)
+    eight = Image.fromarray(picture()[..., 0])
+    eight.info["transparency"] = 1
+    assert decode.pixels(eight).shape == picture().shape
+
+
+def fewer_rows(pixels: np.ndarray, rows: int, laced: int) -> bytes:
+    """An RGB PNG whose head tells of all rows of `pixels`; the packed ones are the first `rows`."""
+    head = struct.pack(">IIBBBBB", pixels.shape[1], pixels.shape[0], 8, 2, 0, 0, laced)
+    passes = [pixels[y::dy, x::dx] for x, y, dx, dy in (segments.PASSES if laced else [(0, 0, 1, 1)])]
+    lines = [b"\0" + row.tobytes() for part in passes for row in part]
+    packed = zlib.compress(b"".join(lines[: len(lines) - len(pixels) + rows]))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("laced", [0, 1])
+def test_a_png_with_fewer_rows_than_its_head_tells_is_damaged(picture, laced):
+    for pixels in (picture(), np.zeros((5, 7, 3), np.uint8)):
+        assert (decode.read(fewer_rows(pixels, len(pixels), laced)).rgb == pixels).all(), "black rows may be meant"
+        for lost in (1, 3):
+            with pytest.raises(decode.Unreadable, match="before its last row"):
+                decode.read(fewer_rows(pixels, len(pixels) - lost, laced))
+
+
+def bitmap(rgb: np.ndarray, alpha: np.ndarray) -> bytes:
+    """A BMP whose head says that it has an alpha channel."""
+    high, wide = alpha.shape
+    head = struct.pack("<IiiHHII16x", 108, wide, high, 1, 32, 3, 4 * wide * high)
+    masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000) + b"BGRs" + bytes(48)
+    rows = np.dstack([rgb[..., ::-1], alpha])[::-1].tobytes()
+    return b"BM" + struct.pack("<IHHI", 122 + len(rows), 0, 0, 122) + head + masks + rows
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_an_empty_alpha_channel_of_a_bmp_is_no_transparency(picture, loaded):
+    alpha = picture(seed=1)[..., 0]
+    empty, some = bitmap(picture(), np.zeros_like(alpha)), bitmap(picture(), alpha)
+    assert (decode.read(empty).rgb == picture()).all() and decode.read(empty).notes == ()
+    assert np.abs(decode.read(some).rgb - laid_on_white(picture(), alpha)).max() <= 1
+    image = Image.open(io.BytesIO(empty))
+    if loaded:
+        image.load()
+    assert (decode.pixels(image) == picture()).all() and image.mode == "RGBA"
+
+
+def test_floating_point_tiffs_that_pillow_does_not_open_say_so(tmp_path):
+    for bits, kind, more in ((16, "<f2", ()), (32, "<f4", (short(317, 3),))):
+        data = tiff(np.ones((8, 8, 3), kind), bits, 2, short(339, 3, 3, 3), *more)
+        assert "floating-point" in reason(data, tmp_path)
+    assert "floating-point" in reason(tiff(np.ones((8, 8), "<f2"), 16, BLACK_IS_ZERO, short(339, 3)), tmp_path)
 
 
 @pytest.mark.parametrize("off", [0, 1])

@@ -144,6 +144,11 @@ def test_exif_is_read_from_either_end_and_with_its_name_twice(picture):
     assert is_upright(turned(picture, b"Exif\0\0" * 2 + directory([short(ORIENTATION, 6)])), picture)
 
 
+def test_an_empty_exif_block_does_not_hide_the_one_behind_it(picture):
+    whole = turned(picture, b"Exif\0\0" + directory([short(ORIENTATION, 6)]))
+    assert is_upright(within(whole, segment(0xE1, b"Exif\0\0")), picture)
+
+
 @pytest.mark.parametrize("behind", [False, True])
 def test_a_png_is_turned_by_its_exif_wherever_it_stands(picture, behind):
     stored = np.asarray(Image.fromarray(picture(40, 24)).transpose(TURN_BACK))
@@ -153,6 +158,9 @@ def test_a_png_is_turned_by_its_exif_wherever_it_stands(picture, behind):
         data = png(stored, 8, 2, **{"tail" if behind else "extra": odd})
         assert (decode.read(data).rgb == picture(40, 24)).all()
         assert (decode.pixels(Image.open(io.BytesIO(data))) == picture(40, 24)).all()
+        loaded = Image.open(io.BytesIO(data))
+        loaded.load()
+        assert (decode.pixels(loaded) == picture(40, 24)).all()
 
 
 def test_broken_exif_stops_neither_webp_nor_avif(saved, picture):
