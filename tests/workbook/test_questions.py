@@ -96,6 +96,17 @@ def test_what_is_not_there_is_refused_with_the_next_step(little, field, value, a
         runs.start(DATA, stages.DataParams(scale="tiny", **values))
 
 
+@pytest.mark.parametrize(("head", "words"), [(b"\x89PNG\r\n\x1a\n", "an image"), (b"PK\3\4", "an archive")])
+def test_a_test_list_that_is_no_list_is_refused_before_anything_is_made(little, head, words):
+    file = little.root / "pictures.csv"
+    file.write_bytes(head + bytes(100))
+    with pytest.raises(Refused, match=f"pictures.csv is {words}.*, not a list"):
+        questions.there(stages.DataParams(scale="tiny", vae=str(little.root / "model"), test=["world", str(file)]))
+    file.write_text("path,label\na.png,real\n")
+    known = questions.there(stages.DataParams(scale="tiny", vae=str(little.root / "model"), test=["world", str(file)]))
+    assert known[str(file)] == file
+
+
 def test_a_plan_s_own_runs_come_before_later_ones(little):
     data = small.made(DATA, small.data(little), images=1)
     pure, mixed = (

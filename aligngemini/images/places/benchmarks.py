@@ -12,7 +12,7 @@ import pandas as pd
 from ...workbook import paths
 from ...workbook.params import Refused, unknown
 from ..filenames import spelled, true
-from . import folders, listings, shards, skips
+from . import folders, listings, records, shards, skips
 from .layouts import LAYOUTS, OTHER_NAMES, key
 
 
@@ -35,8 +35,12 @@ def split(text: str) -> tuple[str, list[str]]:
 
 
 def parts(text: str) -> list[str]:
-    """The folders and files that a text of `test` names; Refused for a named benchmark that is not there."""
+    """The folders and files that a text of `test` names; Refused for a named benchmark that is not there, and for a
+    file that begins like an image or an archive: the list would be read after everything else is made.
+    """
     name, places = split(text)
+    if not name and (place := paths.resolve(text)).is_file():
+        records.start(place)
     for place, reals in zip(places if name else [], (False, True), strict=False):
         _there(name, paths.resolve(place), reals)
     return places

@@ -4,6 +4,8 @@ import codecs
 import csv
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ...workbook import reading
@@ -46,13 +48,26 @@ def _text(path: Path) -> str:
 
 def _bytes(path: Path) -> tuple[bytes, str]:
     """The bytes of a list, and the encoding that its first ones name or ""; what is no text is not read to the end."""
-    try:
-        head = reading.start(path, skips.HEAD)
-        encoding = next((name for mark, name in MARKS.items() if head.startswith(mark)), "")
-        kind = skips.of_content(head, ".csv")
-        if kind in NO_LISTS and not encoding:
-            raise Refused(f"{path} is {NO_LISTS[kind]}, not a list: save a list as CSV in UTF-8, or give a folder.")
+    with _words_for_errors(path):
+        head, encoding = start(path)
         return reading.content(path, MOST) if encoding or b"\0" not in head else head, encoding
+
+
+def start(path: Path) -> tuple[bytes, str]:
+    """The first bytes of a list and their encoding; Refused for an image, an archive or what cannot be opened."""
+    with _words_for_errors(path):
+        head = reading.start(path, skips.HEAD)
+    encoding = next((name for mark, name in MARKS.items() if head.startswith(mark)), "")
+    kind = skips.of_content(head, ".csv")
+    if kind in NO_LISTS and not encoding:
+        raise Refused(f"{path} is {NO_LISTS[kind]}, not a list: save a list as CSV in UTF-8, or give a folder.")
+    return head, encoding
+
+
+@contextmanager
+def _words_for_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise Refused(f"{path} cannot be read as a list ({error.strerror}): give a CSV file, or a folder.") from error
 
