@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from aligngemini.workbook import death, paths
+from aligngemini.workbook import death, paths, stopping
 
 START_SECONDS = 120  # a loaded machine is slow to start a kernel
 PORTS = ("Address already in use", "Kernel died before replying")  # what a taken port looks like from here
@@ -20,7 +20,8 @@ def execute(notebook: Path, executed: Path, parameters: dict[str, Any], tell: di
     """Run `notebook` with `parameters` and save it, outputs included, as `executed`.
 
     `tell`: environment variables for the kernel. If another kernel takes its ports at the same moment, it is
-    started once more. Raises papermill's PapermillExecutionError for an error in a cell, `Died`.
+    started once more. Raises papermill's PapermillExecutionError for an error in a cell, `Died`; a signal to stop
+    ends the kernel at once.
     """
     for attempt in (1, 2):
         try:
@@ -37,16 +38,17 @@ def _execute(notebook: Path, executed: Path, parameters: dict[str, Any], tell: d
 
     manager, before = _manager(tell), death.ended_for_memory()
     try:
-        papermill.execute_notebook(
-            notebook,
-            executed,
-            parameters=parameters,
-            kernel_name="python3",
-            language="python",
-            progress_bar=False,
-            start_timeout=START_SECONDS,
-            kernel_manager_class=manager,
-        )
+        with stopping.ending(manager.process):
+            papermill.execute_notebook(
+                notebook,
+                executed,
+                parameters=parameters,
+                kernel_name="python3",
+                language="python",
+                progress_bar=False,
+                start_timeout=START_SECONDS,
+                kernel_manager_class=manager,
+            )
     except DeadKernelError as error:
         raise Died(death.told(manager.code, before)) from error
 
@@ -65,10 +67,17 @@ def _manager(tell: dict[str, str]) -> type:
     class ThisPython(AsyncKernelManager):
         kernel_spec = property(lambda self: spec)
         code: int | None = None  # with which the kernel ended
+        latest: AsyncKernelManager | None = None
 
         def __init__(self, **options: Any) -> None:
             curve = "auto" if zmq.has("curve") else "disabled"  # other users of this machine cannot listen
             super().__init__(transport_encryption=curve, **options)
+            ThisPython.latest = self
+
+        @staticmethod
+        def process() -> int | None:
+            provisioner = ThisPython.latest and ThisPython.latest.provisioner
+            return getattr(provisioner, "pid", None)
 
         async def is_alive(self) -> bool:
             alive = await super().is_alive()

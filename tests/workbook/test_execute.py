@@ -150,6 +150,37 @@ def test_a_stop_leaves_no_kernel_and_says_that_it_can_go_on(little, number):
     assert not list((little.outputs / DATA).glob(".*.ipynb"))
 
 
+@pytest.mark.parametrize("signals", [[signal.SIGTERM], [signal.SIGTERM] * 2, [signal.SIGINT, signal.SIGTERM]])
+def test_a_stop_says_one_sentence_whatever_the_kernel_would_say(little, signals):
+    """The kernel speaks when it is asked to end, on the terminal that it shares with the command."""
+    speak = (
+        "import signal\nfrom ipykernel.kernelapp import IPKernelApp\n"
+        "def speak(*_):\n    IPKernelApp.instance().log.critical('Socket operation on non-socket')\n    os._exit(1)\n"
+        "signal.signal(signal.SIGTERM, speak)\ndraw('first.json')\ntime.sleep(60)"
+    )
+    little.write(DATA, speak)
+    process = little.start("run", "--scale", "tiny", "--only", "01")
+    _wait_for(lambda: len(little.log()) == 1)
+    (child,) = _kernels(process)
+    for number in signals:
+        process.send_signal(number)
+        time.sleep(0.02)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130 and not child.is_running()
+    assert err == "aligngemini: stopped; the same command continues where it was\n"
+
+
+def test_a_stop_ends_what_the_kernel_started(little):
+    start = "import subprocess\nhelper = subprocess.Popen(['sleep', '300'])\ndraw('first.json')\ntime.sleep(60)"
+    little.write(DATA, start)
+    process = little.start("run", "--scale", "tiny", "--only", "01")
+    _wait_for(lambda: len(little.log()) == 1)
+    (helper,) = _kernels(process)[0].children()
+    process.terminate()
+    process.communicate(timeout=120)
+    _wait_for(lambda: not helper.is_running(), 20)
+
+
 def test_progress_in_a_notebook_is_one_line_that_is_updated(little):
     assert little.run("run", "--scale", "tiny", "--only", "01", LITTLE_SLEEP="3")[0] == 0
     (path,) = (little.outputs / DATA).glob("[!.]*/notebook.ipynb")
