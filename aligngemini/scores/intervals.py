@@ -1,11 +1,12 @@
 """Intervals that hold near 0 and 1 and honour that pictures belong together, and claims corrected for their number.
 
 An accuracy is a weighted mean over groups: twins, a photograph and its reconstruction, or a picture alone. Groups with
-members in the same places (subset and class) are alike, and their mean has the interval of Gaffke (2005; Learned-Miller
-and Thomas 2019, https://arxiv.org/abs/1905.06208): what was seen and one group more, all wrong for the lower end and
-all right for the upper one, resampled with the weights of the Bayesian bootstrap. For pictures alone this is the exact
-interval of Clopper and Pearson, which needs no draws: 12 of 12 are 0.74 to 1. Of several kinds of groups the distances
-to the ends are squared and added (Zou and Donner 2008, Statistics in Medicine 27, 1693-1702). AUROC: see `area`.
+members in the same places (subset and class) are one kind; kinds too small to show how they vary join others. Each kind
+is resampled with the weights of the Bayesian bootstrap, each group times its size. The kind that matters most has one
+group more of typical size, all wrong for the lower end and all right for the upper one (Gaffke 2005; Learned-Miller and
+Thomas 2019, https://arxiv.org/abs/1905.06208); the others have the variance of a stratified mean. For one kind of
+pictures alone this is the exact interval of Clopper and Pearson, which needs no draws: 12 of 12 are 0.74 to 1. AUROC:
+see `area`.
 """
 
 from typing import NamedTuple
@@ -21,6 +22,7 @@ from aligngemini.workbook.params import Refused
 from aligngemini.workbook.seeds import generator
 
 CLAIMED = 0.05  # chance of even one false claim among all that are made together
+FEW = 5  # a kind of fewer groups (of equal size, or as many unequal ones as say as much) joins another
 
 
 class Interval(NamedTuple):
@@ -100,28 +102,56 @@ def _balanced(rows: pd.DataFrame, least: float, rng, resamples: int, confidence:
     place = 2 * subset + rows.label.to_numpy()
     size = np.bincount(place, minlength=2 * (subset.max() + 1))
     weight = 1 / (size[place] * ((size > 0).reshape(-1, 2).sum(axis=1) * (subset.max() + 1))[place // 2])
-    codes = np.random.default_rng(0).random(len(size))[place]  # whose sum tells kinds of groups apart
-    whole, gain, kind = (np.bincount(group, each) for each in (weight, weight * rows.gain, codes))
-    kind = np.unique(kind.round(9), return_inverse=True)[1]
-    told = [_alike(whole[kind == k], gain[kind == k], least, rng, resamples, confidence) for k in range(kind.max() + 1)]
-    value, below, above = np.array(told).T
-    ends = value.sum() + np.array([-1, 1]) * np.hypot.reduce([below, above], axis=1)
-    return Interval(*map(float, (value.sum(), *ends)))
+    whole, gain = (np.bincount(group, each) for each in (weight, weight * rows.gain))
+    kind = _joined(_kinds(group, place), whole)
+    cells, counts = np.unique([kind, whole.round(12), (gain / whole).round(9)], axis=1, return_counts=True)
+    ends = _ends(cells, counts, least, rng, resamples, (1 - confidence) / 2)
+    return Interval(float(gain.sum()), *map(float, np.clip(ends, [least, gain.sum()], [gain.sum(), 1])))
 
 
-def _alike(whole, gain, least: float, rng, resamples: int, confidence: float) -> tuple[float, float, float]:
-    """What groups of one kind, of weights `whole` [n], add to the mean, and how far below and above the ends are."""
-    n, tail = len(gain), (1 - confidence) / 2
-    values, counts = np.unique((gain / whole).round(9), return_counts=True)
-    mean = values @ counts / n
-    if np.isin(values, (least, 1)).all():
-        right = counts[values == 1].sum()
-        low = least + (1 - least) * (betaincinv(right, n - right + 1, tail) if right else 0)
-        high = least + (1 - least) * (betaincinv(right + 1, n - right, 1 - tail) if right < n else 1)
-    else:
-        shares = rng.dirichlet([*counts, 1], resamples)
-        low, high = np.quantile(shares @ [*values, least], tail), np.quantile(shares @ [*values, 1], 1 - tail)
-    return tuple(whole.sum() * np.array([mean, max(0, mean - low), max(0, high - mean)]))
+def _kinds(group, place) -> np.ndarray:
+    """The kind of each group, an integer: groups with members in the same places have the same one."""
+    group, place = np.divmod(np.unique(group * (place.max() + 1) + place), place.max() + 1)
+    codes = np.random.default_rng(0).random(place.max() + 1)  # whose sum tells sets of places apart
+    return np.unique(np.bincount(group, codes[place]).round(9), return_inverse=True)[1]
+
+
+def _joined(kind, whole) -> np.ndarray:
+    """`kind` of groups of weights `whole` [n], the smallest joined with the next until all say as much as `FEW`."""
+    while True:
+        kind = np.unique(kind, return_inverse=True)[1]
+        size = np.bincount(kind, whole) ** 2 / np.bincount(kind, whole**2)  # of Kish: in groups of equal weight
+        if len(size) == 1 or size.min() >= FEW:
+            return kind
+        smallest = np.argsort(size.round(9), kind="stable")
+        kind[kind == smallest[0]] = smallest[1]
+
+
+def _ends(cells, counts, least: float, rng, resamples: int, tail: float) -> tuple[float, float]:
+    """The ends for `counts` [c] groups of each of `cells` [3, c]: their kind, weight and mean gain."""
+    kind, weight, values = cells
+    if len(np.unique(cells[:2], axis=1).T) == 1 and np.isin(values, (least, 1)).all():
+        n, right = counts.sum(), counts[values == 1].sum()
+        low = betaincinv(right, n - right + 1, tail) if right else 0
+        high = betaincinv(right + 1, n - right, 1 - tail) if right < n else 1
+        return least + (1 - least) * low, least + (1 - least) * high
+    return tuple(
+        np.quantile(_means(kind.astype(int), weight, values, counts, worst, rng, resamples), level, method="weibull")
+        for worst, level in ((least, tail), (1, 1 - tail))
+    )
+
+
+def _means(kind, weight, values, counts, worst: float, rng, resamples: int) -> np.ndarray:
+    """Means [resamples] of all groups resampled in their kinds, one of which has a group of mean `worst` more."""
+    total = np.bincount(kind, counts * weight)
+    typical = np.bincount(kind, counts * weight**2) / total  # weight of the group of a picture taken at random
+    apart = np.abs(np.bincount(kind, counts * weight * values) / total - worst)
+    most = np.argmax((apart * typical).round(12))
+    shape = counts * np.where(kind == most, 1, 1 - 2 * typical[kind] / total[kind])
+    shape, weight, values = np.append(shape, 1), np.append(weight, typical[most]), np.append(values, worst)
+    drawn = rng.standard_gamma(shape, (resamples, len(shape))) * weight
+    member = np.eye(len(total))[np.append(kind, most)]
+    return (drawn * values) @ member / (drawn @ member) @ total
 
 
 def roc_area(label, score, confidence: float = 0.95, group=None) -> Interval:

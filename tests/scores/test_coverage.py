@@ -81,3 +81,52 @@ def test_pairs_are_covered(kin):
 
 def _holds(interval, truth: float) -> bool:
     return interval.low <= truth <= interval.high
+
+
+def images(*parts: tuple[int, list[int]]) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and groups of `parts`: each a label and the sizes of groups whose images all have it."""
+    label = np.concatenate([np.repeat(label, sum(sizes)) for label, sizes in parts])
+    sizes = np.concatenate([sizes for _, sizes in parts])
+    return label, np.repeat(np.arange(len(sizes)), sizes)
+
+
+def rare(below: int, above: int, worlds: int) -> bool:
+    """Whether the truth is outside no more often than chance makes of 5 %, and on either side of 2.5 %."""
+    most, of_a_side = binom.ppf(0.99, worlds, [0.05, 0.025])
+    return bool(below + above <= most and max(below, above) <= of_a_side)
+
+
+UNEQUAL = images((1, list(range(1, 11))), (0, [1] * 55))
+MIXED = images((1, [1] * 40 + [2] * 8 + [3] * 4 + [5] * 3), (0, [1] * 40 + [2] * 10))
+TWINS = (np.tile([0, 1], 20), np.repeat(np.arange(20), 2))
+LOPSIDED = (np.tile([0, 1, 1], 8)[:23], np.repeat(np.arange(8), 3)[:23])
+TWELVE = images((1, [1] * 12), (0, [1] * 200))
+
+
+@pytest.mark.parametrize("rate", [0.5, 0.9])
+@pytest.mark.parametrize(
+    "world", [UNEQUAL, MIXED, TWINS, LOPSIDED, TWELVE], ids=["unequal", "mixed", "twins", "lopsided", "twelve"]
+)
+def test_groups_of_any_sizes_are_covered_on_both_sides(world, rate):
+    """All images of a group are right or wrong together."""
+    rng, (label, group) = np.random.default_rng(11), world
+    below = above = 0
+    for _ in range(400):
+        right = (rng.random(group.max() + 1) < rate)[group]
+        got = intervals.accuracy(label, np.where(right, label, 1 - label), rng, 400, group=group)
+        below, above = below + (got.high < rate), above + (got.low > rate)
+    assert rare(below, above, 400)
+
+
+@pytest.mark.parametrize(("subsets", "reals", "fakes", "shared"), [(3, 30, 30, True), (8, 10, 10, False)])
+def test_the_mean_over_small_subsets_is_covered_on_both_sides(subsets, reals, fakes, shared):
+    """Nine of ten are right; subsets share their reals, or have all of their own."""
+    rng, below, above = np.random.default_rng(12), 0, 0
+    names, label = np.repeat(np.arange(subsets), reals + fakes), np.tile([0] * reals + [1] * fakes, subsets)
+    image = np.where((label == 0) & shared, 0, names) * 1000 + np.tile(np.arange(reals + fakes), subsets)
+    for _ in range(300):
+        right = (rng.random(image.max() + 1) < 0.9)[image]
+        frame = pd.DataFrame({"subset": names, "image_id": image.astype(str), "label": label})
+        got = intervals.mean_accuracy(frame.assign(verdict=np.where(right, label, 1 - label)), rng, 400)
+        below, above = below + (got.high < 0.9), above + (got.low > 0.9)
+    assert rare(below, above, 300)
