@@ -15,7 +15,7 @@ from .images import decode, filenames
 from .images.failures import attempt, each
 from .images.feed import Feed, Item, batched
 from .images.places import folders, skips
-from .workbook import manifest, paths, reading, runs
+from .workbook import manifest, paths, reading, runs, shipped
 from .workbook.params import Refused
 
 BRANCHES = ("vlm", "expert")
@@ -62,6 +62,7 @@ class Detector:
     @classmethod
     def load(cls, folder: Path = SHIPPED) -> Detector:
         """Load a packed detector: `detector.json` beside the adapters `vlm` and `expert`. Raises Refused."""
+        shipped.check(Path(folder), "detector")
         try:
             told = reading.json(Path(folder) / "detector.json")
         except (OSError, ValueError) as error:

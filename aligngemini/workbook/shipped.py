@@ -1,4 +1,4 @@
-"""The weights that come with the project: `digests.json` beside them says what they are."""
+"""The models that come with the project: `digests.json` beside them says what their files are."""
 
 from pathlib import Path
 
@@ -6,10 +6,12 @@ from aligngemini.workbook import manifest, paths, reading, verified
 from aligngemini.workbook.params import Refused
 
 HOME, LIST = paths.ROOT / "data" / "mini", "digests.json"
+DECIDING = (".safetensors", ".json", ".jinja")  # endings of files that decide what a model answers …
+TELLING = (LIST, "card.json")  # … except for these, which nothing reads that judges
 
 
 def check(folder: Path, what: str) -> None:
-    """Raise Refused if weights in `folder` came with the project and are others now; `what`: what they are."""
+    """Raise Refused if files in `folder` that came with the project are others now; `what`: what they are."""
     prefix, listed = _inside(folder), _listed()
     files = {name.removeprefix(prefix): entry for name, entry in listed.items() if prefix and name.startswith(prefix)}
     if problem := verified.damage(folder, {"files": files}) if files else "":
@@ -18,13 +20,18 @@ def check(folder: Path, what: str) -> None:
 
 
 def record(folder: Path) -> Path:
-    """Note the digests of the weights in `folder` if it lies among those of the project; return it."""
+    """Note the digests of the deciding files in `folder` if it lies among those of the project; return it."""
     if prefix := _inside(folder):
         others = {name: entry for name, entry in _listed().items() if not name.startswith(prefix)}
-        names = [path.relative_to(HOME).as_posix() for path in Path(folder).rglob("*.safetensors")]
-        listed = others | {name: manifest.entry(HOME, name) for name in names}
+        listed = others | {name: manifest.entry(HOME, name) for name in _deciding(Path(folder))}
         manifest.write_json(HOME / LIST, dict(sorted(listed.items())))
     return folder
+
+
+def _deciding(folder: Path) -> list[str]:
+    """Weights, configurations, tokenizers, templates and facts under `folder`, named from HOME."""
+    found = [path for path in folder.resolve().rglob("*") if path.suffix in DECIDING and path.name not in TELLING]
+    return [path.relative_to(HOME).as_posix() for path in found]
 
 
 def _inside(folder: Path) -> str:
