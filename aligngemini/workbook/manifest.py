@@ -122,6 +122,23 @@ def read(folder: Path) -> dict[str, Any] | None:
     return manifest if timed and all(fits(run[name], TIMES[name]) for name in TIMES if name in run) else None
 
 
+def seal(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the manifest with a digest of all its parts, which `sealed` compares."""
+    return record | {"digest": fingerprint.digest(_parts(record))}
+
+
+def sealed(record: dict[str, Any]) -> bool:
+    """Tell whether a manifest is the one that `seal` gave; manifests without a digest are not."""
+    try:
+        return record.get("digest") == fingerprint.digest(_parts(record))
+    except ValueError:  # NaN or half characters, which no run writes
+        return False
+
+
+def _parts(record: dict[str, Any]) -> dict[str, Any]:
+    return {name: part for name, part in record.items() if name != "digest"}
+
+
 def fits(value: Any, form: Any) -> bool:
     """Tell whether a value out of JSON has a form as in PARTS."""
     if isinstance(form, dict):

@@ -124,8 +124,8 @@ def _has(record: Record, wanted: dict[str, Any]) -> bool:
 
 
 def _whole(record: Record) -> Record:
-    problem = verified.damage(record.folder, record.manifest)
-    if problem:
+    changed = "" if manifest.sealed(record.manifest) else "its manifest is not the one that it was completed with"
+    if problem := changed or verified.damage(record.folder, record.manifest):
         raise Refused(
             f"run {record.name} of {record.notebook} is damaged, {problem}: "
             f"make it again with `{commands.make(record.notebook, record.params, '--force')}`"

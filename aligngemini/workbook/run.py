@@ -112,6 +112,7 @@ class Run:
         }
         times = {"finished": now(), "seconds": round(time.monotonic() - self._began, 1)}
         record["run"] = record["run"] | {"status": "complete", **times}
+        record = manifest.seal(record)
         manifest.write(self.folder, record)
         home = self.folder.with_name(self.name)
         _replace_folder(self.folder, home)

@@ -1,5 +1,6 @@
 """A complete run is used only while its files are those it was completed with; each file is read once to know it."""
 
+import json
 import os
 import shutil
 import time
@@ -64,6 +65,50 @@ def test_the_runs_behind_a_run_are_checked_when_they_are_opened(little):
     flip(data.path("numbers.json"))
     with pytest.raises(Refused, match=f"run {data.name} .* damaged, numbers.json"):
         runs.load(stages.VLM, vlm.name).inputs["data"]
+
+
+EDITS = {
+    "run.name": "0123456789ab", "run.finished": "2030", "question.params.scale": "mini", "question.inputs": {},
+    "results.images": 2, "models": {"vae": {}}, "files": {}, "digest": None,
+}  # fmt: skip
+
+
+def edit(run: runs.Run, place: str, value) -> None:
+    """Give one part of a run's manifest another value."""
+    record = json.loads(run.path("manifest.json").read_text())
+    *above, last = place.split(".")
+    block = record
+    for name in above:
+        block = block[name]
+    assert block[last] != value
+    block[last] = value
+    run.path("manifest.json").write_text(json.dumps(record))
+
+
+@pytest.mark.parametrize("place", EDITS)
+def test_a_manifest_edited_after_completion_is_refused_with_the_way_out_and_still_listed(little, place):
+    small.made(DATA, small.data(little), images=1)
+    run = small.made(stages.VLM, small.vlm(little), images=1)
+    edit(run, place, EDITS[place])
+    for use in (lambda: runs.load(stages.VLM, run.name), lambda: runs.start(stages.VLM, small.vlm(little))):
+        with pytest.raises(Refused, match="damaged, its manifest is not the one that it was completed with.*--force"):
+            use()
+    assert len(runs.all()) == 2 and little.run("runs")[0] == 0
+
+
+@pytest.mark.parametrize("number", [float("nan"), "\ud800"])
+def test_a_manifest_with_what_no_run_writes_is_refused(little, number):
+    run = small.made(DATA, small.data(little), images=1)
+    edit(run, "results.images", number)
+    with pytest.raises(Refused, match="its manifest is not the one"):
+        runs.load(DATA, run.name)
+
+
+def test_a_manifest_written_with_other_spaces_and_order_is_the_same(little):
+    run = small.made(DATA, small.data(little), images=1, share=0.1, name="é")
+    record = json.loads(run.path("manifest.json").read_text())
+    run.path("manifest.json").write_text(json.dumps(dict(reversed(record.items()))))
+    assert runs.load(DATA, "latest").results == run.results
 
 
 @pytest.mark.parametrize("branch", ["vlm", "expert", "fusion"])
