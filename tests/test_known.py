@@ -33,6 +33,16 @@ def test_a_new_clone_judges_pictures_before_any_run(tmp_path, capsys):
     assert json.loads(told.out)["verdict"] in (0, 1) and "shipped detector" in told.err
 
 
+def test_the_shipped_detector_does_not_stand_in_for_a_run_that_cannot_be_read(tmp_path, capsys):
+    (tmp_path / "04_fusion" / "0123456789ab").mkdir(parents=True)
+    (tmp_path / "04_fusion" / "0123456789ab" / "manifest.json").touch()
+    words = ["detect", str(next((SHIPPED / "known").glob("0_*"))), "--outputs", str(tmp_path)]
+    assert cli.main(words) == 2
+    told = capsys.readouterr()
+    assert "0123456789ab cannot be read" in told.err and "shipped detector" not in told.err and not told.out
+    assert cli.main([*words, "--run", "shipped"]) == 0
+
+
 def test_every_readable_picture_is_explained_by_the_verdict_it_got(tmp_path, capsys):
     (tmp_path / "bad.png").write_bytes(b"no picture")
     files = sorted((SHIPPED / "known").glob("*.jpg"))[:4]

@@ -1,12 +1,15 @@
 """Records: the complete runs on disk, and which of them a selector means."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from aligngemini.workbook import commands, manifest, paths, stages, verified
 from aligngemini.workbook.params import Refused, shown, unknown
+from aligngemini.workbook.progress import say
 
 SHORTEST = 4  # characters of a run name that are enough, if no other run begins with them
 
@@ -41,6 +44,11 @@ def complete(notebook: str) -> list[Record]:
     return sorted(found, key=lambda record: record.manifest["run"]["finished"])
 
 
+def unreadable(notebook: str) -> list[Path]:
+    """Return the folders of the runs of `notebook` whose manifests cannot be read."""
+    return [home for home in sorted(_homes(notebook)) if manifest.read(home) is None]
+
+
 def pick(notebook: str, selector: str, scale: str | None = None) -> Record:
     """Return the complete run that `selector` means.
 
@@ -57,13 +65,20 @@ def pick(notebook: str, selector: str, scale: str | None = None) -> Record:
 def latest(notebook: str, wanted: dict[str, Any]) -> Record:
     """Return the latest complete run of `notebook` whose parameters have the values `wanted`, as text.
 
-    Raises `Refused` if there is none, or it is damaged.
+    A line says which runs were passed over because they cannot be read. Raises `Refused` if there is none, or it is
+    damaged.
     """
+    lost = unreadable(notebook)
     for record in reversed(complete(notebook)):
         if _has(record, wanted):
+            _pass_over(*lost)
             return _whole(record)
     told = " with " + ", ".join(f"{key} {value}" for key, value in wanted.items()) if wanted else ""
     advice = commands.make(notebook, wanted)
+    if lost:
+        raise Refused(
+            f"there is no complete run of {notebook}{told}, and {_unreadable(lost)}: delete it, then `{advice}`"
+        )
     raise Refused(f"there is no complete run of {notebook}{told}: make one first with `{advice}`")
 
 
@@ -101,6 +116,17 @@ def _homes(notebook: str) -> list[Path]:
     """The folders of answers, none in the making."""
     folder = paths.outputs() / notebook
     return [p for p in folder.iterdir() if p.is_dir() and p.name[0] != "."] if folder.is_dir() else []
+
+
+@cache
+def _pass_over(*lost: Path) -> None:
+    """Say once which runs do not count."""
+    if lost:
+        say(f"passed over: {_unreadable(lost)}")
+
+
+def _unreadable(lost: Sequence[Path]) -> str:
+    return f"the manifest of {', '.join(map(paths.short, lost))} cannot be read"
 
 
 def _wanted(notebook: str, selector: str) -> dict[str, str] | None:

@@ -168,6 +168,25 @@ def test_a_damaged_manifest_is_reported_not_a_crash(little, text):
         runs.load(DATA, "latest")
 
 
+def test_the_latest_run_is_named_where_its_manifest_cannot_be_read_and_an_older_one_is_taken(little, capsys):
+    older = small.made(DATA, small.data(little), images=1)
+    newer = small.made(DATA, small.data(little, seed=5), images=1)
+    assert runs.load(DATA, "latest").name == newer.name and not capsys.readouterr().err
+    newer.path("manifest.json").write_bytes(b"")
+    for _ in range(2):
+        assert runs.load(DATA, "latest").name == older.name
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("passed over") and newer.name in line and older.name not in line
+
+
+def test_the_one_run_whose_manifest_cannot_be_read_is_named_where_no_other_fits(little):
+    run = small.made(DATA, small.data(little), images=1)
+    small.made(DATA, small.data(little, seed=5), images=1)
+    run.path("manifest.json").write_bytes(b"")
+    with pytest.raises(Refused, match=f"no complete run of .* with seed 0, and .*{run.name} cannot be read: delete"):
+        runs.load(DATA, "latest seed:0")
+
+
 def test_a_damaged_partial_manifest_does_not_stop_the_run(little):
     run = runs.start(DATA, small.data(little))
     run.step("whole.txt", lambda path: path.write_text("1"))
