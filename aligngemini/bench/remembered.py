@@ -8,7 +8,6 @@ be written to, scores last as long as the command.
 import tempfile
 import time
 import uuid
-from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -75,13 +74,13 @@ class Scores:
 def _read(path: Path | None) -> pd.DataFrame:
     """One file of scores; an empty table for none, or for a damaged one."""
     columns = ["image_id", "score", "model", "treatment"]
-    with suppress(OSError, ValueError, LookupError):  # pyarrow's errors are ValueErrors and OSErrors
-        if path:
-            table = pd.read_parquet(path)[columns].astype({"score": "float64"})
-            return table[table["score"].between(0, 1)]
+    table = caches.read(path) if path else None
+    if table is not None and set(columns) <= set(table):
+        table = table[columns].astype({"score": "float64"})
+        return table[table["score"].between(0, 1)]
     return pd.DataFrame(columns=columns).astype({"score": "float64"})
 
 
 def _replace(path: Path, table: pd.DataFrame) -> None:
     with manifest.room_on_disk(path.parent):
-        manifest.write_table(path, table)
+        caches.write(path, table)

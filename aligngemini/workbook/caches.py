@@ -5,8 +5,39 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from aligngemini.workbook import paths
+import pandas as pd
+
+from aligngemini.workbook import fingerprint, manifest, paths
 from aligngemini.workbook.progress import say
+
+DIGEST = b"aligngemini.rows"  # Parquet's own checksums leave out the footer, which says where the rows lie
+
+
+def write(path: Path, table: pd.DataFrame) -> None:
+    """Write a Parquet file with checksums and a digest, all or nothing, in a folder that is made if need be.
+
+    The index is left out. Raises OSError.
+    """
+    from pyarrow import Table, parquet
+
+    rows = Table.from_pandas(table, preserve_index=False)
+    digest = fingerprint.of_rows(rows.to_pandas()).encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with manifest.whole(path) as passing:
+        sealed = rows.replace_schema_metadata({**rows.schema.metadata, DIGEST: digest})
+        parquet.write_table(sealed, passing, write_page_checksum=True)
+
+
+def read(path: Path) -> pd.DataFrame | None:
+    """Return what `write` wrote; None where there is no such file, or any of it has changed."""
+    from pyarrow import parquet
+
+    try:
+        rows = parquet.read_table(path, page_checksum_verification=True)
+        table = rows.to_pandas()
+        return table if rows.schema.metadata[DIGEST] == fingerprint.of_rows(table).encode() else None
+    except Exception:  # of any kind: what a damaged file makes its readers raise is not theirs to choose
+        return None
 
 
 @contextmanager

@@ -6,10 +6,13 @@ import json
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aligngemini.workbook import paths
 from aligngemini.workbook.params import Refused
+
+if TYPE_CHECKING:  # pandas takes long to load, and most of this does without
+    import pandas as pd
 
 LENGTH = 12
 READ_WHOLE = 256 * 2**20  # larger folders are told apart by names and sizes: hashing them would take minutes
@@ -71,6 +74,13 @@ def _of_table(path: Path, content: str) -> str:
     table = pd.read_parquet(path).drop(columns="path")
     if "reason" in table:
         table["reason"] = table["reason"] != ""
+    return of_rows(table)
+
+
+def of_rows(table: "pd.DataFrame") -> str:
+    """Return a digest of the columns and rows of a table, its index left out."""
+    import pandas as pd
+
     plain = table.astype({name: str for name in table.columns if table[name].dtype == object})
     rows = pd.util.hash_pandas_object(plain, index=False).to_numpy()
     return digest([list(table.columns), hashlib.sha256(rows.tobytes()).hexdigest()])

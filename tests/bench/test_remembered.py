@@ -1,5 +1,6 @@
 """Remembered scores: apart by model and treatment, never lost by a neighbour, never trusted when damaged."""
 
+import numpy as np
 import pandas as pd
 
 from aligngemini.bench import remembered
@@ -64,3 +65,17 @@ def test_what_is_remembered_is_used_also_where_nothing_new_can_be_kept(tmp_path,
     store.write()
     assert store.recall("m", "").to_dict() == {"a": 0.5, "b": 0.25}
     assert Scores(tmp_path).recall("m", "").to_dict() == {"a": 0.5}
+
+
+def test_scores_of_a_file_with_a_flipped_bit_are_the_same_or_none(tmp_path):
+    rng, store = np.random.default_rng(0), Scores(tmp_path)
+    store.note("m", "", {f"{place:064x}": rng.random() for place in range(50)})
+    store.write()
+    (path,) = tmp_path.rglob("*.parquet")
+    whole, good = path.read_bytes(), store.recall("m", "")
+    for place in rng.integers(len(whole), size=250):
+        data = bytearray(whole)
+        data[place] ^= 1 << rng.integers(8)
+        path.write_bytes(data)
+        found = Scores(tmp_path).recall("m", "")
+        assert found.empty or found.equals(good)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ...workbook import caches, fingerprint, manifest, paths
+from ...workbook import caches, fingerprint, paths
 from ...workbook.progress import progress
 from .. import decode, header
 from ..filenames import true
@@ -101,14 +101,14 @@ def _stamp(path: str) -> tuple[str, int, int]:
 
 
 def _recalled(place: Path, columns: list[str]) -> pd.DataFrame:
-    try:
-        known = pd.read_parquet(place).set_index("path")
-        return known[[*STAMP, *columns]].astype(dict.fromkeys(STAMP, "int64"))
-    except (OSError, ValueError, LookupError):  # none yet, or a damaged one
+    """What `_remember` wrote; nothing where there is none yet, or it is damaged or of other columns."""
+    known = caches.read(place)
+    if known is None or not {"path", *STAMP, *columns} <= set(known):
         return pd.DataFrame(columns=[*STAMP, *columns], index=pd.Index([], name="path"))
+    return known.set_index("path")[[*STAMP, *columns]].astype(dict.fromkeys(STAMP, "int64"))
 
 
 def _remember(place: Path, known: pd.DataFrame) -> None:
     """Write all or nothing; a disk without room is no error."""
     with caches.optional(place.parent):
-        manifest.write_table(place, known.rename_axis("path").reset_index())
+        caches.write(place, known.rename_axis("path").reset_index())

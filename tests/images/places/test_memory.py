@@ -4,6 +4,7 @@ import json
 import os
 from collections import Counter
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -98,3 +99,17 @@ def test_a_place_where_nothing_can_be_written_costs_only_the_memory(lay, monkeyp
     monkeypatch.setenv("ALIGNGEMINI_BUILT", str(tmp_path / "file"))
     assert counts(folders.identified(benchmarks.rows(f"WildRF:{root}"))) == COUNTS["WildRF"]
     assert capsys.readouterr().err.count("scans cannot be written to (Not a directory)") == 1
+
+
+def test_a_memory_with_a_flipped_bit_changes_no_fact(lay):
+    root, rng = lay("WildRF"), np.random.default_rng(0)
+    folders.identified(benchmarks.rows(f"WildRF:{root}"))
+    place = memory.where(root)
+    whole, good = place.read_bytes(), memory._recalled(place, memory.FACTS)
+    assert len(good)
+    for where in rng.integers(len(whole), size=250):
+        data = bytearray(whole)
+        data[where] ^= 1 << rng.integers(8)
+        place.write_bytes(data)
+        found = memory._recalled(place, memory.FACTS)
+        assert found.empty or found.equals(good)
