@@ -150,8 +150,14 @@ def _has(record: Record, wanted: dict[str, Any]) -> bool:
 
 
 def _whole(record: Record) -> Record:
-    changed = "" if manifest.sealed(record.manifest) else "its manifest is not the one that it was completed with"
-    if problem := changed or verified.damage(record.folder, record.manifest):
+    if not manifest.sealed(record.manifest):  # its parameters may be wrong: they are not repeated
+        advice = commands.make(record.notebook, {"scale": record.params["scale"]}, "--force")
+        raise Refused(
+            f"run {record.folder.name} of {record.notebook} is damaged, its manifest is not the one that it was "
+            f"completed with: delete {paths.short(record.folder)}, then make it again with `{advice}` and what else "
+            "you gave it"
+        )
+    if problem := verified.damage(record.folder, record.manifest):
         raise Refused(
             f"run {record.name} of {record.notebook} is damaged, {problem}: "
             f"make it again with `{commands.make(record.notebook, record.params, '--force')}`"

@@ -104,6 +104,14 @@ def test_a_manifest_with_what_no_run_writes_is_refused(little, number):
         runs.load(DATA, run.name)
 
 
+def test_an_edited_parameter_is_not_repeated_in_the_way_out(little):
+    run = small.made(DATA, small.data(little), images=1)
+    edit(run, "question.params.seed", 77)
+    with pytest.raises(Refused, match=f"run {run.name} .*delete .*{run.name}, then .*--force") as refused:
+        runs.load(DATA, run.name)
+    assert "77" not in str(refused.value).replace(run.name, "").replace(str(little.root), "")
+
+
 def test_a_manifest_written_with_other_spaces_and_order_is_the_same(little):
     run = small.made(DATA, small.data(little), images=1, share=0.1, name="é")
     record = json.loads(run.path("manifest.json").read_text())
