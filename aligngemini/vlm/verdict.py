@@ -41,8 +41,9 @@ def prompts(vlm: VLM, pictures: list[Image.Image], question: str = QUESTION) -> 
 
 def continued(batch: dict, tokens: tuple[int, ...]) -> dict:
     """The same prompts followed by the same answer tokens."""
-    tail = batch["input_ids"].new_tensor(tokens).expand(len(batch["input_ids"]), -1)
-    longer = {"input_ids": torch.cat([batch["input_ids"], tail], 1)}
+    asked = batch["input_ids"]
+    tail = torch.tensor(tokens, dtype=asked.dtype, device=asked.device).expand(len(asked), -1)
+    longer = {"input_ids": torch.cat([asked, tail], 1)}
     for name, fill in (("attention_mask", 1), ("mm_token_type_ids", 0)):
         if name in batch:
             longer[name] = torch.cat([batch[name], torch.full_like(tail, fill)], 1)
