@@ -218,7 +218,8 @@ def _benchmark(frame: pd.DataFrame, key: tuple, resamples: int, confidence: floa
         group, rng = groups(part), generator("interval", *key, subset)
         value = accuracy(part.label, part.verdict, rng, resamples, confidence, group)
         ends.append((value, roc_area(part.label, part.score, confidence, group)))
-    rng = generator("interval", *key, "mean of subsets")
+    last = subset if len(ends) == 1 else "mean of subsets"  # the mean of a single subset is that subset's own number
+    rng = generator("interval", *key, last)
     ends.append((mean_accuracy(frame, rng, resamples, confidence), UNDEFINED))
     mean = {name: each for name, each in mean_over_subsets(measures).items() if name not in ("subsets", "left_out")}
     whole = pd.concat([measures, pd.DataFrame([mean | _counts(frame)])], ignore_index=True)

@@ -189,6 +189,16 @@ def test_table_has_a_mean_row_that_counts_distinct_images():
     assert got.value.tolist() == [1, 0.5, 0.75]
 
 
+def test_the_mean_of_one_subset_has_that_subsets_interval():
+    rng = np.random.default_rng(7)
+    frame = pd.DataFrame(
+        {"label": np.tile([0, 1], 30), "score": rng.random(60), "image_id": [f"i{n}" for n in range(60)]}
+    )
+    frame = frame.assign(verdict=(frame.score > 0.4).astype(int), subset="a")
+    one, mean = intervals.table(frame, ("levels", 0), 200)[["value", "low", "high"]].to_numpy()
+    assert one == pytest.approx(mean)
+
+
 def test_another_subset_changes_no_interval():
     rng = np.random.default_rng(6)
     label = np.tile([0, 1], 60)
