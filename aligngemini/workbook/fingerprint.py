@@ -81,7 +81,7 @@ def of_rows(table: "pd.DataFrame") -> str:
     """Return a digest of the columns and rows of a table, its index left out."""
     import pandas as pd
 
-    plain = table.astype({name: str for name in table.columns if table[name].dtype == object})
+    plain = table.assign(**{name: table[name].map(str) for name in table if table[name].dtype == object})
     rows = pd.util.hash_pandas_object(plain, index=False).to_numpy()
     return digest([list(table.columns), hashlib.sha256(rows.tobytes()).hexdigest()])
 
