@@ -152,10 +152,11 @@ def _has(record: Record, wanted: dict[str, Any]) -> bool:
 def _whole(record: Record) -> Record:
     if not manifest.sealed(record.manifest):  # its parameters may be wrong: they are not repeated
         advice = commands.make(record.notebook, {"scale": record.params["scale"]}, "--force")
+        edited = "is damaged, its manifest is not the one that it was completed with"
+        older = "comes from an earlier version of the workbook, whose manifests cannot be checked"
         raise Refused(
-            f"run {record.folder.name} of {record.notebook} is damaged, its manifest is not the one that it was "
-            f"completed with: delete {paths.short(record.folder)}, then make it again with `{advice}` and what else "
-            "you gave it"
+            f"run {record.folder.name} of {record.notebook} {edited if 'digest' in record.manifest else older}: delete "
+            f"{paths.short(record.folder)}, then make it again with `{advice}` and what else you gave it"
         )
     if problem := verified.damage(record.folder, record.manifest):
         raise Refused(
