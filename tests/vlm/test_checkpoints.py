@@ -27,13 +27,23 @@ class Kill(TrainerCallback):
             raise KeyboardInterrupt
 
 
-def train(rows, folder, *callbacks, cfg=CFG):
+class Began(TrainerCallback):
+    """The step that training goes on from."""
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        self.step = state.global_step
+
+
+def train(rows, folder, *callbacks, cfg=CFG) -> int:
+    """Train, and return the step that training went on from."""
     torch.manual_seed(cfg.seed)
     trainer = dpo.build(load.load(str(bases.FOLDERS["vlm"])), pairs.pairs(rows), cfg, folder / "checkpoints")
     for callback in callbacks:
         trainer.add_callback(callback)
+    began = Began()
+    trainer.add_callback(began)
     dpo.train(trainer, folder / "adapter", adapter.facts(cfg, len(rows), trainer.processing_class))
-    return trainer
+    return began.step
 
 
 def same(one, other) -> bool:
@@ -86,8 +96,8 @@ def test_a_run_killed_after_its_last_step_needs_no_other_to_end_the_same(rows, t
     with pytest.raises(KeyboardInterrupt):
         train(rows, tmp_path)
     monkeypatch.undo()
-    trainer = train(rows, tmp_path)
-    assert same(tmp_path, unbroken) and trainer._initial_global_step == 8
+    began = train(rows, tmp_path)
+    assert same(tmp_path, unbroken) and began == 8
 
 
 DAMAGE = {
@@ -127,8 +137,8 @@ def test_a_checkpoint_that_transformers_wrote_in_place_and_did_not_end_is_passed
 
 def test_training_goes_on_from_the_checkpoint_before_a_damaged_one(rows, copy, unbroken):
     spoil(copy / "checkpoints" / "checkpoint-6" / "optimizer.pt", DAMAGE["cut in half"])
-    trainer = train(rows, copy)
-    assert same(copy, unbroken) and trainer._initial_global_step == 4
+    began = train(rows, copy)
+    assert same(copy, unbroken) and began == 4
 
 
 def test_training_starts_anew_where_no_checkpoint_is_left_and_says_so(rows, copy, unbroken, capsys):
@@ -166,8 +176,8 @@ def test_a_kill_while_a_checkpoint_is_saved_is_gone_on_from_to_the_same_numbers(
     ended = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), moment], capture_output=True, **told)
     assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()[-500:]
     assert (tmp_path / "checkpoints" / checkpoints.PART).exists()
-    trainer = train(rows, tmp_path)
-    assert same(tmp_path, unbroken) and trainer._initial_global_step == left
+    began = train(rows, tmp_path)
+    assert same(tmp_path, unbroken) and began == left
 
 
 def test_a_full_disk_while_a_checkpoint_is_saved_is_said_and_the_same_command_goes_on(
@@ -185,5 +195,5 @@ def test_a_full_disk_while_a_checkpoint_is_saved_is_said_and_the_same_command_go
         train(rows, tmp_path, Full())
     monkeypatch.undo()
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["checkpoint-2"]
-    trainer = train(rows, tmp_path)
-    assert same(tmp_path, unbroken) and trainer._initial_global_step == 2
+    began = train(rows, tmp_path)
+    assert same(tmp_path, unbroken) and began == 2
