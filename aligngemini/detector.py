@@ -32,8 +32,8 @@ SHIPPED = paths.resolve("data/mini/detector")
 class Detector:
     """Both trained branches of a fusion run behind one call.
 
-    `Detector.from_run("latest")(images)` takes paths, folders, bytes, PIL images or uint8 arrays [H, W, 3], and
-    returns one row for each image given, also for those that could not be read.
+    `Detector.found()(images)` takes paths, folders, bytes, PIL images or arrays (see images.arrays.as_image), and
+    returns one row for each file or image given, also for those that could not be read.
     """
 
     def __init__(self, vlm, expert, told: dict, adapters: dict[str, Path]):
