@@ -1,0 +1,51 @@
+"""The detectors that the workbook knows. To add one is to write its file and its line here."""
+
+from importlib import import_module
+from typing import NamedTuple
+
+from ..workbook import names
+from ..workbook.params import Refused, shown
+
+
+class Kind(NamedTuple):
+    """A detector: its name, its title and colour in tables and figures, the supervision that it is made for ("": not
+    known), the notebook that trains it ("": none), and its class (see branch.Branch), loaded when it is needed.
+    """
+
+    name: str
+    title: str
+    colour: str
+    supervision: str
+    notebook: str
+    code: str
+
+    def load(self) -> type:
+        """The class of the detector; loads the libraries that it needs."""
+        module, name = self.code.split(":")
+        return getattr(import_module(module), name)
+
+
+_KINDS = (
+    Kind("vlm", "VLM", "#AA4499", "semantic", names.VLM, "aligngemini.vlm.branch:VLMBranch"),
+    Kind("expert", "expert", "#009E73", "pixel", names.EXPERT, "aligngemini.expert.branch:ExpertBranch"),
+    Kind("scores", "scores of a file", "", "", "", "aligngemini.branches.scores_file:ScoresFile"),
+    Kind("frequency", "frequency baseline", "#CC6677", "pixel", "", "aligngemini.branches.frequency:Frequency"),
+)
+KINDS = {kind.name: kind for kind in _KINDS}
+
+
+def kind(name: str) -> Kind:
+    """The kind called `name`. Raises Refused with all names if there is none."""
+    if name not in KINDS:
+        raise Refused(f"there is no branch {shown(name)}: choose one of {', '.join(KINDS)}")
+    return KINDS[name]
+
+
+def of_notebook(notebook: str) -> Kind | None:
+    """The kind that a notebook trains, None if it trains none."""
+    return next((each for each in KINDS.values() if each.notebook == notebook), None)
+
+
+def title(name: str) -> str:
+    """What tables and figures call the branch of that name; the name itself if it is somebody's own."""
+    return KINDS[name].title if name in KINDS else name
