@@ -26,7 +26,7 @@ class Branch(Protocol):
         ...
 
     def identity(self, crop: int = 0) -> dict[str, Any]:
-        """All that its scores depend on, fit for JSON: base, revision, adapter, numbers, code. Scores are cached by it."""
+        """All that its scores depend on, fit for JSON: base, revision, adapter, numbers, code. A key for caches."""
         ...
 
     @classmethod
