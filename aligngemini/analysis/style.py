@@ -2,6 +2,8 @@
 throughout."""
 
 import html
+import itertools
+from collections.abc import Iterable
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -10,10 +12,15 @@ from IPython.display import HTML
 from plotly.subplots import make_subplots
 
 from aligngemini.analysis import renderer
+from aligngemini.branches.registry import KINDS
 
 REAL, FAKE = "#0072B2", "#D55E00"
-COLOURS = {"real": REAL, "fake": FAKE, "vlm": "#AA4499", "expert": "#009E73", "fusion": "#3B4252"}
-RULES = {"or": COLOURS["fusion"], "and": "#E69F00", "max": "#56B4E9", "mean": "#882255", "odds": "#999933"}
+FUSION = "#3B4252"
+FIXED = {"fusion": FUSION} | {kind.name: kind.colour for kind in KINDS.values() if kind.colour}
+RULES = {"or": FUSION, "and": "#E69F00", "max": "#56B4E9", "mean": "#882255", "odds": "#999933"}
+RULES |= {"majority": "#661100", "or_budget": "#7A869A", "learned": "#117733"}
+SPARE = ("#332288", "#44AA99", "#B8860B", "#EE3377", "#88CCEE", "#8C564B", "#BCBD22")  # none is that of a rule
+COLOURS = {"real": REAL, "fake": FAKE} | FIXED
 TRUTH = {0: ("real", REAL), 1: ("fake", FAKE)}
 INK, MUTED, GRID, PALE = "#22272E", "#6B7480", "#E6E9ED", "#F4F6F8"
 FONT = "Inter, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"
@@ -42,7 +49,7 @@ LAYOUT = {
         "pad": {"l": 16},
         "font": {"size": 17, "color": INK},
     },
-    "colorway": [*COLOURS.values(), "#E69F00", "#56B4E9"],
+    "colorway": [REAL, FAKE, *dict.fromkeys((*FIXED.values(), *SPARE))],
     "xaxis": AXIS,
     "yaxis": AXIS,
     "margin": {"l": 64, "r": 24, "t": 64, "b": 92},
@@ -71,6 +78,12 @@ def figure(title: str, height: int = 420, **layout) -> go.Figure:
 def titled(title: str, note: str = "") -> str:
     """A title with a small second line."""
     return f"{title}<br><sup style='color:{MUTED}'>{note}</sup>" if note else title
+
+
+def colours(names: Iterable[str]) -> dict[str, str]:
+    """The colour of each branch (or "fusion"): its own where it is registered, else of SPARE in order of appearance."""
+    others = [name for name in dict.fromkeys(names) if name not in FIXED]
+    return FIXED | dict(zip(others, itertools.cycle(SPARE), strict=False))
 
 
 def faint(colour: str, opacity: float) -> str:

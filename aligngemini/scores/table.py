@@ -8,7 +8,6 @@ import pandas as pd
 from aligngemini.workbook.params import Refused
 
 COLUMNS = ("image_id", "branch", "supervision", "score", "reason")
-BRANCHES = ("vlm", "expert")
 
 
 def make(image_id, score, branch: str, supervision: str, reason=None, **more) -> pd.DataFrame:
@@ -29,10 +28,12 @@ def check(frame: pd.DataFrame) -> pd.DataFrame:
     absent = [name for name in COLUMNS if name not in frame]
     if absent:
         raise Refused(f"A score table needs the columns {', '.join(absent)}; score the images again.")
-    for column, allowed in (("branch", BRANCHES), ("supervision", None)):
+    for column in ("branch", "supervision"):
         found = frame[column].unique()
-        if len(found) > 1 or (allowed and not set(found) <= set(allowed)):
+        if len(found) > 1:
             raise Refused(f"A score table has one {column}, found {', '.join(map(str, found))}; keep one per file.")
+    if len(frame) and not frame["branch"].iloc[0]:
+        raise Refused("A score table names the branch whose scores it holds, this one is empty there; name it.")
     _check_rows(frame)
     return frame
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from aligngemini.analysis import figures, plane, style, tables
+from aligngemini.branches import registry
 from aligngemini.fusion import compare, rules
 
 
@@ -78,7 +79,14 @@ def test_a_figure_is_small_and_wears_the_style(fused, aligned):
         assert figure.layout.template.layout.font.family == style.FONT
 
 
-def test_colours_differ():
-    colours = [*style.COLOURS.values()]
-    assert len(set(colours)) == 5
+def test_every_branch_has_a_colour_of_its_own_and_registered_ones_keep_theirs():
+    names = ["mine", "vlm", "yours", "fusion", "expert", "mine", "frequency"]
+    colours = style.colours(names)
+    assert len({style.REAL, style.FAKE, *(colours[name] for name in names)}) == 8
+    assert style.colours(["yours", "vlm"])["vlm"] == colours["vlm"] == registry.kind("vlm").colour
+    assert style.colours(["yours"])["yours"] == colours["mine"], "a branch of one's own is coloured by its place"
+    assert len(style.colours(map(str, range(30)))) == 30 + len(style.FIXED)
+
+
+def test_colours_can_be_faint():
     assert style.faint("#FF8000", 0.5) == "rgba(255,128,0,0.5)"

@@ -36,7 +36,7 @@ def test_round_trip_keeps_every_row_and_the_label(tmp_path):
         ({"reason": ["", "", ""]}, "reason"),
         ({"reason": ["", "odd", "cannot be decoded"]}, "exactly one"),
         ({"image_id": ["a", "a", "c"]}, "two scores"),
-        ({"branch": "ear"}, "branch"),
+        ({"branch": ""}, "names the branch"),
         ({"branch": ["vlm", "expert", "vlm"]}, "one branch"),
         ({"supervision": ["mixed", "mixed", "pixel"]}, "one supervision"),
     ],
@@ -45,6 +45,10 @@ def test_refuses(changes, words):
     table.check(good())
     with pytest.raises(Refused, match=words):
         table.check(good(**changes))
+
+
+def test_any_name_is_a_branch():
+    assert set(table.check(good(branch="my_detector")).branch) == {"my_detector"}
 
 
 def test_refuses_absent_columns_and_files(tmp_path):
