@@ -67,9 +67,10 @@ def test_every_run_says_where_its_numbers_come_from(outputs):
 
 def test_images_are_disjoint_by_content_and_every_one_is_scored(here):
     data = runs.load(NAMES[0], "latest", "smoke")
-    tables = {n: table.load(data.path(f"{n}.parquet")) for n in ("semantic", "pixel", "mixed", "union", "test")}
+    names = ("semantic", "pixel", "mixed_semantic", "union", "test")
+    tables = {n: table.load(data.path(f"{n}.parquet")) for n in names}
     assert table.content_overlap(tables).empty
-    assert len(tables["mixed"]) == len(tables["pixel"])
+    assert len(tables["mixed_semantic"]) == len(tables["pixel"])
     assert set(tables["union"].image_id) == set(tables["semantic"].image_id) | set(tables["pixel"].image_id)
     assert set(tables["test"].benchmark) == set(cells.BENCHMARKS)
     for name in NAMES[1:3]:

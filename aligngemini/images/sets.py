@@ -1,4 +1,4 @@
-"""The image tables of a data run: semantic, pixel, union and mixed training sets (one for each model), and the tests.
+"""The image tables of a data run: semantic, pixel, union and mixed training sets, and the tests.
 
 Each function makes its table (and its pictures under `images/`) as a step of the run, or reads it if it is
 there; the order of the calls does not matter. What could not be used stands, with its reason, in
@@ -15,7 +15,7 @@ from .sources import WORLD
 
 LEFT_OUT = ["set", "path", "reason"]
 SIDES = {"plausible": 0, "implausible": 1}  # labels of the semantic set's folders
-MIXED = {"vlm": "mixed", "expert": "mixed_expert"}  # table of the mixed set of each model
+MIXED = {"semantic": "mixed_semantic", "pixel": "mixed_pixel"}  # the mixed set of models made for that supervision
 
 
 def build(run, cfg) -> dict[str, pd.DataFrame]:
@@ -24,8 +24,7 @@ def build(run, cfg) -> dict[str, pd.DataFrame]:
         "test": test(run, cfg),
         "semantic": semantic(run, cfg),
         "pixel": pixel(run, cfg),
-        "mixed": mixed(run, cfg),
-        "mixed_expert": mixed(run, cfg, "expert"),
+        **{name: mixed(run, cfg, own) for own, name in MIXED.items()},
         "union": union(run, cfg),
     }
     shared = table.content_overlap(tables)
@@ -45,25 +44,25 @@ def pixel(run, cfg) -> pd.DataFrame:
     return _step(run, cfg, "pixel", _with_pairs(_pixel, "pixel"))
 
 
-def mixed(run, cfg, model: str = "vlm") -> pd.DataFrame:
-    """The mixed set of a model (of MIXED): as many couples as its own pure set, and so as many updates, drawn by hash.
+def mixed(run, cfg, own: str = "semantic") -> pd.DataFrame:
+    """The mixed set of models made for the supervision `own` (of MIXED): as many couples, and so updates, as that set has.
 
-    Half are of either kind. Where a kind has fewer couples than that, all of it is taken, and the rest of the other: no
-    picture is shown more often than in a pure set.
+    They are drawn by hash, half of either kind. Where a kind has fewer couples than that, all of it is taken, and the
+    rest of the other: no picture is shown more often than in a pure set.
     """
 
     def write(path):
         kinds = semantic(run, cfg), pixel(run, cfg)
-        halves = [_drawn(rows, wanted) for rows, wanted in zip(kinds, _halves(*kinds, model), strict=True)]
+        halves = [_drawn(rows, wanted) for rows, wanted in zip(kinds, _halves(*kinds, own), strict=True)]
         table.write(pd.concat(halves, ignore_index=True), path, base=run.folder)
 
-    return table.load(run.step(f"{MIXED[model]}.parquet", write))
+    return table.load(run.step(f"{MIXED[own]}.parquet", write))
 
 
-def training(run, supervision: str, model: str) -> pd.DataFrame:
-    """The training table of a complete data run for a model of MIXED under a supervision. Raises Refused as
-    `table.load` does."""
-    return table.load(run.path(f"{MIXED[model] if supervision == 'mixed' else supervision}.parquet"))
+def training(run, supervision: str, own: str) -> pd.DataFrame:
+    """The training table of a complete data run under a supervision, for a model made for the supervision `own` (of
+    MIXED). Raises Refused as `table.load` does."""
+    return table.load(run.path(f"{MIXED[own] if supervision == 'mixed' else supervision}.parquet"))
 
 
 def counted(rows: pd.DataFrame) -> dict[str, int]:
@@ -210,10 +209,10 @@ def _couples(rows: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
     return tuple(sources.ranked(labels.index[labels == kind], "mixed") for kind in ((0, 1), (0,), (1,)))
 
 
-def _halves(semantic: pd.DataFrame, pixel: pd.DataFrame, model: str) -> list[dict[str, int]]:
-    """Couples by split that the mixed set of a model takes from the semantic and from the pixel set."""
+def _halves(semantic: pd.DataFrame, pixel: pd.DataFrame, own: str) -> list[dict[str, int]]:
+    """Couples by split that the mixed set of `own` takes from the semantic and from the pixel set."""
     have = [_by_split(semantic), _by_split(pixel)]
-    total = have[0] if model == "vlm" else have[1]
+    total = have[list(MIXED).index(own)]
     most = [{split: each.get(split, 0) for split in total} for each in have]
     first = {split: max(min((n + 1) // 2, most[0][split]), n - most[1][split]) for split, n in total.items()}
     return [first, {split: n - first[split] for split, n in total.items()}]

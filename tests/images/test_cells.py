@@ -93,7 +93,7 @@ def withheld(tmp_path_factory):
 def test_what_is_held_out_never_occurs_in_training_nor_in_the_ordinary_cells(withheld):
     cfg, tables = withheld
     ordinary = tables["test"][tables["test"]["benchmark"] != "world, withheld"]
-    for rows in (tables["semantic"], tables["pixel"], tables["mixed"], tables["union"], ordinary):
+    for rows in (tables["semantic"], tables["pixel"], tables["mixed_semantic"], tables["union"], ordinary):
         things = {
             thing["kind"]
             for name, index in {tuple(pair.rsplit("/", 1)) for pair in rows["pair_id"]}

@@ -46,7 +46,7 @@ def test_pixel_set_holds_aligned_pairs(world_run):
 
 def test_mixed_set_is_half_of_each_and_as_large(world_run):
     tables = world_run[2]
-    mixed = tables["mixed"]
+    mixed = tables["mixed_semantic"]
     assert len(mixed) == len(tables["semantic"]) and mixed["subset"].value_counts().to_dict() == {
         "semantic": 12,
         "pixel": 12,
@@ -65,11 +65,11 @@ def old_half(rows: pd.DataFrame, up: int) -> set[str]:
     return set(rows["image_id"][rows["pair_id"].isin(kept)])
 
 
-def test_equal_pure_sets_give_both_models_the_mixed_set_they_have_always_had(world_run):
+def test_equal_pure_sets_give_all_models_the_mixed_set_they_have_always_had(world_run):
     tables = world_run[2]
     expected = old_half(tables["semantic"], 1) | old_half(tables["pixel"], 0)
-    assert set(tables["mixed"]["image_id"]) == expected
-    pd.testing.assert_frame_equal(tables["mixed"], tables["mixed_expert"])
+    assert set(tables["mixed_semantic"]["image_id"]) == expected
+    pd.testing.assert_frame_equal(tables["mixed_semantic"], tables["mixed_pixel"])
 
 
 def pure(task: str, pairs: int, lone: bool) -> pd.DataFrame:
@@ -91,8 +91,8 @@ def pure(task: str, pairs: int, lone: bool) -> pd.DataFrame:
 @pytest.mark.parametrize(("semantic", "pixel"), [(5, 5), (50, 118), (10, 118), (118, 50), (7, 1)])
 def test_a_mixed_set_has_as_many_couples_as_the_pure_set_of_its_model(semantic, pixel, lone):
     kinds = pure("s", semantic, lone), pure("p", pixel, False)
-    for model, own, other in (("vlm", 0, 1), ("expert", 1, 0)):
-        halves = sets._halves(*kinds, model)
+    for name, own, other in (("semantic", 0, 1), ("pixel", 1, 0)):
+        halves = sets._halves(*kinds, name)
         drawn = [sets._drawn(rows, wanted) for rows, wanted in zip(kinds, halves, strict=True)]
         assert (
             pd.concat(drawn).groupby(["split", "label"]).size().eq(kinds[own].groupby(["split", "label"]).size()).all()
@@ -106,9 +106,9 @@ def test_a_mixed_set_has_as_many_couples_as_the_pure_set_of_its_model(semantic, 
 def test_a_kind_without_a_couple_in_a_split_leaves_that_split_to_the_other():
     semantic, pixel = pure("s", 4, True), pure("p", 4, False)
     pixel = pixel[pixel["split"] == "train"]
-    halves = sets._halves(semantic, pixel, "vlm")
+    halves = sets._halves(semantic, pixel, "semantic")
     assert halves == [{"train": 2, "validation": 3}, {"train": 2, "validation": 0}]
-    assert sets._halves(semantic, pixel, "expert") == [{"train": 2}, {"train": 2}]
+    assert sets._halves(semantic, pixel, "pixel") == [{"train": 2}, {"train": 2}]
     assert len(sets._drawn(semantic, {"train": 2})) == 4, "nothing of a split of which nothing is wanted"
 
 
@@ -137,20 +137,20 @@ def test_a_model_trains_on_its_own_mixed_set(new_run, small, smoother):
 
     run, cfg = new_run(), small(pixel_pairs=11)
     tables = sets.build(run, cfg)
-    vlm, expert = (sets.training(run, "mixed", model) for model in ("vlm", "expert"))
+    vlm, expert = (sets.training(run, "mixed", own) for own in ("semantic", "pixel"))
     train = {name: rows[rows["split"] == "train"] for name, rows in (tables | {"vlm": vlm, "expert": expert}).items()}
     assert len(train["vlm"]) == len(train["semantic"]) and len(train["expert"]) == len(train["pixel"])
     assert len(batches.couples(train["expert"], 0)) == len(batches.couples(train["pixel"], 0)) == 11
     assert sets.counted(train["expert"]) == {"pictures_semantic": 12, "pictures_pixel": 10}
-    assert sets.training(run, "pixel", "vlm").equals(tables["pixel"])
+    assert sets.training(run, "pixel", "semantic").equals(tables["pixel"])
 
 
 def test_the_union_holds_all_pairs_of_both_pure_sets(world_run):
     tables = world_run[2]
     union = tables["union"]
     pure = [*tables["semantic"]["image_id"], *tables["pixel"]["image_id"]]
-    assert sorted(union["image_id"]) == sorted(pure) and len(union) == 2 * len(tables["mixed"])
-    assert set(tables["mixed"]["image_id"]) <= set(union["image_id"])
+    assert sorted(union["image_id"]) == sorted(pure) and len(union) == 2 * len(tables["mixed_semantic"])
+    assert set(tables["mixed_semantic"]["image_id"]) <= set(union["image_id"])
 
 
 def test_no_scene_or_image_is_shared_between_sets_and_splits(world_run):
@@ -175,7 +175,7 @@ def test_another_seed_gives_other_pictures(new_run, small, smoother):
 def test_order_of_calls_does_not_matter_and_tables_are_made_once(new_run, smoother, world_run):
     run, (whole, cfg, _) = new_run(), world_run
     sets.union(run, cfg)
-    sets.mixed(run, cfg, "expert")
+    sets.mixed(run, cfg, "pixel")
     sets.mixed(run, cfg)
     sets.test(run, cfg)
     assert hashes(run.folder) == hashes(whole.folder)
@@ -254,8 +254,8 @@ def test_folders_become_the_same_kind_of_sets(new_run, small, smoother, folder_s
     assert purity.pair_identity(pixel)["pixel: pairs of equal tables"] == 1.0
     assert set(test["subset"]) == {"gpt4o"} and set(test["benchmark"]) == {"bench"}
     assert set(test["axis"]) == {"none", "unknown"} and test.groupby("label").size().to_dict() == {0: 4, 1: 4}
-    halves = tables["mixed"].groupby(["subset", "split", "label"]).size().unstack()
-    assert (halves[0] == halves[1]).all() and abs(len(tables["mixed"]) - len(semantic)) <= 2
+    halves = tables["mixed_semantic"].groupby(["subset", "split", "label"]).size().unstack()
+    assert (halves[0] == halves[1]).all() and abs(len(tables["mixed_semantic"]) - len(semantic)) <= 2
 
 
 def test_too_few_pictures_say_how_many_were_too_small(new_run, small, smoother, folder_sources):
