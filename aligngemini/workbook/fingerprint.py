@@ -1,6 +1,5 @@
 """Fingerprints: digests of values, of files and folders, and of the code that an answer depends on."""
 
-import ast
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
@@ -8,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aligngemini.workbook import paths
+from aligngemini.workbook import code, paths
 from aligngemini.workbook.params import Refused
 
 if TYPE_CHECKING:  # pandas takes long to load, and most of this does without
@@ -16,9 +15,7 @@ if TYPE_CHECKING:  # pandas takes long to load, and most of this does without
 
 LENGTH = 12
 READ_WHOLE = 256 * 2**20  # larger folders are told apart by names and sizes: hashing them would take minutes
-APART = ("workbook", "explore")  # rooms that answer nothing: they carry a run or look at it …
 NOTHING = hashlib.sha256().hexdigest()  # of an empty file, or one of the kernel, which might have no end
-DRAWS = "workbook.seeds"  # … except for the random draws
 
 
 def digest(value: Any) -> str:
@@ -86,15 +83,25 @@ def of_rows(table: "pd.DataFrame") -> str:
     return digest([list(table.columns), hashlib.sha256(rows.tobytes()).hexdigest()])
 
 
-def of_code(notebook: Path, rooms: Iterable[str], package: Path = paths.PACKAGE) -> str:
-    """Return a digest of the code an answer depends on.
+def of_code(notebook: Path, modules: Iterable[str] = (), package: Path = paths.PACKAGE) -> str:
+    """Return a digest of the code that an answer of `notebook` depends on.
 
-    That is every module of `rooms`, all modules of the package they import (directly or not, `workbook` and
-    `explore` apart), and the notebook's code cells except the one tagged `parameters`.
+    That is its code cells except the one tagged `parameters`, and all modules of the package that they import, directly
+    or not; and so for `modules`, dotted names of what is loaded by name. See `code.APART` for what does not count.
     """
-    modules = _closure([p for room in rooms for p in sorted((package / room).rglob("*.py"))], package)
-    sources = {module.relative_to(package).as_posix(): _text(module) for module in modules}
-    return digest([sources, list(code_cells(notebook))])
+    cells = [code.cell(text, package.name) for text in code_cells(notebook)]
+    names = [*modules, *(name for cell in cells for name in cell.imports)]
+    return digest([code.closure(names, package), [cell.digest for cell in cells]])
+
+
+def of_module(name: str, package: Path = paths.PACKAGE) -> str:
+    """Return a digest of the module with the dotted `name`, "aligngemini.vlm.load", and of all that it imports of the
+    package, directly or not. Raises ValueError if it is no module that decides an answer.
+    """
+    found = code.closure([name], package)
+    if name.partition(".")[2] not in found:
+        raise ValueError(f"{name} is no module of {package}, or one that decides no answer")
+    return digest(found)
 
 
 def code_cells(notebook: Path) -> Iterator[str]:
@@ -104,47 +111,3 @@ def code_cells(notebook: Path) -> Iterator[str]:
     for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
         if cell["cell_type"] == "code" and "parameters" not in cell["metadata"].get("tags", []):
             yield "".join(cell["source"])
-
-
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8").replace("\r\n", "\n")
-
-
-def _closure(waiting: list[Path], package: Path) -> list[Path]:
-    seen: set[Path] = set()
-    while waiting:
-        module = waiting.pop()
-        if module not in seen:
-            seen.add(module)
-            waiting += [path for name in _imports(module, package) for path in _located(name, package)]
-    return sorted(seen)
-
-
-def _imports(module: Path, package: Path) -> Iterator[str]:
-    """Yield the dotted names a module imports from the package, `aligngemini.` removed."""
-    here = (package.name, *module.relative_to(package).parent.parts)
-    yield from (name.removeprefix(package.name + ".") for name in _named(_text(module), here))
-
-
-@cache
-def _named(text: str, here: tuple[str, ...]) -> list[str]:
-    """The dotted names that a module of the package `here` imports from the same top; kept, for parsing is slow."""
-    found = []
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Import):
-            full = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = list(here[: len(here) - node.level + 1]) if node.level else []
-            stem = ".".join([*base, *([node.module] if node.module else [])])
-            full = [stem, *(f"{stem}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        found += [name for name in full if name.startswith(here[0] + ".")]
-    return found
-
-
-def _located(name: str, package: Path) -> list[Path]:
-    if name.split(".")[0] in APART and name != DRAWS:
-        return []
-    path = package.joinpath(*name.split("."))
-    return [file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()]

@@ -49,7 +49,6 @@ def question(notebook: str, cfg: Params, needs: dict[str, tuple[str, str]] | Non
     the parameters do not select are a ValueError. Raises `Refused` if a run is missing, or if the runs do not
     stand on the same data.
     """
-    stage = stages.find(notebook)
     needs = stages.needs(cfg) if needs is None else needs
     if set(needs.values()) != set(stages.needs(cfg).values()):
         raise ValueError(f"{notebook} needs exactly the runs its parameters select, {stages.needs(cfg)}, got {needs}")
@@ -61,7 +60,7 @@ def question(notebook: str, cfg: Params, needs: dict[str, tuple[str, str]] | Non
         "inputs": {label: _input(record) for label, record in inputs.items()},
         "numbers": _numbers(cfg),
         "sources": {text: fingerprint.of_source(path) for text, path in there(cfg).items()},
-        "code": fingerprint.of_code(paths.notebook(notebook), stage.rooms),
+        "code": fingerprint.of_code(paths.notebook(notebook)),
     }
     return Question(_name(notebook, block), notebook, block)
 

@@ -1,4 +1,4 @@
-"""The five notebooks: the form of each, the rooms its answer depends on, and the runs it needs."""
+"""The five notebooks: the form of each and the runs it needs."""
 
 import dataclasses
 
@@ -9,25 +9,24 @@ from aligngemini.workbook.params import Params, Refused, shown
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """One notebook: name, parameters, and the rooms whose code, with all it imports, the answer depends on.
+    """One notebook: its name and parameters.
 
     `torch`: whether its steps draw from torch's generators, so that these are seeded too.
     """
 
     name: str
     params: type[Params]
-    rooms: tuple[str, ...]
     torch: bool = False
 
 
 STAGES = {
     stage.name: stage
     for stage in (
-        Stage(DATA, DataParams, ("images", "hygiene"), torch=True),
-        Stage(VLM, VLMParams, ("vlm",), torch=True),
-        Stage(EXPERT, ExpertParams, ("expert",), torch=True),
-        Stage(FUSION, FusionParams, ("fusion", "scores")),
-        Stage(ANALYSIS, AnalysisParams, ("analysis", "scores")),
+        Stage(DATA, DataParams, torch=True),
+        Stage(VLM, VLMParams, torch=True),
+        Stage(EXPERT, ExpertParams, torch=True),
+        Stage(FUSION, FusionParams),
+        Stage(ANALYSIS, AnalysisParams),
     )
 }
 

@@ -5,19 +5,23 @@ import json
 import pandas as pd
 import pytest
 
-from aligngemini.workbook import fingerprint, manifest, paths, stages
+from aligngemini.workbook import fingerprint, manifest
+
+CELL = "from thing.vlm import score\nb = 2"
 
 
 @pytest.fixture
 def package(tmp_path):
-    """A package of three rooms: `vlm` imports `images`, which imports `deep`; nothing imports `other`."""
+    """A package: the notebook imports `vlm.score`, which imports `images`, which imports `deep`; nothing `other`."""
     files = {
         "__init__.py": "",
         "vlm/__init__.py": "",
         "vlm/score.py": "from thing.images import decode\nfrom ..workbook.seeds import generator\n",
+        "vlm/branch.py": "",
         "images/__init__.py": "",
         "images/decode.py": "def read():\n    from . import deep\n    from thing.explore import show\n",
-        "images/deep.py": "import thing.workbook.runs\n",
+        "images/deep.py": "import thing.workbook.runs\nWORKER = 'thing.images.worker'\n",
+        "images/worker.py": "",
         "other/__init__.py": "",
         "explore/show.py": "",
         "workbook/runs.py": "",
@@ -32,7 +36,7 @@ def package(tmp_path):
 
 @pytest.fixture
 def notebook(tmp_path):
-    return _notebook(tmp_path, "a = 1", "b = 2")
+    return _notebook(tmp_path, "a = 1", CELL)
 
 
 def _notebook(folder, parameters, code):
@@ -51,24 +55,67 @@ def test_a_digest_does_not_depend_on_the_order_of_keys():
     assert fingerprint.digest({"a": 1}) != fingerprint.digest({"a": 2})
 
 
-@pytest.mark.parametrize("changed", ["vlm/score.py", "images/decode.py", "images/deep.py", "workbook/seeds.py"])
-def test_the_code_changes_with_the_room_and_all_it_imports(package, notebook, changed):
-    before = fingerprint.of_code(notebook, ["vlm"], package)
+DECIDING = ["vlm/score.py", "images/__init__.py", "images/decode.py", "images/deep.py", "workbook/seeds.py"]
+
+
+@pytest.mark.parametrize("changed", [*DECIDING, "images/worker.py"])
+def test_the_code_changes_with_all_that_the_notebook_imports_or_names(package, notebook, changed):
+    before = fingerprint.of_code(notebook, package=package)
     (package / changed).write_text((package / changed).read_text() + "x = 1\n")
-    assert fingerprint.of_code(notebook, ["vlm"], package) != before
+    assert fingerprint.of_code(notebook, package=package) != before
 
 
-@pytest.mark.parametrize("changed", ["other/__init__.py", "explore/show.py", "workbook/runs.py"])
-def test_the_code_does_not_change_with_rooms_that_answer_nothing(package, notebook, changed):
-    before = fingerprint.of_code(notebook, ["vlm"], package)
+@pytest.mark.parametrize("changed", ["__init__.py", "other/__init__.py", "explore/show.py", "workbook/runs.py"])
+def test_the_code_does_not_change_with_what_answers_nothing(package, notebook, changed):
+    before = fingerprint.of_code(notebook, package=package)
     (package / changed).write_text("x = 1\n")
-    assert fingerprint.of_code(notebook, ["vlm"], package) == before
+    assert fingerprint.of_code(notebook, package=package) == before
+
+
+def test_the_code_changes_with_a_module_that_the_parameters_name(package, notebook):
+    before = [fingerprint.of_code(notebook, names, package) for names in ([], ["thing.vlm.branch"])]
+    (package / "vlm" / "branch.py").write_text("x = 1\n")
+    after = [fingerprint.of_code(notebook, names, package) for names in ([], ["thing.vlm.branch"])]
+    assert before[0] == after[0] != after[1] != before[1]
+
+
+TYPES = "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    import thing.other\n\n\n"
+
+
+def test_comments_docstrings_types_and_layout_change_no_code(package, notebook):
+    module = package / "images" / "decode.py"
+    module.write_text("from typing import TYPE_CHECKING\n\ndef read(path):\n    'Read it.'\n    return path  # so\n")
+    before = fingerprint.of_code(notebook, package=package)
+    module.write_text(f'"""Reading."""\n\n{TYPES}def read(\n    path,\n):\n    """Read."""\n    return path\n')
+    assert fingerprint.of_code(notebook, package=package) == before
+    module.write_text(module.read_text().replace("return path", "return [path]"))
+    assert fingerprint.of_code(notebook, package=package) != before
 
 
 def test_the_code_changes_with_the_notebook_but_not_with_its_parameters_cell(package, notebook, tmp_path):
-    before = fingerprint.of_code(notebook, ["vlm"], package)
-    assert fingerprint.of_code(_notebook(tmp_path, "a = 5", "b = 2"), ["vlm"], package) == before
-    assert fingerprint.of_code(_notebook(tmp_path, "a = 1", "b = 3"), ["vlm"], package) != before
+    before = fingerprint.of_code(notebook, package=package)
+    assert fingerprint.of_code(_notebook(tmp_path, "a = 5", CELL), package=package) == before
+    assert fingerprint.of_code(_notebook(tmp_path, "a = 1", CELL + "  # two"), package=package) == before
+    assert fingerprint.of_code(_notebook(tmp_path, "a = 1", CELL + " + 1"), package=package) != before
+
+
+@pytest.mark.parametrize("magic", ["%matplotlib inline", "!ls", "if b:\n    %time b", "def half("])
+def test_a_cell_with_magics_or_a_slip_counts_as_it_stands(package, tmp_path, magic):
+    before = fingerprint.of_code(_notebook(tmp_path, "a = 1", f"{CELL}\n{magic}"), package=package)
+    assert fingerprint.of_code(_notebook(tmp_path, "a = 1", CELL), package=package) != before
+    (package / "images" / "deep.py").write_text("x = 1\n")
+    changed = fingerprint.of_code(_notebook(tmp_path, "a = 1", f"{CELL}\n{magic}"), package=package) != before
+    assert changed == (magic != "def half(")
+
+
+def test_the_code_of_a_module_is_its_own_and_what_it_imports(package):
+    before = fingerprint.of_module("thing.images.decode", package)
+    (package / "vlm" / "score.py").write_text("x = 1\n")
+    assert fingerprint.of_module("thing.images.decode", package) == before
+    (package / "images" / "deep.py").write_text("x = 1\n")
+    assert fingerprint.of_module("thing.images.decode", package) != before
+    with pytest.raises(ValueError, match=r"thing\.images\.decoder is no module"):
+        fingerprint.of_module("thing.images.decoder", package)
 
 
 def test_a_source_is_its_content_not_its_place(tmp_path):
@@ -87,12 +134,6 @@ def test_a_large_source_is_told_by_names_and_sizes(tmp_path, monkeypatch):
     before = fingerprint.of_source(tmp_path)
     (tmp_path / "photo").write_text("000")
     assert fingerprint.of_source(tmp_path) != before
-
-
-def test_the_rooms_of_every_stage_exist():
-    for stage in stages.STAGES.values():
-        for room in stage.rooms:
-            assert list((paths.PACKAGE / room).glob("*.py")), f"{stage.name} names the room {room}"
 
 
 def _outputs_at(place, reason="same content as"):
