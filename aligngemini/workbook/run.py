@@ -1,8 +1,6 @@
 """One run: a folder that is filled step by step, survives a kill, and is complete all at once."""
 
-import random
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,11 +10,10 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from filelock import FileLock
 
-from aligngemini.workbook import fingerprint, manifest, paths, records, stages
+from aligngemini.workbook import manifest, paths, records, seeds, stages
 from aligngemini.workbook.params import Refused
 
 PART = ".part-"
@@ -84,7 +81,7 @@ class Run:
         if self.complete:
             raise Refused(f"{name} is not part of the complete run {self.name}: make it anew with --force")
         temporary = target.with_name(PART + target.name)
-        seed(self.seed, name, torch=stages.find(self.notebook).torch)
+        seeds.seed(self.seed, name, torch=stages.find(self.notebook).torch)
         with manifest.room_on_disk(self.folder), _room_on_card(name):
             target.parent.mkdir(parents=True, exist_ok=True)
             _write(make, temporary, target)
@@ -161,17 +158,6 @@ def load(notebook: str, selector: str, scale: str | None = None) -> Run:
     """Return the complete run that `selector` means, see `records.pick`; raises `Refused` if none."""
     record = records.pick(notebook, selector, scale)
     return Run(record.folder, record.manifest)
-
-
-def seed(number: int, key: str = "", torch: bool = False) -> None:
-    """Seed the global generators of random, numpy and torch (if loaded or asked for) from both values."""
-    value = int(fingerprint.digest([number, key])[:8], 16)
-    random.seed(value)
-    np.random.seed(value)
-    if torch or "torch" in sys.modules:
-        import torch as library
-
-        library.manual_seed(value)
 
 
 def clear_parts(folder: Path) -> None:

@@ -8,13 +8,13 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from aligngemini.workbook import manifest, paths, stages
+from aligngemini.workbook import manifest, paths, seeds, stages
 from aligngemini.workbook.params import Params
 from aligngemini.workbook.progress import say, spell
 from aligngemini.workbook.questions import Question, question
-from aligngemini.workbook.run import Run, clear_parts, load, now, remove, seed
+from aligngemini.workbook.run import Run, clear_parts, load, now, remove
 
-__all__ = ["Run", "all", "load", "mark_failed", "question", "seed", "start"]
+__all__ = ["Run", "all", "load", "mark_failed", "question", "start"]
 
 FORCE = "ALIGNGEMINI_FORCE"  # names the one run to answer anew though it is complete
 OUTPUTS = "--outputs or ALIGNGEMINI_OUTPUTS"
@@ -41,7 +41,7 @@ def start(notebook: str, cfg: Params, needs: dict[str, tuple[str, str]] | None =
         return load(notebook, asked.name)
     run = Run(asked.partial, _begin(asked, forced), lock)
     _working[asked.partial] = run
-    seed(cfg.seed, notebook, torch=stages.find(notebook).torch)
+    seeds.seed(cfg.seed, notebook, torch=stages.find(notebook).torch)
     return run
 
 

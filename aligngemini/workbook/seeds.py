@@ -1,11 +1,26 @@
 """Random draws that depend on a key alone: neither order, nor workers, nor restarts change them."""
 
 import hashlib
+import random
+import sys
 
 import numpy as np
+
+from aligngemini.workbook import fingerprint
 
 
 def generator(*key: object) -> np.random.Generator:
     """A NumPy generator derived from the parts of `key`, say ("view", seed, image_id)."""
     digest = hashlib.sha256("/".join(map(str, key)).encode()).digest()
     return np.random.default_rng(np.frombuffer(digest, np.uint32))
+
+
+def seed(number: int, key: str = "", torch: bool = False) -> None:
+    """Seed the global generators of random, numpy and torch (if loaded or asked for) from both values."""
+    value = int(fingerprint.digest([number, key])[:8], 16)
+    random.seed(value)
+    np.random.seed(value)
+    if torch or "torch" in sys.modules:
+        import torch as library
+
+        library.manual_seed(value)
