@@ -37,7 +37,14 @@ class Detector:
     """
 
     def __init__(self, vlm, expert, told: dict, adapters: dict[str, Path]):
+        from .expert.branch import ExpertBranch
+        from .vlm.branch import VLMBranch
+
         self.vlm, self.expert, self.told, self.adapters = vlm, expert, told, adapters
+        self.branches = [
+            VLMBranch(vlm, told["vlm"], adapters["vlm"]),
+            ExpertBranch(expert, told["crop"], told["expert"], adapters["expert"]),
+        ]
         self.rule, self.thresholds, self.crop = told["rule"], tuple(told["thresholds"]), told["crop"]
 
     @classmethod
@@ -90,15 +97,12 @@ class Detector:
         from .fusion import join
 
         listed = _listed(images)
-
-        def looks(item: Item, rgb: np.ndarray) -> list[scoring.Look]:
-            return [scoring.Look(branch, branch, partial(self.view, branch, rgb)) for branch in BRANCHES]
-
+        looks = partial(scoring.plain_looks, self.branches)
         scores = {branch: np.full(len(listed), np.nan) for branch in BRANCHES}
         reasons: list[dict] = [{} for _ in listed]
         batches = _batches(listed, batch_size)
         reading = {"label": "judging pictures" if len(batches) > 1 else "", "read": decode.pixels}
-        for part in scoring.scored(batches, looks, self.p_fake, batch_size, **reading):
+        for part in scoring.scored(batches, looks, batch_size, **reading):
             for score in part:
                 if score.reason:
                     reasons[score.name][score.key] = score.reason

@@ -49,3 +49,8 @@ def of_notebook(notebook: str) -> Kind | None:
 def title(name: str) -> str:
     """What tables and figures call the branch of that name; the name itself if it is somebody's own."""
     return KINDS[name].title if name in KINDS else name
+
+
+def called(name: str) -> str:
+    """What sentences call it: "the VLM", or the name alone if it is somebody's own."""
+    return f"the {KINDS[name].title}" if name in KINDS else name

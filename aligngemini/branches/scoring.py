@@ -13,17 +13,17 @@ import pandas as pd
 from ..images.failures import HOPELESS, Failures, attempt, each, reason
 from ..images.feed import Feed, Item, batched, items
 from ..scores import table as score_table
-
-TITLES = {"vlm": "the VLM", "expert": "the expert"}
+from . import registry
+from .branch import Branch
 
 
 class Look(NamedTuple):
-    """One look at an image: what its score is noted under, the branch, how its view is made, and a size: views of one
-    branch and size go through the model together.
+    """One look at an image: what its score is noted under, the branch (its `name` and `p_fake` are used), how its view
+    is made, and a size: views of one branch and size go through the model together.
     """
 
     key: Hashable
-    branch: str
+    branch: Branch
     view: Callable[[], object]
     size: int = 0
 
@@ -40,20 +40,19 @@ class Score(NamedTuple):
 def scored(
     batches: Sequence[Sequence[Item]],
     looks: Callable[[Item, np.ndarray], Iterable[Look]],
-    p_fake: Callable[[str, list], Sequence[float]],
     batch_size: int,
     label: str = "",
     **reading,
 ) -> Iterator[list[Score]]:
-    """Yield the scores of batches of images, as soon as they are there. `p_fake(branch, views)` is asked for at most
-    `batch_size` at once.
+    """Yield the scores of batches of images, as soon as they are there. A branch scores at most `batch_size` views at
+    once.
 
     `looks(item, rgb)` are made one after the other, of uint8 [H, W, 3]; `reading` goes to Feed. Raises what is not
     about one image: see images.failures.
     """
     failures = Failures()
     for batch in Feed(batches, lambda item, rgb: [_made(look) for look in looks(item, rgb)], label, **reading):
-        yield from _batch_scores(batch, p_fake, batch_size, failures)
+        yield from _batch_scores(batch, batch_size, failures)
         batch.clear()  # views of more than two batches shall not be in memory
         failures.check(HOPELESS)
     failures.check()
@@ -64,56 +63,55 @@ def _made(look: Look) -> Look:
     return look._replace(view=attempt(look.view))
 
 
-def _batch_scores(batch: list, p_fake: Callable, batch_size: int, failures: Failures) -> Iterator[list[Score]]:
+def _batch_scores(batch: list, batch_size: int, failures: Failures) -> Iterator[list[Score]]:
     """Scores of what Feed yields: views of one branch and size go together."""
     unread = [(item, got) for item, got in batch if isinstance(got, Exception)]
     yield [Score(item.name, None, np.nan, reason("it cannot be read", got)) for item, got in unread]
-    groups: dict[tuple[str, int], list] = {}
+    groups: dict[tuple[Branch, int], list[tuple[Hashable, Look]]] = {}
     for item, got in batch:
         for look in () if isinstance(got, Exception) else got:
             groups.setdefault((look.branch, look.size), []).append((item.name, look))
     for (branch, _), members in groups.items():
         for part in batched(members, batch_size):
-            results = each(partial(p_fake, branch), [look.view for _, look in part])
-            failures.note(branch, results)
+            results = each(branch.p_fake, [look.view for _, look in part])
+            failures.note(branch.name, results)
             yield [_score(name, look, result) for (name, look), result in zip(part, results, strict=True)]
 
 
 def _score(name: Hashable, look: Look, result: object) -> Score:
-    title = TITLES.get(look.branch, look.branch)
+    who = registry.called(look.branch.name)
     if isinstance(result, Exception):
-        return Score(name, look.key, np.nan, reason(f"{title} cannot score it", result))
+        return Score(name, look.key, np.nan, reason(f"{who} cannot score it", result))
     if not 0 <= result <= 1:
-        return Score(name, look.key, np.nan, f"{title} gives no score from 0 to 1 (it gives {float(result):g})")
+        return Score(name, look.key, np.nan, f"{who} gives no score from 0 to 1 (it gives {float(result):g})")
     return Score(name, look.key, float(result))
 
 
-def table(
-    images: pd.DataFrame, branch: str, view: Callable, p_fake: Callable, supervision: str, batch_size: int, kept=None
-) -> pd.DataFrame:
+def plain_looks(branches: Iterable[Branch], item: Item, rgb: np.ndarray) -> list[Look]:
+    """One look by each branch at an image as it is, under the branch's name."""
+    return [Look(each.name, each, partial(each.prepare, rgb, item.source)) for each in branches]
+
+
+def table(images: pd.DataFrame, branch: Branch, supervision: str, batch_size: int, kept=None) -> pd.DataFrame:
     """The score table of every distinct image of an image table, by one branch.
 
     `kept` remembers scores (bench.remembered.Scores): those it knows are not computed again, and a killed call leaves
     what it had. Batches are the same whatever is known, so that the scores are, too.
     """
     everything, reasons = items(images), {}
-    known = kept.recall(branch, supervision).to_dict() if kept else {}
+    known = kept.recall(branch.name, supervision).to_dict() if kept else {}
     batches = [[item for item in part if item.name not in known] for part in batched(everything, batch_size)]
-
-    def looks(item: Item, rgb: np.ndarray) -> list[Look]:
-        return [Look(branch, branch, partial(view, rgb))]
-
-    title = f"scoring with {TITLES[branch]}"
+    title = f"scoring with {registry.called(branch.name)}"
     try:
-        for part in scored(batches, looks, lambda _, views: p_fake(views), batch_size, title):
+        for part in scored(batches, partial(plain_looks, [branch]), batch_size, title):
             new = {score.name: score.value for score in part if not score.reason}
             known |= new
             reasons |= {score.name: score.reason for score in part if score.reason}
             if kept:
-                kept.note(branch, supervision, new)
+                kept.note(branch.name, supervision, new)
     finally:
         if kept:
             kept.write()
     names = [item.name for item in everything]
     values = [known.get(name, np.nan) for name in names]
-    return score_table.make(names, values, branch, supervision, [reasons.get(name, "") for name in names])
+    return score_table.make(names, values, branch.name, supervision, [reasons.get(name, "") for name in names])

@@ -6,7 +6,6 @@ pairs done since the last call; 0 says that preparation is over. What other room
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,13 +15,16 @@ import torch
 from PIL import Image
 from transformers import TrainerCallback
 
+from ..branches import scoring
+from ..branches.branch import Branch
 from ..expert import backbone, objective
-from ..expert import score as expert_score
 from ..expert import train as expert_train
 from ..expert.batches import Batches, couples
+from ..expert.branch import ExpertBranch
 from ..images import autoencoder, decode, reconstruct
 from ..images.table import frame
 from ..vlm import dpo, labels, load, pairs, verdict
+from ..vlm.branch import VLMBranch
 from . import shapes
 from .setting import PHOTO, Setting
 
@@ -114,21 +116,19 @@ def expert_scoring(expert: backbone.Expert, setting: Setting, folder: Path, lap:
     """Scores of files, one batch a lap."""
     told = setting.expert
     expert.model.eval()
-    score = partial(expert_score.score, expert, supervision="pixel", crop=told.crop)
-    _scored(folder, setting, told.score_batch_size, setting.photo, lap, score)
+    _scored(folder, setting, told.score_batch_size, setting.photo, lap, ExpertBranch(expert, told.crop))
 
 
 def verdict_scoring(vlm: load.VLM, setting: Setting, folder: Path, lap: Lap) -> None:
     """Scores of files, one batch a lap."""
-    score = partial(verdict.score, vlm, supervision="semantic")
-    _scored(folder, setting, setting.vlm.score_batch_size, square(setting), lap, score)
+    _scored(folder, setting, setting.vlm.score_batch_size, square(setting), lap, VLMBranch(vlm))
 
 
-def _scored(folder: Path, setting: Setting, batch: int, size: tuple[int, int], lap: Lap, score: Callable) -> None:
+def _scored(folder: Path, setting: Setting, batch: int, size: tuple[int, int], lap: Lap, branch: Branch) -> None:
     rows = pictures(folder / "scored", -(-batch // 2), *size)
     lap(0)
     for _ in range(setting.times):
-        score(table=rows.head(batch), batch_size=batch)
+        scoring.table(rows.head(batch), branch, "", batch)
         lap(batch)
 
 

@@ -4,11 +4,9 @@ from collections.abc import Iterable
 from functools import partial
 
 import numpy as np
-import pandas as pd
 import torch
 from PIL import Image
 
-from ..branches import scoring
 from ..images.failures import Failures, each
 from ..images.feed import batched
 from .load import VLM
@@ -104,11 +102,6 @@ def _logits(vlm: VLM, inputs: dict, keep: int, tokens: list[int] | None = None) 
 def p_fake(vlm: VLM, pictures: list[Image.Image]) -> np.ndarray:
     """p(fake) in [0, 1] for each picture: the two-way softmax over the verdict sentences; float64 [n]."""
     return log_odds(vlm, prompts(vlm, pictures)).double().sigmoid().cpu().numpy()
-
-
-def score(vlm: VLM, table: pd.DataFrame, supervision: str, batch_size: int = 64, kept=None) -> pd.DataFrame:
-    """The score table of every distinct image of an image table; `kept` as for branches.scoring.table."""
-    return scoring.table(table, "vlm", partial(look, vlm), partial(p_fake, vlm), supervision, batch_size, kept)
 
 
 def explain(vlm: VLM, pictures: list[Image.Image], verdicts: Iterable[int], tokens: int = 40) -> list[str]:

@@ -1,5 +1,8 @@
 """The loop that scores images: one that fails loses its own score alone, and what is about no image is raised."""
 
+from functools import partial
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -33,8 +36,20 @@ def share(views):
     return np.array(views) / 1000 + len(views) / 100 + sum(views) / 1e6
 
 
+class Grey:
+    """A branch that looks at one pixel."""
+
+    name = "vlm"
+
+    def __init__(self, p_fake, view):
+        self.p_fake, self.view = p_fake, view
+
+    def prepare(self, rgb, source=None, crop=0):
+        return self.view(rgb)
+
+
 def score(table, p_fake=share, view=grey, batch_size=4, kept=None):
-    told = scoring.table(table, "vlm", view, p_fake, "semantic", batch_size, kept)
+    told = scoring.table(table, Grey(p_fake, view), "semantic", batch_size, kept)
     return told.set_index("image_id")
 
 
@@ -141,3 +156,29 @@ def test_only_one_large_image_is_in_memory_at_a_time(table, monkeypatch):
         return grey(rgb)
 
     assert score(table, view=view).score.notna().sum() == 9 and max(most) == 1
+
+
+def test_a_branch_is_given_the_file_that_the_pixels_come_from(table):
+    class Named(Grey):
+        def prepare(self, rgb, source=None, crop=0):
+            return int(Path(source).stem) * 20
+
+    whole = scoring.table(table, Named(share, None), "semantic", 4).set_index("image_id")
+    pd.testing.assert_frame_equal(whole, score(table))
+
+
+def test_views_of_several_branches_come_from_one_reading(table):
+    first, second = Grey(share, grey), Grey(lambda views: [0.25 for _ in views], grey)
+    second.name = "mine"
+    looks = partial(scoring.plain_looks, [first, second])
+    batches = feed.batched(feed.items(table.drop(5)), 4)
+    parts = [score for part in scoring.scored(batches, looks, 4) for score in part]
+    assert [score.value for score in parts if score.key == "mine"] == [0.25] * 9
+    assert [score.value for score in parts if score.key == "vlm"] == score(table.drop(5)).score.tolist()
+
+
+def test_a_branch_of_one_s_own_is_called_by_its_name(table):
+    mine = Grey(failing(RuntimeError("no"), 20), grey)
+    mine.name = "mine"
+    parts = scoring.scored([feed.items(table.head(3))], partial(scoring.plain_looks, [mine]), 1)
+    assert [s.reason for part in parts for s in part if s.reason] == ["mine cannot score it (RuntimeError: no)"]

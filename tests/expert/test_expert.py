@@ -6,7 +6,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from aligngemini.expert import adapter, backbone, batches, objective, score, train
+from aligngemini.branches import scoring
+from aligngemini.expert import adapter, backbone, batches, objective, train
+from aligngemini.expert.branch import ExpertBranch
 from aligngemini.mini import bases
 from tests.expert.conftest import CFG, fresh
 
@@ -64,8 +66,12 @@ def test_every_trainable_weight_moves_and_every_frozen_one_stays(trained):
             assert not torch.equal(weight, start[name]), name
 
 
+def scored(expert, rows, crop=112):
+    return scoring.table(rows, ExpertBranch(expert, crop), "pixel", 64)
+
+
 def test_it_learns_what_only_pixels_tell(trained, rows):
-    scores = score.score(trained[0], rows, "pixel", 112).set_index("image_id").score
+    scores = scored(trained[0], rows).set_index("image_id").score
     wins = [scores[f"{i}_1"] > scores[f"{i}_0"] for i in range(12)]
     assert sum(wins) >= 10
 
@@ -118,12 +124,12 @@ def test_a_damaged_checkpoint_costs_steps_and_no_number(rows, trained, tmp_path,
 
 def test_the_saved_adapter_gives_back_the_trained_scores(trained, rows):
     again = adapter.with_adapter(backbone.load(BASE), trained[1] / "adapter")
-    first, second = (score.score(e, rows, "pixel", 112).score for e in (trained[0], again))
+    first, second = (scored(e, rows).score for e in (trained[0], again))
     assert np.allclose(first, second, atol=1e-6)
 
 
 def test_other_crop_sizes_work(trained, rows):
-    assert score.score(trained[0], rows.head(2), "pixel", 140).score.between(0, 1).all()
+    assert scored(trained[0], rows.head(2), 140).score.between(0, 1).all()
 
 
 def test_a_base_that_is_not_there_is_refused_with_the_next_step():

@@ -6,8 +6,10 @@ import pytest
 import torch
 from PIL import Image
 
+from aligngemini.branches import scoring
 from aligngemini.mini import bases, world
 from aligngemini.vlm import load, verdict
+from aligngemini.vlm.branch import VLMBranch
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +64,7 @@ def test_what_cannot_be_read_keeps_its_row_with_a_reason(vlm, tmp_path):
             "reason": "",
         }
     )
-    scores = verdict.score(vlm, table, "semantic").set_index("image_id")
+    scores = scoring.table(table, VLMBranch(vlm), "semantic", 64).set_index("image_id")
     assert list(scores.index) == ["a", "b", "c"]
     assert 0 < scores.score["a"] < 1 and scores.reason["a"] == ""
     assert scores.score[["b", "c"]].isna().all() and (scores.reason[["b", "c"]] != "").all()

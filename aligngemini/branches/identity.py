@@ -1,0 +1,35 @@
+"""What the scores of a branch depend on, fit for JSON: a digest of it is a key for caches."""
+
+from importlib import import_module, metadata
+from pathlib import Path
+
+from ..workbook import fingerprint, paths
+
+
+def of_model(weight, base: str, revision: str, adapter: Path, library: str, code: tuple[str, ...]) -> dict:
+    """The identity of a base with an adapter, `weight` any tensor of it, built by a `library` and run by the `code` of
+    these modules.
+    """
+    import torch
+
+    return {
+        "base": content(paths.resolve(base)) or f"{base}@{revision}",
+        "adapter": content(adapter),
+        # the same weights give other scores on a GPU, and with products of float32 rounded to less (TF32)
+        "device": weight.device.type,
+        "numbers": [str(weight.dtype), torch.get_float32_matmul_precision()],
+        "packages": {name: metadata.version(name) for name in (library, "torch")},
+        "code": of_code(*code),
+    }
+
+
+def of_code(*modules: str) -> str:
+    """A digest of the files of these modules."""
+    return fingerprint.digest([fingerprint.of_file(Path(import_module(name).__file__)) for name in modules])
+
+
+def content(folder: Path) -> str:
+    """A digest of the bytes of all files, whatever their size: a wrong match would give wrong scores; "" for none."""
+    files = sorted(path for path in Path(folder).rglob("*") if path.is_file() and not path.name.startswith("."))
+    names = {path.relative_to(folder).as_posix(): fingerprint.of_file(path) for path in files}
+    return fingerprint.digest(names) if names else ""

@@ -1,0 +1,57 @@
+"""The pixel expert as a branch: it looks at the centre crop, never resized."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from ..branches import identity
+from ..workbook import manifest
+from ..workbook.params import Refused
+from . import adapter as saved
+from . import backbone, score
+from .views import window
+
+FACTS = {"base": str, "revision": str, "crop": int}
+CODE = tuple(f"aligngemini.expert.{name}" for name in ("branch", "backbone", "score", "views"))
+
+
+@dataclass(eq=False)
+class ExpertBranch:
+    """A tuned expert; `base` (as `facts` gives it) and `adapter` are what it was loaded from, for its identity."""
+
+    kind: ClassVar[str] = "expert"
+    expert: backbone.Expert
+    crop: int
+    base: dict[str, Any] = field(default_factory=dict)
+    adapter: Path = Path()
+    name: str = "expert"
+
+    @classmethod
+    def load(cls, facts: dict[str, Any], folder: Path, name: str = "expert") -> Self:
+        """The base that `facts` names with the adapter in `folder`. Raises Refused where they do not fit."""
+        if not manifest.fits(facts, FACTS) or facts["crop"] < 1:
+            raise Refused(f"{folder} comes without what its expert is loaded by: name another run, or fetch it again.")
+        expert = saved.with_adapter(backbone.load(facts["base"], facts["revision"]), folder)
+        return cls(expert, facts["crop"], facts, folder, name)
+
+    @staticmethod
+    def facts(run) -> dict[str, Any]:
+        """The base of a run of notebook 03, at the commit that was trained on, and the side of its crops, px."""
+        revision = run.models["base"]["revision"]
+        return {"base": run.params["base"], "revision": revision, "crop": run.params["crop"]}
+
+    def prepare(self, rgb: np.ndarray, source: object = None, crop: int = 0) -> np.ndarray:
+        """The centre crop, uint8 [crop, crop, 3]; a smaller image is padded with zeros."""
+        return window(rgb, crop or self.crop)
+
+    def p_fake(self, views: list[np.ndarray]) -> np.ndarray:
+        """The sigmoid of its logits, float64 [n]."""
+        return np.asarray(score.p_fake(self.expert, views), dtype=np.float64)
+
+    def identity(self, crop: int = 0) -> dict[str, Any]:
+        """What its scores of crops of that side depend on."""
+        weight = next(self.expert.model.parameters())
+        model = identity.of_model(weight, self.base["base"], self.base["revision"], self.adapter, "timm", CODE)
+        return {"branch": self.kind, **model, "crop": crop or self.crop}

@@ -1,0 +1,62 @@
+"""The VLM as a branch: it looks at the whole image, and can say why."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from PIL import Image
+
+from ..branches import identity
+from ..workbook import manifest
+from ..workbook.params import Refused
+from . import load as bases
+from . import verdict
+from .look import look
+
+FACTS = {"base": str, "revision": str, "precision": str, "max_pixels": int}
+CODE = tuple(f"aligngemini.vlm.{name}" for name in ("branch", "load", "look", "verdict"))
+
+
+@dataclass(eq=False)
+class VLMBranch:
+    """A tuned VLM; `base` (as `facts` gives it) and `adapter` are what it was loaded from, for its identity."""
+
+    kind: ClassVar[str] = "vlm"
+    crop: ClassVar[int] = 0
+    vlm: bases.VLM
+    base: dict[str, Any] = field(default_factory=dict)
+    adapter: Path = Path()
+    name: str = "vlm"
+
+    @classmethod
+    def load(cls, facts: dict[str, Any], folder: Path, name: str = "vlm") -> Self:
+        """The base that `facts` names with the adapter in `folder`. Raises Refused where they do not fit."""
+        if not manifest.fits(facts, FACTS) or not set(facts) <= {*FACTS, "quantise"}:
+            raise Refused(f"{folder} comes without what its VLM is loaded by: name another run, or fetch it again.")
+        return cls(bases.with_adapter(bases.load(**facts), folder), facts, folder, name)
+
+    @staticmethod
+    def facts(run) -> dict[str, Any]:
+        """The base of a run of notebook 02, at the commit that was trained on."""
+        told = {name: run.params[name] for name in ("base", "precision", "max_pixels")}
+        told["quantise"] = run.params.get("quantise", "")  # runs from before there was a choice lack it
+        return told | {"revision": run.models["base"]["revision"]}
+
+    def prepare(self, rgb: np.ndarray, source: object = None, crop: int = 0) -> Image.Image:
+        """The image as large as the model sees it; see look.look. Raises Unreadable for one that is too long."""
+        return look(self.vlm, rgb)
+
+    def p_fake(self, views: list[Image.Image]) -> np.ndarray:
+        """p(fake) by the verdict sentences, float64 [n]."""
+        return verdict.p_fake(self.vlm, views)
+
+    def explain(self, views: list[Image.Image], fake: list[bool]) -> list[str]:
+        """The model's words after the verdicts, "" for a view that it fails on."""
+        return verdict.explain(self.vlm, views, fake)
+
+    def identity(self, crop: int = 0) -> dict[str, Any]:
+        """What its scores depend on, whatever the crop."""
+        weight = next(self.vlm.model.parameters())
+        model = identity.of_model(weight, self.base["base"], self.base["revision"], self.adapter, "transformers", CODE)
+        return {"branch": self.kind, **model, "max_pixels": self.vlm.max_pixels, "quantise": self.base.get("quantise")}
