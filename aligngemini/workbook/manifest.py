@@ -34,6 +34,7 @@ PARTS = {
     "results": {},
     "files": [{"sha256": str, "bytes": int}],
 }
+KEYS = ("made", "making")  # blocks that a manifest may have: of what is computed, name -> key (see keys.of)
 TIMES = {"finished": str, "seconds": NUMBER, "error": str}  # what `run` may have besides
 
 
@@ -115,7 +116,7 @@ def read(folder: Path) -> dict[str, Any] | None:
         manifest = reading.json(folder / NAME)
     except (OSError, ValueError):
         return None
-    if not fits(manifest, PARTS):
+    if not fits(manifest, PARTS) or not all(fits(manifest.get(name, {}), [str]) for name in KEYS):
         return None
     run = manifest["run"]
     timed = run["status"] != "complete" or "finished" in run

@@ -1,4 +1,7 @@
-"""One run: a folder that is filled step by step, survives a kill, and is complete all at once."""
+"""One run: a folder that is filled piece by piece, survives a kill, and is complete all at once.
+
+Two verbs fill it: `compute` keeps what takes long, `save` what a cell has at hand.
+"""
 
 import shutil
 import time
@@ -13,10 +16,13 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock
 
-from aligngemini.workbook import manifest, paths, records, seeds, stages
+from aligngemini.workbook import atomic, keys, manifest, paths, records, seeds, stages, values
+from aligngemini.workbook.atomic import PART, remove
 from aligngemini.workbook.params import Refused
+from aligngemini.workbook.progress import spell
 
-PART = ".part-"
+MADE, AGAIN, REUSED = "made", "made again", "reused"
+QUICK = 2  # seconds: of what takes less nobody has to know how long it took
 SHOWN = ("numpy", "pandas", "torch", "transformers", "trl", "peft", "timm", "diffusers")
 
 
@@ -34,10 +40,11 @@ class Run:
         self.seed: int = self.params["seed"]
         self.scale: str = self.params["scale"]
         self._began = time.monotonic()
+        self._depth = 0  # of computations within computations
 
     @property
     def complete(self) -> bool:
-        """Whether the answer is there; steps of a complete run only read."""
+        """Whether the answer is there; the verbs of a complete run only read."""
         return self.manifest["run"]["status"] == "complete"
 
     @property
@@ -67,6 +74,103 @@ class Run:
         if not self.complete:
             folder.mkdir(exist_ok=True)
         return folder
+
+    @property
+    def made(self) -> dict[str, str]:
+        """The keys of what is computed and whole: name -> what `keys.of` gave."""
+        return self.manifest.get("made", {})
+
+    def compute(self, name: str, function: Callable, *args: Any, **kwargs: Any) -> Any:
+        """Return what `function` computes from these arguments; it is computed once, and kept in the run as `name`.
+
+        With a suffix (see `values`) the function returns the value, and what comes back is read from the file. Without
+        one, `name` is a folder: the function fills it, its path being the last positional argument, and it comes back.
+        The global random generators are seeded from the run's seed and `name` before the function, and at the end.
+        What was made by another function, or from other arguments, is made again; a complete run refuses that. Raises
+        `DiskFull`, and `Refused` where a GPU's memory is too small.
+        """
+        began, target = time.monotonic(), self.path(name)
+        key = keys.of(self, function, args, kwargs)
+        word = self._looked_up(name, key)
+        if word != REUSED:
+            with self._making(name, key), atomic.replacing(target) as temporary:
+                _fill(temporary, self.folder, function, args, kwargs)
+        self._tell(name, word, time.monotonic() - began)
+        seeds.seed(self.seed, f"after {name}")
+        return values.read(target, self.folder) if target.suffix else target
+
+    def save(self, name: str, value: Any) -> Any:
+        """Keep a table, a JSON value or a text as the file `name` (see `values`); return it as it is read from there.
+
+        The newest counts, until the run is complete: then another value than the one kept is refused. Raises DiskFull.
+        """
+        target, data = self.path(name), values.dump(value, name, self.folder)
+        given = values.parse(data, name, self.folder)
+        same = target.exists() and values.same(values.read(target, self.folder), given)
+        if not same:
+            self._must_be_open(name)
+            with manifest.room_on_disk(self.folder), atomic.replacing(target) as temporary:
+                temporary.write_bytes(data)
+            self._note(name)
+        self._tell(name, REUSED if same else MADE)
+        return given
+
+    def _looked_up(self, name: str, key: str) -> str:
+        """Whether what is there as `name` can be reused, or is to be made, or made again."""
+        values.check(name)
+        there, known = self.path(name).exists(), self.made.get(name)
+        if there and (known == key or (self.complete and known is None)):
+            return REUSED
+        self._must_be_open(name)
+        return MADE if self._begun(name) in (None, key) else AGAIN
+
+    def _begun(self, name: str) -> str | None:
+        """The key of what was made, or is half made, as `name`."""
+        return self.made.get(name) or self.manifest.get("making", {}).get(name)
+
+    def _must_be_open(self, name: str) -> None:
+        if self.complete and self.path(name).exists():
+            raise Refused(
+                f"run {self.name} is complete and holds another {name}: run with --force, or change a parameter to get "
+                "a run of its own"
+            )
+        if self.complete:
+            raise Refused(f"{name} is not part of the complete run {self.name}: make it anew with --force")
+
+    @contextmanager
+    def _making(self, name: str, key: str) -> Iterator[None]:
+        """Note that `name` is being made, and at the end that it is whole; nothing is left of what had another key."""
+        if self._begun(name) not in (None, key):
+            remove(self.checkpoints)  # to go on from there would be to go on with what has changed
+            self.checkpoints.mkdir(exist_ok=True)
+        remove(self.path(name))
+        self._note(name, making=key)
+        seeds.seed(self.seed, name, torch=stages.find(self.notebook).torch)
+        self._depth += 1
+        try:
+            with manifest.room_on_disk(self.folder), _room_on_card(name):
+                yield
+        finally:
+            self._depth -= 1
+        self._note(name, made=key)
+
+    def _note(self, name: str, **keys: str) -> None:
+        """Write into the manifest under which key `name` is being made or is made; without one, it has none."""
+        before = {block: self.manifest.get(block, {}) for block in manifest.KEYS}
+        blocks = {block: {n: key for n, key in known.items() if n != name} for block, known in before.items()}
+        for block, key in keys.items():
+            blocks[block][name] = key
+        if blocks != before:
+            self.manifest |= blocks
+            manifest.write(self.folder, self.manifest)
+
+    def _tell(self, name: str, word: str, seconds: float = 0.0) -> None:
+        """Print what was done, unless it was done within another computation."""
+        if self._depth:
+            return
+        long = f" in {spell(seconds) if seconds >= 60 else f'{seconds:.0f} s'}" if seconds >= QUICK else ""
+        why = ": its cell or what it is given has changed" if word == AGAIN else ""
+        print(f"{name}: {word}{'' if word == REUSED else long}{why}", flush=True)
 
     def step(self, name: str, make: Callable[[Path], Any]) -> Path:
         """Return the path of the file or folder `name`, made by `make(path)` if it is not there yet.
@@ -100,8 +204,8 @@ class Run:
 
     def _complete(self, results: dict[str, Any], models: dict[str, Any]) -> None:
         shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
-        clear_parts(self.folder)
-        record = self.manifest | {
+        atomic.clear(self.folder)
+        record = {name: part for name, part in self.manifest.items() if name != "making"} | {
             "environment": manifest.environment(),
             "models": models,
             "results": results,
@@ -160,12 +264,6 @@ def load(notebook: str, selector: str, scale: str | None = None) -> Run:
     return Run(record.folder, record.manifest)
 
 
-def clear_parts(folder: Path) -> None:
-    """Delete what killed steps left half made."""
-    for path in [*folder.glob(f"{PART}*"), *folder.glob(f"*/{PART}*")]:
-        remove(path)
-
-
 @contextmanager
 def _room_on_card(name: str) -> Iterator[None]:
     """Turn torch's error of a full GPU into `Refused`, one sentence with what to do next."""
@@ -178,6 +276,18 @@ def _room_on_card(name: str) -> Iterator[None]:
             f"{name} does not fit the memory of this GPU: lower the batch size that belongs to it (`aligngemini "
             "rehearse` tells what fits), and run again, what is done is kept"
         ) from error
+
+
+def _fill(temporary: Path, folder: Path, function: Callable, args: tuple, kwargs: dict[str, Any]) -> None:
+    """Write to `temporary` what a function returns, or let it fill a folder there."""
+    if temporary.suffix:
+        value = function(*args, **kwargs)
+        temporary.write_bytes(values.dump(value, temporary.name, folder))
+        return
+    temporary.mkdir()
+    function(*args, temporary, **kwargs)
+    if not any(temporary.iterdir()):
+        raise RuntimeError(f"{function.__name__} wrote nothing into the folder it was given")
 
 
 def _write(make: Callable[[Path], Any], temporary: Path, target: Path) -> None:
@@ -200,14 +310,6 @@ def _replace_folder(new: Path, home: Path) -> None:
         home.rename(old)
     new.rename(home)
     remove(old)
-
-
-def remove(path: Path) -> None:
-    """Delete a file or a folder, if it is there."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def now() -> str:

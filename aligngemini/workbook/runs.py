@@ -8,11 +8,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from aligngemini.workbook import manifest, paths, seeds, stages
+from aligngemini.workbook import atomic, manifest, paths, seeds, stages
 from aligngemini.workbook.params import Params
 from aligngemini.workbook.progress import say, spell
 from aligngemini.workbook.questions import Question, question
-from aligngemini.workbook.run import Run, clear_parts, load, now, remove
+from aligngemini.workbook.run import Run, load, now
 
 __all__ = ["Run", "all", "load", "mark_failed", "question", "start"]
 
@@ -69,16 +69,17 @@ def _maker(asked: Question) -> str:
 def _begin(asked: Question, forced: bool) -> dict[str, Any]:
     """Make or resume the working folder; its manifest says `running` from the start: a kill can be seen."""
     if forced:
-        remove(asked.partial)
+        atomic.remove(asked.partial)
     earlier = manifest.read(asked.partial)
     record = manifest.new(asked.notebook, asked.name, asked.block)
     record["run"] |= {"status": "running", "started": now(), "attempts": 1}
     record["run"]["holder"] = {"pid": getpid(), "host": platform.node(), "since": now()}
     if earlier:
         record["run"] |= {"started": earlier["run"]["started"], "attempts": earlier["run"]["attempts"] + 1}
+        record |= {name: earlier[name] for name in manifest.KEYS if name in earlier}
     with manifest.room_on_disk(asked.partial):
         asked.partial.mkdir(exist_ok=True)
-    clear_parts(asked.partial)
+    atomic.clear(asked.partial)
     manifest.write(asked.partial, record)
     return record
 
