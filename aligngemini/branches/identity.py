@@ -1,15 +1,13 @@
 """What the scores of a branch depend on, fit for JSON: a digest of it is a key for caches."""
 
-from importlib import import_module, metadata
+from importlib import metadata
 from pathlib import Path
 
 from ..workbook import fingerprint, paths
 
 
-def of_model(weight, base: str, revision: str, adapter: Path, library: str, code: tuple[str, ...]) -> dict:
-    """The identity of a base with an adapter, `weight` any tensor of it, built by a `library` and run by the `code` of
-    these modules.
-    """
+def of_model(weight, base: str, revision: str, adapter: Path, library: str, module: str) -> dict:
+    """The identity of a base with an adapter, `weight` any tensor of it, built by a `library` and run by a `module`."""
     import torch
 
     return {
@@ -19,13 +17,8 @@ def of_model(weight, base: str, revision: str, adapter: Path, library: str, code
         "device": weight.device.type,
         "numbers": [str(weight.dtype), torch.get_float32_matmul_precision()],
         "packages": {name: metadata.version(name) for name in (library, "torch")},
-        "code": of_code(*code),
+        "code": fingerprint.of_module(module),
     }
-
-
-def of_code(*modules: str) -> str:
-    """A digest of the files of these modules."""
-    return fingerprint.digest([fingerprint.of_file(Path(import_module(name).__file__)) for name in modules])
 
 
 def content(folder: Path) -> str:

@@ -1,6 +1,9 @@
 """The detectors that the workbook knows. To add one is to write its file and its line here."""
 
+import re
+import unicodedata
 from importlib import import_module
+from pathlib import Path
 from typing import NamedTuple
 
 from ..workbook import names
@@ -31,6 +34,8 @@ _KINDS = (
     Kind("scores", "scores of a file", "", "", "", "aligngemini.branches.scores_file:ScoresFile"),
     Kind("frequency", "frequency baseline", "#CC6677", "pixel", "", "aligngemini.branches.frequency:Frequency"),
 )
+TAKEN = ("fusion", "fused", "known", "constant")  # they head other columns, or name other folders
+LONGEST = 40  # letters of a name
 KINDS = {kind.name: kind for kind in _KINDS}
 
 
@@ -54,3 +59,10 @@ def title(name: str) -> str:
 def called(name: str) -> str:
     """What sentences call it: "the VLM", or the name alone if it is somebody's own."""
     return f"the {KINDS[name].title}" if name in KINDS else name
+
+
+def own_name(file: str) -> str:
+    """The name of a branch of one's own from its file: letters a to z, digits and _, and no name that is taken."""
+    plain = unicodedata.normalize("NFKD", Path(file).stem).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:LONGEST]
+    return f"file_{slug}".rstrip("_") if slug in (*KINDS, *TAKEN) or not slug[:1].isalpha() else slug

@@ -14,7 +14,6 @@ from . import backbone, score
 from .views import window
 
 FACTS = {"base": str, "revision": str, "crop": int}
-CODE = tuple(f"aligngemini.expert.{name}" for name in ("branch", "backbone", "score", "views"))
 
 
 @dataclass(eq=False)
@@ -53,5 +52,5 @@ class ExpertBranch:
     def identity(self, crop: int = 0) -> dict[str, Any]:
         """What its scores of crops of that side depend on."""
         weight = next(self.expert.model.parameters())
-        model = identity.of_model(weight, self.base["base"], self.base["revision"], self.adapter, "timm", CODE)
+        model = identity.of_model(weight, self.base["base"], self.base["revision"], self.adapter, "timm", __name__)
         return {"branch": self.kind, **model, "crop": crop or self.crop}

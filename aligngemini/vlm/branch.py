@@ -15,7 +15,6 @@ from . import verdict
 from .look import look
 
 FACTS = {"base": str, "revision": str, "precision": str, "max_pixels": int}
-CODE = tuple(f"aligngemini.vlm.{name}" for name in ("branch", "load", "look", "verdict"))
 
 
 @dataclass(eq=False)
@@ -58,5 +57,7 @@ class VLMBranch:
     def identity(self, crop: int = 0) -> dict[str, Any]:
         """What its scores depend on, whatever the crop."""
         weight = next(self.vlm.model.parameters())
-        model = identity.of_model(weight, self.base["base"], self.base["revision"], self.adapter, "transformers", CODE)
+        model = identity.of_model(
+            weight, self.base["base"], self.base["revision"], self.adapter, "transformers", __name__
+        )
         return {"branch": self.kind, **model, "max_pixels": self.vlm.max_pixels, "quantise": self.base.get("quantise")}
