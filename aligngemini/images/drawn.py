@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from ..mini.kinds import KINDS
-from ..mini.scenes import FAMILIES
-from ..mini.world import Limits
+from ..world.kinds import KINDS
+from ..world.scenes import FAMILIES
+from ..world.world import Limits
 from . import pictures, table
 
 ALIKE = "twins look alike: the violation is hidden"

@@ -32,11 +32,11 @@ def spread(make: Callable[..., list[dict]], items: Sequence, workers: int, label
 
 
 def photograph(seed: int, split: str, index: int, violated: bool, size: int, limits=None):
-    """One scene within `limits` (mini.world.Limits, None: any) and its photograph: (mini.world.Picture, JPEG bytes).
+    """One scene within `limits` (world.world.Limits, None: any) and its photograph: (world.world.Picture, JPEG bytes).
 
     Twins share camera and grain.
     """
-    from ..mini import camera, world
+    from ..world import camera, world
 
     picture = world.draw(seed, split, index, violated, size, limits or world.ANYTHING)
     rgb, quality = camera.photograph(picture.rgb, seeds.generator("camera", seed, split, index))

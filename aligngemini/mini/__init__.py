@@ -1,1 +1,1 @@
-"""The small world: scenes, captions, cameras and generators, and how the mini bases are made."""
+"""How the mini bases are made, from pictures of the small world."""

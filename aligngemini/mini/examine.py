@@ -3,7 +3,7 @@
 import pandas as pd
 import torch
 
-from . import captions
+from ..world import captions
 from .language import HINT
 from .lessons import DESCRIBE, encode, shown
 

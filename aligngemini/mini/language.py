@@ -4,8 +4,8 @@ captions.
 
 from pathlib import Path
 
-from . import captions, world
-from .scenes import FAMILIES
+from ..world import captions, world
+from ..world.scenes import FAMILIES
 
 SPECIAL = (
     "<|endoftext|>",

@@ -7,12 +7,12 @@ import torch
 from PIL import Image
 
 from ..workbook.seeds import generator
-from . import captions, world
-from .camera import photograph
+from ..world import captions, world
+from ..world.camera import photograph
+from ..world.kinds import KINDS
+from ..world.scenes import Scene
 from .eyes import COLOURS
-from .kinds import KINDS
 from .language import HINT
-from .scenes import Scene
 
 DESCRIBE = "Describe the picture."
 ADJECTIVES = ("real", "fake", *COLOURS)

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 
 from ..workbook.seeds import generator
-from . import world
+from ..world import world
+from ..world.camera import RANGES, expose, settings
 from .bases import EXPERT_NAME, EXPERT_SHAPE, INIT
-from .camera import RANGES, expose, settings
 from .loop import fit
 
 BATCH = 64

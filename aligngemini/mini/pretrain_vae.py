@@ -9,9 +9,9 @@ import torch
 from ..images import degrade
 from ..images.patches import PATCH, PatchAutoencoder
 from ..workbook.seeds import generator
-from . import world
+from ..world import world
+from ..world.camera import photograph
 from .adversary import Adversary
-from .camera import photograph
 from .loop import fit
 
 BATCH, CROP, LATENT = 8, 64, 24

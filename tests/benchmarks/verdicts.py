@@ -14,9 +14,10 @@ import torch
 from PIL import Image
 
 from aligngemini.detector import SHIPPED
-from aligngemini.mini import bases, world
+from aligngemini.mini import bases
 from aligngemini.vlm import load, verdict
 from aligngemini.workbook import stages
+from aligngemini.world import world
 
 
 def generated(vlm: load.VLM, pictures: list[Image.Image]) -> list[str]:

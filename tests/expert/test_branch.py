@@ -7,9 +7,9 @@ import pytest
 
 from aligngemini.branches import registry
 from aligngemini.expert.branch import ExpertBranch
-from aligngemini.mini import world
 from aligngemini.workbook import paths
 from aligngemini.workbook.params import Refused
+from aligngemini.world import world
 
 ADAPTER = paths.ROOT / "data/mini/detector/expert"
 FACTS = {"base": "data/mini/expert", "revision": "", "crop": 112}

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from aligngemini.images import cells, decode, sets, table
-from aligngemini.mini import kinds, scenes, world
 from aligngemini.workbook.params import Refused
+from aligngemini.world import kinds, scenes, world
 from tests.images.conftest import few, on_the_world
 
 JOINT = ("semantic", "pixel", "both")

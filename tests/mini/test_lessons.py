@@ -4,8 +4,9 @@ from functools import cache
 
 import torch
 
-from aligngemini.mini import eyes, language, lessons, pretrain_vlm, world
+from aligngemini.mini import eyes, language, lessons, pretrain_vlm
 from aligngemini.vlm import verdict
+from aligngemini.world import world
 
 TOOLS = language.processor()
 

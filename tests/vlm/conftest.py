@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from aligngemini.mini import bases, world
+from aligngemini.mini import bases
 from aligngemini.vlm import load
+from aligngemini.world import world
 
 
 def drawn(folder: Path) -> pd.DataFrame:

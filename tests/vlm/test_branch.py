@@ -8,10 +8,10 @@ from PIL import Image
 
 from aligngemini.branches import registry
 from aligngemini.images.header import Unreadable
-from aligngemini.mini import world
 from aligngemini.vlm.branch import VLMBranch
 from aligngemini.workbook import paths
 from aligngemini.workbook.params import Refused
+from aligngemini.world import world
 
 ADAPTER = paths.ROOT / "data/mini/detector/vlm"
 FACTS = {"base": "data/mini/vlm", "revision": "", "precision": "auto", "max_pixels": 12544, "quantise": ""}

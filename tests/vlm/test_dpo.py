@@ -9,9 +9,10 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from aligngemini.images import decode
-from aligngemini.mini import bases, world
+from aligngemini.mini import bases
 from aligngemini.vlm import adapter, dpo, load, once, pairs, verdict
 from aligngemini.workbook import stages
+from aligngemini.world import world
 from tests import model_card
 
 CFG = stages.VLMParams(base="data/mini/vlm", batch_size=2, checkpoint_steps=2, learning_rate=1e-2)

@@ -6,8 +6,8 @@ import torch
 from PIL import Image
 
 from aligngemini.images.header import Unreadable
-from aligngemini.mini import world
 from aligngemini.vlm import look, verdict
+from aligngemini.world import world
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,10 @@ import torch
 from PIL import Image
 
 from aligngemini.branches import scoring
-from aligngemini.mini import bases, world
+from aligngemini.mini import bases
 from aligngemini.vlm import load, verdict
 from aligngemini.vlm.branch import VLMBranch
+from aligngemini.world import world
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from aligngemini.mini import kinds, scenes
 from aligngemini.workbook import paths, plan, stages, sweep
 from aligngemini.workbook.params import Refused
+from aligngemini.world import kinds, scenes
 
 DATA = """\
 from aligngemini.images import table

@@ -98,7 +98,7 @@ class DataParams(Params):
             self._check_held_out()
 
     def _check_held_out(self) -> None:
-        from aligngemini.mini.scenes import FAMILIES, KINDS
+        from aligngemini.world.scenes import FAMILIES, KINDS
 
         _check_names("held_out", self.held_out)
         for name in set(self.held_out) - {*FAMILIES, *KINDS}:

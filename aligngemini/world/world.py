@@ -6,8 +6,7 @@ import numpy as np
 
 from ..workbook.params import Refused
 from ..workbook.seeds import generator
-from . import captions, scenes
-from . import draw as painter
+from . import captions, painter, scenes
 from .kinds import KINDS
 
 DRAWS = 1000  # scenes tried before a limit counts as impossible
