@@ -94,7 +94,7 @@ class Detector:
         An image that one branch cannot score has the other's score, and a reason.
         """
         from .branches import scoring
-        from .fusion import join
+        from .fusion import join, rules
 
         listed = _listed(images)
         looks = partial(scoring.plain_looks, self.branches)
@@ -109,8 +109,8 @@ class Detector:
                 else:
                     scores[score.key][score.name] = score.value
         rows = {"image": [name for name, _ in listed]} | {f"{name}_score": found for name, found in scores.items()}
-        rows["reason"] = [join.reason(found) for found in reasons]
-        return join.fuse(pd.DataFrame(rows), self.rule, *self.thresholds)
+        rows["reason"] = [join.reason(found, BRANCHES) for found in reasons]
+        return join.fuse(pd.DataFrame(rows), rules.Fusion(self.rule, self.thresholds), BRANCHES)
 
     def view(self, branch: str, rgb: np.ndarray, crop: int = 0):
         """What a branch looks at of uint8 [H, W, 3]: "vlm" a PIL image, "expert" its centre crop of `crop` px (0: as

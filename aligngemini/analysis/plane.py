@@ -23,7 +23,7 @@ def plane(fused: pd.DataFrame, region, title: str = "The plane of two scores", m
     for value, part in shown.groupby("label"):
         figure.add_trace(_points(part, *style.TRUTH[value]))
     dash = {"dash": "dash", "color": style.INK, "width": 1.3}
-    return figure.add_vline(region.vlm_threshold, line=dash).add_hline(region.expert_threshold, line=dash)
+    return figure.add_vline(region.thresholds[0], line=dash).add_hline(region.thresholds[1], line=dash)
 
 
 def _shade(region) -> go.Heatmap:

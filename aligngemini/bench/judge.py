@@ -9,12 +9,14 @@ import pandas as pd
 
 from ..analysis import published, tables
 from ..fusion import join
+from ..fusion.rules import Fusion
 from ..images.protocols import Protocol, treatment
 from . import identity
 from .pictures import Pictures
 from .remembered import Scores
 from .scoring import CONSTANT, Job, Reasons
 
+BRANCHES = ("vlm", "expert")
 CARRIED = ["benchmark", "subset", "image_id", "label", "generator", "path"]
 
 
@@ -81,17 +83,18 @@ class Bench:
         """One row per picture and subset: CARRIED, vlm_score, expert_score, reason, fused_score, verdict, fired.
 
         `reasons` are those of scoring.score. Rows that a protocol leaves out have no scores; where one branch alone has
-        none, the reason names it. Raises Refused as fusion.rules.fuse does.
+        none, the reason names it. Raises Refused as fusion.rules.Fusion does.
         """
         rows = self.rows(view.protocol)
         known = pd.concat([self._known(rows, view, label, store) for label in (0, 1)]).loc[rows.index]
         left_out = rows["reason"].mask((rows["reason"] == "") & (known[CONSTANT] == 1), "near-constant")
         told = pd.concat([self._told(rows, view, label, reasons) for label in (0, 1)]).loc[rows.index]
-        whole = known[list(join.BRANCHES)].notna().all(axis=1)
+        whole = known[list(BRANCHES)].notna().all(axis=1)
         frame = rows[CARRIED].assign(reason=left_out.where(left_out != "", told.mask(whole, "")))
-        for name in join.BRANCHES:
+        for name in BRANCHES:
             frame[f"{name}_score"] = known[name].where(left_out == "")
-        return join.fuse(frame.reset_index(drop=True), *settings(view.protocol, self.detector))
+        rule, *thresholds = settings(view.protocol, self.detector)
+        return join.fuse(frame.reset_index(drop=True), Fusion(rule, tuple(thresholds)), BRANCHES)
 
     def _known(self, rows: pd.DataFrame, view: View, label: int, store: Scores) -> pd.DataFrame:
         """Scores of the rows of one label by branch, NaN where there is none."""
@@ -106,7 +109,9 @@ class Bench:
         kinds = {None: None} | {name: job.kind for name, job in self.jobs(view, label).items()}
         failed = {image for image, _ in reasons}
         told = [
-            join.reason({name: reasons[image, kind] for name, kind in kinds.items() if (image, kind) in reasons})
+            join.reason(
+                {name: reasons[image, kind] for name, kind in kinds.items() if (image, kind) in reasons}, BRANCHES
+            )
             if image in failed
             else ""
             for image in part["image_id"]
@@ -130,7 +135,7 @@ def verdicts(frame: pd.DataFrame, view: View, detector) -> pd.DataFrame:
     """`Bench.judged` three times over, by VLM, expert and fusion: title, model, supervision (here the protocol), run,
     axis, score and verdict, as analysis.tables wants them."""
     rule, *thresholds = settings(view.protocol, detector)
-    limits = dict(zip(join.BRANCHES, thresholds, strict=True))
+    limits = dict(zip(BRANCHES, thresholds, strict=True))
     parts = []
     for name, title in tables.NAMES.items():
         score = frame["fused_score" if name == "fusion" else f"{name}_score"]

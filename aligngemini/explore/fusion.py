@@ -17,6 +17,7 @@ from aligngemini.explore import show
 from aligngemini.fusion import join, rules
 from aligngemini.scores import metrics, pictured
 
+NAMES = ["vlm", "expert"]
 DRAWN = 1500  # points in the moving plane; counts are over all images
 
 
@@ -56,7 +57,7 @@ def fusion(run_or_folder) -> ipywidgets.Widget:
 def picture(run_or_folder) -> go.Figure:
     """The plane as the run left it: the static figure to stand above the explorer."""
     frame, start = read(run_or_folder)
-    return planes.plane(frame, rules.region(*start[:3]))
+    return planes.plane(frame, rules.region(rules.Fusion(start.rule, start[1:3])))
 
 
 def read(run_or_folder) -> tuple[pd.DataFrame, State]:
@@ -77,7 +78,12 @@ def _controls(frame: pd.DataFrame, start: State) -> list:
     """The rule, both thresholds and the subset, in the order of State."""
     slider = {"min": 0.0, "max": 1.0, "step": 0.005, "readout_format": ".3f", **show.LABEL}
     return [
-        ipywidgets.Dropdown(options=list(rules.RULES), value=start.rule, description="rule", **show.LABEL),
+        ipywidgets.Dropdown(
+            options=[name for name, rule in rules.RULES.items() if not rule.fitted],
+            value=start.rule,
+            description="rule",
+            **show.LABEL,
+        ),
         ipywidgets.FloatSlider(value=start.vlm_threshold, description="VLM threshold", **slider),
         ipywidgets.FloatSlider(value=start.expert_threshold, description="expert threshold", **slider),
         ipywidgets.Dropdown(
@@ -92,16 +98,16 @@ def _controls(frame: pd.DataFrame, start: State) -> list:
 def _view(frame: pd.DataFrame, state: State) -> tuple:
     """The plane and the counts for one state."""
     part = frame if state.subset not in set(frame.subset) else frame[frame.subset == state.subset]
-    whole = part[join.scored(part)]
+    whole = part[join.scored(part, NAMES)]
     counts = count(whole, state)
-    region = rules.region(*state[:3])
+    region = rules.region(rules.Fusion(state.rule, state[1:3]))
     figure = planes.plane(whole, region, rules.RULES[state.rule].text.capitalize(), DRAWN)
     return HTML(_table(counts, len(part) - len(whole))), figure
 
 
 def count(whole: pd.DataFrame, state: State) -> pd.DataFrame:
     """Confusion counts and balanced accuracy by subset for one state; rows of the explorer's table."""
-    verdict, _ = rules.fuse(state.rule, whole.vlm_score, whole.expert_score, *state[1:3])
+    verdict, _ = rules.Fusion(state.rule, state[1:3])(whole[[f"{name}_score" for name in NAMES]])
     judged = whole.assign(verdict=verdict)
     return pd.DataFrame(
         [

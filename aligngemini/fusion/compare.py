@@ -1,5 +1,6 @@
-"""Every rule and both single branches on every subset, so that trying another rule never scores an image
-again."""
+"""Every rule and every single branch on every subset, so that trying another rule never scores an image again."""
+
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -8,76 +9,109 @@ from aligngemini.fusion.join import fuse, scored
 from aligngemini.scores import intervals, metrics
 from aligngemini.scores import thresholds as cuts
 
+SIDES = ("balanced_accuracy", "real_accuracy")
+
+
+def fusions(
+    thresholds: Sequence[float], scores=None, label=None, false_positives: float = 0.05, learner: str = "logistic"
+) -> dict[str, rules.Fusion]:
+    """Every rule by its name, from the arguments of Fusion.fit; the fitted ones are absent without scores."""
+    possible = [name for name, rule in rules.RULES.items() if not rule.fitted or scores is not None]
+    return {name: rules.Fusion.fit(name, thresholds, scores, label, false_positives, learner) for name in possible}
+
 
 def compare(
     joined: pd.DataFrame,
-    vlm_threshold: float,
-    expert_threshold: float,
+    names: Sequence[str],
+    thresholds: Sequence[float],
+    fusions: Mapping[str, rules.Fusion],
     resamples: int = 2000,
     confidence: float = 0.95,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """The table rules.parquet: one row per rule (and per branch alone) and subset, and the unweighted mean of each
-    benchmark.
+    """The table rules.parquet: one row per branch at its threshold, per fusion, and subset, and the unweighted mean of
+    each benchmark.
 
-    Columns: rule, those of `intervals.table`, and missing. `joined` is what fusion.join gives; images without both
-    scores are counted in `missing` and judged by no row.
+    Columns: rule, those of `intervals.table`, and missing. `joined` is what fusion.join gives; images that lack the
+    score of any branch are counted in `missing` and judged by no row.
     """
-    whole = joined[scored(joined)]
+    whole = joined[scored(joined, names)]
     tables = [
-        intervals.table(judged, (seed, "fusion" if rule in rules.RULES else rule), resamples, confidence).assign(
-            rule=rule
-        )
-        for rule, judged in _judged(whole, vlm_threshold, expert_threshold).items()
+        intervals.table(each, (seed, "fusion" if rule in fusions else rule), resamples, confidence).assign(rule=rule)
+        for rule, each in judged(whole, names, thresholds, fusions).items()
     ]
     table = pd.concat(tables, ignore_index=True)
-    table["missing"] = intervals.absent(table, joined[~scored(joined)])
+    table["missing"] = intervals.absent(table, joined[~scored(joined, names)])
     return table[["rule", *[name for name in table if name != "rule"]]]
 
 
-def _judged(whole: pd.DataFrame, vlm_threshold: float, expert_threshold: float) -> dict[str, pd.DataFrame]:
-    """Frames with score and verdict, by branch and rule."""
-    judged = {}
-    for branch, threshold in (("vlm", vlm_threshold), ("expert", expert_threshold)):
-        score = whole[f"{branch}_score"]
-        judged[branch] = whole.assign(score=score, verdict=metrics.verdicts(score, threshold))
-    for rule in rules.RULES:
-        fused = fuse(whole, rule, vlm_threshold, expert_threshold)
-        judged[rule] = fused.assign(score=fused.fused_score, verdict=fused.verdict.astype(int))
-    return judged
+def judged(
+    whole: pd.DataFrame, names: Sequence[str], thresholds: Sequence[float], fusions: Mapping[str, rules.Fusion]
+) -> dict[str, pd.DataFrame]:
+    """Frames with score and verdict, by branch and rule, of images that all branches have scored."""
+    frames = {}
+    for name, threshold in zip(names, thresholds, strict=True):
+        score = whole[f"{name}_score"]
+        frames[name] = whole.assign(score=score, verdict=metrics.verdicts(score, threshold))
+    for rule, fusion in fusions.items():
+        fused = fuse(whole, fusion, names)
+        frames[rule] = fused.assign(score=fused.fused_score, verdict=fused.verdict.astype(int))
+    return frames
 
 
 def at_each(
     joined: pd.DataFrame,
-    rule: str,
-    thresholds: dict[str, dict[str, float]],
+    names: Sequence[str],
+    choices: Mapping[str, tuple[Sequence[float], rules.Fusion]],
     resamples: int = 2000,
     confidence: float = 0.95,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """`compare` for the branches and one rule under several choices of thresholds (name -> {"vlm": …, "expert": …}).
+    """`compare` for the branches and one rule under several choices: name -> (thresholds, the fusion with them).
 
     Further columns: thresholds (the name) and title (rule and name).
     """
     tables = []
-    for name, at in thresholds.items():
-        table = compare(joined, at["vlm"], at["expert"], resamples, confidence, seed)
-        table = table[table.rule.isin(("vlm", "expert", rule))]
-        tables.append(table.assign(thresholds=name, title=table.rule + ", " + name))
+    for choice, (thresholds, fusion) in choices.items():
+        table = compare(joined, names, thresholds, {fusion.rule: fusion}, resamples, confidence, seed)
+        tables.append(table.assign(thresholds=choice, title=table.rule + ", " + choice))
     return pd.concat(tables, ignore_index=True)
 
 
-def misfit(joined: pd.DataFrame, branch: str, threshold: float) -> pd.DataFrame:
-    """What a branch ("vlm" or "expert") loses on each subset by a threshold that was chosen on other pictures.
+def side_by_side(
+    sets: Mapping[str, pd.DataFrame],
+    names: Sequence[str],
+    thresholds: Sequence[float],
+    fusions: Mapping[str, rules.Fusion],
+) -> pd.DataFrame:
+    """Balanced and real accuracy of every branch and rule on several sets of images, name -> joined table; unweighted
+    means over subsets, NaN where a set has none of both classes.
 
-    Columns: subset, threshold, value (balanced accuracy by it), best (the threshold that these very pictures would
-    choose, which no result may use) and best_value; subsets of one class are left out.
+    Columns: rule, fitted ("thresholds", "model" or ""), and for each set "<name> balanced_accuracy" and
+    "<name> real_accuracy".
+    """
+    table = pd.DataFrame({"rule": [*names, *fusions]})
+    table["fitted"] = [rules.RULES[rule].fitted if rule in fusions else "" for rule in table["rule"]]
+    for title, joined in sets.items():
+        frames = judged(joined[scored(joined, names)], names, thresholds, fusions)
+        means = [metrics.mean_over_subsets(metrics.per_subset(frames[rule])) for rule in table["rule"]]
+        for side in SIDES:
+            table[f"{title} {side}"] = [mean[side] for mean in means]
+    return table
+
+
+def misfit(joined: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
+    """What each branch loses on each subset by a threshold (name -> threshold) that was chosen on other pictures.
+
+    Columns: branch, subset, threshold, value (balanced accuracy by it), best (the threshold that these very pictures
+    would choose, which no result may use) and best_value; subsets of one class are left out.
     """
     rows = []
-    for subset, part in joined[joined[f"{branch}_score"].notna()].groupby("subset", sort=False):
-        if part.label.nunique() == 2:
-            score = part[f"{branch}_score"]
-            value = metrics.accuracies(part.label, metrics.verdicts(score, threshold))["value"]
-            best = cuts.choose(part.label, score)
-            rows.append((subset, threshold, value, best.value, best.balanced_accuracy))
-    return pd.DataFrame(rows, columns=["subset", "threshold", "value", "best", "best_value"])
+    for name, threshold in thresholds.items():
+        for subset, part in joined[joined[f"{name}_score"].notna()].groupby("subset", sort=False):
+            if part.label.nunique() == 2:
+                score = part[f"{name}_score"]
+                value = metrics.accuracies(part.label, metrics.verdicts(score, threshold))["value"]
+                best = cuts.choose(part.label, score)
+                rows.append((name, subset, threshold, value, best.value, best.balanced_accuracy))
+    return pd.DataFrame(rows, columns=["branch", "subset", "threshold", "value", "best", "best_value"])

@@ -1,30 +1,39 @@
-"""The rules that make one verdict and one score of two.
+"""The rules that make one verdict and one score of the scores of any number of branches.
 
-Scales, our choice: before `or`, `and` and `mean` a branch's score is bent so that its threshold lands on
-0.5 (two straight pieces, 0 and 1 stay); `odds` divides the odds by the odds of the threshold instead, which
-does the same. `max` takes the raw scores and ignores the thresholds: with them it would give the verdicts
-of `or` again. A fused image is fake exactly where its fused score is above 0.5.
+Scales, our choice: before `or`, `and`, `mean` and `majority` a branch's score is bent so that its threshold lands on
+0.5 (two straight pieces, 0 and 1 stay); `odds` divides the odds by the odds of the threshold instead, which does the
+same. `max` takes the raw scores and ignores the thresholds: with them it would give the verdicts of `or` again. An
+image is fake exactly where its fused score is above 0.5, and the order of the branches decides nothing.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple, Self
 
 import numpy as np
-from scipy.special import expit, logit
+from scipy.special import expit
 
+from aligngemini.fusion import fitted
+from aligngemini.workbook import manifest
 from aligngemini.workbook.params import Refused
+
+DESCRIBED = {"rule": str, "thresholds": list}  # what `Fusion.as_dict` gives, and its part `fitted_on`
+FITTED_ON = {"scores": list, "label": list, "false_positives": manifest.NUMBER, "learner": str}
 
 
 class Rule(NamedTuple):
-    """A rule's one-line description and its score from (vlm, expert, vlm_threshold, expert_threshold)."""
+    """A rule's one-line description, its fused scores [n] of scores [n, k] and thresholds [k], and how it is fitted:
+    "" (it is not), "thresholds" (these alone) or "model" (`score` is None, see fitted.model).
+    """
 
     text: str
-    score: Callable
+    score: Callable[[np.ndarray, np.ndarray], np.ndarray] | None
+    fitted: str = ""
 
 
 def centred(score, threshold: float) -> np.ndarray:
-    """`score` in [0, 1] bent monotonically so that `threshold` lands on 0.5; above 0.5 exactly where above
-    it."""
+    """`score` in [0, 1] bent monotonically so that `threshold` lands on 0.5; above 0.5 exactly where above it."""
     score = np.asarray(score, dtype=np.float64)
     above = score > threshold
     low = 0.5 * score / threshold if threshold > 0 else np.full_like(score, 0.5)
@@ -32,75 +41,156 @@ def centred(score, threshold: float) -> np.ndarray:
     return np.where(above, np.maximum(high, np.nextafter(0.5, 1)), np.minimum(low, 0.5))
 
 
-def _odds(vlm, expert, vlm_threshold: float, expert_threshold: float) -> np.ndarray:
-    """The product of both odds, each divided by its threshold's odds, as a probability."""
-    tiny = 1e-9  # a score of exactly 0 or 1 is very sure, not infinitely sure
-    parts = [
-        logit(np.clip(score, tiny, 1 - tiny)) - logit(np.clip(threshold, tiny, 1 - tiny))
-        for score, threshold in ((vlm, vlm_threshold), (expert, expert_threshold))
-    ]
-    return expit(parts[0] + parts[1])
+def _sorted(scores: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """Centred scores [n, k] from low to high: sums over them are the same in any order of the branches."""
+    columns = [centred(score, threshold) for score, threshold in zip(scores.T, thresholds, strict=True)]
+    return np.sort(np.stack(columns, axis=1), axis=1)
+
+
+def _mean(scores: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    return _sorted(scores, thresholds).sum(axis=1) / len(thresholds)
+
+
+def _odds(scores: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """The product of all odds, each divided by its threshold's odds, as a probability."""
+    return expit(np.sort(fitted.log_odds(scores) - fitted.log_odds(thresholds), axis=1).sum(axis=1))
+
+
+def _majority(scores: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """The centred score that more than half of the branches reach: above 0.5 where more than half are above their
+    thresholds, a tie is none. Unlike the share of branches it ranks images with equally many.
+    """
+    return _sorted(scores, thresholds)[:, (len(thresholds) - 1) // 2]
+
+
+def _or(scores: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    return _sorted(scores, thresholds)[:, -1]
 
 
 RULES = {
-    "or": Rule(
-        "fake if either branch is above its threshold (the published rule)",
-        lambda v, e, tv, te: np.maximum(centred(v, tv), centred(e, te)),
+    "or": Rule("fake if any branch is above its threshold (the published rule)", _or),
+    "and": Rule("fake only if all branches are above their thresholds", lambda s, t: _sorted(s, t)[:, 0]),
+    "max": Rule("fake if the largest raw score is above 0.5, thresholds ignored", lambda s, t: s.max(axis=1)),
+    "mean": Rule("fake if the mean of all scores, each centred on its threshold, is above 0.5", _mean),
+    "odds": Rule("fake if the product of all odds, each relative to its threshold's odds, is above one", _odds),
+    "majority": Rule("fake if more than half of the branches are above their thresholds", _majority),
+    "or_budget": Rule(
+        "fake if any branch is above its threshold, thresholds fitted for few false alarms", _or, "thresholds"
     ),
-    "and": Rule(
-        "fake only if both branches are above their thresholds",
-        lambda v, e, tv, te: np.minimum(centred(v, tv), centred(e, te)),
-    ),
-    "max": Rule("fake if the larger raw score is above 0.5, thresholds ignored", lambda v, e, tv, te: np.maximum(v, e)),
-    "mean": Rule(
-        "fake if the mean of both scores, each centred on its threshold, is above 0.5",
-        lambda v, e, tv, te: (centred(v, tv) + centred(e, te)) / 2,
-    ),
-    "odds": Rule("fake if the product of both odds, each relative to its threshold's odds, is above one", _odds),
+    "learned": Rule("fake if a classifier fitted on the log-odds of all scores says so", None, "model"),
 }
 
 
-def fuse(
-    rule: str, vlm, expert, vlm_threshold: float = 0.5, expert_threshold: float = 0.5
-) -> tuple[np.ndarray, np.ndarray]:
-    """Verdicts (int8 [n], 1 fake) and fused scores (float64 [n] in [0, 1]) of two score arrays [n] in [0,
-    1].
+@dataclass(frozen=True)
+class Fusion:
+    """A rule with the thresholds of the branches, [k] in [0, 1], and what a fitted rule was fitted on (see `fit`).
 
-    The verdict is 1 exactly where the fused score is above 0.5. Raises Refused for an unknown rule, a
-    threshold outside [0, 1] or a missing score: without both scores there is no verdict.
+    The thresholds of `or_budget` are its own; `learned` does not look at them, they only say which branch fired.
+    Raises Refused for an unknown rule, a threshold outside [0, 1], or a learned rule without what it was fitted on.
     """
-    if rule not in RULES:
-        raise Refused(f"There is no rule {rule!r}; choose one of {', '.join(RULES)}.")
-    for name, threshold in (("vlm", vlm_threshold), ("expert", expert_threshold)):
-        if not 0 <= threshold <= 1:
-            raise Refused(f"The {name} threshold must lie in [0, 1], got {threshold}.")
-    vlm, expert = np.asarray(vlm, dtype=np.float64), np.asarray(expert, dtype=np.float64)
-    if np.isnan(vlm).any() or np.isnan(expert).any():
-        raise Refused("Fusion needs the score of both branches; list images that lack one as missing.")
-    fused = RULES[rule].score(vlm, expert, vlm_threshold, expert_threshold)
-    return (fused > 0.5).astype(np.int8), fused
+
+    rule: str
+    thresholds: tuple[float, ...]
+    fitted_on: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if self.rule not in RULES:
+            raise Refused(f"There is no rule {self.rule!r}; choose one of {', '.join(RULES)}.")
+        object.__setattr__(self, "thresholds", tuple(float(each) for each in self.thresholds))
+        outside = [each for each in self.thresholds if not 0 <= each <= 1]
+        if outside or not self.thresholds:
+            raise Refused(f"Every branch needs a threshold, and it must lie in [0, 1], got {list(self.thresholds)}.")
+        if RULES[self.rule].fitted and self.fitted_on is None:
+            raise Refused(f"The rule {self.rule} has not been fitted; fit it on validation scores first.")
+
+    @classmethod
+    def fit(
+        cls,
+        rule: str,
+        thresholds: Sequence[float],
+        scores=None,
+        label=None,
+        false_positives: float = 0.05,
+        learner: str = "logistic",
+    ) -> Self:
+        """The rule, fitted on validation scores [m, k] and labels [m] (0 real, 1 fake) if it is one of the fitted ones;
+        the others ignore all but the thresholds.
+
+        Rows that lack a score are left out. Raises Refused if no scored row of either class is left.
+        """
+        if rule not in RULES or not RULES[rule].fitted:
+            return cls(rule, tuple(thresholds))
+        scores, label = fitted.complete(rule, scores, label, len(thresholds))
+        if RULES[rule].fitted == "thresholds":
+            thresholds = fitted.thresholds(scores, label, false_positives)
+        validation = {"scores": scores.tolist(), "label": label.tolist()}
+        return cls(rule, tuple(thresholds), validation | {"false_positives": false_positives, "learner": learner})
+
+    def __call__(self, scores) -> tuple[np.ndarray, np.ndarray]:
+        """Verdicts (int8 [n], 1 fake) and fused scores (float64 [n] in [0, 1]) of scores [n, k] in [0, 1].
+
+        Raises Refused for another number of branches or a missing score: without all scores there is no verdict.
+        """
+        scores = np.asarray(scores, dtype=np.float64)
+        if scores.ndim != 2 or scores.shape[1] != len(self.thresholds):
+            raise Refused(f"Fusion needs scores [n, {len(self.thresholds)}], one per branch, got {scores.shape}.")
+        if np.isnan(scores).any():
+            raise Refused("Fusion needs the scores of all branches; list images that lack one as missing.")
+        fused = self._score(scores, np.array(self.thresholds))
+        return (fused > 0.5).astype(np.int8), fused
+
+    @cached_property
+    def _score(self) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+        if RULES[self.rule].fitted != "model":
+            return RULES[self.rule].score
+        model = fitted.model(**{name: self.fitted_on[name] for name in ("scores", "label", "learner")})
+        return lambda scores, thresholds: model(scores)
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `from_dict` makes it from again, fit for JSON."""
+        return {"rule": self.rule, "thresholds": list(self.thresholds), "fitted_on": self.fitted_on}
+
+    @classmethod
+    def from_dict(cls, config: dict[str, Any]) -> Self:
+        """The fusion that `as_dict` described; `learned` is fitted again, on the same scores. Raises Refused for what
+        describes none.
+        """
+        if not manifest.fits(config, DESCRIBED):
+            raise Refused("This describes no fusion: it needs a rule and thresholds.")
+        fitted_on = config.get("fitted_on")
+        numbers = all(manifest.fits(each, manifest.NUMBER) for each in config["thresholds"])
+        if not numbers or not (fitted_on is None or manifest.fits(fitted_on, FITTED_ON)):
+            raise Refused("This describes no fusion: its thresholds, or what it was fitted on, cannot be read.")
+        return cls(config["rule"], tuple(config["thresholds"]), fitted_on)
 
 
-def fired(vlm, expert, vlm_threshold: float = 0.5, expert_threshold: float = 0.5) -> np.ndarray:
-    """Which branch is above its own threshold: '', 'vlm', 'expert' or 'both', object [n]; '' where NaN."""
-    which = (np.asarray(vlm) > vlm_threshold) + 2 * (np.asarray(expert) > expert_threshold)
-    return np.array(["", "vlm", "expert", "both"], dtype=object)[which]
+def fired(scores, thresholds: Sequence[float], names: Sequence[str]) -> np.ndarray:
+    """The branches above their own thresholds, "" or their names joined by "+", object [n], of scores [n, k]; NaN is
+    not above.
+    """
+    above = np.asarray(scores, dtype=np.float64) > np.asarray(thresholds, dtype=np.float64)
+    return np.array(["+".join(np.array(names)[row]) for row in above], dtype=object)
 
 
 class Region(NamedTuple):
-    """What a rule calls fake over the plane of scores: its sides [size] and verdicts int8 [size, size], vlm
-    across."""
+    """What a rule calls fake over the plane of two scores: thresholds across and upwards, the side [size], and verdicts
+    int8 [size, size], the first score across.
+    """
 
     rule: str
-    vlm_threshold: float
-    expert_threshold: float
+    thresholds: tuple[float, float]
     side: np.ndarray
     verdict: np.ndarray
 
 
-def region(rule: str, vlm_threshold: float = 0.5, expert_threshold: float = 0.5, size: int = 121) -> Region:
-    """The verdicts of `rule` on a grid of scores in [0, 1], for drawing."""
+def region(fusion: Fusion, pair: tuple[int, int] = (0, 1), size: int = 121) -> Region:
+    """The verdicts of a fusion on a grid of the scores of two branches, for drawing; the other branches' scores are
+    at their thresholds.
+    """
     side = np.linspace(0, 1, size)
-    vlm, expert = np.meshgrid(side, side)
-    verdict, _ = fuse(rule, vlm, expert, vlm_threshold, expert_threshold)
-    return Region(rule, vlm_threshold, expert_threshold, side, verdict)
+    across, upwards = np.meshgrid(side, side)
+    scores = np.tile(fusion.thresholds, (size * size, 1))
+    scores[:, pair[0]], scores[:, pair[1]] = across.ravel(), upwards.ravel()
+    verdict, _ = fusion(scores)
+    at = fusion.thresholds[pair[0]], fusion.thresholds[pair[1]]
+    return Region(fusion.rule, at, side, verdict.reshape(size, size))

@@ -33,7 +33,7 @@ def choose(label, score) -> Threshold:
     ends = np.flatnonzero(best & ~np.r_[best[1:], False]) + 1
     widest = int(np.argmax(edges[ends] - edges[starts]))
     low, high = float(edges[starts[widest]]), float(edges[ends[widest]])
-    return Threshold(_middle(low, high), float(hits.max()), low, high)
+    return Threshold(middle(low, high), float(hits.max()), low, high)
 
 
 def _steps(label: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -49,7 +49,7 @@ def _steps(label: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return edges[first:], hits[first:]
 
 
-def _middle(low: float, high: float) -> float:
+def middle(low: float, high: float) -> float:
     """The midpoint, except that between neighbouring floats it must not round up onto a score that should
     pass."""
     middle = low + (high - low) / 2

@@ -10,6 +10,7 @@ from PIL import Image
 
 from aligngemini.analysis import tables
 from aligngemini.fusion import join
+from aligngemini.fusion.rules import Fusion
 from aligngemini.scores import table as score_table
 
 SEES = {
@@ -78,8 +79,8 @@ def models(images):
 
 @pytest.fixture(scope="session")
 def fused(images, models):
-    joined = join.join(images, models[0].scores, models[2].scores)
-    return join.fuse(joined, "or", 0.5, 0.5)
+    joined = join.join(images, {"vlm": models[0].scores, "expert": models[2].scores})
+    return join.fuse(joined, Fusion("or", (0.5, 0.5)), ["vlm", "expert"])
 
 
 @pytest.fixture(scope="session")

@@ -33,10 +33,11 @@ def test_many_subsets_become_a_heatmap(aligned):
 
 def test_dots_for_models_and_for_rules(aligned, fused):
     assert len(figures.subsets(aligned).data) == 5
-    table = compare.compare(fused[["subset", "image_id", "label", "vlm_score", "expert_score"]], 0.5, 0.5, 50)
-    dots = figures.subsets(table).data
+    whole = fused[["subset", "image_id", "label", "vlm_score", "expert_score"]]
+    joint = compare.fusions((0.5, 0.5), whole[["vlm_score", "expert_score"]], whole.label)
+    dots = figures.subsets(compare.compare(whole, ["vlm", "expert"], (0.5, 0.5), joint, 50)).data
     assert [dot.name for dot in dots] == ["vlm", "expert", *rules.RULES]
-    assert len({dot.marker.color for dot in dots}) == 7
+    assert len({dot.marker.color for dot in dots}) == len(dots)
 
 
 def test_roc_skips_subsets_of_one_class(verdicts):
@@ -66,7 +67,7 @@ def test_histogram_counts_every_scored_image():
 
 
 def test_plane_draws_each_image_once_and_few_enough(fused):
-    region = rules.region("or", 0.4, 0.6)
+    region = rules.region(rules.Fusion("or", (0.4, 0.6)))
     figure = plane.plane(fused, region)
     assert sum(len(trace.x) for trace in figure.data[1:]) == fused.image_id.nunique()
     assert "50 of 240" in plane.plane(fused, region, most=50).layout.title.text
@@ -74,7 +75,7 @@ def test_plane_draws_each_image_once_and_few_enough(fused):
 
 
 def test_a_figure_is_small_and_wears_the_style(fused, aligned):
-    for figure in (plane.plane(fused, rules.region("odds")), figures.alignment(aligned)):
+    for figure in (plane.plane(fused, rules.region(rules.Fusion("odds", (0.5, 0.5)))), figures.alignment(aligned)):
         assert len(figure.to_json()) < 120_000
         assert figure.layout.template.layout.font.family == style.FONT
 

@@ -7,6 +7,7 @@ import pytest
 
 from aligngemini.analysis import pairs, tables
 from aligngemini.fusion import join
+from aligngemini.fusion.rules import Fusion
 from aligngemini.scores import pictured
 
 _spec = importlib.util.spec_from_file_location(
@@ -25,9 +26,9 @@ def runs(tmp_path_factory):
         folder.mkdir(parents=True)
     images = synthetic.make_images(folders[2])
     models = [tables.Model(*kind, "0" * 12, 0.5, synthetic.make_scores(images, *kind)) for kind in synthetic.SEES]
-    joined = join.join(images, models[0].scores, models[2].scores)
+    joined = join.join(images, {"vlm": models[0].scores, "expert": models[2].scores})
     joined.loc[0, "vlm_score"] = float("nan")
-    pictured.write(join.fuse(joined, "or", 0.4, 0.6), folders[0] / "fused.parquet")
+    pictured.write(join.fuse(joined, Fusion("or", (0.4, 0.6)), ["vlm", "expert"]), folders[0] / "fused.parquet")
     synthetic.write_manifest(folders[0], "04_fusion", {"rule": "or"}, {"vlm_threshold": 0.4, "expert_threshold": 0.6})
     verdicts = tables.judged(images, models)
     tables.alignment(verdicts, 50).to_parquet(folders[1] / "alignment.parquet")

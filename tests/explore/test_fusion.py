@@ -44,7 +44,7 @@ def test_counts_are_those_of_the_rule(runs):
     state = fusion.State("and", 0.3, 0.7, "all subsets")
     counted = fusion.count(whole, state).set_index("subset")
     part = whole[whole.subset == "both"]
-    verdict, _ = rules.fuse("and", part.vlm_score, part.expert_score, 0.3, 0.7)
+    verdict, _ = rules.Fusion("and", (0.3, 0.7))(part[["vlm_score", "expert_score"]])
     assert counted.value["both"] == pytest.approx(metrics.accuracies(part.label, verdict)["value"])
     assert counted.n["semantic"] == 119
 

@@ -1,68 +1,124 @@
-"""Properties that every rule keeps, whatever the scores and thresholds."""
-
-import dataclasses
+"""Properties that every rule keeps, whatever the scores and thresholds, and however many branches there are."""
 
 import numpy as np
 import pytest
+from scipy.special import expit, logit
 
-from aligngemini.fusion import rules
-from aligngemini.workbook import stages
+from aligngemini.fusion import fitted, rules
+from aligngemini.fusion.rules import Fusion
 from aligngemini.workbook.params import Refused
 
 EDGES = [0.0, 1e-12, 0.3, 0.5, np.nextafter(0.5, 1), 0.9, 1.0]
-SCORES = np.array([(v, e) for v in EDGES for e in EDGES])
-PAIRS = [(0.5, 0.5), (0.0, 1.0), (1.0, 0.0), (0.3, 0.9), (1e-12, 0.999999), (0.02, 0.5)]
+PLAIN = [name for name, rule in rules.RULES.items() if not rule.fitted]
+THRESHOLDS = [0.3, 1.0, 0.0, 1e-12, 0.7]
+COUNTS = [1, 2, 3, 5]
 
 
-def draws():
-    random = np.random.default_rng(0).random((400, 2))
-    return np.r_[SCORES, random].T
+def scores(k):
+    """Scores [n, k]: all edges of two branches, and random ones."""
+    random = np.random.default_rng(0)
+    return np.r_[random.choice(EDGES, (400, k)), random.random((400, k)), np.repeat(np.array(EDGES)[:, None], k, 1)]
 
 
+def validation(k, n=300):
+    """Scores [n, k] and labels [n] of branches that each see something."""
+    random = np.random.default_rng(1)
+    label = np.arange(n) % 2
+    return np.clip(random.normal(0.3 + 0.15 * label[:, None] * np.arange(1, k + 1), 0.2), 0, 1), label
+
+
+def fusion(rule, k, thresholds=None, **more):
+    return Fusion.fit(rule, THRESHOLDS[:k] if thresholds is None else thresholds, *validation(k), **more)
+
+
+@pytest.mark.parametrize("k", COUNTS)
 @pytest.mark.parametrize("rule", rules.RULES)
-@pytest.mark.parametrize("at", PAIRS)
-def test_the_score_passes_half_exactly_where_the_verdict_is_fake(rule, at):
-    verdict, fused = rules.fuse(rule, *draws(), *at)
+def test_the_score_passes_half_exactly_where_the_verdict_is_fake(rule, k):
+    verdict, fused = fusion(rule, k)(scores(k))
+    assert verdict.dtype == np.int8 and fused.dtype == np.float64
     assert fused.min() >= 0 and fused.max() <= 1 and not np.isnan(fused).any()
     assert np.array_equal(verdict == 1, fused > 0.5)
 
 
-@pytest.mark.parametrize("at", PAIRS)
-def test_or_never_lowers_and_never_raises_alarms(at):
-    vlm, expert = draws()
-    alarms = (vlm > at[0]), (expert > at[1])
-    joined, _ = rules.fuse("or", vlm, expert, *at)
-    both, _ = rules.fuse("and", vlm, expert, *at)
-    assert np.array_equal(joined == 1, alarms[0] | alarms[1])
-    assert np.array_equal(both == 1, alarms[0] & alarms[1])
+@pytest.mark.parametrize("k", COUNTS)
+@pytest.mark.parametrize("rule", rules.RULES)
+def test_the_order_of_the_branches_decides_nothing(rule, k):
+    order = np.random.default_rng(2).permutation(k)
+    data, label = validation(k)
+    one = Fusion.fit(rule, THRESHOLDS[:k], data, label)
+    other = Fusion.fit(rule, np.array(THRESHOLDS[:k])[order], data[:, order], label)
+    (verdict, fused), (verdict_, fused_) = one(scores(k)), other(scores(k)[:, order])
+    if rule == "learned":  # an optimiser stops where it is near enough
+        np.testing.assert_allclose(fused, fused_, atol=1e-4)
+    else:
+        assert np.array_equal(fused, fused_) and np.array_equal(verdict, verdict_)
+
+
+@pytest.mark.parametrize("at", [(0.5, 0.5), (0.0, 1.0), (1.0, 0.0), (0.3, 0.9), (1e-12, 0.999999), (0.02, 0.5)])
+def test_two_branches_are_joined_as_by_the_formulas_for_two(at):
+    (v, e), tiny = scores(2).T, 1e-9
+    cv, ce = rules.centred(v, at[0]), rules.centred(e, at[1])
+    parts = [logit(np.clip(s, tiny, 1 - tiny)) - logit(np.clip(t, tiny, 1 - tiny)) for s, t in ((v, at[0]), (e, at[1]))]
+    formulas = {
+        "or": np.maximum(cv, ce),
+        "and": np.minimum(cv, ce),
+        "max": np.maximum(v, e),
+        "mean": (cv + ce) / 2,
+        "odds": expit(parts[0] + parts[1]),
+    }
+    for rule, expected in formulas.items():
+        assert np.array_equal(Fusion(rule, at)(scores(2))[1], expected), rule
+
+
+@pytest.mark.parametrize("k", COUNTS)
+def test_or_calls_fake_what_any_branch_does_and_and_what_all_do(k):
+    above = scores(k) > np.array(THRESHOLDS[:k])
+    assert np.array_equal(Fusion("or", THRESHOLDS[:k])(scores(k))[0], above.any(axis=1))
+    assert np.array_equal(Fusion("and", THRESHOLDS[:k])(scores(k))[0], above.all(axis=1))
+    assert np.array_equal(Fusion("majority", THRESHOLDS[:k])(scores(k))[0], above.sum(axis=1) > k / 2)
+
+
+@pytest.mark.parametrize("k", COUNTS)
+def test_or_never_lowers_the_recall_of_a_branch(k):
+    data, label = validation(k)
+    at = THRESHOLDS[:k]
+    recall = Fusion("or", at)(data)[0][label == 1].mean()
+    assert (recall >= (data[label == 1] > np.array(at)).mean(axis=0)).all()
+
+
+@pytest.mark.parametrize("rule", PLAIN)
+def test_one_branch_alone_has_the_verdicts_of_its_threshold(rule):
+    threshold = 0.5 if rule == "max" else 0.3
+    verdict, fused = Fusion(rule, (threshold,))(scores(1))
+    assert np.array_equal(verdict == 1, scores(1)[:, 0] > threshold)
+    assert (np.diff(fused[np.argsort(scores(1)[:, 0], kind="stable")]) >= 0).all()
 
 
 def test_a_score_just_above_a_tiny_threshold_still_raises_the_alarm():
     threshold = 1e-3
-    verdict, fused = rules.fuse("or", [np.nextafter(threshold, 1), threshold], [0.0, 0.0], threshold, 0.5)
+    verdict, fused = Fusion("or", (threshold, 0.5))([[np.nextafter(threshold, 1), 0.0], [threshold, 0.0]])
     assert verdict.tolist() == [1, 0] and fused[0] > 0.5
 
 
-@pytest.mark.parametrize("rule", rules.RULES)
+@pytest.mark.parametrize("rule", [*PLAIN, "or_budget", "boosting"])
 def test_a_higher_score_never_makes_an_image_more_real(rule):
-    side = np.linspace(0, 1, 101)
+    joins = fusion("learned", 3, learner=rule) if rule == "boosting" else fusion(rule, 3, (0.3, 0.7, 0.5))
     for other in EDGES:
-        level = np.full_like(side, other)
-        for pair in ((side, level), (level, side)):
-            _, fused = rules.fuse(rule, *pair, 0.3, 0.7)
-            assert (np.diff(fused) >= -1e-12).all()
+        for branch in range(3):
+            rising = np.full((101, 3), other)
+            rising[:, branch] = np.linspace(0, 1, 101)
+            assert (np.diff(joins(rising)[1]) >= -1e-12).all()
 
 
+@pytest.mark.parametrize("k", COUNTS)
 @pytest.mark.parametrize("rule", rules.RULES)
-def test_two_sure_branches_are_believed(rule):
-    verdict, _ = rules.fuse(rule, [0.0, 1.0], [0.0, 1.0], 0.4, 0.6)
-    assert verdict.tolist() == [0, 1]
+def test_sure_branches_are_believed(rule, k):
+    assert fusion(rule, k, [0.4] * k)([[0.0] * k, [1.0] * k])[0].tolist() == [0, 1]
 
 
 def test_max_ignores_the_thresholds_and_mean_and_odds_differ():
-    vlm, expert = draws()
-    assert np.array_equal(rules.fuse("max", vlm, expert, 0.1, 0.9)[0], rules.fuse("or", vlm, expert)[0])
-    mean, odds = (rules.fuse(rule, vlm, expert, 0.2, 0.7)[0] for rule in ("mean", "odds"))
+    assert np.array_equal(Fusion("max", (0.1, 0.9))(scores(2))[0], Fusion("or", (0.5, 0.5))(scores(2))[0])
+    mean, odds = (Fusion(rule, (0.2, 0.7))(scores(2))[0] for rule in ("mean", "odds"))
     assert (mean != odds).any()
 
 
@@ -74,33 +130,100 @@ def test_centred_is_monotone_and_lands_on_a_half():
     assert rules.centred([0.0, 1.0], 0.2).tolist() == [0, 1]
 
 
+@pytest.mark.parametrize("k", COUNTS)
+@pytest.mark.parametrize("budget", [0.0, 0.05, 0.2, 1.0])
+def test_the_budget_of_false_alarms_holds_on_what_it_was_fitted_on(budget, k):
+    data, label = validation(k)
+    verdict, _ = fusion("or_budget", k, false_positives=budget)(data)
+    assert verdict[label == 0].mean() <= budget
+
+
+def test_no_other_thresholds_within_the_budget_find_more_fakes():
+    data, label = (part[:60] for part in validation(2))
+    fires = [(data > np.array(at)).any(axis=1) for at in np.stack(np.meshgrid(*data.T), -1).reshape(-1, 2)]
+    within = [fire[label == 1].sum() for fire in fires if fire[label == 0].sum() <= 0.1 * (label == 0).sum()]
+    verdict, _ = Fusion.fit("or_budget", (0.5, 0.5), data, label, 0.1)(data)
+    assert verdict[label == 1].sum() == max(within)
+
+
+@pytest.mark.parametrize("rule", rules.RULES)
+@pytest.mark.parametrize("learner", fitted.LEARNERS)
+def test_a_fusion_is_the_same_after_it_was_written_down(rule, learner):
+    one = fusion(rule, 3, learner=learner)
+    again = Fusion.from_dict(one.as_dict())
+    assert all(np.array_equal(*pair) for pair in zip(one(scores(3)), again(scores(3)), strict=True))
+
+
+def test_fitted_rules_are_decided_by_validation_scores_alone():
+    data, label = validation(2)
+    for rule in ("or_budget", "learned"):
+        one = Fusion.fit(rule, (0.5, 0.5), data, label)
+        before = one(scores(2))[1]
+        one(np.random.default_rng(3).random((500, 2)))
+        other = Fusion.fit(rule, (0.1, 0.9), data, label)
+        assert np.array_equal(one(scores(2))[1], before) and np.array_equal(other(scores(2))[1], before)
+        assert one.fitted_on["scores"] == data.tolist() and one.fitted_on["label"] == label.tolist()
+
+
+def test_a_learned_rule_believes_the_branch_that_sees_more():
+    data, label = validation(2)
+    data[:, 0] = np.random.default_rng(4).random(len(data))
+    for learner in fitted.LEARNERS:
+        verdict, _ = Fusion.fit("learned", (0.5, 0.5), data, label, learner=learner)([[0.9, 0.05], [0.1, 0.95]])
+        assert verdict.tolist() == [0, 1]
+
+
+def test_validation_rows_that_lack_a_score_take_no_part():
+    data, label = validation(2)
+    holes = np.r_[data, [[np.nan, 0.9], [0.9, np.nan]]]
+    for rule in ("or_budget", "learned"):
+        one, other = (Fusion.fit(rule, (0.5, 0.5), *part) for part in ((data, label), (holes, np.r_[label, 0, 1])))
+        assert one == other
+
+
 def test_refuses():
     with pytest.raises(Refused, match="odds"):
-        rules.fuse("xor", [0.1], [0.2])
-    with pytest.raises(Refused, match="both branches"):
-        rules.fuse("or", [0.9], [np.nan])
+        Fusion("xor", (0.1, 0.2))
+    with pytest.raises(Refused, match="all branches"):
+        Fusion("or", (0.5, 0.5))([[0.9, np.nan]])
     with pytest.raises(Refused, match="threshold"):
-        rules.fuse("or", [0.9], [0.9], 1.5)
+        Fusion("or", (1.5, 0.5))
+    with pytest.raises(Refused, match=r"\[n, 2\]"):
+        Fusion("or", (0.5, 0.5))([[0.9, 0.1, 0.2]])
+    with pytest.raises(Refused, match="fit it"):
+        Fusion("learned", (0.5, 0.5))
+    for rule in ("or_budget", "learned"):
+        with pytest.raises(Refused, match="joint_images"):
+            Fusion.fit(rule, (0.5, 0.5))
+        with pytest.raises(Refused, match="joint_images"):
+            Fusion.fit(rule, (0.5, 0.5), [[0.1, 0.2], [0.3, np.nan]], [0, 1])
+    with pytest.raises(Refused, match="boosting"):
+        Fusion.fit("learned", (0.5, 0.5), *validation(2), learner="forest")([[0.1, 0.2]])
 
 
-def test_fired_names_the_branch():
-    assert rules.fired([0.9, 0.1, 0.9, 0.1, np.nan], [0.1, 0.9, 0.9, 0.1, 0.9]).tolist() == [
-        "vlm",
-        "expert",
-        "both",
-        "",
-        "expert",
-    ]
+@pytest.mark.parametrize(
+    "config", [None, {}, {"rule": "or", "thresholds": ["a"]}, {"rule": "learned", "thresholds": [0.5], "fitted_on": {}}]
+)
+def test_what_describes_no_fusion_is_refused(config):
+    with pytest.raises(Refused, match="no fusion"):
+        Fusion.from_dict(config)
+
+
+def test_fired_names_the_branches():
+    table = [[0.9, 0.1], [0.1, 0.9], [0.9, 0.9], [0.1, 0.1], [np.nan, 0.9]]
+    found = rules.fired(table, (0.5, 0.5), ["vlm", "expert"])
+    assert found.tolist() == ["vlm", "expert", "vlm+expert", "", "expert"]
+    assert rules.fired([[0.9, 0.1, 0.9]], (0.5, 0.5, 0.5), ["a", "b", "c"]).tolist() == ["a+c"]
 
 
 def test_region_is_what_the_rule_says():
-    region = rules.region("and", 0.25, 0.75, size=41)
-    assert region.verdict.shape == (41, 41)
-    assert region.verdict[-1, -1] == 1 and region.verdict[0, -1] == 0  # rows are the expert, columns the VLM
+    region = rules.region(Fusion("and", (0.25, 0.75)), size=41)
+    assert region.verdict.shape == (41, 41) and region.thresholds == (0.25, 0.75)
+    assert region.verdict[-1, -1] == 1 and region.verdict[0, -1] == 0  # rows are the second branch, columns the first
     assert region.verdict[31, 11] == 1 and region.verdict[29, 11] == 0 and region.verdict[31, 10] == 0
 
 
-def test_parameters_offer_exactly_these_rules():
-    params = stages.STAGES["04_fusion"].params
-    choices = next(field.metadata["choices"] for field in dataclasses.fields(params) if field.name == "rule")
-    assert list(choices) == list(rules.RULES)
+def test_region_of_two_among_three_leaves_the_third_at_its_threshold():
+    region = rules.region(Fusion("or", (0.25, 0.5, 0.75)), (2, 0), size=41)
+    two = rules.region(Fusion("or", (0.75, 0.25)), size=41)
+    assert region.thresholds == two.thresholds and np.array_equal(region.verdict, two.verdict)

@@ -1,0 +1,106 @@
+"""What two rules learn from validation scores and labels: thresholds under a budget of false alarms, or a classifier.
+
+Neither ever sees a test score. A classifier is not stored: it is fitted again on the same scores.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from scipy.special import logit
+
+from aligngemini.scores.thresholds import middle
+from aligngemini.workbook.params import Refused
+
+LEARNERS = ("logistic", "boosting")
+TINY = 1e-9  # a score of exactly 0 or 1 is very sure, not infinitely sure
+SPLITS = 20_000  # of a budget among branches: with more than that, numbers of false alarms are tried in larger steps
+
+
+def log_odds(score) -> np.ndarray:
+    """The log-odds of scores in [0, 1], finite."""
+    return logit(np.clip(score, TINY, 1 - TINY))
+
+
+def complete(rule: str, scores, label, branches: int) -> tuple[np.ndarray, np.ndarray]:
+    """Scores float64 [m, branches] and labels int [m] of the rows that have all scores. Raises Refused if a class is
+    absent among them.
+    """
+    scores = np.asarray([] if scores is None else scores, dtype=np.float64).reshape(-1, branches)
+    label = np.asarray([] if label is None else label, dtype=int)
+    whole = ~np.isnan(scores).any(axis=1)
+    if set(label[whole]) != {0, 1}:
+        raise Refused(
+            f"The rule {rule} is fitted on the joint validation set, and no image of it that all branches have scored "
+            "is real, or none is fake: make a data run with joint_images above 0, and the runs of its branches."
+        )
+    return scores[whole], label[whole]
+
+
+def thresholds(scores: np.ndarray, label: np.ndarray, false_positives: float) -> tuple[float, ...]:
+    """The thresholds [k] under which OR calls at most this share of the reals fake, and the most fakes.
+
+    All ways of dividing the allowed false alarms among the branches are tried. Each threshold lies in the middle
+    between two validation scores. Of equally good ones those with fewer false alarms, then the higher ones are taken.
+    """
+    fakes, reals = scores[label == 1], scores[label == 0]
+    budget = int(np.floor(false_positives * len(reals) + 1e-9))
+    most = max(2, int(SPLITS ** (1 / max(1, scores.shape[1] - 1))))
+    best = max(
+        _splits(reals, budget, most),
+        key=lambda at: (_fires(fakes, at).sum(), -_fires(reals, at).sum(), sorted(at)),
+    )
+    return tuple(_between(scores[:, branch], low) for branch, low in enumerate(best))
+
+
+def _fires(scores: np.ndarray, at: tuple[float, ...]) -> np.ndarray:
+    """Whether any branch is above its threshold, bool [n]."""
+    return (scores > np.array(at)).any(axis=1)
+
+
+def _splits(reals: np.ndarray, budget: int, most: int) -> Iterator[tuple[float, ...]]:
+    """Thresholds for ways of dividing `budget` false alarms: a branch takes some of what is left, the last one all.
+
+    An image that an earlier branch has called fake costs a later one nothing.
+    """
+    takes = np.unique(np.linspace(0, budget, min(most, budget + 1)).astype(int)) if reals.shape[1] > 1 else [budget]
+    for take in takes:
+        low = _lowest(reals[:, 0], int(take))
+        left = reals[reals[:, 0] <= low, 1:]
+        if reals.shape[1] == 1:
+            yield (low,)
+        else:
+            yield from ((low, *others) for others in _splits(left, budget - (len(reals) - len(left)), most))
+
+
+def _lowest(reals: np.ndarray, alarms: int) -> float:
+    """The lowest threshold with at most so many reals above it."""
+    return float(np.sort(reals)[::-1][alarms]) if alarms < len(reals) else 0.0
+
+
+def _between(scores: np.ndarray, low: float) -> float:
+    """The middle between a threshold and the next score above it: on these scores it decides the same."""
+    return middle(low, float(scores[scores > low].min(initial=1.0)))
+
+
+def model(scores, label, learner: str) -> Callable[[np.ndarray], np.ndarray]:
+    """A classifier fitted on the log-odds of scores [m, k] and labels [m], both classes weighing the same: a function
+    from scores [n, k] to p(fake), float64 [n].
+
+    "logistic" is a logistic regression; "boosting" is gradient boosting, in which a higher score never makes an image
+    more real. Raises Refused for another learner.
+    """
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    if learner not in LEARNERS:
+        raise Refused(f"There is no learner {learner!r}; choose one of {', '.join(LEARNERS)}.")
+    features = log_odds(np.asarray(scores, dtype=np.float64))
+    if learner == "logistic":
+        classifier = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced"))
+    else:
+        rising = [1] * features.shape[1]
+        classifier = HistGradientBoostingClassifier(class_weight="balanced", monotonic_cst=rising, random_state=0)
+    classifier.fit(features, np.asarray(label, dtype=int))
+    return lambda new: classifier.predict_proba(log_odds(new))[:, 1]
