@@ -14,15 +14,16 @@ from ..workbook import manifest
 from . import cues
 
 COMPARED = 100  # pairs whose pixels are compared
+AXES = "joint, its axes"  # the set in which a cue is asked for the axis of a joint fake, not for its class
 
 
 def measure(tables: Mapping[str, pd.DataFrame], left_out: pd.DataFrame | None = None) -> tuple[dict, pd.DataFrame]:
-    """Audit tables named semantic, pixel, mixed, union, test: (scalars for the manifest, a small table).
+    """Audit tables of a data run by name (those of images.sets.build): (scalars for the manifest, a small table).
 
     The table has one row per set and cue (cues.CONTAINER, and the pixel probe of the semantic and the pixel set): the
     cross-validated AUROC of guessing the label from that cue alone. About .5 is what a pure set shows, NaN stands for
-    too few images. The probe on the pixel set is there to show that it can see. `left_out` (set, path, reason) adds
-    counts by reason.
+    too few images. The probe on the pixel set is there to show that it can see. Every subset of `test` and `joint` is a
+    set, too, and so is AXES. `left_out` (set, path, reason) adds counts by reason.
     """
     measured = {name: cues.container(rows) for name, rows in _sets(tables).items()}
     for name in ("semantic", "pixel"):
@@ -48,10 +49,17 @@ def kept(run, tables: Mapping[str, pd.DataFrame], left_out: pd.DataFrame) -> tup
 
 
 def _sets(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """The tables, and every subset of the test table by itself."""
+    """The tables, every subset of the test and of the joint table by itself, and AXES."""
     usable = {name: rows[rows["reason"] == ""] for name, rows in tables.items()}
-    subsets = usable["test"].groupby("subset") if "test" in usable else ()
-    return usable | {f"test/{subset}": rows for subset, rows in subsets}
+    parts = {name: usable[name].groupby("subset") for name in ("test", "joint") if name in usable}
+    subsets = {f"{name}/{subset}": rows for name, part in parts.items() for subset, rows in part}
+    return usable | subsets | ({AXES: _by_axis(usable["joint"])} if "joint" in usable else {})
+
+
+def _by_axis(rows: pd.DataFrame) -> pd.DataFrame:
+    """The fakes of a single axis, labelled by which it is: semantic 0, pixel 1."""
+    rows = rows[rows["axis"].isin(("semantic", "pixel"))]
+    return rows.assign(label=(rows["axis"] == "pixel").astype("int64"))
 
 
 def pair_identity(rows: pd.DataFrame, compared: int = COMPARED) -> dict[str, float]:

@@ -100,26 +100,40 @@ def _laundered_row(folder: Path, row: dict, seed: int, ranges: dict) -> dict:
     return {"path": str(path)} | values.columns() | decode.identify(path)
 
 
-def from_files(rows: Sequence[dict], folder: str, seed: int, split: str, size: int, ranges: dict) -> list[dict]:
-    """Crop files to a square, resize, degrade, write as PNG; a row that fails comes back with its reason."""
+def from_files(rows: Sequence[dict], folder: str, seed: int, split: str, size: int, ranges: dict | None) -> list[dict]:
+    """Crop files to a square and resize them; a row that fails comes back with its reason.
+
+    They are degraded by `ranges` and written as PNG, or undegraded as JPEG of a camera's quality if `ranges` is None.
+    """
     return [_file_row(Path(folder), row, seed, split, size, ranges) for row in rows]
 
 
-def _file_row(folder: Path, row: dict, seed: int, split: str, size: int, ranges: dict) -> dict:
+def _file_row(folder: Path, row: dict, seed: int, split: str, size: int, ranges: dict | None) -> dict:
     try:
         rgb = squared(row["path"], row["width"], row["height"], size)
     except decode.Unreadable as error:
         return row | {"reason": str(error)}
-    values = degrade.draw(ranges, degrade.generator(seed, row["image_id"]))
+    data, columns, suffix = _encoded(rgb, seed, row["image_id"], ranges)
     side = "implausible" if row["label"] else "plausible"
-    path = put(folder / f"{split}_{row['image_id'][:16]}_{side}.png", jpeg.png(degrade.degrade(rgb, values)))
+    path = put(folder / f"{split}_{row['image_id'][:16]}_{side}.{suffix}", data)
     facts = {
         "pair_id": origin(row["image_id"]),
         "axis": "semantic" if row["label"] else "none",
         "split": split,
     }
     own = {"path": str(path), "subset": "semantic", "generator": row["generator"] if row["label"] else ""}
-    return row | facts | own | values.columns() | decode.identify(path)
+    return row | facts | own | columns | decode.identify(path)
+
+
+def _encoded(rgb: np.ndarray, seed: int, image_id: str, ranges: dict | None) -> tuple[bytes, dict[str, float], str]:
+    """The file of a square, the drawn values that the table keeps, and the suffix."""
+    from ..mini import camera
+
+    if ranges is None:
+        settings = camera.settings(seeds.generator("camera", seed, image_id))
+        return jpeg.encode(rgb, round(settings["quality"])), {}, "jpg"
+    values = degrade.draw(ranges, degrade.generator(seed, image_id))
+    return jpeg.png(degrade.degrade(rgb, values)), values.columns(), "png"
 
 
 def origin(image_id: str) -> str:

@@ -1,4 +1,4 @@
-"""The image tables of a data run: semantic, pixel, union and mixed training sets, and the tests.
+"""The image tables of a data run: semantic, pixel, union and mixed training sets, joint validation set, and the tests.
 
 Each function makes its table (and its pictures under `images/`) as a step of the run, or reads it if it is
 there; the order of the calls does not matter. What could not be used stands, with its reason, in
@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from ..workbook.params import Refused
-from . import cells, degrade, drawn, pictures, reconstruct, sources, table
+from . import cells, couples, degrade, drawn, joint_set, pictures, reconstruct, sources, table
 from .sources import WORLD
 
 LEFT_OUT = ["set", "path", "reason"]
@@ -19,13 +19,14 @@ MIXED = {"semantic": "mixed_semantic", "pixel": "mixed_pixel"}  # the mixed set 
 
 
 def build(run, cfg) -> dict[str, pd.DataFrame]:
-    """All six tables by name; Refused for missing folders, too few images, or splits that share content."""
+    """All seven tables by name; Refused for missing folders, too few images, or splits that share content."""
     tables = {
         "test": test(run, cfg),
         "semantic": semantic(run, cfg),
         "pixel": pixel(run, cfg),
         **{name: mixed(run, cfg, own) for own, name in MIXED.items()},
         "union": union(run, cfg),
+        "joint": joint(run, cfg),
     }
     shared = table.content_overlap(tables)
     if len(shared):
@@ -45,7 +46,7 @@ def pixel(run, cfg) -> pd.DataFrame:
 
 
 def mixed(run, cfg, own: str = "semantic") -> pd.DataFrame:
-    """The mixed set of models made for the supervision `own` (of MIXED): as many couples, and so updates, as that set has.
+    """The mixed set of models made for the supervision `own` (of MIXED): as many couples and updates as that set has.
 
     They are drawn by hash, half of either kind. Where a kind has fewer couples than that, all of it is taken, and the
     rest of the other: no picture is shown more often than in a pure set.
@@ -53,7 +54,7 @@ def mixed(run, cfg, own: str = "semantic") -> pd.DataFrame:
 
     def write(path):
         kinds = semantic(run, cfg), pixel(run, cfg)
-        halves = [_drawn(rows, wanted) for rows, wanted in zip(kinds, _halves(*kinds, own), strict=True)]
+        halves = [couples.sample(rows, wanted) for rows, wanted in zip(kinds, couples.halves(*kinds, own), strict=True)]
         table.write(pd.concat(halves, ignore_index=True), path, base=run.folder)
 
     return table.load(run.step(f"{MIXED[own]}.parquet", write))
@@ -87,10 +88,15 @@ def test(run, cfg) -> pd.DataFrame:
     return _step(run, cfg, "test", _test)
 
 
+def joint(run, cfg) -> pd.DataFrame:
+    """The joint validation set, of images of no other set; empty if none are asked for or left. See joint_set."""
+    return _step(run, cfg, "joint", _joint)
+
+
 def left_out(run, cfg) -> pd.DataFrame:
     """Every file that could not be used: set, path, reason. Makes the tables that are not there yet."""
     build(run, cfg)
-    parts = [pd.read_parquet(run.path(f"left_out_{name}.parquet")) for name in ("semantic", "pixel", "test")]
+    parts = [pd.read_parquet(run.path(f"left_out_{name}.parquet")) for name in ("semantic", "pixel", "joint", "test")]
     return pd.concat(parts, ignore_index=True)
 
 
@@ -109,7 +115,7 @@ def _with_pairs(make: Callable, name: str) -> Callable:
 
     def checked(run, cfg):
         rows, lost = make(run, cfg)
-        have = _by_split(rows)
+        have = couples.by_split(rows)
         for split, wanted in _counts(cfg).items():
             if wanted and not have.get(split):
                 why = f"; {len(lost)} files are left out, the last one: {lost['reason'].iloc[-1]}" if len(lost) else ""
@@ -146,16 +152,21 @@ def _semantic_from_world(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:
     return pd.concat(kept, ignore_index=True), _lost(*alike)
 
 
-def _semantic_from_folders(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:
-    listed = _sources(run, cfg, *SIDES)
+def _sides(run, cfg) -> tuple[dict[str, pd.DataFrame], pd.DataFrame, pd.DataFrame]:
+    """Files for the semantic set by split, all that are listed, and those that are too small."""
+    listed = _sources(run, cfg, *SIDES).assign(source=lambda rows: rows["benchmark"])
     usable = listed[(listed["reason"] == "") & (listed[["width", "height"]].min(axis=1) >= cfg.image_size)]
     small = listed[(listed["reason"] == "") & ~listed.index.isin(usable.index)]
-    divided = _balanced(usable, _counts(cfg), _called(small, cfg.image_size))
+    return _balanced(usable, cfg, _called(small, cfg.image_size)), listed, small
+
+
+def _semantic_from_folders(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:
+    divided, listed, small = _sides(run, cfg)
     folder = str(run.path("images", "semantic"))
     fixed = {"folder": folder, "seed": cfg.seed, "size": cfg.image_size, "ranges": degrade.ranges(cfg)}
     rows = []
-    for split, part in divided.items():
-        part = part.assign(source=part["benchmark"]).to_dict("records")
+    for split in _counts(cfg):
+        part = divided[split].to_dict("records")
         rows += pictures.spread(
             pictures.from_files, part, cfg.workers, f"semantic pictures, {split}", split=split, **fixed
         )
@@ -177,14 +188,22 @@ def _called(small: pd.DataFrame, size: int) -> dict[str, str]:
     return {role: role + (f" ({n} are smaller than image_size, {size} px)" if n else "") for role, n in lost.items()}
 
 
-def _balanced(usable: pd.DataFrame, counts: dict[str, int], called: dict[str, str]) -> dict[str, pd.DataFrame]:
+def _balanced(usable: pd.DataFrame, cfg, called: dict[str, str]) -> dict[str, pd.DataFrame]:
     """Both classes divided by hash of content, as many images in the larger class as in the smaller."""
-    divided = {
-        role: sources.divide(usable[usable["label"] == label], counts["train"], counts["validation"], called[role])
+    classes = [
+        sources.divide(usable[usable["label"] == label], *_counts(cfg).values(), called[role], cfg.joint_images)
         for role, label in SIDES.items()
-    }
-    least = {split: min(len(divided[role][split]) for role in SIDES) for split in counts}
-    return {split: pd.concat([divided[role][split].head(least[split]) for role in SIDES]) for split in counts}
+    ]
+    least = {split: min(len(each[split]) for each in classes) for split in classes[0]}
+    return {split: pd.concat([each[split].head(least[split]) for each in classes]) for split in least}
+
+
+def _photos(run, cfg) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+    """Files for the pixel set by split, and all that are listed."""
+    listed = _sources(run, cfg, "photos")
+    usable = listed[listed["reason"] == ""].assign(source=listed["benchmark"], subset="pixel")
+    counts = _counts(cfg, cfg.pixel_pairs).values()
+    return sources.divide(usable, *counts, "photos", cfg.joint_images), listed
 
 
 def _pixel(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -193,49 +212,22 @@ def _pixel(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:
         limits = drawn.seen(cfg)
         parts = {s: drawn.photographs(run, cfg, s, "pixel", n, limits) for s, n in counts.items()}
     else:
-        listed = _sources(run, cfg, "photos")
-        usable = listed[listed["reason"] == ""].assign(source=listed["benchmark"], subset="pixel")
-        parts = sources.divide(usable, counts["train"], counts["validation"], "photos")
-    photographs = pd.concat([part.assign(split=split) for split, part in parts.items()], ignore_index=True)
+        parts, listed = _photos(run, cfg)
+    photographs = pd.concat([parts[split].assign(split=split) for split in counts], ignore_index=True)
     made, failed = reconstruct.worn(run, cfg, photographs, "pixel", cfg.vae, cfg.vae_revision, cfg.pair_format)
     if made.empty:
         raise Refused(f"None of the photographs under {cfg.photos} can be read: {failed['reason'].iloc[0]}.")
     return table.frame(made.assign(reason="")), _lost(listed, failed)
 
 
-def _couples(rows: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
-    """pair_ids of real and fake together, of lone reals and of lone fakes, each in hash order."""
-    labels = rows.groupby("pair_id")["label"].agg(lambda both: tuple(sorted(both)))
-    return tuple(sources.ranked(labels.index[labels == kind], "mixed") for kind in ((0, 1), (0,), (1,)))
-
-
-def _halves(semantic: pd.DataFrame, pixel: pd.DataFrame, own: str) -> list[dict[str, int]]:
-    """Couples by split that the mixed set of `own` takes from the semantic and from the pixel set."""
-    have = [_by_split(semantic), _by_split(pixel)]
-    total = have[list(MIXED).index(own)]
-    most = [{split: each.get(split, 0) for split in total} for each in have]
-    first = {split: max(min((n + 1) // 2, most[0][split]), n - most[1][split]) for split, n in total.items()}
-    return [first, {split: n - first[split] for split, n in total.items()}]
-
-
-def _by_split(rows: pd.DataFrame) -> dict[str, int]:
-    return {split: _count(same) for split, same in rows.groupby("split")}
-
-
-def _count(rows: pd.DataFrame) -> int:
-    both, reals, fakes = map(len, _couples(rows))
-    return both + min(reals, fakes)
-
-
-def _drawn(rows: pd.DataFrame, wanted: dict[str, int]) -> pd.DataFrame:
-    """So many couples of each split; of pairs and of lone reals with lone fakes their shares."""
-    kept: list[str] = []
-    for split, same in rows.groupby("split"):
-        both, reals, fakes = _couples(same)
-        pairs = wanted.get(split, 0) * len(both) // max(1, _count(same))
-        alone = wanted.get(split, 0) - pairs
-        kept += [*both[:pairs], *reals[:alone], *fakes[:alone]]
-    return rows[rows["pair_id"].isin(kept)]
+def _joint(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:
+    files = []
+    if cfg.joint_images and cfg.plausible != WORLD:
+        files.append(_sides(run, cfg)[0]["joint"])
+    if cfg.joint_images and cfg.photos != WORLD:
+        files.append(_photos(run, cfg)[0]["joint"])
+    rows, *lost = joint_set.make(run, cfg, pd.concat(files) if files else _sources(run, cfg))
+    return rows, _lost(*lost)
 
 
 def _test(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -109,11 +109,11 @@ def ranked(names: Iterable[str], *salt: object) -> list[str]:
     return sorted(set(names), key=lambda name: rank(name, *salt))
 
 
-def divide(rows: pd.DataFrame, train: int, validation: int, what: str) -> dict[str, pd.DataFrame]:
-    """Split usable rows by hash of content: `validation` of them first, then `train` (0: all) of the rest.
+def divide(rows: pd.DataFrame, train: int, validation: int, what: str, joint: int = 0) -> dict[str, pd.DataFrame]:
+    """Split usable rows by hash of content: `validation` of them first, then `train` (0: all), then up to `joint`.
 
-    An image keeps its place in the order whatever else is in the folder. Raises Refused when nothing is left
-    to train on.
+    Of "all", the joint set still has its share: up to `joint` images, but no more than a fifth of the rest. An image
+    keeps its place in the order whatever else is in the folder. Raises Refused when nothing is left to train on.
     """
     order = ranked(rows["image_id"], "split")
     if len(order) <= validation:
@@ -121,6 +121,7 @@ def divide(rows: pd.DataFrame, train: int, validation: int, what: str) -> dict[s
             f"{what} has {len(order)} usable images and {validation} of them are asked for validation:"
             " lower validation_images or give more images."
         )
-    last = validation + train if train else len(order)
+    last = validation + train if train else len(order) - min(joint, (len(order) - validation) // 5)
     by_id = rows.drop_duplicates("image_id").set_index("image_id", drop=False)
-    return {"train": by_id.loc[order[validation:last]], "validation": by_id.loc[order[:validation]]}
+    places = {"train": order[validation:last], "validation": order[:validation], "joint": order[last : last + joint]}
+    return {split: by_id.loc[names] for split, names in places.items()}

@@ -19,7 +19,7 @@ KINDS = {
 COLUMNS = tuple(KINDS)
 EMPTY = {column: {"str": "", "int64": 0}[kind] for column, kind in KINDS.items() if kind != "float64"}
 AXES = ("semantic", "pixel", "both", "unknown", "none")
-SPLITS = ("train", "validation", "test")
+SPLITS = ("train", "validation", "joint", "test")
 KEY = ["subset", "image_id"]
 
 

@@ -107,8 +107,8 @@ def new_run(tmp_path):
 
 def few(**changes) -> stages.DataParams:
     """Small data parameters with changes."""
-    small = {"train_images": 16, "validation_images": 8, "test_images": 4, "workers": 1, "generators": []}
-    return stages.DataParams(**(small | changes))
+    counts = {"train_images": 16, "validation_images": 8, "joint_images": 4, "test_images": 4}
+    return stages.DataParams(**({**counts, "workers": 1, "generators": []} | changes))
 
 
 @pytest.fixture

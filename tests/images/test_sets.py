@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from aligngemini.hygiene import purity
-from aligngemini.images import decode, pictures, sets, sources, table
+from aligngemini.images import couples, decode, pictures, sets, sources, table
 from aligngemini.workbook.params import Refused
 
 JOINT = ("semantic", "pixel", "both")
@@ -92,8 +92,8 @@ def pure(task: str, pairs: int, lone: bool) -> pd.DataFrame:
 def test_a_mixed_set_has_as_many_couples_as_the_pure_set_of_its_model(semantic, pixel, lone):
     kinds = pure("s", semantic, lone), pure("p", pixel, False)
     for name, own, other in (("semantic", 0, 1), ("pixel", 1, 0)):
-        halves = sets._halves(*kinds, name)
-        drawn = [sets._drawn(rows, wanted) for rows, wanted in zip(kinds, halves, strict=True)]
+        halves = couples.halves(*kinds, name)
+        drawn = [couples.sample(rows, wanted) for rows, wanted in zip(kinds, halves, strict=True)]
         assert (
             pd.concat(drawn).groupby(["split", "label"]).size().eq(kinds[own].groupby(["split", "label"]).size()).all()
         )
@@ -106,10 +106,10 @@ def test_a_mixed_set_has_as_many_couples_as_the_pure_set_of_its_model(semantic, 
 def test_a_kind_without_a_couple_in_a_split_leaves_that_split_to_the_other():
     semantic, pixel = pure("s", 4, True), pure("p", 4, False)
     pixel = pixel[pixel["split"] == "train"]
-    halves = sets._halves(semantic, pixel, "semantic")
+    halves = couples.halves(semantic, pixel, "semantic")
     assert halves == [{"train": 2, "validation": 3}, {"train": 2, "validation": 0}]
-    assert sets._halves(semantic, pixel, "pixel") == [{"train": 2}, {"train": 2}]
-    assert len(sets._drawn(semantic, {"train": 2})) == 4, "nothing of a split of which nothing is wanted"
+    assert couples.halves(semantic, pixel, "pixel") == [{"train": 2}, {"train": 2}]
+    assert len(couples.sample(semantic, {"train": 2})) == 4, "nothing of a split of which nothing is wanted"
 
 
 def test_a_class_that_failed_altogether_in_a_split_takes_the_other_class_with_it():
@@ -174,6 +174,7 @@ def test_another_seed_gives_other_pictures(new_run, small, smoother):
 
 def test_order_of_calls_does_not_matter_and_tables_are_made_once(new_run, smoother, world_run):
     run, (whole, cfg, _) = new_run(), world_run
+    sets.joint(run, cfg)
     sets.union(run, cfg)
     sets.mixed(run, cfg, "pixel")
     sets.mixed(run, cfg)

@@ -55,6 +55,7 @@ class DataParams(Params):
     train_images: int = param(2400, "pictures in each training set, both classes together, 0 for all", least=0)
     pixel_pairs: int = param(0, "pairs in the pixel training set, 0 for half of train_images", least=0)
     validation_images: int = param(400, "pictures in each validation set, both classes together, 2 or more", least=2)
+    joint_images: int = param(200, "joint validation pictures per class and subset, 0 for none", least=0)
     test_images: int = param(200, "test pictures per class and subset, 0 for all", least=0)
     image_size: int = param(112, "side of the pictures drawn or cropped, px, a multiple of 28", least=28, multiple=28)
     degrade_scale: list[float] = param(
