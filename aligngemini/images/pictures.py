@@ -127,7 +127,7 @@ def _file_row(folder: Path, row: dict, seed: int, split: str, size: int, ranges:
 
 def _encoded(rgb: np.ndarray, seed: int, image_id: str, ranges: dict | None) -> tuple[bytes, dict[str, float], str]:
     """The file of a square, the drawn values that the table keeps, and the suffix."""
-    from ..mini import camera
+    from ..world import camera
 
     if ranges is None:
         settings = camera.settings(seeds.generator("camera", seed, image_id))

@@ -93,7 +93,14 @@ def withheld(tmp_path_factory):
 def test_what_is_held_out_never_occurs_in_training_nor_in_the_ordinary_cells(withheld):
     cfg, tables = withheld
     ordinary = tables["test"][tables["test"]["benchmark"] != "world, withheld"]
-    for rows in (tables["semantic"], tables["pixel"], tables["mixed_semantic"], tables["union"], ordinary):
+    for rows in (
+        tables["semantic"],
+        tables["pixel"],
+        tables["mixed_semantic"],
+        tables["union"],
+        tables["joint"],
+        ordinary,
+    ):
         things = {
             thing["kind"]
             for name, index in {tuple(pair.rsplit("/", 1)) for pair in rows["pair_id"]}
@@ -130,7 +137,7 @@ def test_held_out_things_alone_make_one_cell(new_run, small, smoother):
 def test_no_scene_stands_in_two_splits_or_two_sets(withheld):
     tables = withheld[1]
     assert table.content_overlap(tables).empty
-    named = [set(tables[name]["pair_id"]) for name in ("semantic", "pixel", "test")]
+    named = [set(tables[name]["pair_id"]) for name in ("semantic", "pixel", "joint", "test")]
     assert sum(map(len, named)) == len(set.union(*named))
     cells_of = tables["test"].groupby("benchmark")["pair_id"].agg(set)
     assert cells_of["world"] == cells_of["world, laundered"] and not cells_of["world"] & cells_of["world, withheld"]

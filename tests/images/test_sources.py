@@ -97,6 +97,23 @@ def test_the_place_of_an_image_does_not_depend_on_its_neighbours():
     assert len(sources.divide(rows, 0, 5, "photos")["train"]) == 35
 
 
+def test_the_joint_set_takes_what_follows_and_changes_no_other_place():
+    rows = pd.DataFrame({"image_id": [f"{i:x}" for i in range(40)]})
+    before, parts = (sources.divide(rows, 10, 5, "photos", joint) for joint in (0, 8))
+    assert all(parts[split].equals(before[split]) for split in ("train", "validation")) and before["joint"].empty
+    names = [set(part["image_id"]) for part in parts.values()]
+    assert [len(each) for each in names] == [10, 5, 8] and len(set.union(*names)) == 23
+    assert len(sources.divide(rows, 30, 5, "photos", 8)["joint"]) == 5, "what is left"
+    assert len(sources.divide(rows, 35, 5, "photos", 8)["joint"]) == 0
+
+
+def test_training_on_all_leaves_the_joint_set_a_fifth_at_most():
+    rows = pd.DataFrame({"image_id": [f"{i:x}" for i in range(40)]})
+    for joint, train in ((3, 32), (100, 28)):
+        parts = sources.divide(rows, 0, 5, "photos", joint)
+        assert (len(parts["train"]), len(parts["joint"])) == (train, 35 - train)
+
+
 def test_too_few_for_validation_are_refused():
     with pytest.raises(Refused, match="photos has 3 usable images and 5"):
         sources.divide(pd.DataFrame({"image_id": list("abc")}), 10, 5, "photos")
