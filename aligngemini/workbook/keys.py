@@ -1,7 +1,7 @@
 """Keys of what a run computes: a digest of the function and of what it is given, the same in every process.
 
-Numbers, texts, tables and what consists of them count by their content, a run by its name, an object that has
-`identity()` by that, and any other by its type alone.
+Numbers, texts, tables and what consists of them count by their content, a run by its name, a dataclass by its fields,
+an object that has `identity()` by that, and any other by its type alone.
 """
 
 import dataclasses
@@ -68,10 +68,8 @@ class _Key:
 
     def inside(self, value: Any) -> Any:
         """What an object says of itself."""
-        if callable(getattr(value, "identity", None)):
-            return self.plain(value.identity())
         if not dataclasses.is_dataclass(value):
-            return None
+            return self.plain(value.identity()) if callable(getattr(value, "identity", None)) else None
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
         # Words that select a run may differ where the run is the same, and the run has its name from that.
         selectors = stages.selectors(value) if isinstance(value, Params) else ()

@@ -1,5 +1,7 @@
 """The VLM as a branch: loaded from facts and an adapter, and told apart by all that its scores depend on."""
 
+import dataclasses
+from importlib import metadata
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +11,7 @@ from PIL import Image
 from aligngemini.branches import registry
 from aligngemini.images.header import Unreadable
 from aligngemini.vlm.branch import VLMBranch
-from aligngemini.workbook import paths
+from aligngemini.workbook import keys, paths
 from aligngemini.workbook.params import Refused
 from aligngemini.world import world
 
@@ -57,3 +59,12 @@ def test_its_facts_are_those_of_a_run_at_the_commit_that_was_trained_on():
 def test_facts_that_are_none_are_refused(wrong):
     with pytest.raises(Refused, match="name another run"):
         VLMBranch.load(wrong, ADAPTER, "vlm")
+
+
+def test_what_it_scored_is_read_again_on_another_machine(branch, monkeypatch, tmp_path):
+    run = SimpleNamespace(folder=tmp_path / "02_vlm_dpo" / "name", name="name", made={})
+    before, told = keys.of(run, len, (branch,), {}), branch.identity()
+    monkeypatch.setattr(metadata, "version", lambda name: "0")
+    assert branch.identity() != told and keys.of(run, len, (branch,), {}) == before
+    other = dataclasses.replace(branch, base=FACTS | {"max_pixels": 784})
+    assert keys.of(run, len, (other,), {}) != before
