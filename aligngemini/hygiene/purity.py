@@ -1,8 +1,6 @@
 """How pure the tables of a data run are: the class guessed from one cue alone, by pixels, and how alike pairs are."""
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,7 +8,6 @@ import pandas as pd
 from ..images import audit, decode, jpeg, sources
 from ..images.header import contents, opened
 from ..images.table import briefly
-from ..workbook import manifest
 from . import cues
 
 COMPARED = 100  # pairs whose pixels are compared
@@ -38,14 +35,14 @@ def measure(tables: Mapping[str, pd.DataFrame], left_out: pd.DataFrame | None = 
 
 
 def kept(run, tables: Mapping[str, pd.DataFrame], left_out: pd.DataFrame) -> tuple[dict, pd.DataFrame]:
-    """`measure` as a step of a run: made once, kept in its audit.json, read from there afterwards."""
-
-    def write(path: Path) -> None:
-        figures, table = measure(tables, left_out)
-        manifest.write_json(path, manifest.plain({"figures": figures, "cues": table.to_dict("records")}))
-
-    found = json.loads(run.step("audit.json", write).read_text(encoding="utf-8"))
+    """`measure`, computed once in a run and kept in its audit.json."""
+    found = run.compute("audit.json", _measured, tables, left_out)
     return found["figures"], pd.DataFrame(found["cues"]).astype({"auroc": "float64"})
+
+
+def _measured(tables: Mapping[str, pd.DataFrame], left_out: pd.DataFrame) -> dict:
+    figures, table = measure(tables, left_out)
+    return {"figures": figures, "cues": table.to_dict("records")}
 
 
 def _sets(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:

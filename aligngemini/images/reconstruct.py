@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..workbook import manifest, models
+from ..workbook import models
 from ..workbook.progress import progress
 from . import aspect, decode, header, jpeg
 from .failures import reason
@@ -95,7 +95,7 @@ def worn(
     told = {"sample": cfg.vae_latent == "sampled", "seed": cfg.seed, "dtype": cfg.vae_dtype, "truncate": dda}
     model = autoencoder.load(name, revision, **told)
     used = {"name": name, "revision": models.commit(name, revision), "dtype": model.number}
-    run.step(f"autoencoder_{which}.json", lambda out: manifest.write_json(out, used))
+    run.save(f"autoencoder_{which}.json", used)
     folder, label = run.path("images", which), f"{which} reconstructions"
     return pairs(photographs, model, folder, cfg.max_side, cfg.workers, label, form, dda and form == "png")
 

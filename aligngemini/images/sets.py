@@ -1,8 +1,7 @@
 """The image tables of a data run: semantic, pixel, union and mixed training sets, joint validation set, and the tests.
 
-Each function makes its table (and its pictures under `images/`) as a step of the run, or reads it if it is
-there; the order of the calls does not matter. What could not be used stands, with its reason, in
-`left_out_<set>.parquet`.
+Each function computes its table (and its pictures under `images/`) once in a run; the order of the calls does not
+matter. What could not be used stands, with its reason, in `left_out_<set>.parquet`.
 """
 
 from collections.abc import Callable
@@ -37,12 +36,12 @@ def build(run, cfg) -> dict[str, pd.DataFrame]:
 def semantic(run, cfg) -> pd.DataFrame:
     """Plausible and implausible pictures, degraded alike (train, validation); the world's are twins."""
     make = _semantic_from_world if cfg.plausible == WORLD else _semantic_from_folders
-    return _step(run, cfg, "semantic", _with_pairs(make, "semantic"))
+    return _table("semantic", _with_left_out, run, cfg, "semantic", _with_pairs(make, "semantic"))
 
 
 def pixel(run, cfg) -> pd.DataFrame:
     """Photographs and reconstructions, in pairs alike in format, quality, size; train and validation rows."""
-    return _step(run, cfg, "pixel", _with_pairs(_pixel, "pixel"))
+    return _table("pixel", _with_left_out, run, cfg, "pixel", _with_pairs(_pixel, "pixel"))
 
 
 def mixed(run, cfg, own: str = "semantic") -> pd.DataFrame:
@@ -51,13 +50,13 @@ def mixed(run, cfg, own: str = "semantic") -> pd.DataFrame:
     They are drawn by hash, half of either kind. Where a kind has fewer couples than that, all of it is taken, and the
     rest of the other: no picture is shown more often than in a pure set.
     """
+    return _table(MIXED[own], _mixed, run, cfg, own)
 
-    def write(path):
-        kinds = semantic(run, cfg), pixel(run, cfg)
-        halves = [couples.sample(rows, wanted) for rows, wanted in zip(kinds, couples.halves(*kinds, own), strict=True)]
-        table.write(pd.concat(halves, ignore_index=True), path, base=run.folder)
 
-    return table.load(run.step(f"{MIXED[own]}.parquet", write))
+def _mixed(run, cfg, own: str) -> pd.DataFrame:
+    kinds = semantic(run, cfg), pixel(run, cfg)
+    halves = [couples.sample(rows, wanted) for rows, wanted in zip(kinds, couples.halves(*kinds, own), strict=True)]
+    return pd.concat(halves, ignore_index=True)
 
 
 def training(run, supervision: str, own: str) -> pd.DataFrame:
@@ -73,11 +72,11 @@ def counted(rows: pd.DataFrame) -> dict[str, int]:
 
 def union(run, cfg) -> pd.DataFrame:
     """All pairs of both pure sets, and so as many pictures of each task as its pure set has."""
+    return _table("union", _union, run, cfg)
 
-    def write(path):
-        table.write(pd.concat([semantic(run, cfg), pixel(run, cfg)], ignore_index=True), path, base=run.folder)
 
-    return table.load(run.step("union.parquet", write))
+def _union(run, cfg) -> pd.DataFrame:
+    return pd.concat([semantic(run, cfg), pixel(run, cfg)], ignore_index=True)
 
 
 def test(run, cfg) -> pd.DataFrame:
@@ -85,12 +84,12 @@ def test(run, cfg) -> pd.DataFrame:
 
     Unreadable test images keep their row, with a reason.
     """
-    return _step(run, cfg, "test", _test)
+    return _table("test", _with_left_out, run, cfg, "test", _test)
 
 
 def joint(run, cfg) -> pd.DataFrame:
     """The joint validation set, of images of no other set; empty if none are asked for or left. See joint_set."""
-    return _step(run, cfg, "joint", _joint)
+    return _table("joint", _with_left_out, run, cfg, "joint", _joint)
 
 
 def left_out(run, cfg) -> pd.DataFrame:
@@ -100,14 +99,20 @@ def left_out(run, cfg) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _step(run, cfg, name: str, make: Callable) -> pd.DataFrame:
-    def write(path):
-        rows, lost = make(run, cfg)
-        lost = lost.assign(path=[table.relative(p, run.folder.absolute()) for p in lost["path"]], set=name)
-        run.step(f"left_out_{name}.parquet", lambda p: lost[LEFT_OUT].astype("str").to_parquet(p, index=False))
-        table.write(rows, path, base=run.folder)
+def _table(name: str, make: Callable, run, *given) -> pd.DataFrame:
+    """The image table that `make` gives, computed once in the run."""
+    return run.compute(f"{name}.parquet", _checked, name, make, run, *given)
 
-    return table.load(run.step(f"{name}.parquet", write))
+
+def _checked(name: str, make: Callable, *given) -> pd.DataFrame:
+    return table.check(table.frame(make(*given)), f"{name}.parquet")
+
+
+def _with_left_out(run, cfg, name: str, make: Callable) -> pd.DataFrame:
+    """The rows that `make` gives; the files that it could not use are saved beside them."""
+    rows, lost = make(run, cfg)
+    run.save(f"left_out_{name}.parquet", lost.assign(set=name)[LEFT_OUT].astype("str"))
+    return rows
 
 
 def _with_pairs(make: Callable, name: str) -> Callable:
@@ -127,8 +132,7 @@ def _with_pairs(make: Callable, name: str) -> Callable:
 
 def _sources(run, cfg, *roles: str) -> pd.DataFrame:
     """The listed folders of these roles; they are walked and hashed once in a run."""
-    path = run.step("sources.parquet", lambda p: sources.collect(cfg).to_parquet(p, index=False))
-    rows = pd.read_parquet(path)
+    rows = run.compute("sources.parquet", sources.collect, cfg)
     return rows[rows["role"].isin(roles)]
 
 

@@ -1,7 +1,6 @@
 """How strong the degradation must be: what a pixel probe still tells from reconstructions behind more of it."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,12 +13,8 @@ NOTHING = {"scale": 1.0, "noise": 0.0, "blur": 0.0, "jpeg": 100.0}
 
 
 def kept(run, cfg, rows: pd.DataFrame) -> pd.DataFrame:
-    """`measure` on photographs and their reconstructions as a step of a run, kept in its strength.parquet."""
-
-    def write(path: Path) -> None:
-        measure(rows, degrade.ranges(cfg), cfg.seed, cfg.workers).to_parquet(path, index=False)
-
-    return pd.read_parquet(run.step("strength.parquet", write))
+    """`measure` on photographs and their reconstructions, computed once in a run."""
+    return run.compute("strength.parquet", measure, rows, degrade.ranges(cfg), cfg.seed, cfg.workers)
 
 
 def measure(rows: pd.DataFrame, asked: Mapping[str, Sequence[float]], seed: int, workers: int = 1) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..workbook import manifest
+from ..workbook import values
 from ..workbook.params import Refused
 
 KINDS = {
@@ -69,22 +69,6 @@ def _examples(rows: pd.DataFrame) -> str:
     return ", ".join(f"{i[:12]} ({Path(p).name})" for i, p in zip(rows["image_id"][:3], rows["path"][:3], strict=True))
 
 
-def write(table: pd.DataFrame, path: str | Path, base: str | Path | None = None) -> Path:
-    """Check a table and write it as Parquet; paths under `base` (default: its folder) are stored relative."""
-    path = Path(path)
-    base = Path(base or path.parent).absolute()
-    stored = check(frame(table), path.name)
-    stored = stored.assign(path=[relative(p, base) for p in stored["path"]])
-    manifest.write_table(path, stored)
-    return path
-
-
-def relative(path: str, base: Path) -> str:
-    """`path` as a run stores it: relative to `base` if it lies under it, else absolute."""
-    path = Path(path).absolute()
-    return path.relative_to(base).as_posix() if path.is_relative_to(base) else path.as_posix()
-
-
 def load(path: str | Path) -> pd.DataFrame:
     """Read and check a table; paths come back absolute. Raises Refused if there is none or it is broken."""
     return check(unchecked(path), Path(path).name)
@@ -92,15 +76,9 @@ def load(path: str | Path) -> pd.DataFrame:
 
 def unchecked(path: str | Path) -> pd.DataFrame:
     """`load` without its rules on labels, axes, splits and repeated images: for who wants to see what breaks them."""
-    path = Path(path).absolute()
-    try:
-        table = pd.read_parquet(path)
-    except FileNotFoundError as error:
-        raise Refused(f"There is no image table {path}; run notebook 01 first.") from error
-    except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors and OSErrors
-        raise Refused(f"{path} is not a readable table ({error}); make it again with notebook 01.") from error
-    _whole(table, path.name)
-    return table.assign(path=[str(path.parent / p) for p in table["path"]])  # an absolute p stays as it is
+    table = values.read(path, "image table", "notebook 01")
+    _whole(table, Path(path).name)
+    return table
 
 
 def briefly(reasons: pd.Series) -> pd.Series:

@@ -26,20 +26,18 @@ BASE = "base"  # the model to tune is its own labeller
 
 
 def kept(run, vlm: VLM, rows: pd.DataFrame, cfg) -> pd.DataFrame:
-    """The preference pairs of image-table rows as a step of a run: made once, kept in its pairs.parquet.
+    """The preference pairs of image-table rows, computed once in a run and kept in its pairs.parquet.
 
     Without a labeller they are those of `pairs.pairs`. With one, `vlm` is the base, and a killed labelling goes on with
     the pictures that it had not come to.
     """
+    return run.compute("pairs.parquet", _made, vlm, rows, cfg, run.checkpoints / "labels")
 
-    def make(out: Path) -> None:
-        if cfg.labeller:
-            frame = label(labelling(vlm, cfg), rows, cfg.seed, cfg.score_batch_size, run.checkpoints / "labels")
-        else:
-            frame = pairs.pairs(rows, cfg.reasons)
-        frame.to_parquet(out, index=False)
 
-    return pd.read_parquet(run.step("pairs.parquet", make))
+def _made(vlm: VLM, rows: pd.DataFrame, cfg, parts: Path) -> pd.DataFrame:
+    if cfg.labeller:
+        return label(labelling(vlm, cfg), rows, cfg.seed, cfg.score_batch_size, parts)
+    return pairs.pairs(rows, cfg.reasons)
 
 
 def labelling(vlm: VLM, cfg) -> VLM:

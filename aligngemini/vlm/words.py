@@ -1,8 +1,6 @@
 """What a vision-language model says of a picture before any preference: a probe of meaning that knows no pixels."""
 
-import json
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,7 +9,6 @@ from PIL import Image
 from ..images import audit
 from ..images.failures import Failures, attempt, each
 from ..images.feed import Feed, Item, batched
-from ..workbook import manifest
 from .load import VLM
 from .look import look
 from .verdict import spoken
@@ -27,14 +24,13 @@ def describe(vlm: VLM, pictures: list[Image.Image]) -> list[str]:
 
 
 def kept(run, vlm: VLM, rows: pd.DataFrame, batch: int) -> float:
-    """`leakage` as a step of a run: measured once, kept in its words.json, read from there afterwards."""
-
-    def write(out: Path) -> None:
-        manifest.write_json(out, manifest.plain({"auroc": leakage(vlm, rows, batch)}))
-
-    path = run.step("words.json", write)
-    found = json.loads(path.read_text(encoding="utf-8"))["auroc"]
+    """`leakage`, computed once in a run and kept in its words.json."""
+    found = run.compute("words.json", _measured, vlm, rows, batch)["auroc"]
     return float("nan") if found is None else found
+
+
+def _measured(vlm: VLM, rows: pd.DataFrame, batch: int) -> dict[str, float]:
+    return {"auroc": leakage(vlm, rows, batch)}
 
 
 def leakage(vlm: VLM, rows: pd.DataFrame, batch: int = 32, limit: int = PROBED) -> float:

@@ -94,19 +94,19 @@ class Run:
         word = self._looked_up(name, key)
         if word != REUSED:
             with self._making(name, key), atomic.replacing(target) as temporary:
-                _fill(temporary, self.folder, function, args, kwargs)
+                _fill(temporary, target, function, args, kwargs)
         self._tell(name, word, time.monotonic() - began)
         seeds.seed(self.seed, f"after {name}")
-        return values.read(target, self.folder) if target.suffix else target
+        return values.read(target) if target.suffix else target
 
     def save(self, name: str, value: Any) -> Any:
         """Keep a table, a JSON value or a text as the file `name` (see `values`); return it as it is read from there.
 
         The newest counts, until the run is complete: then another value than the one kept is refused. Raises DiskFull.
         """
-        target, data = self.path(name), values.dump(value, name, self.folder)
-        given = values.parse(data, name, self.folder)
-        same = target.exists() and values.same(values.read(target, self.folder), given)
+        target, data = self.path(name), values.dump(value, self.path(name))
+        given = values.parse(data, target)
+        same = target.exists() and values.same(values.read(target), given)
         if not same:
             self._must_be_open(name)
             with manifest.room_on_disk(self.folder), atomic.replacing(target) as temporary:
@@ -278,11 +278,10 @@ def _room_on_card(name: str) -> Iterator[None]:
         ) from error
 
 
-def _fill(temporary: Path, folder: Path, function: Callable, args: tuple, kwargs: dict[str, Any]) -> None:
+def _fill(temporary: Path, target: Path, function: Callable, args: tuple, kwargs: dict[str, Any]) -> None:
     """Write to `temporary` what a function returns, or let it fill a folder there."""
-    if temporary.suffix:
-        value = function(*args, **kwargs)
-        temporary.write_bytes(values.dump(value, temporary.name, folder))
+    if target.suffix:
+        temporary.write_bytes(values.dump(function(*args, **kwargs), target))
         return
     temporary.mkdir()
     function(*args, temporary, **kwargs)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from aligngemini.workbook import manifest
+from aligngemini.workbook import atomic, manifest
 from aligngemini.workbook.params import Refused
 
 TEXTS = (".html", ".md", ".txt")
@@ -23,35 +23,50 @@ def check(name: str) -> None:
         raise Refused(f"{name} is not a file that a run can hold: let its name end in one of {', '.join(SUFFIXES)}")
 
 
-def dump(value: Any, name: str, folder: Path) -> bytes:
-    """Return the content of the file `name` in `folder` that holds `value`.
+def dump(value: Any, path: Path) -> bytes:
+    """Return the content of a file at `path` that holds `value`.
 
-    Tables lose their index, and the column `path` names files under the outputs relative to `folder`. JSON holds no
-    NaN: it becomes None. Raises Refused for another suffix, and for a value that the suffix is not for.
+    Tables lose their index, and their column `path` is stored as `relative` says. JSON holds no NaN: it becomes None.
+    Raises Refused for another suffix, and for a value that the suffix is not for.
     """
-    check(name)
-    suffix = Path(name).suffix
-    kind = {".parquet": pd.DataFrame, ".json": object}.get(suffix, str)
+    check(path.name)
+    kind = {".parquet": pd.DataFrame, ".json": object}.get(path.suffix, str)
     if not isinstance(value, kind):
-        raise Refused(f"{name} must hold a {kind.__name__}, got {type(value).__name__}: choose another suffix")
-    if suffix == ".parquet":
-        return _parquet(value, folder)
-    text = value if suffix in TEXTS else json.dumps(manifest.plain(value), indent=1, ensure_ascii=False) + "\n"
+        raise Refused(f"{path.name} must hold a {kind.__name__}, got {type(value).__name__}: choose another suffix")
+    if path.suffix == ".parquet":
+        return _parquet(value, path.parent)
+    text = value if path.suffix in TEXTS else json.dumps(manifest.plain(value), indent=1, ensure_ascii=False) + "\n"
     return text.encode()
 
 
-def parse(data: bytes, name: str, folder: Path) -> Any:
-    """Return the value of which `dump` made `data`; the column `path` of a table is absolute again."""
-    suffix = Path(name).suffix
-    if suffix != ".parquet":
-        return json.loads(data) if suffix == ".json" else data.decode()
+def parse(data: bytes, path: Path) -> Any:
+    """Return the value of which `dump` made `data` for `path`; the column `path` of a table is absolute again."""
+    if path.suffix != ".parquet":
+        return json.loads(data) if path.suffix == ".json" else data.decode()
     table = pd.read_parquet(BytesIO(data))
-    return table.assign(path=[absolute(each, folder) for each in table["path"]]) if "path" in table else table
+    return table.assign(path=[absolute(each, path.parent) for each in table["path"]]) if "path" in table else table
 
 
-def read(path: Path, folder: Path) -> Any:
-    """Return the value that the file at `path` holds, its paths seen from `folder`. Raises OSError."""
-    return parse(path.read_bytes(), path.name, folder)
+def write(path: Path, value: Any) -> Path:
+    """Write the file at `path`, whole or not at all, and return its path. Raises OSError, and Refused as `dump`."""
+    data = dump(value, path)
+    with atomic.replacing(path) as temporary:
+        temporary.write_bytes(data)
+    return path
+
+
+def read(path: str | Path, what: str = "table", maker: str = "the notebook that writes it") -> Any:
+    """Return the value that the file at `path` holds; `what` it is and its `maker` stand in refusals.
+
+    Raises Refused if there is none, or it is damaged.
+    """
+    path = Path(path).absolute()
+    try:
+        return parse(path.read_bytes(), path)
+    except FileNotFoundError as error:
+        raise Refused(f"There is no {what} {path}; run {maker} first.") from error
+    except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors and OSErrors
+        raise Refused(f"{path} is not a readable {what.split()[-1]} ({error}); make it again with {maker}.") from error
 
 
 def _parquet(table: pd.DataFrame, folder: Path) -> bytes:
@@ -63,7 +78,10 @@ def _parquet(table: pd.DataFrame, folder: Path) -> bytes:
 
 
 def relative(path: str | Path, folder: Path) -> str:
-    """`path` as a table in a run's `folder` stores it: from there if it lies under the same outputs, else absolute."""
+    """`path` as a table in `folder` stores it: seen from there if it lies in the same outputs, which may move.
+
+    The folder of a run lies two below its outputs. What lies elsewhere stays absolute, and "" is "".
+    """
     if not str(path):
         return ""
     path, folder = Path(path).absolute(), Path(folder).absolute()

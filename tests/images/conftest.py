@@ -1,4 +1,4 @@
-"""Shared by the tests of the images room: noisy pictures, a run without a notebook, a false autoencoder."""
+"""Shared by the tests of the images room: noisy pictures, runs without a notebook, a false autoencoder."""
 
 import io
 import tarfile
@@ -12,27 +12,9 @@ from PIL import Image
 
 from aligngemini.images import sets
 from aligngemini.workbook import stages
+from aligngemini.workbook.run import Run
+from tests.folder_run import folder_run
 from tests.images.miniatures import TREES
-
-
-class FolderRun:
-    """The part of a Run that the images room uses: a folder and steps that appear when whole."""
-
-    def __init__(self, folder: Path):
-        self.folder, self.made = folder, []
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def path(self, *parts: str) -> Path:
-        return self.folder.joinpath(*parts)
-
-    def step(self, name: str, make) -> Path:
-        target = self.path(name)
-        if not target.exists():
-            passing = target.with_name(f".part-{name}")
-            make(passing)
-            passing.rename(target)
-            self.made.append(name)
-        return target
 
 
 class Smoother:
@@ -101,8 +83,8 @@ def smoother(monkeypatch):
 
 @pytest.fixture
 def new_run(tmp_path):
-    """Make a FolderRun by name."""
-    return lambda name="run": FolderRun(tmp_path / "runs" / name)
+    """Make a run by name."""
+    return lambda name="run": folder_run(tmp_path / "runs" / name)
 
 
 def few(**changes) -> stages.DataParams:
@@ -176,13 +158,13 @@ def parquet(tmp_path, little):
     return make
 
 
-def on_the_world(folder: Path, cfg: stages.DataParams) -> tuple[FolderRun, stages.DataParams, dict[str, pd.DataFrame]]:
+def on_the_world(folder: Path, cfg: stages.DataParams) -> tuple[Run, stages.DataParams, dict[str, pd.DataFrame]]:
     """A run on the small world with a Smoother, its parameters, and its tables by name."""
     from aligngemini.images import autoencoder
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(autoencoder, "load", lambda *args, **options: Smoother())
-        run = FolderRun(folder)
+        run = folder_run(folder)
         return run, cfg, sets.build(run, cfg)
 
 

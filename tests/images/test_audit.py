@@ -90,9 +90,10 @@ def test_statistics_are_finite_for_every_size(picture, size):
 def test_the_audit_is_kept_in_the_run(pairs, new_run, monkeypatch):
     run, rows = new_run(), pairs(smoothed)
     lost = pd.DataFrame({"set": ["pixel"], "path": ["x"], "reason": ["empty"]})
-    figures, found = purity.kept(run, {"pixel": rows, "semantic": rows.head(8)}, lost)
+    tables = {"pixel": rows, "semantic": rows.head(8)}
+    figures, found = purity.kept(run, tables, lost)
     monkeypatch.setattr(purity, "measure", None)
-    again, found_again = purity.kept(run, {}, lost)
+    again, found_again = purity.kept(run, tables, lost)
     assert again == figures and figures["semantic: pixel probe auroc"] is None
     pd.testing.assert_frame_equal(found, found_again)
 

@@ -11,6 +11,7 @@ from aligngemini.vlm import labels, pairs
 from aligngemini.vlm.drawn import Drawn
 from aligngemini.vlm.verdict import VERDICTS
 from aligngemini.workbook import stages
+from tests.folder_run import folder_run
 
 
 @pytest.fixture(scope="module")
@@ -88,28 +89,16 @@ def test_an_answer_that_was_cut_off_ends_with_its_last_whole_sentence(text, kept
     assert labels.sentences(text) == kept
 
 
-class Run:
-    """As much of a run as a step needs."""
-
-    def __init__(self, folder):
-        self.checkpoints = folder / "checkpoints"
-        self.folder = folder
-
-    def step(self, name, make):
-        make(self.folder / name)
-        return self.folder / name
-
-
 def test_the_template_gives_photographs_without_remarks_bare_verdicts(rows, tmp_path):
     photographs = rows.assign(pair_id=rows.image_id, remark="")
-    frame = labels.kept(Run(tmp_path), None, photographs, stages.VLMParams())
+    frame = labels.kept(folder_run(tmp_path), None, photographs, stages.VLMParams())
     assert pairs.reasoned(frame) == 0 and set(frame.chosen) == {"This image is real.", "This image is fake."}
     assert pairs.reasoned(pairs.pairs(rows)) == 1
 
 
 def test_the_base_labels_itself_when_asked(vlm, told, rows, tmp_path):
     cfg = stages.VLMParams(labeller="base", score_batch_size=8)
-    frame = labels.kept(Run(tmp_path), vlm, rows, cfg)
+    frame = labels.kept(folder_run(tmp_path), vlm, rows, cfg)
     assert frame.equals(told) and (tmp_path / "pairs.parquet").is_file()
 
 

@@ -18,7 +18,7 @@ rows = [
     | {"subset": "semantic", "benchmark": "world", "split": "test"}
     for label in (0, 1) for i in range(4)
 ]
-run.step("test.parquet", lambda path: table.write(table.frame(rows), path))
+run.save("test.parquet", table.frame(rows))
 draw("first.json")
 run.finish({"images": 8})"""
 # Of four fakes the semantic model finds all; the mixed one finds two with seed 0 and none with seed 1.
@@ -29,7 +29,7 @@ test = table.load(run.inputs["data"].path("test.parquet"))
 found = 4 if cfg.supervision == "semantic" else 2 - 2 * cfg.seed
 score = [0.9 if label and name[-1] < str(found) else 0.1 for label, name in zip(test.label, test.image_id)]
 told = scores.make(test.image_id, score, "vlm", cfg.supervision)
-run.step("scores.parquet", lambda path: scores.write(told, path))
+run.save("scores.parquet", told)
 draw("first.json")
 run.finish({"threshold": 0.5})"""
 SHIPPED = sorted(path.stem for path in (paths.ROOT / "notebooks" / "recipes" / "studies").glob("*.yaml"))
