@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ..analysis import pairs
+from ..analysis import pairs, tables
 from ..workbook.seeds import generator
 
 OURS, THEIRS = "this run", "the other run"
@@ -10,7 +10,7 @@ TOLD = ["protocol", "model", "subset"]
 
 
 def differences(ours: pd.DataFrame, theirs: pd.DataFrame, resamples: int = 2000, confidence: float = 0.95):
-    """This run minus the other one, from judge.verdicts of either, on the pictures that both judged.
+    """This run minus the other one, from Bench.verdicts of either, on the pictures that both judged.
 
     One row for each protocol, model and subset: n, difference of balanced accuracy with low and high, only_this and
     only_other (pictures that one alone has right), p (of no difference, from the interval), p_holm (Holm's correction
@@ -31,5 +31,5 @@ def differences(ours: pd.DataFrame, theirs: pd.DataFrame, resamples: int = 2000,
 def shown(table: pd.DataFrame) -> pd.DataFrame:
     """`differences` as people read it, without the differences of AUROC."""
     told = table[TOLD].assign(n=table["n"])
-    told["difference"] = [f"{r.difference:+.2f} [{r.low:+.2f}, {r.high:+.2f}]" for r in table.itertuples()]
+    told["difference"] = [tables.spell(r.difference, r.low, r.high, sign=True) for r in table.itertuples()]
     return told.assign(**{name: table[name] for name in ("only_this", "only_other")}, p=table["p_holm"].round(4))

@@ -65,7 +65,9 @@ def _print(answer: Any, found: Any, sample: int) -> None:
     few = f", at most {sample} of each class and subset" if sample else ""
     print(f"{found.name}: {found.rows['image_id'].nunique()} pictures{few}\n")
     print(results.shown(answer.measured).to_string(index=False))
-    if len(answer.published):
+    if answer.empty:
+        print("\n" + "\n".join(answer.empty))
+    if answer.published is not None:
         told = published.shown(answer.published)[
             ["title", "subset", "metric", "detector", "ours, %", "theirs, %", "difference"]
         ]

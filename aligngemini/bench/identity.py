@@ -1,53 +1,20 @@
-"""Which model gave a score: a digest of all that a branch's score of given pixels depends on."""
+"""What a score of a file depends on: the branch that looks, and the code that makes pixels of the file."""
 
-from importlib import metadata
 from pathlib import Path
 
-from ..detector import Detector
+from ..branches.branch import Branch
 from ..images import decode, degrade, header, perturb, protocols
-from ..workbook import fingerprint, paths
+from ..workbook import fingerprint
 
 PIXELS = (decode, *decode.CODE, degrade, perturb, protocols)
 
 
-def facts(detector: Detector, branch: str, crop: int = 0) -> dict:
-    """What makes a branch ("vlm" or "expert", this one with its crop in px, 0 as trained), fit for JSON."""
-    import torch
-
-    from ..expert import backbone, views
-    from ..expert import score as pixels
-    from ..vlm import load, look, verdict
-
-    own, code = ("transformers", (load, look, verdict)) if branch == "vlm" else ("timm", (backbone, pixels, views))
-    weight = next((detector.vlm if branch == "vlm" else detector.expert).model.parameters())
-    told = detector.told[branch]
-    loaded = {name: told[name] for name in ("max_pixels", "quantise") if branch == "vlm"}
-    return {
-        "branch": branch,
-        "base": _content(paths.resolve(told["base"])) or f"{told['base']}@{told['revision']}",
-        "adapter": _content(detector.adapters[branch]),
-        # the same weights give other scores on a GPU, and with products of float32 rounded to less (TF32)
-        "device": weight.device.type,
-        "numbers": [str(weight.dtype), torch.get_float32_matmul_precision()],
-        "packages": {name: metadata.version(name) for name in (own, "torch")},
-        "code": of_code(*code),
-        **(loaded or {"crop": crop or detector.crop}),
-    }
+def facts(branch: Branch, crop: int = 0) -> dict:
+    """What the scores of a branch depend on (see Branch.identity; crop in px, 0 for its own), fit for JSON."""
+    return branch.identity(crop) | {"pixels": of_code()}
 
 
-def of(told: dict) -> str:
-    """The digest of `facts`."""
-    return fingerprint.digest(told)
-
-
-def of_code(*modules) -> str:
-    """A digest of how files become pixels here, and of `modules`."""
-    code = [fingerprint.of_file(Path(module.__file__)) for module in (*PIXELS, *modules)]
+def of_code() -> str:
+    """A digest of the code and of the codecs that make pixels of files, and of what is done to pixels."""
+    code = [fingerprint.of_file(Path(module.__file__)) for module in PIXELS]
     return fingerprint.digest([header.CODECS, *code])
-
-
-def _content(folder: Path) -> str:
-    """A digest of the bytes of all files, whatever their size: a wrong match would give wrong scores; "" for none."""
-    files = sorted(path for path in Path(folder).rglob("*") if path.is_file() and not path.name.startswith("."))
-    names = {path.relative_to(folder).as_posix(): fingerprint.of_file(path) for path in files}
-    return fingerprint.digest(names) if names else ""

@@ -1,23 +1,26 @@
 """From remembered scores to verdicts: one frame for each way of looking at a benchmark, with a reason for every gap."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from ..analysis import published, tables
+from ..analysis import published
+from ..branches import registry
+from ..branches.branch import Branch
 from ..fusion import join
 from ..fusion.rules import Fusion
 from ..images.protocols import Protocol, treatment
-from . import identity
+from ..workbook import fingerprint
+from . import identity, scoring
 from .pictures import Pictures
 from .remembered import Scores
-from .scoring import CONSTANT, Job, Reasons
+from .scoring import Job, NearConstant, Reasons
 
-BRANCHES = ("vlm", "expert")
 CARRIED = ["benchmark", "subset", "image_id", "label", "generator", "path"]
+CONSTANT = NearConstant()
 
 
 class View(NamedTuple):
@@ -30,36 +33,35 @@ class View(NamedTuple):
     @property
     def title(self) -> str:
         """'native', 'native, jpeg 90'."""
-        return (
-            f"{self.protocol.name}, {self.perturbation} {self.severity:g}" if self.perturbation else self.protocol.name
-        )
+        harm = f", {self.perturbation} {self.severity:g}" if self.perturbation else ""
+        return f"{self.protocol.name}{harm}"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Bench:
-    """A benchmark before a detector: `facts` tells what scores for each (branch, crop), `models` digests it."""
+    """A benchmark before a detector: `facts` says what scores for each (branch, crop), `reasons` what has no score."""
 
     pictures: Pictures
     detector: object
-    facts: list[dict]
-    models: Mapping[tuple[str, int], str]
+    store: Scores
+    facts: Mapping[tuple[str, int], dict]
+    reasons: Reasons = field(default_factory=dict)
 
     @classmethod
-    def of(cls, pictures: Pictures, detector, protocols: list[Protocol]) -> "Bench":
+    def of(cls, pictures: Pictures, detector, protocols: list[Protocol], store: Scores) -> "Bench":
         """The bench of a detector under these protocols."""
-        asked = {("vlm", 0), *(("expert", protocol.crop or detector.crop) for protocol in protocols)}
-        facts = {key: identity.facts(detector, *key) for key in sorted(asked)}
-        digests = {key: identity.of(told) for key, told in facts.items()} | {(CONSTANT, 0): identity.of_code()}
-        return cls(pictures, detector, list(facts.values()), digests)
+        branches = [*detector.branches, CONSTANT]
+        asked = {(each.name, crop(each, protocol)): each for protocol in protocols for each in branches}
+        return cls(pictures, detector, store, {key: identity.facts(each, key[1]) for key, each in asked.items()})
 
-    def jobs(self, view: View, label: int) -> dict[str, Job]:
-        """What has to be known of a picture of that label, by branch."""
+    def jobs(self, view: View, label: int) -> list[Job]:
+        """What has to be known of a picture of that label, the branches first, in order."""
         steps = treatment(view.protocol, self.pictures.known, label, view.perturbation, view.severity)
-        crops = {"vlm": 0, "expert": view.protocol.crop or self.detector.crop}
-        looks = {name: Job(name, self.models[name, crop], crop, steps) for name, crop in crops.items()}
-        if view.protocol.skips_constant:
-            looks[CONSTANT] = Job(CONSTANT, self.models[CONSTANT, 0], 0, ())
-        return looks
+        found = [self._job(branch, crop(branch, view.protocol), steps) for branch in self.detector.branches]
+        return [*found, self._job(CONSTANT, 0, ())] if view.protocol.skips_constant else found
+
+    def _job(self, branch: Branch, side: int, steps) -> Job:
+        return Job(branch, fingerprint.digest(self.facts[branch.name, side]), side, steps)
 
     def rows(self, protocol: Protocol) -> pd.DataFrame:
         """The pictures of the subsets that the protocol counts, with a reason for those too small for it."""
@@ -69,80 +71,75 @@ class Bench:
         small = rows[["width", "height"]].min(axis=1) < protocol.side
         return rows.assign(reason=np.where(small, f"smaller than {protocol.side} px", ""))
 
-    def wanted(self, views: list[View]) -> dict[Job, set[str]]:
-        """Image ids by job, for all views together."""
-        found: dict[Job, set[str]] = {}
+    def score(self, views: list[View]) -> None:
+        """Let the branches score what is not known of the views. Raises DiskFull."""
+        wanted: dict[Job, set[str]] = {}
         for view in views:
             rows = self.rows(view.protocol)
             for label, part in rows[rows["reason"] == ""].groupby("label"):
-                for job in self.jobs(view, int(label)).values():
-                    found.setdefault(job, set()).update(part["image_id"])
-        return found
+                for job in self.jobs(view, int(label)):
+                    wanted.setdefault(job, set()).update(part["image_id"])
+        images = self.pictures.rows.drop_duplicates("image_id")[["image_id", "path", "reason"]]
+        self.reasons |= scoring.score(images, wanted, self.store)
 
-    def judged(self, view: View, store: Scores, reasons: Reasons) -> pd.DataFrame:
-        """One row per picture and subset: CARRIED, vlm_score, expert_score, reason, fused_score, verdict, fired.
+    def judged(self, view: View) -> pd.DataFrame:
+        """One row per picture and subset: CARRIED, <name>_score for each branch, reason, fused_score, verdict, fired.
 
-        `reasons` are those of scoring.score. Rows that a protocol leaves out have no scores; where one branch alone has
-        none, the reason names it. Raises Refused as fusion.rules.Fusion does.
+        Rows that a protocol leaves out have no scores; where some branches have none, the reason names them.
         """
         rows = self.rows(view.protocol)
-        known = pd.concat([self._known(rows, view, label, store) for label in (0, 1)]).loc[rows.index]
-        left_out = rows["reason"].mask((rows["reason"] == "") & (known[CONSTANT] == 1), "near-constant")
-        told = pd.concat([self._told(rows, view, label, reasons) for label in (0, 1)]).loc[rows.index]
-        whole = known[list(BRANCHES)].notna().all(axis=1)
-        frame = rows[CARRIED].assign(reason=left_out.where(left_out != "", told.mask(whole, "")))
-        for name in BRANCHES:
-            frame[f"{name}_score"] = known[name].where(left_out == "")
-        rule, *thresholds = settings(view.protocol, self.detector)
-        return join.fuse(frame.reset_index(drop=True), Fusion(rule, tuple(thresholds)), BRANCHES)
+        parts = [self._scored(rows[rows["label"] == label], self.jobs(view, label)) for label in (0, 1)]
+        frame = pd.concat(parts).loc[rows.index].reset_index(drop=True)
+        return join.fuse(frame, self.fusion(view.protocol), self.detector.names)
 
-    def _known(self, rows: pd.DataFrame, view: View, label: int, store: Scores) -> pd.DataFrame:
-        """Scores of the rows of one label by branch, NaN where there is none."""
-        part = rows[rows["label"] == label]
-        jobs = self.jobs(view, label)
-        found = {name: part["image_id"].map(store.recall(*job.kind)).astype(float) for name, job in jobs.items()}
-        return pd.DataFrame({CONSTANT: np.nan} | found, index=part.index)
+    def _scored(self, rows: pd.DataFrame, jobs: list[Job]) -> pd.DataFrame:
+        """The rows of one label with what is known of them."""
+        known = {job.branch.name: rows["image_id"].map(self.store.recall(*job.kind)).astype(float) for job in jobs}
+        constant = known.pop(CONSTANT.name, pd.Series(np.nan, rows.index)) == 1
+        reason = rows["reason"].mask(constant & (rows["reason"] == ""), "near-constant")
+        counts = reason == ""
+        frame = rows[CARRIED].assign(**{f"{name}_score": score.where(counts) for name, score in known.items()})
+        gaps = counts & ~join.scored(frame, self.detector.names)
+        kinds = {None: None} | {job.branch.name: job.kind for job in jobs}
+        reason[gaps] = [self._reason(image_id, kinds) for image_id in rows["image_id"][gaps]]
+        return frame.assign(reason=reason)
 
-    def _told(self, rows: pd.DataFrame, view: View, label: int, reasons: Reasons) -> pd.Series:
-        """Why the rows of one label lack a score, "" where nothing is known of that."""
-        part = rows[rows["label"] == label]
-        kinds = {None: None} | {name: job.kind for name, job in self.jobs(view, label).items()}
-        failed = {image for image, _ in reasons}
-        told = [
-            join.reason(
-                {name: reasons[image, kind] for name, kind in kinds.items() if (image, kind) in reasons}, BRANCHES
-            )
-            if image in failed
-            else ""
-            for image in part["image_id"]
-        ]
-        return pd.Series(told, part.index, str)
+    def _reason(self, image_id: str, kinds: Mapping) -> str:
+        """Why an image lacks a score, by the kinds of its jobs; "" where nothing is known of that."""
+        found = {name: self.reasons.get((image_id, kind), "") for name, kind in kinds.items()}
+        return join.reason({name: reason for name, reason in found.items() if reason}, self.detector.names)
 
+    def fusion(self, protocol: Protocol) -> Fusion:
+        """The detector's rule and thresholds, or what the protocol puts in their place; a rule that was fitted stays
+        what it is unless the protocol names another."""
+        own, given = self.detector.fusion, protocol.threshold
+        thresholds = own.thresholds if given is None else (given,) * len(own.thresholds)
+        return Fusion(protocol.rule, thresholds) if protocol.rule else Fusion(own.rule, thresholds, own.fitted_on)
 
-def settings(protocol: Protocol, detector) -> tuple[str, float, float]:
-    """Rule and the thresholds of VLM and expert under a protocol."""
-    thresholds = detector.thresholds if protocol.threshold is None else (protocol.threshold,) * 2
-    return protocol.rule or detector.rule, *thresholds
-
-
-def as_published(protocol: Protocol, known: str, detector) -> bool:
-    """Whether a protocol comes to what the published numbers of a benchmark were made by, with this detector."""
-    rule, *thresholds = settings(protocol, detector)
-    return published.as_published(known, protocol.crop or detector.crop, set(thresholds), rule, protocol)
-
-
-def verdicts(frame: pd.DataFrame, view: View, detector) -> pd.DataFrame:
-    """`Bench.judged` three times over, by VLM, expert and fusion: title, model, supervision (here the protocol), run,
-    axis, score and verdict, as analysis.tables wants them."""
-    rule, *thresholds = settings(view.protocol, detector)
-    limits = dict(zip(BRANCHES, thresholds, strict=True))
-    parts = []
-    for name, title in tables.NAMES.items():
-        score = frame["fused_score" if name == "fusion" else f"{name}_score"]
-        verdict = frame["verdict"] if name == "fusion" else score.gt(limits[name]).astype("Int8").mask(score.isna())
-        shown = f"{title} ({rule})" if name == "fusion" else title
-        told = {"title": f"{shown}, {view.protocol.name}", "model": name, "supervision": view.protocol.name, "run": ""}
-        parts.append(
-            frame.assign(score=score, verdict=verdict, axis=frame["label"].map({0: "none", 1: "unknown"}), **told)
+    def as_published(self, protocol: Protocol) -> bool:
+        """Whether a protocol comes to what the published numbers of the benchmark were made by, with this detector."""
+        fusion, known = self.fusion(protocol), self.pictures.known
+        crops = {crop(branch, protocol) for branch in self.detector.branches}
+        return all(
+            published.as_published(known, side, set(fusion.thresholds), fusion.rule, protocol) for side in crops
         )
-    return pd.concat(parts, ignore_index=True)
+
+    def verdicts(self, view: View, judged: pd.DataFrame) -> pd.DataFrame:
+        """`judged` once for each branch and once for the fusion: title, model, supervision (here the protocol), run,
+        axis, score and verdict, as analysis.tables wants them."""
+        fusion, name = self.fusion(view.protocol), view.protocol.name
+        same = {"supervision": name, "run": "", "axis": judged["label"].map({0: "none", 1: "unknown"})}
+        parts = []
+        for model, threshold in zip(self.detector.names, fusion.thresholds, strict=True):
+            score = judged[f"{model}_score"]
+            verdict = score.gt(threshold).astype("Int8").mask(score.isna())
+            title = f"{registry.title(model)}, {name}"
+            parts.append(judged.assign(title=title, model=model, **same, score=score, verdict=verdict))
+        title = f"fusion ({fusion.rule}), {name}"
+        parts.append(judged.assign(title=title, model="fusion", **same, score=judged["fused_score"]))
+        return pd.concat(parts, ignore_index=True)
+
+
+def crop(branch: Branch, protocol: Protocol) -> int:
+    """The side of the crop that a branch looks at under a protocol, px; 0 for one that looks at whole images."""
+    return branch.crop and (protocol.crop or branch.crop)

@@ -16,11 +16,13 @@ from . import against, judge, results, robustness
 
 
 class Answer(NamedTuple):
-    """What a benchmark came to: its folder, the tables of `results`, `robustness` and `against` (None: not asked)."""
+    """What a benchmark came to: its folder, sentences on protocols that judge nothing, and the tables of `results`,
+    `robustness` and `against` (None: not asked, or nothing known)."""
 
     folder: Path
     measured: pd.DataFrame
-    published: pd.DataFrame
+    empty: list[str]
+    published: pd.DataFrame | None
     left_out: pd.DataFrame
     curves: pd.DataFrame | None
     paired: pd.DataFrame | None
@@ -28,17 +30,24 @@ class Answer(NamedTuple):
 
 def of(bench: judge.Bench, protocols: list[Protocol], lost: pd.DataFrame, told: dict) -> dict:
     """What bench.json says, except for the files; `told` is what was asked."""
-    settings = {each.name: judge.settings(each, bench.detector) for each in protocols}
+    names = bench.detector.names
+    facts = [{"name": name, "crop": crop, **each} for (name, crop), each in bench.facts.items() if name in names]
     return {
         "asked": told,
         "command": ["aligngemini", *map(spelled, sys.argv[1:])],
-        "detector": bench.detector.told | {"branches": bench.facts},
+        "detector": {"branches": facts, "fusion": bench.detector.fusion.as_dict()},
         "protocols": {each.name: _declared(each) for each in protocols},
-        "judged_by": {name: dict(zip(("rule", "vlm", "expert"), each, strict=True)) for name, each in settings.items()},
+        "judged_by": {each.name: _settings(bench, each) for each in protocols},
         "pictures": _counts(bench.pictures.rows),
         "left_out": results.reasons(lost).to_dict("records"),
         "environment": manifest.environment(),
     }
+
+
+def _settings(bench: judge.Bench, protocol: Protocol) -> dict:
+    """The rule and every branch's threshold under a protocol."""
+    fusion = bench.fusion(protocol)
+    return {"rule": fusion.rule, "thresholds": dict(zip(bench.detector.names, fusion.thresholds, strict=True))}
 
 
 def _declared(protocol: Protocol) -> dict:
@@ -54,7 +63,7 @@ def _counts(rows: pd.DataFrame) -> dict[str, dict[str, int]]:
     return {subset: {"real": int(real), "fake": int(fake)} for subset, real, fake in found.itertuples()}
 
 
-def write(answer: Answer, judged: dict[str, pd.DataFrame], facts: dict, name: str) -> list[Path]:
+def write(answer: Answer, judged: dict[str, pd.DataFrame], facts: dict, title: str) -> list[Path]:
     """Write all files of an answer, bench.json last; return their paths. Raises DiskFull.
 
     scores.parquet (every picture under every protocol), results.csv, .md and .tex, measures.md (every measure),
@@ -69,17 +78,14 @@ def write(answer: Answer, judged: dict[str, pd.DataFrame], facts: dict, name: st
         made += export.write(answer.measured, folder)
         made.append(_markdown(results.shown(answer.measured), folder / "measures.md"))
         made.append(_csv(answer.left_out, folder / "left_out.csv"))
-        if len(answer.published):
-            made.append(_csv(answer.published, folder / "published.csv"))
-            made.append(_markdown(published.shown(answer.published), folder / "published.md"))
-        if answer.paired is not None:
-            made.append(_csv(answer.paired, folder / "against.csv"))
-            made.append(_markdown(against.shown(answer.paired), folder / "against.md"))
+        further = (answer.published, published.shown), (answer.paired, against.shown), (answer.curves, robustness.shown)
+        for name, (table, shown) in zip(("published", "against", "robustness"), further, strict=True):
+            if table is not None:
+                made += [_csv(table, folder / f"{name}.csv"), _markdown(shown(table), folder / f"{name}.md")]
         if answer.curves is not None:
-            made.append(_csv(answer.curves, folder / "robustness.csv"))
-            made.append(_markdown(robustness.shown(answer.curves), folder / "robustness.md"))
-            figure = robustness.figure(answer.curves, f"{name} under perturbations")
-            made.append(robustness.write(figure, folder / "robustness.html"))
+            figure = robustness.figure(answer.curves, f"{title} under perturbations")
+            made.append(folder / "robustness.html")  # plotly's script is inside: it is drawn without a network
+            figure.write_html(made[-1], include_plotlyjs=True, include_mathjax=False, config={"displaylogo": False})
         files = {each.name: manifest.entry(folder, each.name) for each in made}
         manifest.write_json(folder / "bench.json", manifest.plain(facts | {"files": files}))
     return [*made, folder / "bench.json"]

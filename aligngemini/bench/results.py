@@ -19,7 +19,7 @@ EXAMPLES = 3
 
 
 def measured(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """`tables.alignment` of what judge.verdicts gives, with the protocol in place of supervision, run and axis."""
+    """`tables.alignment` of what Bench.verdicts gives, with the protocol in place of supervision, run and axis."""
     scored = verdicts.groupby("title")["verdict"].transform("count") > 0
     table = tables.alignment(verdicts[scored])
     return table.rename(columns={"supervision": "protocol"}).drop(columns=["run", "axis"])
@@ -42,22 +42,20 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
     return told.assign(n=rows["n"]).reset_index(drop=True)
 
 
-def beside(table: pd.DataFrame, known: str, alike: set[str]) -> pd.DataFrame:
+def beside(table: pd.DataFrame, known: str, alike: set[str]) -> pd.DataFrame | None:
     """analysis.published.beside for our fusion, one block for each protocol, of which `alike` are as the published one;
-    empty for a benchmark nobody published."""
+    None for a benchmark nobody published."""
     if known not in published.BENCHMARKS:
-        return pd.DataFrame()
+        return None
     fused = table[table["model"] == "fusion"].assign(benchmark=known, alike=table["protocol"].isin(alike))
     return published.beside(published.measured(fused))
 
 
-def left_out(judged: dict[str, pd.DataFrame], listed: pd.DataFrame) -> pd.DataFrame:
-    """What counts nowhere, or not in the branch that the reason names: protocol ("" before any), path, subset, reason;
-    from frames by protocol and the listing.
-    """
-    parts = [frame[frame["reason"] != ""].assign(protocol=name) for name, frame in judged.items()]
-    every = pd.concat([listed.assign(protocol=""), *parts], ignore_index=True)
-    return every[["protocol", "path", "subset", "reason"]]
+def left_out(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """What counts nowhere, or not for the branches that the reason names: protocol, path, subset, reason; from frames
+    by protocol ("": before any)."""
+    every = pd.concat([frame.assign(protocol=name) for name, frame in frames.items()], ignore_index=True)
+    return every.loc[every["reason"] != "", ["protocol", "path", "subset", "reason"]].reset_index(drop=True)
 
 
 def reasons(lost: pd.DataFrame) -> pd.DataFrame:
@@ -68,3 +66,17 @@ def reasons(lost: pd.DataFrame) -> pd.DataFrame:
         for (protocol, reason), part in lost.assign(short=short).groupby(["protocol", "short"])
     ]
     return pd.DataFrame(rows, columns=["protocol", "reason", "count", "examples"])
+
+
+def empty(verdicts: pd.DataFrame, protocols: list[str], lost: pd.DataFrame) -> list[str]:
+    """A sentence for each protocol under which no picture can be judged, or not by every model: why not."""
+    found = []
+    for protocol in protocols:
+        count = verdicts[verdicts["supervision"] == protocol].groupby("model", sort=False)["verdict"].count()
+        silent = count.index[count == 0]
+        if len(silent) or not len(count):
+            why = "; ".join(reasons(lost[lost["protocol"] == protocol])["reason"].unique())
+            who = "" if len(silent) == len(count) else f" by {', '.join(silent)}"
+            why = why or "is a subset there that the protocol counts?"
+            found.append(f"under {protocol} no picture can be judged{who}: {why}")
+    return found

@@ -1,7 +1,6 @@
-"""Severity curves: accuracy on reals and on fakes as pictures suffer, by branch and fusion."""
+"""Severity curves: accuracy on reals and on fakes as pictures suffer, by each branch and by the fusion."""
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -24,7 +23,7 @@ def views(protocol: Protocol, names: Iterable[str]) -> list[View]:
 
 
 def table(judged: Iterator[tuple[View, pd.DataFrame]], resamples: int = 2000, confidence: float = 0.95) -> pd.DataFrame:
-    """One row per view and model, from pairs of a view and its judge.verdicts; the view without perturbation stands
+    """One row per view and model, from pairs of a view and its Bench.verdicts; the view without perturbation stands
     first and opens every curve.
 
     Columns: protocol, perturbation ("none" for the first), severity (NaN there), unit, origin (whose severities),
@@ -70,6 +69,7 @@ def shown(curves: pd.DataFrame) -> pd.DataFrame:
 def figure(curves: pd.DataFrame, title: str) -> go.Figure:
     """One panel per perturbation, severities from weak to strong: colour is the model, reals solid, fakes dashed."""
     names = [name for name in dict.fromkeys(curves["perturbation"]) if name != UNTOUCHED]
+    colours = style.colours(curves["model"].unique())
     headings = [f"{name}: {PERTURBATIONS[name].unit}" for name in names]
     panel = style.panels(title, "accuracy on reals (solid) and on fakes (dashed), mean over subsets", headings, 260)
     for place, name in enumerate(names):
@@ -79,14 +79,8 @@ def figure(curves: pd.DataFrame, title: str) -> go.Figure:
             for column, (side, dash) in SIDES.items():
                 panel.add_scatter(
                     x=severities, y=part[column].tolist(), name=f"{model}, {side}", legendgroup=f"{model} {side}",
-                    mode="lines+markers", line={"color": style.COLOURS[model], "dash": dash, "width": 2.5},
+                    mode="lines+markers", line={"color": colours[model], "dash": dash, "width": 2.5},
                     showlegend=place == 0, row=place // 4 + 1, col=place % 4 + 1,
                 )  # fmt: skip
     panel.update_xaxes(type="category")
     return panel.update_yaxes(range=[-0.03, 1.03], tickvals=[0, 0.5, 1])
-
-
-def write(figure: go.Figure, path: Path) -> Path:
-    """A page that draws the figure without a network: plotly's script is inside."""
-    figure.write_html(path, include_plotlyjs=True, include_mathjax=False, config={"displaylogo": False})
-    return path

@@ -6,12 +6,11 @@ import pandas as pd
 
 from ..images.protocols import Protocol
 from ..workbook.params import Refused
-from . import against, judge, record, results, robustness, scoring
+from . import against, record, results, robustness
 from .judge import Bench, View
 from .pictures import Pictures
 from .record import Answer
 from .remembered import Scores
-from .scoring import Reasons
 
 
 def run(
@@ -28,42 +27,34 @@ def run(
     `other` is a detector to compare it with; `told` (fit for JSON) is what was asked, for bench.json. Raises Refused if
     no picture can be judged, DiskFull.
     """
-    bench, store = Bench.of(pictures, detector, protocols), Scores()
-    plain = [View(protocol) for protocol in protocols]
-    harmed = robustness.views(protocols[0], perturbations)
-    reasons = scoring.score(detector, _images(pictures), bench.wanted(plain + harmed), store)
-    judged = {view.protocol.name: bench.judged(view, store, reasons) for view in plain}
-    lost = results.left_out(judged, pictures.left_out)
-    verdicts = _verdicts(detector, judged, plain)
+    bench = Bench.of(pictures, detector, protocols, Scores())
+    plain, harmed = [View(protocol) for protocol in protocols], robustness.views(protocols[0], perturbations)
+    bench.score(plain + harmed)
+    judged = {view.title: bench.judged(view) for view in plain}
+    lost = results.left_out({"": pictures.left_out} | judged)
+    verdicts = _verdicts(bench, plain, judged)
     if verdicts["verdict"].isna().all():
         raise Refused(_nothing(pictures, lost))
     table = results.measured(verdicts)
-    curves = None
-    if perturbations:
-        curves, more = _curves(bench, [plain[0], *harmed], store, reasons)
-        lost = pd.concat([lost, more], ignore_index=True)
-    paired = against.differences(verdicts, _others(other, pictures, plain, store)) if other else None
-    alike = {each.name for each in protocols if judge.as_published(each, pictures.known, detector)}
-    answer = Answer(folder, table, results.beside(table, pictures.known, alike), lost, curves, paired)
-    record.write(answer, judged, record.of(bench, protocols, lost, told), pictures.name)
+    empty = results.empty(verdicts, list(judged), lost)
+    curves, more = _curves(bench, [plain[0], *harmed], judged[plain[0].title]) if harmed else (None, lost.head(0))
+    paired = against.differences(verdicts, _others(bench, other, plain)) if other else None
+    beside = results.beside(table, pictures.known, {each.name for each in protocols if bench.as_published(each)})
+    answer = Answer(folder, table, empty, beside, pd.concat([lost, more], ignore_index=True), curves, paired)
+    record.write(answer, judged, record.of(bench, protocols, answer.left_out, told), pictures.name)
     return answer
 
 
-def _verdicts(detector, judged: dict[str, pd.DataFrame], views: list[View]) -> pd.DataFrame:
-    """judge.verdicts of all protocols."""
-    return pd.concat([judge.verdicts(judged[view.protocol.name], view, detector) for view in views], ignore_index=True)
+def _verdicts(bench: Bench, views: list[View], judged: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Bench.verdicts of all protocols."""
+    return pd.concat([bench.verdicts(view, judged[view.title]) for view in views], ignore_index=True)
 
 
-def _others(detector, pictures: Pictures, views: list[View], store: Scores) -> pd.DataFrame:
+def _others(bench: Bench, detector, views: list[View]) -> pd.DataFrame:
     """What another detector says of the same pictures."""
-    bench = Bench.of(pictures, detector, [view.protocol for view in views])
-    reasons = scoring.score(detector, _images(pictures), bench.wanted(views), store)
-    return _verdicts(detector, {view.protocol.name: bench.judged(view, store, reasons) for view in views}, views)
-
-
-def _images(pictures: Pictures) -> pd.DataFrame:
-    """Each picture once, under its first path."""
-    return pictures.rows.drop_duplicates("image_id")[["image_id", "path", "reason"]]
+    other = Bench.of(bench.pictures, detector, [view.protocol for view in views], bench.store)
+    other.score(views)
+    return _verdicts(other, views, {view.title: other.judged(view) for view in views})
 
 
 def _nothing(pictures: Pictures, lost: pd.DataFrame) -> str:
@@ -72,18 +63,17 @@ def _nothing(pictures: Pictures, lost: pd.DataFrame) -> str:
     return f"No picture of {pictures.name} can be judged{reason}. Look for another protocol or other pictures."
 
 
-def _curves(bench: Bench, views: list[View], store: Scores, reasons: Reasons) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """robustness.table, one view in memory at a time, and results.left_out of what only the perturbed views lack."""
-    lost: list[pd.DataFrame] = []
+def _curves(bench: Bench, views: list[View], first: pd.DataFrame) -> tuple[pd.DataFrame | None, pd.DataFrame]:
+    """robustness.table, one view in memory at a time (None without any verdict on perturbed pictures), and
+    results.left_out of what only the perturbed views lack: `first` is judged without a perturbation."""
+    lost = {}
 
     def frames():
         for view in views:
-            judged = bench.judged(view, store, reasons)
-            lost.append(results.left_out({view.title: judged}, bench.pictures.left_out.head(0)))
-            yield view, judge.verdicts(judged, view, bench.detector)
+            judged = bench.judged(view)
+            lost[view.title] = results.left_out({view.title: judged[judged["reason"] != first["reason"]]})
+            yield view, bench.verdicts(view, judged)
 
     table = robustness.table(frames())
-    first, *others = lost
-    key = ["path", "subset", "reason"]
-    known = pd.MultiIndex.from_frame(first[key])
-    return table, pd.concat([part[~pd.MultiIndex.from_frame(part[key]).isin(known)] for part in others])
+    known = set(table.get("perturbation", ())) > {robustness.UNTOUCHED}
+    return table if known else None, pd.concat(lost.values())

@@ -8,17 +8,35 @@ import numpy as np
 import pandas as pd
 
 from ..branches import scoring
+from ..branches.branch import Branch
 from ..images import feed, protocols
 from ..images.failures import attempt
 from .remembered import Scores
 
-CONSTANT = "constant"
+
+class NearConstant:
+    """Asks whether an image is near-constant, in the way that branches are asked: its score is 0 or 1."""
+
+    kind = name = "near-constant"  # no branch is called so: their names have no hyphen
+    crop = 0
+
+    def prepare(self, rgb: np.ndarray, source: object = None, crop: int = 0) -> bool:
+        """The answer."""
+        return protocols.constant(rgb)
+
+    def p_fake(self, views: list[bool]) -> np.ndarray:
+        """The answers as float64 [n]."""
+        return np.array(views, dtype=np.float64)
+
+    def identity(self, crop: int = 0) -> dict:
+        """It depends on the pixels alone."""
+        return {"branch": self.kind}
 
 
 class Job(NamedTuple):
-    """One look at a picture: by which branch (or CONSTANT), known by which digest, at what crop, after which steps."""
+    """One look at a picture: by which branch, known by which digest, at what crop, after which steps."""
 
-    branch: str
+    branch: Branch
     model: str
     crop: int
     steps: protocols.Treatment
@@ -32,9 +50,7 @@ class Job(NamedTuple):
 Reasons = dict[tuple[str, tuple[str, str] | None], str]
 
 
-def score(
-    detector, images: pd.DataFrame, wanted: Mapping[Job, Iterable[str]], store: Scores, batch_size: int = 32
-) -> Reasons:
+def score(images: pd.DataFrame, wanted: Mapping[Job, Iterable[str]], store: Scores, batch_size: int = 32) -> Reasons:
     """Score the image ids `wanted` of each job that `store` does not know; return (image_id, kind) -> reason of what
     has no score, with None for the kind of an image that cannot be read.
 
@@ -44,15 +60,10 @@ def score(
     jobs = lacking(wanted, store)
     size = max(1, batch_size // max(map(len, jobs.values()), default=1))
     batches = feed.batched(feed.items(images[images["image_id"].isin(jobs)]), size)
+    label = "scoring pictures" if batches else ""
     reasons: Reasons = {}
     try:
-        for part in scoring.scored(
-            batches,
-            lambda item, rgb: _looks(detector, jobs[item.name], item.name, rgb),
-            lambda branch, views: views if branch == CONSTANT else detector.p_fake(branch, views),
-            batch_size,
-            "scoring pictures" if batches else "",
-        ):
+        for part in scoring.scored(batches, lambda item, rgb: _looks(jobs[item.name], item, rgb), batch_size, label):
             for name, job, value, reason in part:
                 if reason:
                     reasons[name, job and job.kind] = reason
@@ -63,21 +74,23 @@ def score(
     return reasons
 
 
-def _looks(detector, jobs: Iterable[Job], image_id: str, rgb: np.ndarray) -> Iterator[scoring.Look]:
-    """A look for each job; those that treat the picture alike come together, and it is treated once for them."""
+def _looks(jobs: Iterable[Job], item: feed.Item, rgb: np.ndarray) -> Iterator[scoring.Look]:
+    """A look for each job; those that treat the picture alike come together, and it is treated once for them. What is
+    not treated still has the pixels of its file."""
     by_steps: dict[protocols.Treatment, list[Job]] = {}
     for job in jobs:
         by_steps.setdefault(job.steps, []).append(job)
     for steps, alike in by_steps.items():
-        pixels = attempt(protocols.treated, rgb, steps, image_id)
+        pixels = attempt(protocols.treated, rgb, steps, item.name)
+        source = None if steps else item.source
         for job in alike:
-            yield scoring.Look(job, job.branch, partial(_view, detector, job, pixels), job.crop)
+            yield scoring.Look(job, job.branch, partial(_view, job, pixels, source), job.crop)
 
 
-def _view(detector, job: Job, pixels: np.ndarray | Exception) -> object:
+def _view(job: Job, pixels: np.ndarray | Exception, source: object) -> object:
     if isinstance(pixels, Exception):
         raise pixels
-    return protocols.constant(pixels) if job.branch == CONSTANT else detector.view(job.branch, pixels, job.crop)
+    return job.branch.prepare(pixels, source, job.crop)
 
 
 def lacking(wanted: Mapping[Job, Iterable[str]], store: Scores) -> dict[str, tuple[Job, ...]]:

@@ -31,9 +31,9 @@ class Protocol:
     fakes_of: frozenset[str] = frozenset()
     subsets: Mapping[str, frozenset[str]] = field(default_factory=dict)  # benchmark -> the subsets that count
     skips_constant: bool = False  # near-constant pictures are left out
-    threshold: float | None = None  # of both branches
+    threshold: float | None = None  # of every branch
     rule: str = ""
-    crop: int = 0  # px, the expert's centre crop, padded with zeros and never resized
+    crop: int = 0  # px, centre crop of branches that look at one, padded with zeros and never resized
 
 
 PROTOCOLS = {
