@@ -120,9 +120,7 @@ class Bench:
         """Whether a protocol comes to what the published numbers of the benchmark were made by, with this detector."""
         fusion, known = self.fusion(protocol), self.pictures.known
         crops = {crop(branch, protocol) for branch in self.detector.branches}
-        return all(
-            published.as_published(known, side, set(fusion.thresholds), fusion.rule, protocol) for side in crops
-        )
+        return all(published.as_published(known, side, set(fusion.thresholds), fusion.rule, protocol) for side in crops)
 
     def verdicts(self, view: View, judged: pd.DataFrame) -> pd.DataFrame:
         """`judged` once for each branch and once for the fusion: title, model, supervision (here the protocol), run,

@@ -68,6 +68,12 @@ def reasons(lost: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["protocol", "reason", "count", "examples"])
 
 
+def why(lost: pd.DataFrame) -> str:
+    """The reasons of `left_out` behind a colon, as the end of a sentence on pictures that cannot be judged."""
+    found = reasons(lost)["reason"].unique()
+    return f": {'; '.join(found)}" if len(found) else "; is a subset there that the protocol counts?"
+
+
 def empty(verdicts: pd.DataFrame, protocols: list[str], lost: pd.DataFrame) -> list[str]:
     """A sentence for each protocol under which no picture can be judged, or not by every model: why not."""
     found = []
@@ -75,8 +81,6 @@ def empty(verdicts: pd.DataFrame, protocols: list[str], lost: pd.DataFrame) -> l
         count = verdicts[verdicts["supervision"] == protocol].groupby("model", sort=False)["verdict"].count()
         silent = count.index[count == 0]
         if len(silent) or not len(count):
-            why = "; ".join(reasons(lost[lost["protocol"] == protocol])["reason"].unique())
             who = "" if len(silent) == len(count) else f" by {', '.join(silent)}"
-            why = why or "is a subset there that the protocol counts?"
-            found.append(f"under {protocol} no picture can be judged{who}: {why}")
+            found.append(f"under {protocol} no picture can be judged{who}{why(lost[lost['protocol'] == protocol])}")
     return found

@@ -34,10 +34,13 @@ def run(
     lost = results.left_out({"": pictures.left_out} | judged)
     verdicts = _verdicts(bench, plain, judged)
     if verdicts["verdict"].isna().all():
-        raise Refused(_nothing(pictures, lost))
+        why = results.why(lost)
+        raise Refused(f"No picture of {pictures.name} can be judged{why}. Look for another protocol or other pictures.")
     table = results.measured(verdicts)
     empty = results.empty(verdicts, list(judged), lost)
     curves, more = _curves(bench, [plain[0], *harmed], judged[plain[0].title]) if harmed else (None, lost.head(0))
+    if harmed and curves is None:
+        empty.append(f"no perturbed picture can be judged{results.why(more)}")
     paired = against.differences(verdicts, _others(bench, other, plain)) if other else None
     beside = results.beside(table, pictures.known, {each.name for each in protocols if bench.as_published(each)})
     answer = Answer(folder, table, empty, beside, pd.concat([lost, more], ignore_index=True), curves, paired)
@@ -55,12 +58,6 @@ def _others(bench: Bench, detector, views: list[View]) -> pd.DataFrame:
     other = Bench.of(bench.pictures, detector, [view.protocol for view in views], bench.store)
     other.score(views)
     return _verdicts(other, views, {view.title: other.judged(view) for view in views})
-
-
-def _nothing(pictures: Pictures, lost: pd.DataFrame) -> str:
-    why = results.reasons(lost)["reason"]
-    reason = f": {'; '.join(why.unique())}" if len(why) else "; is a subset there that the protocol counts?"
-    return f"No picture of {pictures.name} can be judged{reason}. Look for another protocol or other pictures."
 
 
 def _curves(bench: Bench, views: list[View], first: pd.DataFrame) -> tuple[pd.DataFrame | None, pd.DataFrame]:

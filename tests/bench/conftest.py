@@ -1,54 +1,117 @@
-"""A detector that reads its scores off the colours, counts what it does, and benchmarks painted for it."""
+"""Detectors that read their scores off the colours and count what they do, and benchmarks painted for them."""
 
 from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from aligngemini import cli
-from aligngemini.bench import identity
+from aligngemini.fusion.rules import Fusion
 from aligngemini.images import decode
+from aligngemini.images.header import Unreadable
 
 
-class Colours:
-    """VLM score: mean red; expert score: mean green. `looked` counts looks by branch; `fails` branch -> an error."""
+class Tint:
+    """A branch whose score is the mean share of a colour: 0 red, 1 green, 2 blue.
 
-    rule, thresholds, crop = "or", (0.5, 0.5), 16
-    told = {"rule": rule, "thresholds": thresholds, "crop": crop}
+    `looked` counts looks by branch, `sides` are the crops that it was asked for. `fails` is an exception that it
+    raises, `refuses` says of uint8 [H, W, 3] why it cannot look; `version` stands for its weights.
+    """
 
-    def __init__(self):
-        self.looked, self.fails, self.version = Counter(), {}, 0
+    kind = "tint"
 
-    def found(self, run):
-        """This one; for "strict" another one, whose VLM accuses less."""
-        if run != "strict":
-            return self
-        strict = Colours()
-        strict.thresholds = (0.75, 0.5)
-        return strict
+    def __init__(self, name, colour, looked, crop=0):
+        self.name, self.colour, self.looked, self.crop = name, colour, looked, crop
+        self.fails, self.refuses, self.version, self.sides = None, lambda rgb: "", 0, set()
 
-    def view(self, branch, rgb, crop=0):
-        return float(rgb[..., 0 if branch == "vlm" else 1].mean()) / 255
+    def prepare(self, rgb, source=None, crop=0):
+        self.sides.add(crop)
+        if why := self.refuses(rgb):
+            raise Unreadable(why)
+        return float(rgb[..., self.colour].mean()) / 255
 
-    def p_fake(self, branch, views):
-        if branch in self.fails:
-            raise self.fails[branch]
-        self.looked[branch] += len(views)
+    def p_fake(self, views):
+        if self.fails:
+            raise self.fails
+        self.looked[self.name] += len(views)
         return np.array(views)
+
+    def identity(self, crop=0):
+        return {"branch": self.kind, "colour": self.colour, "crop": crop or self.crop, "version": self.version}
+
+
+class Listed:
+    """A branch with scores of files, by the stem of their names: of pixels that were changed it has none."""
+
+    kind, crop = "listed", 0
+
+    def __init__(self, name, scores):
+        self.name, self.scores = name, scores
+
+    def prepare(self, rgb, source=None, crop=0):
+        if source is None:
+            raise Unreadable("it has scores of files, and these pixels were changed")
+        if Path(source).stem not in self.scores:
+            raise Unreadable("it has no score of this file")
+        return self.scores[Path(source).stem]
+
+    def p_fake(self, views):
+        return np.array(views, dtype=np.float64)
+
+    def identity(self, crop=0):
+        return {"branch": self.kind, "scores": self.scores}
+
+
+class Judge(SimpleNamespace):
+    """Branches and a rule, as `of` makes them; `looked` counts looks by branch."""
+
+    @classmethod
+    def of(cls, *branches, rule="or", thresholds=None, fitted_on=None):
+        looked = next((each.looked for each in branches if isinstance(each, Tint)), Counter())
+        fusion = Fusion(rule, thresholds or (0.5,) * len(branches), fitted_on)
+        return cls(branches=list(branches), fusion=fusion, names=[each.name for each in branches], looked=looked)
 
 
 @pytest.fixture
-def detector(monkeypatch, tmp_path):
-    """A Colours that the command finds; caches and outputs lie in this test's folder."""
+def tint():
+    """Make a Tint: (name, colour, crop); all count their looks together."""
+    looked = Counter()
+    return lambda name, colour, crop=0: Tint(name, colour, looked, crop)
+
+
+@pytest.fixture
+def listed():
+    """Make a branch of scores of files: (name, scores by stem)."""
+    return Listed
+
+
+@pytest.fixture
+def judge(monkeypatch, tmp_path):
+    """Make a detector, which the command finds under the name `run`: (branches, run, rule, thresholds, fitted_on).
+    Caches and outputs lie in this test's folder."""
     import aligngemini.detector
 
-    made = Colours()
+    made = {}
     monkeypatch.setenv("ALIGNGEMINI_BUILT", str(tmp_path / "built"))
     monkeypatch.setenv("ALIGNGEMINI_OUTPUTS", str(tmp_path / "outputs"))
-    monkeypatch.setattr(aligngemini.detector, "Detector", made)
-    monkeypatch.setattr(identity, "facts", lambda _, branch, crop=0: {"is": [branch, crop, made.version]})
-    return made
+    monkeypatch.setattr(aligngemini.detector.Detector, "found", lambda run="": made[run])
+
+    def make(*branches, run="", **settings):
+        made[run] = Judge.of(*branches, **settings)
+        return made[run]
+
+    return make
+
+
+@pytest.fixture
+def detector(judge, tint):
+    """VLM: red, expert: green, at a crop of 16 px. The one found as "strict" has a VLM that accuses less."""
+    branches = tint("vlm", 0), tint("expert", 1, 16)
+    judge(*branches, run="strict", thresholds=(0.75, 0.5))
+    return judge(*branches)
 
 
 @pytest.fixture
@@ -64,16 +127,16 @@ def decoded(monkeypatch):
     return counts
 
 
-def _paint(path, red, green):
-    """A grainy picture of 24 x 24 px with these mean shares of red and green, another one for every path."""
+def _paint(path, red, green, blue=0.39):
+    """A grainy picture of 24 x 24 px with these mean shares of red, green and blue, another one for every path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     grain = np.random.default_rng(list(str(path.name).encode())).integers(-9, 10, (24, 24, 3))
-    Image.fromarray((grain + [255 * red, 255 * green, 99]).astype(np.uint8)).save(path)
+    Image.fromarray((grain + [255 * red, 255 * green, 255 * blue]).astype(np.uint8)).save(path)
 
 
 @pytest.fixture
 def paint():
-    """Write a picture: (path, mean share of red, of green)."""
+    """Write a picture: (path, mean share of red, of green, of blue)."""
     return _paint
 
 

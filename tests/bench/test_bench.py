@@ -61,15 +61,15 @@ def test_scores_are_known_by_content_not_by_name_and_not_for_another_model(paint
     swapped = [elsewhere / "easy/0_real/new_easy_0_real_0.png", elsewhere / "easy/1_fake/new_easy_1_fake_0.png"]
     paint(swapped[0], 0.3, 0.3)
     assert bench(elsewhere, "--protocol", "native") == 0 and detector.looked["vlm"] == 9, "the name was known"
-    detector.version = 1
+    detector.branches[0].version = 1
     assert bench(elsewhere, "--protocol", "native") == 0 and detector.looked["vlm"] == 17
 
 
 def test_a_killed_command_goes_on_where_it_was(detector, benchmark, bench, tmp_path):
-    detector.fails["expert"] = KeyboardInterrupt()
+    detector.branches[1].fails = KeyboardInterrupt()
     assert bench(benchmark, "--protocol", "native") == 130 and not (tmp_path / "out").exists()
     done = detector.looked["vlm"]
-    detector.fails.clear()
+    detector.branches[1].fails = None
     assert bench(benchmark, "--protocol", "native") == 0
     assert done > 0 and detector.looked == {"vlm": 8, "expert": 8}
 
@@ -248,20 +248,17 @@ def test_a_picture_that_one_branch_or_one_perturbation_fails_on_has_one_reason(
     detector, benchmark, bench, tmp_path, monkeypatch
 ):
     from aligngemini.images import perturb
-    from aligngemini.images.header import Unreadable
 
-    odd, view = benchmark / "easy/1_fake/odd.png", detector.view
+    odd = benchmark / "easy/1_fake/odd.png"
     Image.fromarray(np.random.default_rng(5).integers(200, 255, (20, 30, 3), np.uint8)).save(odd)
 
-    def picky(branch, rgb, crop=0):
-        if branch == "vlm" and rgb.shape[:2] == (20, 30):
-            raise Unreadable("the VLM cannot look at it: too wide (30 px)")
-        return view(branch, rgb, crop)
+    def picky(rgb):
+        return "the VLM cannot look at it: too wide (30 px)" if rgb.shape[:2] == (20, 30) else ""
 
     def spoiled(rgb, severity, rng):
         return rgb if rgb.shape[0] == 24 else np.zeros(1)[severity]
 
-    monkeypatch.setattr(detector, "view", picky)
+    detector.branches[0].refuses = picky
     down = perturb.PERTURBATIONS["down"]._replace(change=spoiled)
     monkeypatch.setitem(perturb.PERTURBATIONS, "down", down)
     assert bench(benchmark, "--protocol", "native", "--perturb", "down") == 3
@@ -275,16 +272,8 @@ def test_a_picture_that_one_branch_or_one_perturbation_fails_on_has_one_reason(
     assert curve[curve.perturbation == "down"].n.tolist() == [8] * 9
 
 
-def test_pictures_that_one_branch_alone_can_judge_are_judged_by_it(detector, benchmark, bench, tmp_path, monkeypatch):
-    from aligngemini.images.header import Unreadable
-
-    view = detector.view
-
-    def blind(branch, rgb, crop=0):
-        if branch == "vlm":
-            raise Unreadable("too long")
-        return view(branch, rgb, crop)
-
-    monkeypatch.setattr(detector, "view", blind)
+def test_pictures_that_one_branch_alone_can_judge_are_judged_by_it(detector, benchmark, bench, tmp_path, capsys):
+    detector.branches[0].refuses = lambda rgb: "too long"
     assert bench(benchmark, "--protocol", "native", "--against", "strict", "--perturb", "down") == 3
+    assert "under native no picture can be judged by vlm, fusion: vlm: too long\n" in capsys.readouterr().out
     assert set(pd.read_csv(tmp_path / "out" / "results.csv").model) == {"expert"}
