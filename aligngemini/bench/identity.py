@@ -1,12 +1,10 @@
 """What a score of a file depends on: the branch that looks, and the code that makes pixels of the file."""
 
-from pathlib import Path
-
 from ..branches.branch import Branch
-from ..images import decode, degrade, header, perturb, protocols
+from ..images import header
 from ..workbook import fingerprint
 
-PIXELS = (decode, *decode.CODE, degrade, perturb, protocols)
+PIXELS = ("aligngemini.images.decode", "aligngemini.images.protocols")
 
 
 def facts(branch: Branch, crop: int = 0) -> dict:
@@ -15,6 +13,5 @@ def facts(branch: Branch, crop: int = 0) -> dict:
 
 
 def of_code() -> str:
-    """A digest of the code and of the codecs that make pixels of files, and of what is done to pixels."""
-    code = [fingerprint.of_file(Path(module.__file__)) for module in PIXELS]
-    return fingerprint.digest([header.CODECS, *code])
+    """A digest of the code and the codecs that make pixels of a file, and of what protocols do to them."""
+    return fingerprint.digest([header.CODECS, *map(fingerprint.of_module, PIXELS)])

@@ -114,7 +114,9 @@ class Bench:
         what it is unless the protocol names another."""
         own, given = self.detector.fusion, protocol.threshold
         thresholds = own.thresholds if given is None else (given,) * len(own.thresholds)
-        return Fusion(protocol.rule, thresholds) if protocol.rule else Fusion(own.rule, thresholds, own.fitted_on)
+        if protocol.rule:
+            return Fusion(protocol.rule, thresholds)
+        return own if given is None else Fusion(own.rule, thresholds, own.fitted_on)
 
     def as_published(self, protocol: Protocol) -> bool:
         """Whether a protocol comes to what the published numbers of the benchmark were made by, with this detector."""
