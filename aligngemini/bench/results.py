@@ -44,11 +44,12 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
 
 def beside(table: pd.DataFrame, known: str, alike: set[str]) -> pd.DataFrame | None:
     """analysis.published.beside for our fusion, one block for each protocol, of which `alike` are as the published one;
-    None for a benchmark nobody published."""
-    if known not in published.BENCHMARKS:
-        return None
+    None where either of them has no numbers."""
     fused = table[table["model"] == "fusion"].assign(benchmark=known, alike=table["protocol"].isin(alike))
-    return published.beside(published.measured(fused))
+    if known not in published.BENCHMARKS or fused.empty:
+        return None
+    found = published.beside(published.measured(fused))
+    return found if len(found) else None
 
 
 def left_out(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:

@@ -72,5 +72,5 @@ def _curves(bench: Bench, views: list[View], first: pd.DataFrame) -> tuple[pd.Da
             yield view, bench.verdicts(view, judged)
 
     table = robustness.table(frames())
-    known = set(table.get("perturbation", ())) > {robustness.UNTOUCHED}
-    return table if known else None, pd.concat(lost.values())
+    perturbed = set(table.get("perturbation", ())) - {robustness.UNTOUCHED}
+    return table if perturbed else None, pd.concat(lost.values())
