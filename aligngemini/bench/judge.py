@@ -107,7 +107,8 @@ class Bench:
     def _reason(self, image_id: str, kinds: Mapping) -> str:
         """Why an image lacks a score, by the kinds of its jobs; "" where nothing is known of that."""
         found = {name: self.reasons.get((image_id, kind), "") for name, kind in kinds.items()}
-        return join.reason({name: reason for name, reason in found.items() if reason}, self.detector.names)
+        gaps = {name: reason for name, reason in found.items() if reason}
+        return gaps.get(None) or join.reason(gaps, self.detector.names)
 
     def fusion(self, protocol: Protocol) -> Fusion:
         """The detector's rule and thresholds, or what the protocol puts in their place; a rule that was fitted stays

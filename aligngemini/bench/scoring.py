@@ -11,6 +11,7 @@ from ..branches import scoring
 from ..branches.branch import Branch
 from ..images import feed, protocols
 from ..images.failures import attempt
+from ..images.header import Unreadable
 from .remembered import Scores
 
 
@@ -57,11 +58,12 @@ def score(images: pd.DataFrame, wanted: Mapping[Job, Iterable[str]], store: Scor
     `images` has the columns image_id, path and reason. Looks at no more than about two batches are in memory at once.
     Raises DiskFull; what was scored before an interruption is kept.
     """
-    jobs = lacking(wanted, store)
+    blind = {job: why for job in wanted if (why := _blind(job))}
+    reasons: Reasons = {(image_id, job.kind): why for job, why in blind.items() for image_id in wanted[job]}
+    jobs = lacking({job: ids for job, ids in wanted.items() if job not in blind}, store)
     size = max(1, batch_size // max(map(len, jobs.values()), default=1))
     batches = feed.batched(feed.items(images[images["image_id"].isin(jobs)]), size)
     label = "scoring pictures" if batches else ""
-    reasons: Reasons = {}
     try:
         for part in scoring.scored(batches, lambda item, rgb: _looks(jobs[item.name], item, rgb), batch_size, label):
             for name, job, value, reason in part:
@@ -72,6 +74,14 @@ def score(images: pd.DataFrame, wanted: Mapping[Job, Iterable[str]], store: Scor
     finally:
         store.write()
     return reasons
+
+
+def _blind(job: Job) -> str:
+    """Why a branch that knows files alone has no score of any picture whose pixels were changed; "" for all others."""
+    if not job.steps or not getattr(job.branch, "knows_files", False):
+        return ""
+    answer = attempt(job.branch.prepare, np.zeros((1, 1, 3), np.uint8))
+    return str(answer) if isinstance(answer, Unreadable) else ""
 
 
 def _looks(jobs: Iterable[Job], item: feed.Item, rgb: np.ndarray) -> Iterator[scoring.Look]:

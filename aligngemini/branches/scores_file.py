@@ -27,6 +27,7 @@ class ScoresFile:
 
     kind: ClassVar[str] = "scores"
     crop: ClassVar[int] = 0
+    knows_files: ClassVar[bool] = True  # and no pixels: nothing has to be decoded to say that it has no score
 
     def __init__(self, table: pd.DataFrame, name: str) -> None:
         self.name, self.by = name, table.columns[0]

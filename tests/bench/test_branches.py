@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from aligngemini.analysis import style
+from aligngemini.branches.scores_file import ScoresFile
 
 HARD = ["hard_0_real_0", "hard_0_real_1", "hard_1_fake_0", "hard_1_fake_1"]
 EASY = ["easy_0_real_0", "easy_0_real_1", "easy_1_fake_0", "easy_1_fake_1"]
@@ -83,6 +84,18 @@ def test_a_file_counts_as_unchanged_for_the_class_that_the_protocol_leaves_alone
     told = pd.read_parquet(tmp_path / "out" / "scores.parquet").set_index("label")
     assert told.mine_score[0] == 0.2 and np.isnan(told.mine_score[1]), "the published fakes are saved as JPEG"
     assert told.reason.to_dict() == {0: "", 1: CHANGED}
+
+
+def test_a_file_of_scores_is_asked_for_no_pixels(judge, tint, benchmark, bench, decoded, tmp_path, capsys):
+    csv = tmp_path / "theirs.csv"
+    csv.write_text("path,score\n" + "".join(f"{file},{SCORES[file.stem]}\n" for file in benchmark.rglob("*.png")))
+    facts = ScoresFile.fit(str(csv), None, tmp_path)
+    judge(tint("vlm", 0), ScoresFile.load(facts, tmp_path, "theirs"))
+    for _ in range(2):
+        assert bench(benchmark, "--protocol", "native,aligned:16") == 3
+        assert set(decoded.values()) == {1}, "what it has no score for is no reason to decode a picture again"
+        assert _results(tmp_path / "out", protocol="native", subset="hard")["theirs"] == 0.75
+    assert "under aligned:16 no picture can be judged by theirs, fusion: theirs: its pixels" in capsys.readouterr().out
 
 
 def test_an_image_that_the_file_does_not_name_keeps_its_row(judge, tint, listed, benchmark, bench, tmp_path):
