@@ -38,6 +38,7 @@ class Detector:
 
     def __init__(self, vlm, expert, told: dict, adapters: dict[str, Path]):
         from .expert.branch import ExpertBranch
+        from .fusion import rules
         from .vlm.branch import VLMBranch
 
         self.vlm, self.expert, self.told, self.adapters = vlm, expert, told, adapters
@@ -45,6 +46,7 @@ class Detector:
             VLMBranch(vlm, told["vlm"], adapters["vlm"]),
             ExpertBranch(expert, told["crop"], told["expert"], adapters["expert"]),
         ]
+        self.fusion, self.names = rules.Fusion(told["rule"], tuple(told["thresholds"])), BRANCHES
         self.rule, self.thresholds, self.crop = told["rule"], tuple(told["thresholds"]), told["crop"]
 
     @classmethod
