@@ -11,6 +11,7 @@ from aligngemini.scores import table as score_table
 from aligngemini.workbook import manifest, reading
 from aligngemini.workbook.params import Refused
 
+TRAINING = " or ".join(kind.notebook[:2] for kind in registry.KINDS.values() if kind.notebook)  # "02 or 03"
 TRAINED = {"semantic": "pictures_semantic", "pixel": "pictures_pixel", "updates": "updates"}
 
 
@@ -44,11 +45,11 @@ def of_run(run_or_folder, fixed: dict[str, float] | None = None) -> Model:
     place = folder(run_or_folder)
     record = manifest.read(place)
     if record is None:
-        raise Refused(f"{place} is no run: it has no manifest that can be read; name a run that trained a branch.")
+        raise Refused(f"{place} is no run: it has no manifest that can be read; name a complete run of {TRAINING}.")
     notebook, results, params = record["run"]["notebook"], record["results"], record["question"]["params"]
     kind = registry.of_notebook(notebook)
     if kind is None or "threshold" not in results:
-        raise Refused(f"Run {place.name} of {notebook} has no branch's threshold; name a run that trained a branch.")
+        raise Refused(f"Run {place.name} of {notebook} has no branch's threshold; name a complete run of {TRAINING}.")
     chosen = float(results["threshold"])
     return Model(
         kind.name,
