@@ -23,7 +23,7 @@ RUNNING = re.compile(r"Run\([^,]+, running\)")  # how a run shows itself in its 
 COUPLE, TESTED = ["pure", "other", "benchmark", "subset"], ["n", "difference", "low", "high", "p", "p_holm"]
 
 
-def write(run: Run, texts: list[str], saved: dict[str, pd.DataFrame], verdicts: pd.DataFrame, shown: int = 12) -> str:
+def report(run: Run, texts: list[str], saved: dict[str, pd.DataFrame], verdicts: pd.DataFrame, shown: int = 12) -> str:
     """The whole page, which loads nothing from elsewhere, for a run of notebook 05.
 
     `texts` are the sentences of its story, `saved` the tables that it keeps, by the names of their files without the
