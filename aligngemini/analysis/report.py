@@ -32,10 +32,14 @@ def report(run: Run, texts: list[str], saved: dict[str, pd.DataFrame], verdicts:
     """
     drawn, exporter, below = page.Figures(), _exporter(), _below(run)
     own = _headline(saved["alignment"], texts) + _parts(saved, verdicts, shown, drawn)
-    again = f"<p>{_command(run, '--force')} then writes this page again.</p>"
-    missing = [each for each in below if not (each.folder / "notebook.ipynb").is_file()]
     chapters = [_chapter(each, index, exporter, drawn) for index, each in enumerate(below)]
-    top = page.Section("analysis", "05 - Analysis", own + _about(run) + (again if missing else ""), missing=False)
+    again = _missing(
+        "Chapters are missing below, which say how they are made. Then this command writes the page again:",
+        run,
+        "--force",
+    )
+    lacking = again if any(each.missing for each in chapters) else ""
+    top = page.Section("analysis", "05 - Analysis", own + _about(run) + lacking, missing=False)
     return page.whole([top, *chapters], drawn)
 
 
@@ -106,8 +110,10 @@ def _about(run: Run) -> str:
     return f"<h2>The run</h2><table>{rows}</table>"
 
 
-def _command(run: Run, *words: str) -> str:
-    return f"<code>{html.escape(commands.make(run.notebook, run.params, *words))}</code>"
+def _missing(text: str, run: Run, *words: str) -> str:
+    """A line and the command that makes a run, with further options."""
+    command = html.escape(commands.make(run.notebook, run.params, *words))
+    return f"<div class='missing'>{html.escape(text)}<pre>{command}</pre></div>"
 
 
 def _exporter() -> HTMLExporter:
@@ -126,15 +132,15 @@ def _chapter(run: Run, index: int, exporter: HTMLExporter, drawn: page.Figures) 
     """The executed notebook of a run, or the line that says that there is none."""
     source = run.folder / "notebook.ipynb"
     if not source.is_file():
-        said = f"Run {run.name} of {run.notebook} holds no executed notebook: {_command(run)} makes it."
-        return page.Section(f"part{index}", run.notebook, f"<p class='missing'>{said}</p>", missing=True)
+        body = _missing(f"Run {run.name} of {run.notebook} holds no executed notebook. This command makes it:", run)
+        return page.Section(f"part{index}", _title(run.notebook, run), body, missing=True)
     notebook = nbformat.reads(_settled(source, run), as_version=4)
     notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = [_output(output, run, drawn) for output in cell.outputs]
     body, _ = exporter.from_notebook_node(notebook)
-    return page.Section(f"part{index}", _title(notebook, run), body, missing=False)
+    return page.Section(f"part{index}", _title(_heading(notebook) or run.notebook, run), body, missing=False)
 
 
 def _settled(source: Path, run: Run) -> str:
@@ -142,11 +148,15 @@ def _settled(source: Path, run: Run) -> str:
     return source.read_text(encoding="utf-8").replace(f".{run.name}.partial", run.name)
 
 
-def _title(notebook, run: Run) -> str:
-    """The first heading of a notebook, else its name; with the supervision if its run has one."""
+def _heading(notebook) -> str:
+    """The first heading of a notebook, "" if it has none."""
     lines = (line for cell in notebook.cells if cell.cell_type == "markdown" for line in cell.source.splitlines())
-    heading = next((line.lstrip("# ").strip() for line in lines if line.startswith("# ")), run.notebook)
-    return ": ".join(filter(None, (heading, run.params.get("supervision"))))
+    return next((line.lstrip("# ").strip() for line in lines if line.startswith("# ")), "")
+
+
+def _title(name: str, run: Run) -> str:
+    """The name of a chapter, with the supervision if its run has one."""
+    return ": ".join(filter(None, (name, run.params.get("supervision"))))
 
 
 def _output(output, run: Run, drawn: page.Figures):
