@@ -6,9 +6,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from aligngemini.branches import registry
-from aligngemini.scores import pictured
 from aligngemini.scores import table as score_table
-from aligngemini.workbook import manifest, reading
+from aligngemini.workbook import manifest, values
 from aligngemini.workbook.params import Refused
 
 TRAINING = " or ".join(kind.notebook[:2] for kind in registry.KINDS.values() if kind.notebook)  # "02 or 03"
@@ -74,13 +73,13 @@ def of(runs: dict) -> list[Model]:
 
 def members(fusion) -> list[dict]:
     """The branches of a run of notebook 04 (or its folder), as detector.json lists them: name, kind, threshold, run."""
-    return reading.json(folder(fusion) / "detector.json")["branches"]
+    return values.read(folder(fusion) / "detector.json", "list of branches", "notebook 04")["branches"]
 
 
 def without_run(fusion) -> list[Model]:
     """The branches of a run of notebook 04 that no notebook trained, with the scores and thresholds of that run."""
     own = [each for each in members(fusion) if not each["run"]]
-    fused = pictured.load(folder(fusion) / "fused.parquet").drop_duplicates("image_id") if own else None
+    fused = values.read(folder(fusion) / "fused.parquet").drop_duplicates("image_id") if own else None
     return [_without_run(fused, each, given=fixed(fusion) is not None) for each in own]
 
 

@@ -11,7 +11,8 @@ from scipy import stats
 from aligngemini.analysis import models, tables
 from aligngemini.branches import registry
 from aligngemini.images import table as images
-from aligngemini.scores import metrics, pictured
+from aligngemini.scores import metrics
+from aligngemini.workbook import values
 from aligngemini.workbook.names import DATA, FUSION
 
 AUROC = "AUROC"
@@ -112,7 +113,7 @@ def _judged(run, test: pd.DataFrame, at: dict[str, float] | None) -> pd.DataFram
     folder = run.answer.folder
     if run.answer.notebook != FUSION:
         return tables.judged(test, [models.of_run(folder, at)])
-    return tables.judged(test, models.without_run(folder), pictured.load(folder / "fused.parquet"))
+    return tables.judged(test, models.without_run(folder), values.read(folder / "fused.parquet"))
 
 
 def _better(branches: list[pd.DataFrame]) -> pd.DataFrame:

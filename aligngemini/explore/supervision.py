@@ -9,7 +9,7 @@ from aligngemini.analysis import figures, pictures, style
 from aligngemini.analysis.tables import first, folder
 from aligngemini.branches.registry import title
 from aligngemini.explore import show
-from aligngemini.scores import pictured
+from aligngemini.workbook import values
 
 PICTURES = 8
 EVERY, BESIDE = "every subset", "side by side"
@@ -45,7 +45,7 @@ def read(run_or_folder) -> tuple[pd.DataFrame, pd.DataFrame]:
     place = folder(run_or_folder)
     return (
         pd.read_parquet(show.need(place / "alignment.parquet", "05_analysis")),
-        pictured.load(show.need(place / "flips.parquet", "05_analysis")),
+        values.read(show.need(place / "flips.parquet", "05_analysis")),
     )
 
 

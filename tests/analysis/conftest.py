@@ -12,8 +12,8 @@ from aligngemini.analysis import tables
 from aligngemini.analysis.models import Model
 from aligngemini.fusion import join
 from aligngemini.fusion.rules import Fusion
-from aligngemini.scores import pictured
 from aligngemini.scores import table as score_table
+from aligngemini.workbook import values
 
 SEES = {
     ("vlm", "semantic"): {"semantic": 1.6, "pixel": 0.0, "both": 1.6},
@@ -104,7 +104,7 @@ def write_manifest(folder, notebook: str, params: dict, results: dict, **more) -
 
 def write_fusion(folder, fused: pd.DataFrame, branches: list[dict], params: dict) -> None:
     """A run of notebook 04 with the table and the branches given."""
-    pictured.write(fused, folder / "fused.parquet")
+    values.write(folder / "fused.parquet", fused)
     listed = [{"kind": each["name"], "facts": {}, "threshold": 0.5, "run": ""} | each for each in branches]
     (folder / "detector.json").write_text(json.dumps({"branches": listed, "fusion": {"rule": "or"}}))
     results = {f"{each['name']}_threshold": each["threshold"] for each in listed}

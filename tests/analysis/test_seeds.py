@@ -10,6 +10,7 @@ import pytest
 from aligngemini.analysis import purity, seeds, study
 from aligngemini.images import table as images
 from aligngemini.scores import table as score_table
+from aligngemini.workbook import values
 
 RIGHT = {  # seed -> how many of ten fakes each model finds; no real is accused
     ("02_vlm_dpo", "semantic"): {0: 8, 1: 6, 2: 10},
@@ -40,7 +41,7 @@ def _images(folder, more: tuple[str, ...] = ()) -> pd.DataFrame:
         for label in (0, 1)
         for i in range(10)
     ]
-    images.write(images.frame(rows), folder / "test.parquet")
+    values.write(folder / "test.parquet", images.frame(rows))
     return images.load(folder / "test.parquet")
 
 
