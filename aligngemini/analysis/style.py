@@ -20,7 +20,6 @@ RULES = {"or": FUSION, "and": "#E69F00", "max": "#56B4E9", "mean": "#882255", "o
 RULES |= {"majority": "#661100", "or_budget": "#7A869A", "learned": "#117733"}
 FIXED = RULES | {kind.name: kind.colour for kind in KINDS.values() if kind.colour} | {"fusion": FUSION}
 SPARE = ("#332288", "#44AA99", "#B8860B", "#EE3377", "#88CCEE", "#8C564B", "#BCBD22")  # none is that of a rule
-COLOURS = {"real": REAL, "fake": FAKE} | FIXED
 TRUTH = {0: ("real", REAL), 1: ("fake", FAKE)}
 INK, MUTED, GRID, PALE = "#22272E", "#6B7480", "#E6E9ED", "#F4F6F8"
 FONT = "Inter, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"
