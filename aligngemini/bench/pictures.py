@@ -8,6 +8,7 @@ import pandas as pd
 
 from ..images import sources
 from ..images.places import benchmarks, layouts, skips
+from ..workbook import seeds
 from ..workbook.params import Refused, shown
 from ..workbook.stages import DataParams
 
@@ -70,5 +71,5 @@ def sampled(rows: pd.DataFrame, each: int) -> pd.DataFrame:
     if not each:
         return rows
     rows = rows.reset_index(drop=True)
-    order = rows["image_id"].map(lambda name: sources.rank(name, "bench")).sort_values().index
+    order = rows["image_id"].map(lambda name: seeds.rank(name, "bench")).sort_values().index
     return rows.loc[order].groupby(["subset", "label"], sort=False).head(each).sort_index().reset_index(drop=True)

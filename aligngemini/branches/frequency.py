@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from ..images import feed, protocols, sets
+from ..images import feed, protocols, table
 from ..images.header import Unreadable
 from ..workbook import fingerprint, manifest, reading
 from ..workbook.params import Refused
@@ -24,7 +24,7 @@ class Frequency:
 
     @classmethod
     def fit(cls, source: str, data, out: Path) -> dict:
-        rows = sets.training(data, "pixel", "pixel").query("split == 'train'").groupby("label").head(LIMIT // 2)
+        rows = table.training(data, "pixel", "pixel").query("split == 'train'").groupby("label").head(LIMIT // 2)
         new, batches = cls([], 0.0), feed.batched(feed.items(rows), 32)
         seen = feed.Feed(batches, lambda item, rgb: new.prepare(rgb), "measuring spectra")
         good = {item.name: got for batch in seen for item, got in batch if not isinstance(got, Exception)}

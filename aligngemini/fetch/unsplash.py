@@ -11,9 +11,8 @@ from typing import IO
 
 import pandas as pd
 
-from ..images import sources
 from ..images.places import shards
-from ..workbook import paths
+from ..workbook import paths, seeds
 from ..workbook.params import Refused
 from . import archive, photos, record, room, state, web
 
@@ -42,7 +41,7 @@ def fetch(root: Path, asked: Namespace) -> pd.DataFrame:
     photos.one_width(folder, asked.width)
     state.cleared(folder)
     table = _table(root, home)
-    order = sources.ranked(table.index, "unsplash")
+    order = seeds.ranked(table.index, "unsplash")
     missed = photos.fetch(table[order[: asked.count or None]], folder, asked.width, asked.workers)
     if asked.discard and (pack := _pack(root, home)).is_file():
         pack.unlink()

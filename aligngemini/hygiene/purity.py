@@ -5,9 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from ..images import audit, decode, jpeg, sources
+from ..images import audit, decode, jpeg
 from ..images.header import contents, opened
 from ..images.table import briefly
+from ..workbook import seeds
 from . import cues
 
 COMPARED = 100  # pairs whose pixels are compared
@@ -67,7 +68,7 @@ def pair_identity(rows: pd.DataFrame, compared: int = COMPARED) -> dict[str, flo
     pairs = {pair: members.sort_values("label") for pair, members in rows.groupby("pair_id")}
     whole = [members for members in pairs.values() if list(members["label"]) == [0, 1]]
     same = pd.DataFrame([_same(members) for members in whole], columns=["format", "quality", "size"])
-    chosen = [pairs[pair] for pair in sources.ranked(pairs, "audit") if len(pairs[pair]) == 2][:compared]
+    chosen = [pairs[pair] for pair in seeds.ranked(pairs, "audit") if len(pairs[pair]) == 2][:compared]
     compared = [each for each in audit.over_threads(_compared, chosen) if not isinstance(each, Exception)]
     looked = pd.DataFrame(compared, columns=["tables", "psnr"])
     shares = {f"pixel: pairs of equal {name}": float(same[name].mean()) for name in same}

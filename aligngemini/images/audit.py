@@ -7,8 +7,9 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from ..workbook import seeds
 from ..workbook.progress import say
-from . import decode, sources, statistics
+from . import decode, statistics
 from .failures import attempt, reason
 from .filenames import printable
 
@@ -63,7 +64,7 @@ def crossed(model, features: np.ndarray, rows: pd.DataFrame) -> float:
 def some(rows: pd.DataFrame, limit: int) -> pd.DataFrame:
     """At most `limit` readable rows, whole pairs first, in hash order of pairs."""
     rows = rows[rows["reason"] == ""]
-    order = pd.Series({pair: place for place, pair in enumerate(sources.ranked(rows["pair_id"], "audit"))})
+    order = pd.Series({pair: place for place, pair in enumerate(seeds.ranked(rows["pair_id"], "audit"))})
     return rows.assign(place=rows["pair_id"].map(order)).sort_values(["place", "label"]).head(limit)
 
 

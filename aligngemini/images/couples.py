@@ -5,7 +5,7 @@ A couple is a pair, or a real and a fake image that have no partner.
 
 import pandas as pd
 
-from . import sources
+from ..workbook import seeds
 
 TASKS = ("semantic", "pixel")  # the pure sets
 
@@ -41,7 +41,7 @@ def sample(rows: pd.DataFrame, wanted: dict[str, int]) -> pd.DataFrame:
 def _ranked(rows: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
     """pair_ids of pairs, of reals and of fakes without a partner, each in hash order."""
     labels = rows.groupby("pair_id")["label"].agg(lambda both: tuple(sorted(both)))
-    return tuple(sources.ranked(labels.index[labels == kind], "mixed") for kind in ((0, 1), (0,), (1,)))
+    return tuple(seeds.ranked(labels.index[labels == kind], "mixed") for kind in ((0, 1), (0,), (1,)))
 
 
 def _count(rows: pd.DataFrame) -> int:

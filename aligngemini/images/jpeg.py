@@ -10,6 +10,7 @@ from PIL import Image, JpegImagePlugin
 
 from . import header
 
+GRID = 16  # px, the coding unit of a JPEG with halved chroma: cuts on it keep the block phase
 SUBSAMPLINGS = (0, 1, 2)  # 4:4:4, 4:2:2, 4:2:0: what the encoder can write
 WEBP_QUALITY = 80  # ours: a lossy WebP does not tell the quality it was made with
 

@@ -20,7 +20,6 @@ from .feed import Feed, Item
 from .pictures import origin
 from .store import put
 
-GRID = 16  # px, the coding unit of a JPEG with halved chroma: cuts on it keep the block phase
 REMARK_REAL = "The fine texture looks like the grain of a camera."
 REMARK_FAKE = "The fine texture looks smooth like a decoder."
 UNCHANGED = "its reconstruction is the same picture"
@@ -151,12 +150,12 @@ def grid_window(width: int, height: int, max_side: int, orientation: int = 1) ->
 
 
 def _span(length: int, longest: int, mirrored: bool, whole_units: bool) -> tuple[int, int]:
-    units = length // GRID
+    units = length // jpeg.GRID
     if units == 0 or (length <= longest and not whole_units):
         return 0, length
-    kept = min(units, longest // GRID)
-    start = (length % GRID if mirrored else 0) + (units - kept) // 2 * GRID
-    return start, start + kept * GRID
+    kept = min(units, longest // jpeg.GRID)
+    start = (length % jpeg.GRID if mirrored else 0) + (units - kept) // 2 * jpeg.GRID
+    return start, start + kept * jpeg.GRID
 
 
 def _in_cells(window: tuple[int, int, int, int], cell: int) -> tuple[int, int, int, int]:

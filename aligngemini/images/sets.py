@@ -8,13 +8,14 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from ..workbook import seeds
 from ..workbook.params import Refused
 from . import cells, couples, degrade, drawn, joint_set, pictures, reconstruct, sources, table
 from .sources import WORLD
+from .table import MIXED
 
 LEFT_OUT = ["set", "path", "reason"]
 SIDES = {"plausible": 0, "implausible": 1}  # labels of the semantic set's folders
-MIXED = {"semantic": "mixed_semantic", "pixel": "mixed_pixel"}  # the mixed set of models made for that supervision
 
 
 def build(run, cfg) -> dict[str, pd.DataFrame]:
@@ -57,17 +58,6 @@ def _mixed(run, cfg, own: str) -> pd.DataFrame:
     kinds = semantic(run, cfg), pixel(run, cfg)
     halves = [couples.sample(rows, wanted) for rows, wanted in zip(kinds, couples.halves(*kinds, own), strict=True)]
     return pd.concat(halves, ignore_index=True)
-
-
-def training(run, supervision: str, own: str) -> pd.DataFrame:
-    """The training table of a complete data run under a supervision, for a model made for the supervision `own` (of
-    MIXED). Raises Refused as `table.load` does."""
-    return table.load(run.path(f"{MIXED[own] if supervision == 'mixed' else supervision}.parquet"))
-
-
-def counted(rows: pd.DataFrame) -> dict[str, int]:
-    """Pictures of each task in a training table, as the results of a run name them."""
-    return {f"pictures_{task}": int((rows["subset"] == task).sum()) for task in ("semantic", "pixel")}
 
 
 def union(run, cfg) -> pd.DataFrame:
@@ -250,6 +240,6 @@ def _test(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def _sampled(rows: pd.DataFrame, count: int) -> pd.DataFrame:
     """The first `count` (0: all) images of each class and subset in hash order, the same for every seed."""
-    order = rows.assign(order=[sources.rank(i, "test") for i in rows["image_id"]]).sort_values("order")
+    order = rows.assign(order=[seeds.rank(i, "test") for i in rows["image_id"]]).sort_values("order")
     chosen = order.groupby(["subset", "label"]).head(count) if count else order
     return chosen.sort_index().drop(columns="order")

@@ -2,12 +2,9 @@
 hold.
 """
 
-import hashlib
-from collections.abc import Iterable
-
 import pandas as pd
 
-from ..workbook import paths
+from ..workbook import paths, seeds
 from ..workbook.params import Refused
 from . import cells
 from .places import benchmarks, folders
@@ -92,21 +89,11 @@ def _strike_shared(rows: pd.DataFrame) -> None:
     usable = rows[rows["reason"] == ""]
     semantic = set(usable.loc[usable["role"].isin(("plausible", "implausible")), "image_id"])
     photos = set(usable.loc[usable["role"] == "photos", "image_id"])
-    to_pixel = {image for image in semantic & photos if int(rank(image, "set")[-1], 16) % 2}
+    to_pixel = {image for image in semantic & photos if int(seeds.rank(image, "set")[-1], 16) % 2}
     to_semantic = (semantic & photos) - to_pixel
     of_photos = rows["role"] == "photos"
     _strike(rows, of_photos & rows["image_id"].isin(to_semantic), "serves the semantic set")
     _strike(rows, ~of_photos & (rows["role"] != "test") & rows["image_id"].isin(to_pixel), "serves the pixel set")
-
-
-def rank(name: str, *salt: object) -> str:
-    """A hash to sort by: an order that is fixed for ever and has nothing to do with names or folders."""
-    return hashlib.sha256("/".join([*map(str, salt), name]).encode()).hexdigest()
-
-
-def ranked(names: Iterable[str], *salt: object) -> list[str]:
-    """Distinct names in hash order."""
-    return sorted(set(names), key=lambda name: rank(name, *salt))
 
 
 def divide(rows: pd.DataFrame, train: int, validation: int, what: str, joint: int = 0) -> dict[str, pd.DataFrame]:
@@ -115,7 +102,7 @@ def divide(rows: pd.DataFrame, train: int, validation: int, what: str, joint: in
     Of "all", the joint set still has its share: up to `joint` images, but no more than a fifth of the rest. An image
     keeps its place in the order whatever else is in the folder. Raises Refused when nothing is left to train on.
     """
-    order = ranked(rows["image_id"], "split")
+    order = seeds.ranked(rows["image_id"], "split")
     if len(order) <= validation:
         raise Refused(
             f"{what} has {len(order)} usable images and {validation} of them are asked for validation:"

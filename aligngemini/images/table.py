@@ -21,6 +21,7 @@ EMPTY = {column: {"str": "", "int64": 0}[kind] for column, kind in KINDS.items()
 AXES = ("semantic", "pixel", "both", "unknown", "none")
 SPLITS = ("train", "validation", "joint", "test")
 KEY = ["subset", "image_id"]
+MIXED = {"semantic": "mixed_semantic", "pixel": "mixed_pixel"}  # the mixed set of models made for that supervision
 
 
 def frame(rows: Iterable[Mapping] | pd.DataFrame) -> pd.DataFrame:
@@ -114,3 +115,15 @@ def pairs(table: pd.DataFrame) -> pd.DataFrame:
     sides = [table[(table["label"] == label) & (table["pair_id"] != "")] for label in (0, 1)]
     real, fake = (side.drop_duplicates("pair_id")[["pair_id", "path"]] for side in sides)
     return real.rename(columns={"path": "real"}).merge(fake.rename(columns={"path": "fake"}), on="pair_id")
+
+
+def training(run, supervision: str, own: str) -> pd.DataFrame:
+    """The training table of a complete data run under a supervision, for a model made for the supervision `own` (of
+    MIXED). Raises Refused as `load` does.
+    """
+    return load(run.path(f"{MIXED[own] if supervision == 'mixed' else supervision}.parquet"))
+
+
+def counted(rows: pd.DataFrame) -> dict[str, int]:
+    """Pictures of each task in a training table, as the results of a run name them."""
+    return {f"pictures_{task}": int((rows["subset"] == task).sum()) for task in ("semantic", "pixel")}

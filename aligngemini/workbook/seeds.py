@@ -3,6 +3,7 @@
 import hashlib
 import random
 import sys
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -13,6 +14,16 @@ def generator(*key: object) -> np.random.Generator:
     """A NumPy generator derived from the parts of `key`, say ("view", seed, image_id)."""
     digest = hashlib.sha256("/".join(map(str, key)).encode()).digest()
     return np.random.default_rng(np.frombuffer(digest, np.uint32))
+
+
+def rank(name: str, *salt: object) -> str:
+    """A hash to sort by: an order that is fixed for ever and has nothing to do with names or folders."""
+    return hashlib.sha256("/".join([*map(str, salt), name]).encode()).hexdigest()
+
+
+def ranked(names: Iterable[str], *salt: object) -> list[str]:
+    """Distinct names in hash order."""
+    return sorted(set(names), key=lambda name: rank(name, *salt))
 
 
 def seed(number: int, key: str = "", torch: bool = False) -> None:

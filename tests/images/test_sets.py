@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from aligngemini.hygiene import purity
-from aligngemini.images import couples, decode, pictures, sets, sources, table
+from aligngemini.images import couples, decode, pictures, sets, table
+from aligngemini.workbook import seeds
 from aligngemini.workbook.params import Refused
 
 JOINT = ("semantic", "pixel", "both")
@@ -60,7 +61,7 @@ def old_half(rows: pd.DataFrame, up: int) -> set[str]:
     """Half of the pairs of each split in hash order, as mixed sets of equal pure sets have always been drawn."""
     kept = []
     for _, same in rows.groupby("split"):
-        ranked = sources.ranked(same["pair_id"], "mixed")
+        ranked = seeds.ranked(same["pair_id"], "mixed")
         kept += ranked[: (len(ranked) + up) // 2]
     return set(rows["image_id"][rows["pair_id"].isin(kept)])
 
@@ -121,7 +122,7 @@ def test_a_class_that_failed_altogether_in_a_split_takes_the_other_class_with_it
 
 def test_a_split_without_a_pair_is_refused_with_what_was_lost(new_run, small, smoother, tmp_path, picture, saved):
     def place(data: bytes) -> str:
-        return sources.rank(hashlib.sha256(data).hexdigest(), "split")
+        return seeds.rank(hashlib.sha256(data).hexdigest(), "split")
 
     whole = [saved(picture(96, 64, seed), "JPEG") for seed in range(12)]
     cut = min((data[: len(data) // 2] for data in whole), key=place)
@@ -139,12 +140,12 @@ def test_a_model_trains_on_its_own_mixed_set(new_run, small, smoother):
 
     run, cfg = new_run(), small(pixel_pairs=11)
     tables = sets.build(run, cfg)
-    vlm, expert = (sets.training(run, "mixed", own) for own in ("semantic", "pixel"))
+    vlm, expert = (table.training(run, "mixed", own) for own in ("semantic", "pixel"))
     train = {name: rows[rows["split"] == "train"] for name, rows in (tables | {"vlm": vlm, "expert": expert}).items()}
     assert len(train["vlm"]) == len(train["semantic"]) and len(train["expert"]) == len(train["pixel"])
     assert len(batches.couples(train["expert"], 0)) == len(batches.couples(train["pixel"], 0)) == 11
-    assert sets.counted(train["expert"]) == {"pictures_semantic": 12, "pictures_pixel": 10}
-    assert sets.training(run, "pixel", "semantic").equals(tables["pixel"])
+    assert table.counted(train["expert"]) == {"pictures_semantic": 12, "pictures_pixel": 10}
+    assert table.training(run, "pixel", "semantic").equals(tables["pixel"])
 
 
 def test_the_union_holds_all_pairs_of_both_pure_sets(world_run):
