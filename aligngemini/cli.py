@@ -153,18 +153,13 @@ def _numbers(text: str) -> list[int]:
 
 
 def _conclude(answers: list[Any]) -> None:
-    """Write the report of all runs into that of notebook 05, and show the headline."""
-    from aligngemini.analysis import report, tables
-    from aligngemini.workbook import manifest
+    """Show the headline of the run of notebook 05, and where its report lies."""
+    from aligngemini.analysis import tables
 
     last = answers[-1].folder
-    page = last / "report.html"
-    if any(answer.executed for answer in answers) or not page.is_file():
-        paths.writable(last, "--outputs", page.name)
-        with manifest.room_on_disk(last):
-            report.build([answer.folder for answer in answers], page)
+    page = paths.short(last / "report.html")
     print(f"\n{tables.headline(last)}\n")
-    print(f"report: {paths.short(page)}\nnext: open it in a browser, or the notebooks in JupyterLab: make lab")
+    print(f"report: {page}\nnext: open it in a browser, or the notebooks in JupyterLab: make lab")
 
 
 def _runs(args: argparse.Namespace) -> None:

@@ -15,7 +15,7 @@ named themselves."""
 
 def add(commands: Any) -> None:
     """Add the command to the parsers of the command line."""
-    detect = commands.add_parser("detect", help="judge pictures with both branches", epilog=EPILOG)
+    detect = commands.add_parser("detect", help="judge pictures with all branches of a detector", epilog=EPILOG)
     detect.add_argument("paths", nargs="*", metavar="PATH", help="pictures or folders of pictures")
     detect.add_argument("--run", default="", help="run of notebook 04, or shipped (default: latest, else shipped)")
     detect.add_argument("--self-check", action="store_true", help="score the shipped pictures with known answers")
@@ -23,7 +23,7 @@ def add(commands: Any) -> None:
     form = detect.add_mutually_exclusive_group()
     form.add_argument("--csv", metavar="FILE", help="write the table to a file")
     form.add_argument("--json", action="store_true", help="print one JSON object per picture")
-    detect.add_argument("--explain", action="store_true", help="add the VLM's reason, in words")
+    detect.add_argument("--explain", action="store_true", help="add a reason in words, of a branch that gives one")
     detect.set_defaults(act=act)
 
 
@@ -42,11 +42,12 @@ def act(args: argparse.Namespace) -> int:
     from .images import filenames
 
     detector = Detector.found(args.run)
+    explainer = detector.explainer if args.explain else None
     table = detector([filenames.spelled(path) for path in args.paths])
-    if args.explain:
+    if explainer:
         table["explanation"] = ""
-        readable = (table["reason"] == "") | table["reason"].str.startswith("expert: ")  # what the VLM has judged
-        table.loc[readable, "explanation"] = detector.explain(list(table.loc[readable, "image"]))
+        judged = table[f"{explainer.name}_score"].notna()
+        table.loc[judged, "explanation"] = detector.explain(list(table.loc[judged, "image"]))
     _tell(table, file, args.json)
     return DONE
 

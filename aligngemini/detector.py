@@ -1,64 +1,50 @@
-"""The public object: two branches and a rule, for anybody's images."""
+"""The public object: branches and a rule, for anybody's images."""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from .branches import registry, scoring
+from .branches.branch import Branch
+from .fusion import join
+from .fusion.rules import Fusion
 from .images import decode, filenames
 from .images.failures import attempt, each
 from .images.feed import Feed, Item, batched
 from .images.places import folders, skips
-from .workbook import manifest, paths, reading, records, runs, shipped
+from .workbook import manifest, names, paths, reading, records, runs, shipped
 from .workbook.params import Refused
 
-BRANCHES = ("vlm", "expert")
-FACTS = {
-    "vlm": {"base": str, "revision": str, "precision": str, "max_pixels": int},
-    "expert": {"base": str, "revision": str},
-    "rule": str,
-    "thresholds": list,
-    "crop": int,
-}  # what `facts` gives
+FILE = "detector.json"
+FORM = {"branches": list, "fusion": dict}  # what it holds; `from_dict` of Fusion knows the rest
+BRANCH = {"name": str, "kind": str, "facts": dict, "run": str}
 SHIPPED = paths.resolve("data/mini/detector")
 
 
 class Detector:
-    """Both trained branches of a fusion run behind one call.
+    """The branches of a fusion run behind one call.
 
     `Detector.found()(images)` takes paths, folders, bytes, PIL images or arrays (see images.arrays.as_image), and
     returns one row for each file or image given, also for those that could not be read.
     """
 
-    def __init__(self, vlm, expert, told: dict, adapters: dict[str, Path]):
-        from .expert.branch import ExpertBranch
-        from .fusion import rules
-        from .vlm.branch import VLMBranch
-
-        self.vlm, self.expert, self.told, self.adapters = vlm, expert, told, adapters
-        self.branches = [
-            VLMBranch(vlm, told["vlm"], adapters["vlm"]),
-            ExpertBranch(expert, told["crop"], told["expert"], adapters["expert"]),
-        ]
-        self.fusion, self.names = rules.Fusion(told["rule"], tuple(told["thresholds"])), BRANCHES
-        self.rule, self.thresholds, self.crop = told["rule"], tuple(told["thresholds"]), told["crop"]
+    def __init__(self, branches: Sequence[Branch], fusion: Fusion):
+        self.branches, self.fusion = list(branches), fusion
+        self.names = [branch.name for branch in self.branches]
 
     @classmethod
     def from_run(cls, run: str = "latest", scale: str | None = None) -> Detector:
         """Load the branches behind a run of notebook 04. Raises Refused if there is none."""
-        fusion = runs.load("04_fusion", run, scale)
-        adapters = [fusion.inputs[name].path("adapter") for name in BRANCHES]
-        try:
-            told = facts(fusion)
-        except (LookupError, TypeError, AttributeError):  # a run made by other code, or by other hands
-            told = {}
-        return cls._built(told, fusion.folder, *adapters)
+        fusion = runs.load(names.FUSION, run, scale)
+        return cls._built(fusion.folder, partial(home, fusion, trained(fusion)))
 
     @classmethod
     def found(cls, run: str = "") -> Detector:
@@ -70,82 +56,67 @@ class Detector:
 
     @classmethod
     def load(cls, folder: Path = SHIPPED) -> Detector:
-        """Load a packed detector: `detector.json` beside the adapters `vlm` and `expert`. Raises Refused."""
+        """Load a packed detector: `detector.json` beside a folder for each branch. Raises Refused."""
         shipped.check(Path(folder), "detector")
-        try:
-            told = reading.json(Path(folder) / "detector.json")
-        except (OSError, ValueError) as error:
-            raise Refused(f"{folder} holds no packed detector ({error}): name a run of notebook 04 instead.") from error
-        return cls._built(told, Path(folder), *(Path(folder) / name for name in BRANCHES))
+        return cls._built(Path(folder), lambda branch: Path(folder) / branch["name"])
 
     @classmethod
-    def _built(cls, told: dict, folder: Path, *adapters: Path) -> Detector:
-        from .expert import adapter, backbone
-        from .vlm import load
-
-        if not _complete(told):
-            raise Refused(f"{folder} does not say what its detector is made of: name another run, or fetch it again.")
-        vlm, expert = load.load(**told["vlm"]), backbone.load(**told["expert"])
-        tuned = load.with_adapter(vlm, adapters[0]), adapter.with_adapter(expert, adapters[1])
-        return cls(*tuned, told, dict(zip(BRANCHES, adapters, strict=True)))
+    def _built(cls, folder: Path, home: Callable[[dict], Path]) -> Detector:
+        config = described(folder)
+        fusion = Fusion.from_dict(config["fusion"])
+        if len(fusion.thresholds) != len(config["branches"]):
+            raise _undescribed(folder)
+        loaded = [
+            registry.kind(each["kind"]).load().load(each["facts"], home(each), each["name"])
+            for each in config["branches"]
+        ]
+        return cls(loaded, fusion)
 
     def __call__(self, images, batch_size: int = 32) -> pd.DataFrame:
-        """Columns image, vlm_score, expert_score, reason, fused_score, verdict (1 fake, 0 real, <NA> unscored),
+        """Columns image, <name>_score of each branch, reason, fused_score, verdict (1 fake, 0 real, <NA> unscored),
         fired.
 
-        An image that one branch cannot score has the other's score, and a reason.
+        An image that one branch cannot score has the others' scores, and a reason.
         """
-        from .branches import scoring
-        from .fusion import join, rules
-
         listed = _listed(images)
-        looks = partial(scoring.plain_looks, self.branches)
-        scores = {branch: np.full(len(listed), np.nan) for branch in BRANCHES}
+        scores = {name: np.full(len(listed), np.nan) for name in self.names}
         reasons: list[dict] = [{} for _ in listed]
         batches = _batches(listed, batch_size)
         reading = {"label": "judging pictures" if len(batches) > 1 else "", "read": decode.pixels}
-        for part in scoring.scored(batches, looks, batch_size, **reading):
+        for part in scoring.scored(batches, partial(scoring.plain_looks, self.branches), batch_size, **reading):
             for score in part:
                 if score.reason:
                     reasons[score.name][score.key] = score.reason
                 else:
                     scores[score.key][score.name] = score.value
         rows = {"image": [name for name, _ in listed]} | {f"{name}_score": found for name, found in scores.items()}
-        rows["reason"] = [join.reason(found, BRANCHES) for found in reasons]
-        return join.fuse(pd.DataFrame(rows), rules.Fusion(self.rule, self.thresholds), BRANCHES)
+        rows["reason"] = [join.reason(found, self.names) for found in reasons]
+        return join.fuse(pd.DataFrame(rows), self.fusion, self.names)
 
-    def view(self, branch: str, rgb: np.ndarray, crop: int = 0):
-        """What a branch looks at of uint8 [H, W, 3]: "vlm" a PIL image, "expert" its centre crop of `crop` px (0: as
-        trained). Raises Unreadable where it cannot."""
-        from .expert.views import window
-        from .vlm.look import look
-
-        return look(self.vlm, rgb) if branch == "vlm" else window(rgb, crop or self.crop)
-
-    def p_fake(self, branch: str, views: list) -> np.ndarray:
-        """p(fake) in [0, 1] by one branch, float64 [n], for n > 0 of its `view`s, crops of one size."""
-        from .expert import score as pixels
-        from .vlm import verdict
-
-        score, model = (verdict.p_fake, self.vlm) if branch == "vlm" else (pixels.p_fake, self.expert)
-        return np.asarray(score(model, views), dtype=np.float64)
+    @property
+    def explainer(self) -> Branch:
+        """The first branch that explains its verdicts. Raises Refused if there is none."""
+        found = next((branch for branch in self.branches if hasattr(branch, "explain")), None)
+        if found is None:
+            raise Refused("no branch of this detector explains its verdicts in words: ask for scores alone")
+        return found
 
     def explain(self, images, batch_size: int = 32) -> list[str]:
-        """One sentence in the VLM's words for each readable image given, "" where the VLM cannot look at it."""
-        batches = _batches(_listed(images), batch_size)
+        """One sentence in the explainer's words for each readable image given, "" where it cannot look at it."""
+        batches, prepare = _batches(_listed(images), batch_size), self.explainer.prepare
         label = "explaining verdicts" if len(batches) > 1 else ""
-        feed = Feed(batches, lambda item, rgb: [attempt(self.view, "vlm", rgb)], label, decode.pixels)
+        feed = Feed(batches, lambda item, rgb: [attempt(prepare, rgb, item.source)], label, decode.pixels)
         readable = ([got for _, got in batch if isinstance(got, list)] for batch in feed)
         return [said for views in readable for said in self._explained([view for (view,) in views])]
 
     def _explained(self, views: list) -> list[str]:
-        """The VLM's words on its views, "" for those that are exceptions."""
-        from .vlm import verdict
-
-        scores = each(partial(self.p_fake, "vlm"), views)
+        """The explainer's words on its views, "" for those that are exceptions."""
+        branch = self.explainer
+        threshold = self.fusion.thresholds[self.names.index(branch.name)]
+        scores = each(branch.p_fake, views)
         good = [place for place, score in enumerate(scores) if not isinstance(score, Exception)]
-        fake = [scores[place] > self.thresholds[0] for place in good]
-        said = dict(zip(good, verdict.explain(self.vlm, [views[place] for place in good], fake), strict=True))
+        fake = [scores[place] > threshold for place in good]
+        said = dict(zip(good, branch.explain([views[place] for place in good], fake), strict=True))
         return [said.get(place, "") for place in range(len(views))]
 
 
@@ -154,28 +125,36 @@ def _any_run() -> bool:
     return bool(records.complete("04_fusion") or records.unreadable("04_fusion"))
 
 
-def _complete(told: object) -> bool:
-    """Whether `told` is what `facts` gives; `quantise` came later."""
-    if not manifest.fits(told, FACTS) or not set(told["vlm"]) <= {*FACTS["vlm"], "quantise"}:
-        return False
-    thresholds = told["thresholds"]
-    return len(thresholds) == len(BRANCHES) and all(manifest.fits(each, manifest.NUMBER) for each in thresholds)
+def described(folder: Path) -> dict:
+    """What `detector.json` in a folder says: branches and fusion. Raises Refused."""
+    try:
+        config = reading.json(folder / FILE)
+    except (OSError, ValueError) as error:
+        raise Refused(f"{folder} holds no packed detector ({error}): name a run of notebook 04 instead.") from error
+    if not manifest.fits(config, FORM) or not all(manifest.fits(each, BRANCH) for each in config["branches"]):
+        raise _undescribed(folder)
+    called = [each["name"] for each in config["branches"]]
+    if len(set(called)) < len(called) or not all(re.fullmatch(r"\w+", name) for name in called):  # they name folders
+        raise _undescribed(folder)
+    return config
 
 
-def facts(fusion) -> dict:
-    """All that a detector needs beside its adapters, from a run of notebook 04, fit for JSON."""
-    vlm, expert = (fusion.inputs[name].params for name in BRANCHES)
-    commits = [fusion.inputs[name].models["base"]["revision"] for name in BRANCHES]  # those that were trained on
-    loaded = {"base": vlm["base"], "revision": commits[0]}
-    loaded |= {"precision": vlm["precision"], "max_pixels": vlm["max_pixels"]}
-    loaded |= {"quantise": vlm.get("quantise", "")}  # runs from before there was a choice lack it
-    return {
-        "vlm": loaded,
-        "expert": {"base": expert["base"], "revision": commits[1]},
-        "rule": fusion.params["rule"],
-        "thresholds": [fusion.results[f"{name}_threshold"] for name in BRANCHES],
-        "crop": expert["crop"],
-    }
+def _undescribed(folder: Path) -> Refused:
+    return Refused(f"{folder} does not say what its detector is made of: name another run, or fetch it again.")
+
+
+def trained(fusion) -> dict[str, Path]:
+    """The adapters of the runs that a run of notebook 04 stands on: "notebook/run" -> folder."""
+    return {f"{run.notebook}/{run.name}": run.path("adapter") for run in fusion.inputs.values()}
+
+
+def home(fusion, adapters: dict[str, Path], branch: dict) -> Path:
+    """The folder with the files of a branch that `detector.json` of a run of notebook 04 describes. Raises Refused."""
+    if branch["run"] and branch["run"] not in adapters:
+        raise Refused(
+            f"{fusion.folder} does not stand on the run {branch['run']} that it names: run notebook 04 again."
+        )
+    return adapters[branch["run"]] if branch["run"] else fusion.path("branches", branch["name"])
 
 
 def _listed(images) -> list[tuple[str, object]]:

@@ -1,11 +1,23 @@
-"""The public object on pictures that one branch cannot look at."""
+"""The public object: on pictures that one branch cannot look at, and with other branches than two."""
+
+import hashlib
+import json
+import shutil
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
-from aligngemini import cli
-from aligngemini.detector import SHIPPED, Detector
+from aligngemini import cli, known
+from aligngemini.branches.frequency import RINGS, Frequency
+from aligngemini.branches.scores_file import ScoresFile
+from aligngemini.detector import FILE, SHIPPED, Detector
+from aligngemini.fusion.rules import Fusion
+from aligngemini.scores import pictured
+from aligngemini.workbook import runs
+from aligngemini.workbook.params import Refused
 
 
 @pytest.fixture(scope="module")
@@ -38,17 +50,115 @@ def test_detect_explains_what_the_vlm_has_judged(odd, capsys):
     assert [len(text) > 5 for text in said] == [True, False, True]
 
 
-def test_what_is_kept_of_a_picture_is_what_the_branches_look_at(detector):
-    rgb = np.zeros((1500, 2000, 3), np.uint8)
-    crop, shown = detector.view("expert", rgb), detector.view("vlm", rgb)
-    assert crop.shape == (112, 112, 3) and crop.base is None, "a view would keep the whole picture"
-    assert shown.width * shown.height <= 12544
-
-
-def test_a_picture_is_decoded_once_for_both_branches(detector, monkeypatch):
+def test_a_picture_is_decoded_once_for_all_branches(detector, monkeypatch):
     from aligngemini.images import decode
 
     read, count = decode.read, []
     monkeypatch.setattr(decode, "read", lambda *given: count.append(1) or read(*given))
     files = sorted((SHIPPED / "known").glob("*.jpg"))[:3]
     assert detector(files, batch_size=2).verdict.notna().all() and len(count) == 3
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory):
+    """A packed detector of three: the shipped VLM, a baseline of frequencies, and a file of scores of two pictures."""
+    folder, files = tmp_path_factory.mktemp("three"), sorted((SHIPPED / "known").glob("*.jpg"))
+    config = json.loads((SHIPPED / FILE).read_text())
+    shutil.copytree(SHIPPED / "vlm", folder / "vlm")
+    (folder / "frequency").mkdir()
+    (folder / "frequency" / "weights.json").write_text(json.dumps({"weights": [0.0] * (RINGS - 1), "bias": 1.0}))
+    ids = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files[:2]]
+    pd.DataFrame({"image_id": ids, "score": [0.25, 0.75]}).to_csv(folder / "mine.csv", index=False)
+    facts = ScoresFile.fit(str(folder / "mine.csv"), None, folder / "mine")
+    others = [("frequency", "frequency", {}), ("mine", "scores", facts)]
+    config["branches"][1:] = [{"name": n, "kind": k, "facts": f, "threshold": 0.5, "run": ""} for n, k, f in others]
+    config["fusion"] |= {"rule": "majority", "thresholds": [config["branches"][0]["threshold"], 0.5, 0.5]}
+    (folder / FILE).write_text(json.dumps(config))
+    return folder
+
+
+def test_a_detector_has_as_many_branches_as_its_description_says(three):
+    files = sorted((SHIPPED / "known").glob("*.jpg"))[:3]
+    told = Detector.load(three)(files)
+    scores = ["vlm_score", "frequency_score", "mine_score"]
+    assert told.columns.tolist() == ["image", *scores, "reason", "fused_score", "verdict", "fired"]
+    assert told.frequency_score.tolist() == pytest.approx([1 / (1 + np.exp(-1))] * 3)
+    assert told.mine_score[:2].tolist() == [0.25, 0.75] and told.verdict.tolist() == [0, 1, pd.NA]
+    assert told.fired.tolist() == ["frequency", "vlm+frequency+mine", "frequency"]
+    assert told.reason.tolist()[:2] == ["", ""] and told.reason[2].startswith("mine: it is not in the file of scores")
+
+
+def test_detect_shows_and_explains_with_any_branches(three, monkeypatch, capsys):
+    monkeypatch.setattr(Detector, "found", lambda run: Detector.load(three))
+    files = [str(path) for path in sorted((SHIPPED / "known").glob("*.jpg"))[:3]]
+    assert cli.main(["detect", "--json", "--explain", *files]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert all({"vlm_score", "frequency_score", "mine_score"} <= set(row) for row in rows)
+    assert [row["explanation"][:18] for row in rows] == [
+        "This image is real",
+        "This image is fake",
+        "This image is real",
+    ]
+
+
+def test_a_detector_without_words_says_so_instead_of_explaining(three, monkeypatch, capsys):
+    silent = Detector([Frequency.load({}, three / "frequency")], Fusion("or", [0.5]))
+    monkeypatch.setattr(Detector, "found", lambda run: silent)
+    assert cli.main(["detect", "--explain", str(SHIPPED / "known")]) == 2
+    assert "no branch of this detector explains" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "change"),
+    [
+        ("what its detector is made of", lambda config: config["branches"].append(config["branches"][0])),
+        ("what its detector is made of", lambda config: config["branches"][0].update(name="../vlm")),
+        ("there is no branch 'vml'", lambda config: config["branches"][0].update(kind="vml")),
+        ("what its VLM is loaded by", lambda config: config["branches"][0].update(facts={})),
+        ("what its detector is made of", lambda config: config["branches"].clear()),
+        ("what its detector is made of", lambda config: config["fusion"]["thresholds"].pop()),
+        ("There is no rule 'and so'", lambda config: config["fusion"].update(rule="and so")),
+        ("describes no fusion", lambda config: config["fusion"].update(thresholds=[0.5, "0.5", 0.5])),
+        ("what its detector is made of", lambda config: config.update(fusion=[])),
+    ],
+)
+def test_a_description_that_makes_no_sense_is_refused(three, tmp_path, words, change):
+    folder, config = shutil.copytree(three, tmp_path / "three"), json.loads((three / FILE).read_text())
+    change(config)
+    (folder / FILE).write_text(json.dumps(config))
+    with pytest.raises(Refused, match=words):
+        Detector.load(folder)
+
+
+@pytest.fixture
+def fusion(three, tmp_path, monkeypatch):
+    """A run of notebook 04 on a run of notebook 02, with two branches of its own, that judged the known pictures."""
+    folder = shutil.copytree(three, tmp_path / "run" / "branches").parent
+    config = json.loads((three / FILE).read_text())
+    config["branches"][0]["run"] = "02_vlm_dpo/c0ffee"
+    (folder / FILE).write_text(json.dumps(config))
+    vlm = SimpleNamespace(notebook="02_vlm_dpo", name="c0ffee", path=lambda name: SHIPPED / "vlm")
+    made = SimpleNamespace(folder=folder, inputs={"vlm": vlm}, path=folder.joinpath)
+    monkeypatch.setattr(runs, "load", lambda *asked: made)
+    return made
+
+
+def test_a_run_gives_its_detector_adapters_of_other_runs_and_branches_of_its_own(fusion, three):
+    files = sorted((SHIPPED / "known").glob("*.jpg"))[:2]
+    pd.testing.assert_frame_equal(Detector.from_run()(files), Detector.load(three)(files))
+    fusion.inputs.clear()
+    with pytest.raises(Refused, match="does not stand on the run 02_vlm_dpo/c0ffee"):
+        Detector.from_run()
+
+
+def test_a_detector_of_any_branches_is_packed_with_its_answers_and_checked(fusion, three, tmp_path):
+    files = sorted((SHIPPED / "known").glob("*.jpg"))[:2]
+    judged = Detector.load(three)(files).rename(columns={"image": "path"})
+    rows = judged.assign(benchmark="b", image_id=["x", "y"], axis=["none", "semantic"], label=[0, 1])
+    pictured.write(rows, fusion.path("fused.parquet"))
+    packed = known.pack(folder=tmp_path / "packed", each=1)
+    found = known.check(packed)
+    assert found.agrees.all() and found["mine"].tolist() == [0.25, 0.75] and len(found) == 2
+    assert all(branch["run"] == "" for branch in json.loads((packed / FILE).read_text())["branches"])
+    (packed / "frequency" / "weights.json").write_text(json.dumps({"weights": [0.0] * (RINGS - 1), "bias": 0.0}))
+    assert not known.check(packed).agrees.any()

@@ -48,7 +48,7 @@ def test_every_readable_picture_is_explained_by_the_verdict_it_got(tmp_path, cap
     files = sorted((SHIPPED / "known").glob("*.jpg"))[:4]
     detector = Detector.load(SHIPPED)
     said = detector.explain([files[0], tmp_path / "bad.png", *files[1:]], batch_size=2)
-    fake = detector(files).vlm_score > detector.thresholds[0]
+    fake = detector(files).vlm_score > detector.fusion.thresholds[0]
     assert [text.startswith("This image is fake") for text in said] == fake.tolist()
     assert "explaining verdicts: 5 in" in capsys.readouterr().err
 

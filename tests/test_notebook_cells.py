@@ -64,29 +64,27 @@ def test_the_loss_of_guessing_is_drawn_where_there_is_one(weight, lines):
     assert len(figure.layout.shapes) == lines
 
 
-class Kept:
-    """A run that keeps what its steps write."""
+class Kept(dict):
+    """A run that keeps what is saved."""
 
-    def __init__(self, folder):
-        self.folder = folder
-
-    def step(self, name, make):
-        make(self.folder / name)
+    def save(self, name, value):
+        self[name] = value
+        return value
 
 
-def test_every_published_number_of_what_we_measured_is_shown_and_all_are_saved(tmp_path, monkeypatch):
-    subsets = published.of("genimage").query("metric == @BALANCED").subset.unique()
+def test_every_published_number_of_what_we_measured_is_shown_and_all_are_saved(monkeypatch):
+    subsets = published.load().query("benchmark == 'genimage' and metric == @BALANCED").subset.unique()
     told = {"value": 0.5, "low": 0.4, "high": 0.6, "metric": BALANCED, "benchmark": "genimage"}
     ours = pd.DataFrame([told | {"title": f"model {i}", "subset": each} for each in subsets for i in range(9)])
     monkeypatch.setattr(published, "marked", lambda alignment, models, fusion: alignment)
     monkeypatch.setattr(published, "measured", lambda alignment: ours)
     style.use()
-    cell = {"alignment": None, "models": [], "fusion": None}
-    shown, names = look(stages.ANALYSIS, "published.beside", run=Kept(tmp_path), **cell)
+    cell = {"alignment": None, "compared": [], "fusion": None}
+    shown, names = look(stages.ANALYSIS, "published.beside", run=Kept(), **cell)
     assert set(shown.difference) == {published.PROTOCOL}
     assert len(shown) > 60 and not shown["ours, %"].isin([published.OTHER, published.NOT_RUN]).any()
     assert "<td>...</td>" not in shown._repr_html_()
-    assert len(pd.read_parquet(tmp_path / "published.parquet")) == len(names["theirs"]) > len(shown)
+    assert len(names["run"]["published.parquet"]) == len(names["theirs"]) > len(shown)
 
 
 @pytest.mark.parametrize("notebook", [stages.VLM, stages.EXPERT])

@@ -93,6 +93,9 @@ def test_the_report_is_whole_and_needs_no_network(outputs):
     markup = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
     assert not re.search(r"<(script|img|link|iframe|source)[^>]+(src|href)=.?http", markup)
     assert "<script src" not in text and "Plotly.newPlot" in text
+    chapters = markup[markup.index("<main>") :]
+    assert ".partial" not in chapters and "<td>running</td>" not in chapters and "holds no executed" not in chapters
+    assert "report.html" in json.loads((report.parent / "manifest.json").read_text())["files"]
 
 
 def test_the_terminal_ends_with_table_report_and_next_step(outputs):

@@ -2,7 +2,9 @@
 
 import pandas as pd
 
-from aligngemini.analysis.tables import NAMES, Model, spell
+from aligngemini.analysis.models import Model
+from aligngemini.analysis.tables import spell
+from aligngemini.branches.registry import title
 from aligngemini.scores.intervals import CLAIMED
 
 CAUTION = (
@@ -37,7 +39,7 @@ def cause(differences: pd.DataFrame, counts: pd.DataFrame | None = None) -> str:
     for name, rows in models:
         if name != "fusion":
             known = pd.DataFrame(columns=["model"]) if counts is None else counts[counts.model == name]
-            lines += [*_told(NAMES[name], known), f"{NAMES[name]}: {_judgement(rows, known)}"]
+            lines += [*_told(title(name), known), f"{title(name)}: {_judgement(rows, known)}"]
     return "\n".join(lines)
 
 

@@ -56,8 +56,9 @@ def figure(table: pd.DataFrame, title: str = "Which violations each model finds"
     families = table.family.unique()
     note = f"share called fake, with interval; the last row are real pictures; about {int(table.n.median())} of each"
     figure = style.figure(style.titled(title, note), HIGH[0] + HIGH[1] * len(families), scattermode="group")
+    colours = style.colours(table.model)
     for name, rows in table.groupby("title", sort=False):
-        colour = style.COLOURS[rows.model.iloc[0]]
+        colour = colours[rows.model.iloc[0]]
         marker = {"color": colour, "size": 9, "line": {"color": colour, "width": 2}}
         marker["symbol"] = SYMBOLS.get(rows.supervision.iloc[0], "circle")
         bounds = style.bounds(rows, "called_fake") | {"color": style.faint(colour, 0.45), "width": 0}

@@ -19,12 +19,14 @@ def named(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(place=table.subset.where(table.subset != "mean", means))
 
 
-def alignment(table: pd.DataFrame, title: str = "Which model sees which axis") -> go.Figure:
+def alignment(
+    table: pd.DataFrame, title: str = "Which model sees which axis", colours: dict | None = None
+) -> go.Figure:
     """Bars of balanced accuracy by subset and model with intervals; a heatmap if there are more than six
     subsets.
 
     `table` is what tables.alignment gives, one benchmark or several. Colour is the model, hatching is mixed
-    supervision, cross-hatching union.
+    supervision, cross-hatching union. `colours` are those of the models, where the table holds not all that were seen.
     """
     if len(table[PLACE].drop_duplicates()) > 7:
         return heatmap(table, title)
@@ -34,8 +36,9 @@ def alignment(table: pd.DataFrame, title: str = "Which model sees which axis") -
         barmode="group",
         yaxis={"range": [0, 1.04], "title": {"text": "balanced accuracy"}},
     )
+    colours = colours or style.colours(table.model)
     for name, rows in table.groupby("title", sort=False):
-        colour, hatch = style.COLOURS[rows.model.iloc[0]], HATCH.get(rows.supervision.iloc[0])
+        colour, hatch = colours[rows.model.iloc[0]], HATCH.get(rows.supervision.iloc[0])
         marker = {
             "color": style.faint(colour, 0.22) if hatch else colour,
             "line": {"color": colour, "width": 1.5},
@@ -96,12 +99,15 @@ def subsets(table: pd.DataFrame, title: str = "Every subset") -> go.Figure:
     key = "title" if "title" in table else "rule"
     names, places = table.place.unique(), {}
     groups = list(table.groupby(key, sort=False))
+    kind = "model" if "model" in table else "rule"
+    colours = style.colours(table[kind])
     figure = style.figure(
         style.titled(title, "balanced accuracy with interval; dotted: chance"),
         190 + len(names) * (18 + 13 * len(groups)),
     )
     for index, (name, rows) in enumerate(groups):
-        colour, hollow = _look(rows)
+        colour = colours[rows[kind].iloc[0]]
+        hollow = "supervision" in table and rows.supervision.iloc[0] in HATCH
         places = rows.place.map({place: row for row, place in enumerate(names)})
         shift = (index - (len(groups) - 1) / 2) * 0.72 / len(groups)
         figure.add_scatter(
@@ -130,20 +136,13 @@ def subsets(table: pd.DataFrame, title: str = "Every subset") -> go.Figure:
     )
 
 
-def _look(rows: pd.DataFrame) -> tuple[str, bool]:
-    """Colour and whether the mark is hollow: by model and supervision, or by rule and branch."""
-    if "model" in rows:
-        return style.COLOURS[rows.model.iloc[0]], rows.supervision.iloc[0] in HATCH
-    return (style.COLOURS | style.RULES)[rows.rule.iloc[0]], False
-
-
 def roc(verdicts: pd.DataFrame, title: str = "Ranking, whatever the threshold") -> go.Figure:
     """ROC curve of every model over one panel per subset; `verdicts` is what tables.judged gives."""
     from sklearn.metrics import roc_curve
 
     whole = verdicts[verdicts.score.notna()]
     both = whole.groupby("subset", sort=False).label.nunique()
-    names = list(both.index[both == 2])
+    names, colours = list(both.index[both == 2]), style.colours(verdicts.model)
     figure = style.panels(title, "share of fakes found against share of reals accused", names, 330)
     for (subset, name), part in whole[whole.subset.isin(names)].groupby(["subset", "title"], sort=False):
         false, true, _ = roc_curve(part.label, part.score)
@@ -156,7 +155,7 @@ def roc(verdicts: pd.DataFrame, title: str = "Ranking, whatever the threshold") 
             name=name,
             legendgroup=name,
             mode="lines",
-            line={"color": style.COLOURS[part.model.iloc[0]], "dash": dash, "width": 2.5},
+            line={"color": colours[part.model.iloc[0]], "dash": dash, "width": 2.5},
             showlegend=subset == names[0],
             row=row + 1,
             col=column + 1,
@@ -169,7 +168,7 @@ def confusion(table: pd.DataFrame, title: str = "What is taken for what") -> go.
     """One small square per model and subset: truth from top to bottom, verdict from left to right, in
     shares of a row."""
     names = [f"{row.title}<br>{row.subset}" for row in table.itertuples()]
-    across = table.subset.nunique() if table.subset.nunique() <= 5 else 4
+    across, colours = table.subset.nunique() if table.subset.nunique() <= 5 else 4, style.colours(table.model)
     figure = style.panels(title, "rows: truth; columns: verdict; share of the row and count", names, 190, across)
     for index, row in enumerate(table.itertuples()):
         counts = np.array([[row.real_real, row.real_fake], [row.fake_real, row.fake_fake]])
@@ -185,7 +184,7 @@ def confusion(table: pd.DataFrame, title: str = "What is taken for what") -> go.
             text=text,
             **TILES,
             showscale=False,
-            colorscale=[[0, style.PALE], [1, style.faint(style.COLOURS[row.model], 0.75)]],
+            colorscale=[[0, style.PALE], [1, style.faint(colours[row.model], 0.75)]],
             row=index // across + 1,
             col=index % across + 1,
         )
@@ -235,7 +234,7 @@ def training(history: pd.DataFrame, title: str = "Training", guess: float | None
             y=known[name],
             mode="lines",
             showlegend=False,
-            line={"color": style.COLOURS["fusion"], "width": 2},
+            line={"color": style.FUSION, "width": 2},
             **place,
         )
         if name in start:

@@ -10,6 +10,7 @@ from pygments.formatters import HtmlFormatter
 
 from aligngemini.analysis import renderer, style
 
+SIZE = "@@size@@"
 TEMPLATE = "report.html.j2"
 LOADER = DictLoader(
     {
@@ -26,7 +27,7 @@ LOADER = DictLoader(
 
 
 class Section(NamedTuple):
-    """One notebook in the page: anchor, title, HTML body, whether it is missing."""
+    """One chapter of the page: anchor, title, HTML body, whether its notebook is missing."""
 
     anchor: str
     title: str
@@ -60,8 +61,8 @@ nav b {{ display: block; font-size: 18px; margin-bottom: 14px }}
 nav a {{ display: block; padding: 7px 10px; border-radius: 6px; color: inherit; text-decoration: none }}
 nav a:hover {{ background: {style.GRID} }}
 nav small {{ display: block; margin-top: 18px; color: {style.MUTED} }}
-main {{ margin-left: 250px; padding: 32px 48px 80px; max-width: 1240px }}
-section {{ border-top: 1px solid {style.GRID}; margin-top: 48px; padding-top: 12px }}
+main {{ margin-left: 250px; padding: 8px 48px 80px; max-width: 1240px }}
+section + section {{ border-top: 1px solid {style.GRID}; margin-top: 48px; padding-top: 12px }}
 h1, h2, h3 {{ line-height: 1.25; margin: 1.5em 0 .5em }} h1 {{ font-size: 28px }} h2 {{ font-size: 21px }}
 p, li {{ max-width: 78ch }} a {{ color: {style.REAL} }} img {{ max-width: 100% }}
 .missing {{ padding: 10px 14px; background: #FFF4EC; border-left: 4px solid {style.FAKE} }}
@@ -71,6 +72,7 @@ table, th, td {{ border: 0 }}
 th, td {{ padding: 5px 18px 5px 2px; text-align: right; white-space: nowrap }}
 table:not(:has(thead)) td {{ text-align: left; white-space: normal; overflow-wrap: anywhere }}
 tbody tr {{ border-bottom: 1px solid {style.GRID} }} thead {{ border-bottom: 2px solid {style.MUTED} }}
+thead tr:last-child:not(:first-child):has(th:empty:last-child) th {{ text-align: left }}
 tbody th, td:first-child {{ text-align: left; font-weight: 500 }}
 pre, code {{ font: 13px/1.5 ui-monospace, 'Cascadia Mono', Menlo, Consolas, monospace }}
 pre {{ overflow-x: auto; margin: 8px 0; white-space: pre-wrap }} details pre {{ white-space: pre }}
@@ -104,8 +106,8 @@ window.addEventListener('beforeprint', () => places.forEach(draw));
 )
 
 
-def whole(top: str, sections: list[Section], figures: Figures) -> str:
-    """The page; the text @@size@@ in it is to be replaced by its size."""
+def whole(sections: list[Section], figures: Figures) -> str:
+    """The page, which names its own size."""
     links = "".join(
         f'<a href="#{each.anchor}">{html.escape(each.title)}{" (missing)" if each.missing else ""}</a>'
         for each in sections
@@ -113,10 +115,11 @@ def whole(top: str, sections: list[Section], figures: Figures) -> str:
     bodies = "".join(f'<section id="{each.anchor}">{each.body}</section>' for each in sections)
     drawing = f"<script>{get_plotlyjs()}</script><script>{SCRIPT}</script>" if figures.count else ""
     code = HtmlFormatter().get_style_defs(".highlight")
-    return (
+    text = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>AlignGemini, the workbook</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<link rel="icon" href="data:,"><style>{STYLE}{code}</style></head><body>'
-        f"<nav><b>AlignGemini</b>{links}<small>This file: @@size@@, complete in itself.</small></nav>"
-        f"<main><h1>AlignGemini, the workbook</h1>{top}{bodies}</main>{drawing}</body></html>"
+        f"<nav><b>AlignGemini</b>{links}<small>This file: {SIZE}, complete in itself.</small></nav>"
+        f"<main>{bodies}</main>{drawing}</body></html>"
     )
+    return text.replace(SIZE, f"{len(text.encode()) / 1e6:.1f} MB")

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
+from aligngemini.branches.registry import KINDS
 from aligngemini.scores import intervals
 from aligngemini.workbook.seeds import generator
 
-PURE = ("semantic", "pixel")
 ROW = ["subset", "image_id"]
 PICTURE = ["benchmark", "subset", "image_id", "label", "axis", "family", "path"]
 JUDGED = ["pure_score", "other_score", "pure_verdict", "other_verdict"]
@@ -14,14 +14,23 @@ MEASURED = ["n", "difference", "low", "high", "only_pure", "only_other", "p"]
 RANKED = ["auroc_difference", "auroc_low", "auroc_high"]
 
 
+def pure(rows: pd.DataFrame) -> pd.Series:
+    """Which rows are of a branch under the supervision that it is made for; all of one that has none, none of fusion.
+
+    `rows` has the columns model and supervision.
+    """
+    own = rows.model.map({kind.name: kind.supervision for kind in KINDS.values()}).fillna("")
+    return (rows.model != "fusion") & ((own == "") | (own == rows.supervision))
+
+
 def couples(verdicts: pd.DataFrame) -> list[tuple[str, str]]:
     """Titles (pure, other): of each model the first pure run, with every run of another supervision."""
     found = verdicts.drop_duplicates("title")
-    pure = found[found.supervision.isin(PURE)].drop_duplicates("model").set_index("model")
+    first = found[pure(found)].drop_duplicates("model").set_index("model")
     return [
-        (pure.title[other.model], other.title)
+        (first.title[other.model], other.title)
         for other in found.itertuples()
-        if other.model in pure.index and other.supervision != pure.supervision[other.model]
+        if other.model in first.index and other.supervision != first.supervision[other.model]
     ]
 
 
@@ -64,7 +73,7 @@ def differences(verdicts: pd.DataFrame, resamples: int = 2000, confidence: float
 
 def _joined(own: pd.DataFrame) -> list[tuple[str, str]]:
     """Titles (branch, fusion): the first pure run of each model with every fusion."""
-    branches = own[own.supervision.isin(PURE)].drop_duplicates("model").index
+    branches = own[pure(own)].drop_duplicates("model").index
     return [(branch, fused) for fused in own.index[own.model == "fusion"] for branch in branches]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from aligngemini.analysis import models
 from aligngemini.images.places.layouts import LAYOUTS, key
 from aligngemini.images.protocols import PROTOCOLS, Protocol, treatment
 from aligngemini.scores.metrics import BALANCED, RECALL, SPECIFICITY
@@ -45,20 +46,11 @@ def load() -> pd.DataFrame:
     return text.assign(value=text.value.astype(float), spread=pd.to_numeric(text.spread))
 
 
-def of(benchmark: str) -> pd.DataFrame:
-    """The rows of `load` for one benchmark; none where nothing is known. Raises Refused for an unknown name."""
-    known = [*BENCHMARKS, *GROUPS]
-    if benchmark not in known:
-        raise Refused(f"There is no benchmark {benchmark!r}; choose one of {', '.join(known)}.")
-    table = load()
-    return table[table.benchmark == benchmark].reset_index(drop=True)
-
-
 def as_published(
     benchmark: str, crop: int, thresholds: set[float], rule: str, protocol: Protocol | None = None
 ) -> bool:
     """Whether verdicts on a benchmark are made as the published ones: its subsets, their treatment (by `protocol`;
-    files as they are without one), the expert's crop, every threshold and the rule; 0 and "" where a branch alone has
+    files as they are without one), a branch's crop, every threshold and the rule; 0 and "" where a branch alone has
     no crop or rule.
 
     Near-constant pictures, which are left out there, are not asked for: few benchmarks hold any.
@@ -70,15 +62,20 @@ def as_published(
     return treated and counted and judged
 
 
-def marked(alignment: pd.DataFrame, models: list, fusion) -> pd.DataFrame:
+def marked(alignment: pd.DataFrame, compared: list[models.Model], fusion) -> pd.DataFrame:
     """A table of `tables.alignment` with the column alike: which rows are `as_published`.
 
-    `models` are the tables.Models that it judges, `fusion` the run of notebook 04.
+    `compared` are the models that it judges, `fusion` the run of notebook 04.
     """
-    judged = {each.run: (each.crop, {each.threshold}, "") for each in models}
-    cuts = {fusion.results[f"{branch}_threshold"] for branch in ("vlm", "expert")}
-    judged[""] = fusion.inputs["expert"].params["crop"], cuts, fusion.results["rule"]
-    alike = [as_published(row.benchmark, *judged[row.run]) for row in alignment.itertuples()]
+    judged = {(each.name, each.run): ({each.crop}, {each.threshold}, "") for each in compared}
+    crops = {each.params.get("crop", 0) for each in fusion.inputs.values()}
+    cuts = {each["threshold"] for each in models.members(fusion)}
+    judged["fusion", ""] = crops, cuts, fusion.results["rule"]
+    alike = [
+        all(as_published(row.benchmark, crop, cuts, rule) for crop in crops)
+        for row in alignment.itertuples()
+        for crops, cuts, rule in [judged[row.model, row.run]]
+    ]
     return alignment.assign(alike=alike)
 
 

@@ -7,8 +7,8 @@ from plotly.io.base_renderers import MimetypeRenderer, PlotlyRenderer
 CONFIG = {"displaylogo": False, "responsive": True}
 DATA = PlotlyRenderer(CONFIG)  # a figure as data alone
 WAITING = (
-    "<p>A figure of plotly, which an exported notebook fetches from the network; without it, JupyterLab and the report "
-    "of <code>aligngemini run</code> show it.</p>"
+    "<p>A figure of plotly, which an exported notebook fetches from the network; without it, JupyterLab and "
+    "<code>report.html</code> of notebook 05 show it.</p>"
 )
 DRAWN = "document.getElementById('{plot_id}').closest('.carried').querySelector('p').remove()"
 

@@ -1,7 +1,8 @@
-"""One HTML file of the executed notebooks, complete in itself: opened anywhere, offline, by a double
-click."""
+"""The report of notebook 05: what it found, then the executed notebooks that it stands on, in one page that needs
+nothing else."""
 
 import html
+import json
 import re
 from pathlib import Path
 
@@ -10,34 +11,109 @@ import pandas as pd
 from nbconvert import HTMLExporter
 from traitlets.config import Config
 
-from aligngemini.analysis import page, tables
-from aligngemini.analysis.cause import cause
-from aligngemini.analysis.story import story
-from aligngemini.workbook import manifest
+from aligngemini.analysis import families, figures, page, pictures, published, tables
+from aligngemini.workbook import commands, paths
+from aligngemini.workbook.run import Run
 
 PLOTLY = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 EXPLORER = '<p class="explorer">Open the notebook in JupyterLab to explore this.</p>'
-SIZE = "@@size@@"
 REMOTE = re.compile(r"<script[^>]*\ssrc=[^>]*>\s*</script>|<link[^>]*\shref=[\"']?(?:https?:)?//[^>]*>", re.IGNORECASE)
+RUNNING = re.compile(r"Run\([^,]+, running\)")  # how a run shows itself in its notebook, before it is complete
+COUPLE, TESTED = ["pure", "other", "benchmark", "subset"], ["n", "difference", "low", "high", "p", "p_holm"]
 
 
-def build(run_folders, out_html: Path) -> Path:
-    """Write the report of `run_folders` (runs or folders, in order) to `out_html`; return that path.
+def report(run: Run, texts: list[str], saved: dict[str, pd.DataFrame], verdicts: pd.DataFrame, shown: int = 12) -> str:
+    """The whole page, which loads nothing from elsewhere, for a run of notebook 05.
 
-    The headline and the story stand on top if a folder holds alignment.parquet. A folder without
-    notebook.ipynb is named as missing. The page names its own size; nothing in it is loaded from elsewhere.
+    `texts` are the sentences of its story, `saved` the tables that it keeps, by the names of their files without the
+    suffix; `verdicts` is what tables.judged gives, and `shown` the number of flipped pictures. The notebooks of all
+    runs below it follow; for one whose folder holds no notebook.ipynb a line says so, and which command makes it.
     """
-    folders = [tables.folder(each) for each in run_folders]
-    figures = page.Figures()
-    exporter = _exporter()
-    sections = [_section(each, index, exporter, figures) for index, each in enumerate(folders)]
-    text = page.whole(_top(folders), sections, figures)
-    size = f"{len(text.encode()) / 1e6:.1f} MB"
-    out_html = Path(out_html)
-    with manifest.whole(out_html) as temporary:
-        temporary.write_text(text.replace(SIZE, size), encoding="utf-8")
-    return out_html
+    drawn, exporter, below = page.Figures(), _exporter(), _below(run)
+    own = _headline(saved["alignment"], texts) + _parts(saved, verdicts, shown, drawn)
+    chapters = [_chapter(each, index, exporter, drawn) for index, each in enumerate(below)]
+    again = _missing(
+        "Chapters are missing below, which say how they are made. Then this command writes the page again:",
+        run,
+        "--force",
+    )
+    lacking = again if any(each.missing for each in chapters) else ""
+    top = page.Section("analysis", "05 - Analysis", own + _about(run) + lacking, missing=False)
+    return page.whole([top, *chapters], drawn)
+
+
+def _below(run: Run) -> list[Run]:
+    """All runs that a run stands on, directly or not, each once, by notebook and in the order that they are named."""
+    found: dict[tuple[str, str], Run] = {}
+    waiting = list(run.inputs.values())
+    while waiting:
+        each = waiting.pop(0)
+        found.setdefault((each.notebook, each.name), each)
+        waiting += each.inputs.values()
+    return sorted(found.values(), key=lambda each: each.notebook)
+
+
+def _headline(alignment: pd.DataFrame, texts: list[str]) -> str:
+    """The table of each benchmark, and the story."""
+    blocks = "".join(
+        f"<h3>{html.escape(name)}</h3>{_table(block)}" for name, block in tables.benchmarks(alignment).items()
+    )
+    items = "".join(f"<li>{html.escape(line)}</li>" for text in texts for line in text.splitlines())
+    return (
+        "<h1>05 - Analysis</h1><h2>Headline</h2><p>Balanced accuracy with its interval, by benchmark, model and "
+        f"subset.</p>{blocks}<ul>{items}</ul>"
+    )
+
+
+def _parts(saved: dict[str, pd.DataFrame], verdicts: pd.DataFrame, shown: int, drawn: page.Figures) -> str:
+    """The figures and tables of notebook 05, each under a heading."""
+    first, known = tables.first(saved["alignment"]), saved["published"].dropna(subset="ours")
+    flipped = saved["flips"].drop_duplicates("image_id").head(shown)
+    parts = {
+        "Model by supervision by axis": figures.alignment(first),
+        "The means by both thresholds": pd.concat(tables.benchmarks(saved["thresholds"]), axis=1).droplevel(1, axis=1),
+        "Beside what was published": published.shown(known) if len(known) else None,
+        "Differences on the same pictures": saved["differences"].set_index(COUPLE)[TESTED].round(3),
+        "Ranking and confusion": [
+            figures.roc(tables.first(verdicts)),
+            figures.confusion(tables.first(saved["confusion"])),
+        ],
+        "Every subset": figures.subsets(saved["alignment"], "Balanced accuracy by subset, with intervals"),
+        "Which violations are found": families.figure(saved["families"]) if len(saved["families"]) else None,
+        "Verdicts that flip": pictures.flips(flipped) if len(flipped) else None,
+    }
+    return "".join(f"<h2>{heading}</h2>{_shown(part, drawn)}" for heading, part in parts.items() if part is not None)
+
+
+def _shown(part: object, drawn: page.Figures) -> str:
+    """A figure, a table, a piece of a page, or a list of these, as HTML."""
+    if isinstance(part, list):
+        return "".join(_shown(each, drawn) for each in part)
+    if isinstance(part, pd.DataFrame):
+        return _table(part)
+    return drawn.add(json.loads(part.to_json())) if hasattr(part, "to_plotly_json") else part.data
+
+
+def _table(frame: pd.DataFrame) -> str:
+    numbered = isinstance(frame.index, pd.RangeIndex)
+    return frame.to_html(escape=True, border=0, index=not numbered, na_rep="-", max_rows=None)
+
+
+def _about(run: Run) -> str:
+    """What one needs to make the page again: the run, what it stands on, and versions."""
+    facts = run.table.set_index("what").value.drop("status")
+    facts["folder"] = paths.short(run.folder.with_name(run.name))  # where it lies as soon as it is complete
+    rows = "".join(
+        f"<tr><th>{html.escape(what)}</th><td>{html.escape(value)}</td></tr>" for what, value in facts.items()
+    )
+    return f"<h2>The run</h2><table>{rows}</table>"
+
+
+def _missing(text: str, run: Run, *words: str) -> str:
+    """A line and the command that makes a run, with further options."""
+    command = html.escape(commands.make(run.notebook, run.params, *words))
+    return f"<div class='missing'>{html.escape(text)}<pre>{command}</pre></div>"
 
 
 def _exporter() -> HTMLExporter:
@@ -52,63 +128,50 @@ def _exporter() -> HTMLExporter:
     )
 
 
-def _section(place: Path, index: int, exporter: HTMLExporter, figures: "page.Figures") -> "page.Section":
-    """One notebook, or the line that says it is missing."""
-    source = place / "notebook.ipynb"
-    name = place.parent.name or place.name
+def _chapter(run: Run, index: int, exporter: HTMLExporter, drawn: page.Figures) -> page.Section:
+    """The executed notebook of a run, or the line that says that there is none."""
+    source = run.folder / "notebook.ipynb"
     if not source.is_file():
-        text = html.escape(f"Missing: {name}, run {place.name}, holds no notebook.ipynb.")
-        return page.Section(f"part{index}", name, f"<p class='missing'>{text}</p>", missing=True)
-    notebook = nbformat.read(source, as_version=4)
+        body = _missing(f"Run {run.name} of {run.notebook} holds no executed notebook. This command makes it:", run)
+        return page.Section(f"part{index}", _title(run.notebook, run), body, missing=True)
+    notebook = nbformat.reads(_settled(source, run), as_version=4)
     notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.outputs = [_output(output, figures) for output in cell.outputs]
+            cell.outputs = [_output(output, run, drawn) for output in cell.outputs]
     body, _ = exporter.from_notebook_node(notebook)
-    return page.Section(f"part{index}", _title(notebook, name, place), body, missing=False)
+    return page.Section(f"part{index}", _title(_heading(notebook) or run.notebook, run), body, missing=False)
 
 
-def _title(notebook, name: str, place: Path) -> str:
-    """The first heading of a notebook, else its name; with the supervision if its run has one."""
+def _settled(source: Path, run: Run) -> str:
+    """The text of a notebook, which names the folder that its run worked in, with the one where it lies now."""
+    return source.read_text(encoding="utf-8").replace(f".{run.name}.partial", run.name)
+
+
+def _heading(notebook) -> str:
+    """The first heading of a notebook, "" if it has none."""
     lines = (line for cell in notebook.cells if cell.cell_type == "markdown" for line in cell.source.splitlines())
-    heading = next((line.lstrip("# ").strip() for line in lines if line.startswith("# ")), name)
-    record = manifest.read(place)
-    supervision = record["question"]["params"].get("supervision") if record else ""
-    return f"{heading}: {supervision}" if supervision else heading
+    return next((line.lstrip("# ").strip() for line in lines if line.startswith("# ")), "")
 
 
-def _output(output, figures: "page.Figures"):
-    """An output as the report shows it: figures drawn by the page's one plotly, a line where a widget
-    stood."""
+def _title(name: str, run: Run) -> str:
+    """The name of a chapter, with the supervision if its run has one."""
+    return ": ".join(filter(None, (name, run.params.get("supervision"))))
+
+
+def _output(output, run: Run, drawn: page.Figures):
+    """An output as the report shows it: figures drawn by the page's one plotly, a line where a widget stood, and the
+    run as it is now.
+    """
     data = output.get("data")
     if data is None:
         return output
     if WIDGET in data:
         output["data"] = {"text/html": EXPLORER}
     elif PLOTLY in data:
-        output["data"] = {"text/html": figures.add(data[PLOTLY])}
+        output["data"] = {"text/html": drawn.add(data[PLOTLY])}
+    elif RUNNING.fullmatch(data.get("text/plain", "")):
+        output["data"] = {"text/html": run._repr_html_()}
     elif "text/html" in data:
         output["data"]["text/html"] = REMOTE.sub("", data["text/html"])
     return output
-
-
-def _top(folders: list[Path]) -> str:
-    """Headline table and story of the last folder that holds them."""
-    found = [each for each in folders if (each / "alignment.parquet").is_file()]
-    if not found:
-        return ""
-    alignment = pd.read_parquet(found[-1] / "alignment.parquet")
-    paired, counts = (
-        pd.read_parquet(path) if path.is_file() else None
-        for path in (found[-1] / "differences.parquet", found[-1] / "trained.parquet")
-    )
-    lines = story(alignment, paired).splitlines() + ([] if paired is None else cause(paired, counts).splitlines())
-    items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
-    blocks = "".join(
-        f"<h3>{html.escape(name)}</h3>{block.to_html(escape=True, border=0)}"
-        for name, block in tables.benchmarks(alignment).items()
-    )
-    return (
-        f"<h2>Headline</h2><p>Balanced accuracy with its interval, by benchmark, model and subset.</p>"
-        f"{blocks}<ul>{items}</ul>"
-    )

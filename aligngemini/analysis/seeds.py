@@ -8,15 +8,17 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from aligngemini.analysis import tables
+from aligngemini.analysis import models, tables
+from aligngemini.branches import registry
 from aligngemini.images import table as images
-from aligngemini.scores import metrics, pictured
+from aligngemini.scores import metrics
+from aligngemini.workbook import values
+from aligngemini.workbook.names import DATA, FUSION
 
 AUROC = "AUROC"
 BETTER = "better branch"
 RUN = ["data", "point", "model", "supervision"]
 ROW = [*RUN, "against", "benchmark", "subset", "metric"]
-DATA, FUSION = "01_data_construction", "04_fusion"
 
 
 class Spread(NamedTuple):
@@ -79,8 +81,9 @@ def _part(runs: list) -> pd.DataFrame:
     data = next(run for run in runs if run.answer.notebook == DATA)
     test = images.load(data.answer.folder / "test.parquet")
     fusions = [run.answer.folder for run in runs if run.answer.notebook == FUSION]
-    at = tables.fixed(fusions[0]) if fusions else None  # branches are judged as fusion joins them
-    levels = [_levels(run, test, at) for run in runs if run.answer.notebook != DATA]
+    at = models.fixed(fusions[0]) if fusions else None  # branches are judged as fusion joins them
+    judged = [(run, _judged(run, test, at)) for run in runs if run.answer.notebook != DATA]
+    levels = [_levels(run, part) for run, every in judged for _, part in every.groupby("title", sort=False)]
     branches = [level for level in levels if level.model.iloc[0] != "fusion"]
     kinds = itertools.groupby(branches, key=lambda level: level.model.iloc[0])
     alike = [list(same) for _, same in kinds]
@@ -90,9 +93,8 @@ def _part(runs: list) -> pd.DataFrame:
     return pd.concat([*levels, *gains], ignore_index=True)
 
 
-def _levels(run, test: pd.DataFrame, at: dict[str, float] | None) -> pd.DataFrame:
-    """Balanced accuracy and AUROC of one run on every subset, and their mean over each benchmark."""
-    judged = _judged(run.answer.folder, test, run.answer.notebook, at)
+def _levels(run, judged: pd.DataFrame) -> pd.DataFrame:
+    """Balanced accuracy and AUROC of one model on every subset, and their mean over each benchmark."""
     whole = judged[judged.verdict.notna()].astype({"verdict": int})
     rows = []
     for name, part in whole.groupby("benchmark", sort=False):
@@ -102,14 +104,16 @@ def _levels(run, test: pd.DataFrame, at: dict[str, float] | None) -> pd.DataFram
             rows += [told | {"metric": row["metric"], "value": row["value"]}]
             rows += [told | {"metric": AUROC, "value": row["auroc"]}]
     first = judged.iloc[0]
-    own = {"data": run.data, "point": run.point, "model": tables.NAMES[first.model], "supervision": first.supervision}
+    own = {"data": run.data, "point": run.point, "model": registry.title(first.model), "supervision": first.supervision}
     return pd.DataFrame(rows).assign(**own, against="").dropna(subset="value")
 
 
-def _judged(folder, test: pd.DataFrame, notebook: str, at: dict[str, float] | None) -> pd.DataFrame:
-    if notebook != FUSION:
-        return tables.judged(test, [tables.model(folder, at)])
-    return tables.judged(test, [], pictured.load(folder / "fused.parquet"))
+def _judged(run, test: pd.DataFrame, at: dict[str, float] | None) -> pd.DataFrame:
+    """What one run judged: its branch, or fusion with the branches that have no run of their own."""
+    folder = run.answer.folder
+    if run.answer.notebook != FUSION:
+        return tables.judged(test, [models.of_run(folder, at)])
+    return tables.judged(test, models.without_run(folder), values.read(folder / "fused.parquet"))
 
 
 def _better(branches: list[pd.DataFrame]) -> pd.DataFrame:

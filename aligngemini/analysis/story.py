@@ -3,11 +3,20 @@
 import numpy as np
 import pandas as pd
 
-from aligngemini.analysis.pairs import PURE
+from aligngemini.analysis import pairs
+from aligngemini.analysis.models import Model
 from aligngemini.analysis.tables import spell
+from aligngemini.branches import registry
 from aligngemini.scores.intervals import CLAIMED, holm
 from aligngemini.scores.metrics import BALANCED
 
+# What a mini base can do elsewhere than in the drawn world, by the supervision that its branch is made for.
+MINI = {
+    "semantic": "knows the drawn scenes it was pretrained on and nothing else, so it cannot read these pictures: near "
+    "chance there is what to expect, and says nothing against or for the method",
+    "pixel": "learned the traces of one autoencoder on a small backbone; where it is near chance, those traces are not "
+    "the ones that these generators leave, or compression has removed them",
+}
 NARROW = 0.2  # width of an interval around one half up to which a value is called near chance; our choice
 
 
@@ -107,7 +116,7 @@ def _fused(alignment: pd.DataFrame, rows: pd.DataFrame, differences: pd.DataFram
     """Fusion's mean beside that of its pure branches, what it is on the same pictures, and what it does to reals."""
     mean = alignment[(alignment.subset == "mean") & alignment.value.notna()]
     own = mean[mean.title == rows.title.iloc[0]]
-    branches = mean[(mean.model != "fusion") & mean.supervision.isin(PURE)].drop_duplicates("model")
+    branches = mean[pairs.pure(mean)].drop_duplicates("model")
     if own.empty or branches.empty:
         return ""
     own, best = own.iloc[0], branches.loc[branches.value.idxmax()]
@@ -129,20 +138,15 @@ def _gain(own: str, best: str, differences: pd.DataFrame | None) -> str:
     return f"; on the same pictures {word} ({spell(row.difference, row.low, row.high, sign=True)})"
 
 
-def limits(images: pd.DataFrame, bases: dict[str, str]) -> str:
-    """What mini bases cannot be expected to do on the test images that were not drawn; "" if that does not arise.
-
-    `images` is the test image table, `bases` maps a branch ("vlm", "expert") to the name of its base.
+def limits(images: pd.DataFrame, models: list[Model]) -> str:
+    """What branches on mini bases cannot be expected to do on the test images that were not drawn; "" if that does not
+    arise. `images` is the test image table.
     """
     foreign = images.subset[images.source != "world"].unique()
-    small = [name for name, base in bases.items() if base.startswith("data/mini")]
+    small = dict.fromkeys(each.name for each in models if each.base.startswith("data/mini"))
     if not len(foreign) or not small:
         return ""
     subsets = ", ".join(foreign) if len(foreign) <= 6 else f"{len(foreign)} subsets of files"
-    means = {
-        "vlm": "The mini VLM knows the drawn scenes it was pretrained on and nothing else, so it cannot read these "
-        "pictures: near chance there is what to expect, and says nothing against or for the method.",
-        "expert": "The mini expert learned the traces of one autoencoder on a small backbone; where it is near chance, "
-        "those traces are not the ones that these generators leave, or compression has removed them.",
-    }
-    return "\n".join([f"Not drawn but read from files: {subsets}.", *(means[name] for name in small)])
+    kinds = [registry.kind(name) for name in small]
+    said = [f"The mini {kind.title} {MINI[kind.supervision]}." for kind in kinds if kind.supervision in MINI]
+    return "\n".join([f"Not drawn but read from files: {subsets}.", *said])

@@ -16,11 +16,10 @@ from aligngemini.branches.registry import KINDS
 
 REAL, FAKE = "#0072B2", "#D55E00"
 FUSION = "#3B4252"
-FIXED = {"fusion": FUSION} | {kind.name: kind.colour for kind in KINDS.values() if kind.colour}
 RULES = {"or": FUSION, "and": "#E69F00", "max": "#56B4E9", "mean": "#882255", "odds": "#999933"}
 RULES |= {"majority": "#661100", "or_budget": "#7A869A", "learned": "#117733"}
+FIXED = RULES | {kind.name: kind.colour for kind in KINDS.values() if kind.colour} | {"fusion": FUSION}
 SPARE = ("#332288", "#44AA99", "#B8860B", "#EE3377", "#88CCEE", "#8C564B", "#BCBD22")  # none is that of a rule
-COLOURS = {"real": REAL, "fake": FAKE} | FIXED
 TRUTH = {0: ("real", REAL), 1: ("fake", FAKE)}
 INK, MUTED, GRID, PALE = "#22272E", "#6B7480", "#E6E9ED", "#F4F6F8"
 FONT = "Inter, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"
@@ -81,7 +80,9 @@ def titled(title: str, note: str = "") -> str:
 
 
 def colours(names: Iterable[str]) -> dict[str, str]:
-    """The colour of each branch (or "fusion"): its own where it is registered, else of SPARE in order of appearance."""
+    """The colour of each branch, rule or "fusion": that of a registered branch and of a rule is fixed, others are of
+    SPARE in order of appearance.
+    """
     others = [name for name in dict.fromkeys(names) if name not in FIXED]
     return FIXED | dict(zip(others, itertools.cycle(SPARE), strict=False))
 

@@ -1,86 +1,26 @@
 """The tables of notebook 05: who judged what, how well on which subset, and the headline for the terminal."""
 
-import json
-from pathlib import Path
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 
+from aligngemini.analysis.models import Model, folder
+from aligngemini.branches import registry
 from aligngemini.scores import intervals, metrics
 from aligngemini.scores import table as score_table
 from aligngemini.workbook.params import Refused
 
-NAMES = {"vlm": "VLM", "expert": "expert", "fusion": "fusion"}
-NOTEBOOKS = {"02_vlm_dpo": "vlm", "03_expert_lora": "expert"}
-TRAINED = {"semantic": "pictures_semantic", "pixel": "pictures_pixel", "updates": "updates"}
 CARRIED = ("benchmark", "subset", "image_id", "pair_id", "label", "axis", "family", "generator", "path")
-
-
-class Model(NamedTuple):
-    """One trained branch: name (vlm | expert), supervision, run, threshold in [0, 1], its score table, the threshold
-    that its validation chose (if another is used), what its run says of its training (pictures by task, updates), and
-    the side of its crop in px (0: none).
-    """
-
-    name: str
-    supervision: str
-    run: str
-    threshold: float
-    scores: pd.DataFrame
-    validation: float | None = None
-    trained: dict = {}
-    crop: int = 0
-
-
-def folder(run_or_folder) -> Path:
-    """The folder of a run, or the folder itself."""
-    return Path(getattr(run_or_folder, "folder", run_or_folder))
-
-
-def model(run_or_folder, fixed: dict[str, float] | None = None) -> Model:
-    """Read a complete run of notebook 02 or 03 as a Model; raise Refused if it holds no threshold.
-
-    It judges by the threshold that its validation chose, or by that of `fixed` under its name.
-    """
-    place = folder(run_or_folder)
-    path = place / "manifest.json"
-    if not path.is_file():
-        raise Refused(f"{place} is no run: it has no manifest.json; name a complete run of notebook 02 or 03.")
-    manifest = json.loads(path.read_text(encoding="utf-8"))
-    notebook = manifest["run"]["notebook"]
-    if notebook not in NOTEBOOKS or "threshold" not in manifest.get("results", {}):
-        raise Refused(f"Run {place.name} of {notebook} has no branch's threshold; name a complete run of 02 or 03.")
-    name, results, params = NOTEBOOKS[notebook], manifest["results"], manifest["question"]["params"]
-    chosen = float(results["threshold"])
-    return Model(
-        name,
-        params["supervision"],
-        place.name,
-        fixed[name] if fixed else chosen,
-        score_table.load(place / "scores.parquet"),
-        chosen,
-        {task: results[key] for task, key in TRAINED.items() if key in results},
-        params.get("crop", 0),
-    )
-
-
-def fixed(fusion) -> dict[str, float] | None:
-    """The thresholds of both branches that a run of notebook 04 (or its folder) was given; None if from validation."""
-    record = json.loads((folder(fusion) / "manifest.json").read_text(encoding="utf-8"))
-    if record["question"]["params"].get("thresholds") != "fixed":
-        return None
-    return {branch: record["results"][f"{branch}_threshold"] for branch in NOTEBOOKS.values()}
 
 
 def cut_twice(
     images: pd.DataFrame, models: list[Model], resamples: int = 2000, confidence: float = 0.95, seed: int = 0
 ):
-    """The means of `alignment` by the published threshold, one half, and by each model's validation: the column
-    thresholds says which, and so does title."""
+    """The means of `alignment` by the published threshold, one half, and by each model's validation (where it is
+    known): the column thresholds says which, and so does title."""
     parts = []
     for name in ("published", "validation"):
         cut = [each._replace(threshold=0.5 if name == "published" else each.validation) for each in models]
+        cut = [each for each in cut if each.threshold is not None]
         table = alignment(judged(images, cut), resamples, confidence, seed)
         parts.append(table[table.subset == "mean"].assign(thresholds=name, title=table.title + ", " + name))
     return pd.concat(parts, ignore_index=True)
@@ -111,9 +51,9 @@ def judged(
 
 def _titles(models: list[Model]) -> list[str]:
     """'VLM, mixed'; with the start of the run's name where two models would share a title."""
-    titles = [f"{NAMES[each.name]}, {each.supervision}" for each in models]
+    titles = [", ".join(filter(None, (registry.title(each.name), each.supervision))) for each in models]
     return [
-        f"{title} ({each.run[:6]})" if titles.count(title) > 1 else title
+        f"{title} ({each.run[:6]})" if each.run and titles.count(title) > 1 else title
         for title, each in zip(titles, models, strict=True)
     ]
 

@@ -5,10 +5,11 @@ import ipywidgets
 import pandas as pd
 import plotly.graph_objects as go
 
-from aligngemini.analysis import figures, pictures
-from aligngemini.analysis.tables import NAMES, first, folder
+from aligngemini.analysis import figures, pictures, style
+from aligngemini.analysis.tables import first, folder
+from aligngemini.branches.registry import title
 from aligngemini.explore import show
-from aligngemini.scores import pictured
+from aligngemini.workbook import values
 
 PICTURES = 8
 EVERY, BESIDE = "every subset", "side by side"
@@ -44,13 +45,13 @@ def read(run_or_folder) -> tuple[pd.DataFrame, pd.DataFrame]:
     place = folder(run_or_folder)
     return (
         pd.read_parquet(show.need(place / "alignment.parquet", "05_analysis")),
-        pictured.load(show.need(place / "flips.parquet", "05_analysis")),
+        values.read(show.need(place / "flips.parquet", "05_analysis")),
     )
 
 
 def _controls(table: pd.DataFrame) -> list:
     """Model, supervision, benchmark, subset; the subsets are those of the chosen benchmark."""
-    models = [(word, name) for name, word in NAMES.items() if name != "fusion" and name in set(table.model)]
+    models = [(title(name), name) for name in table.model.unique() if name != "fusion"]
     look = {"layout": ipywidgets.Layout(width="max-content", margin="0 18px 0 0")}
     buttons = {"style": {"description_width": "auto", "button_width": "112px"}, **look}
     narrow = {"style": {"description_width": "auto"}, **look}
@@ -86,7 +87,8 @@ def _view(table: pd.DataFrame, turned: pd.DataFrame, model, kind, benchmark, sub
 
 def bars(table: pd.DataFrame, model: str, kind: str, subset: str) -> go.Figure:
     """The alignment figure of one choice; subsets that are not chosen stay, but faint."""
-    figure = figures.alignment(select(table, model, kind), f"{NAMES[model]} on {subset}")
+    colours = style.colours(table.model)
+    figure = figures.alignment(select(table, model, kind), f"{title(model)} on {subset}", colours)
     if subset != EVERY:
         figure.for_each_trace(
             lambda bar: bar.update(marker_opacity=[1.0 if x == subset else 0.25 for x in bar.x]),

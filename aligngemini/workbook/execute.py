@@ -73,7 +73,7 @@ def check(plan: Plan) -> None:
 def _stand_on(plan: Plan, item: Item, made: dict[str, list[str]]) -> list[Answer]:
     """Return the runs that stand for a stage not executed: those that the command line names, else what is there.
 
-    What nothing that is executed stands on itself may be missing: it is only looked up for the report.
+    What nothing that is executed stands on itself may be missing: it is only looked up to be named.
     """
     notebook = item.stage.name
     chosen = [each.asked.get(name) for each in plan.mine for name in each.selecting(notebook)]

@@ -19,7 +19,7 @@ from aligngemini.workbook import fingerprint, paths, reading
 
 NAME = "manifest.json"
 # Made after the answer, or about it: no part of what `files` lists.
-APART = (NAME, "notebook.ipynb", "failed.ipynb", "report.html")
+APART = (NAME, "notebook.ipynb", "failed.ipynb")
 FOLD = 50  # folders with more files than this get one line in the manifest
 NUMBER = (int, float)
 # What the parts of a manifest must be: a type, names with what they must be, or [what all values must be].

@@ -9,9 +9,11 @@ import pytest
 from PIL import Image
 
 from aligngemini.analysis import tables
+from aligngemini.analysis.models import Model
 from aligngemini.fusion import join
 from aligngemini.fusion.rules import Fusion
 from aligngemini.scores import table as score_table
+from aligngemini.workbook import values
 
 SEES = {
     ("vlm", "semantic"): {"semantic": 1.6, "pixel": 0.0, "both": 1.6},
@@ -66,7 +68,7 @@ def images(tmp_path_factory):
 @pytest.fixture(scope="session")
 def models(images):
     return [
-        tables.Model(
+        Model(
             branch,
             supervision,
             f"{branch[:2]}{supervision[:2]}00000000",
@@ -88,18 +90,34 @@ def verdicts(images, models, fused):
     return tables.judged(images, models, fused, "or")
 
 
-def write_manifest(folder, notebook: str, params: dict, results: dict) -> None:
+def write_manifest(folder, notebook: str, params: dict, results: dict, **more) -> None:
     """A manifest in the form that runs have."""
+    times = {"started": "2026-01-01T00:00:00Z", "finished": "2026-01-01T00:00:01Z", "attempts": 1, "seconds": 1.0}
     manifest = {
-        "run": {"notebook": notebook, "name": folder.name, "status": "complete"},
-        "question": {"params": params, "inputs": {}},
-        "environment": {},
-        "results": results,
+        "run": {"notebook": notebook, "name": folder.name, "status": "complete"} | times,
+        "question": {"params": {"scale": "mini", "seed": 0} | params, "inputs": {}},
+        "environment": {"packages": {}, "git": {"commit": None, "dirty": None}, "python": "3.11"},
+        **{"models": {}, "results": results, "files": {}},
     }
-    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    (folder / "manifest.json").write_text(json.dumps(manifest | more), encoding="utf-8")
+
+
+def write_fusion(folder, fused: pd.DataFrame, branches: list[dict], params: dict) -> None:
+    """A run of notebook 04 with the table and the branches given."""
+    values.write(folder / "fused.parquet", fused)
+    listed = [{"kind": each["name"], "facts": {}, "threshold": 0.5, "run": ""} | each for each in branches]
+    (folder / "detector.json").write_text(json.dumps({"branches": listed, "fusion": {"rule": "or"}}))
+    results = {f"{each['name']}_threshold": each["threshold"] for each in listed}
+    write_manifest(folder, "04_fusion", params, results | {"rule": "or"})
 
 
 @pytest.fixture(scope="session")
 def manifest():
     """write_manifest, for tests that make a run of their own."""
     return write_manifest
+
+
+@pytest.fixture(scope="session")
+def fusion():
+    """write_fusion, for tests that make a run of their own."""
+    return write_fusion

@@ -57,11 +57,8 @@ def test_shifted_leaderboard_columns_are_doubted_and_never_a_mean(table):
     assert table[(table.detector == "AlignGemini") & (table.subset == "mean")].doubt.eq("").all()
 
 
-def test_a_benchmark_is_asked_for_by_its_key():
-    assert set(published.of("evalgen").metric) == {RECALL}
-    assert published.of("x_aigd").empty
-    with pytest.raises(Refused, match="wildrf"):
-        published.of("WildRF")
+def test_a_benchmark_without_reals_has_recall_alone(table):
+    assert set(table[table.benchmark == "evalgen"].metric) == {RECALL}
 
 
 def test_beside_subtracts_like_from_like():

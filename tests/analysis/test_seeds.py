@@ -10,6 +10,7 @@ import pytest
 from aligngemini.analysis import purity, seeds, study
 from aligngemini.images import table as images
 from aligngemini.scores import table as score_table
+from aligngemini.workbook import values
 
 RIGHT = {  # seed -> how many of ten fakes each model finds; no real is accused
     ("02_vlm_dpo", "semantic"): {0: 8, 1: 6, 2: 10},
@@ -40,7 +41,7 @@ def _images(folder, more: tuple[str, ...] = ()) -> pd.DataFrame:
         for label in (0, 1)
         for i in range(10)
     ]
-    images.write(images.frame(rows), folder / "test.parquet")
+    values.write(folder / "test.parquet", images.frame(rows))
     return images.load(folder / "test.parquet")
 
 
@@ -65,7 +66,8 @@ def _found(test: pd.DataFrame, count: int) -> np.ndarray:
     return np.where((test.label == 1) & (place < count), 0.9, 0.1)
 
 
-def _made(root, data=("",)) -> list:
+def _made(root, fusion, data=("",), own: int | None = None) -> list:
+    """Three seeds of runs on each data run; `own`: how many fakes a branch without a run finds, None: there is none."""
     made = []
     for seed in (0, 1, 2):
         for point in data:
@@ -81,14 +83,15 @@ def _made(root, data=("",)) -> list:
             run = _run(root, "04_fusion", seed, point, "or", {})
             score = _found(test, FUSED[seed])
             fused = test.assign(fused_score=score, verdict=pd.array(score > 0.5, dtype="Int8"), reason="")
-            fused.to_parquet(run.answer.folder / "fused.parquet")
+            mine = [] if own is None else [{"name": "mine", "kind": "scores", "threshold": 0.5, "run": ""}]
+            fusion(run.answer.folder, fused.assign(mine_score=_found(test, own or 0)), mine, {})
             made.append(run)
     return made
 
 
 @pytest.fixture(scope="module")
-def gathered(tmp_path_factory):
-    return seeds.gather(_made(tmp_path_factory.mktemp("outputs")))
+def gathered(tmp_path_factory, fusion):
+    return seeds.gather(_made(tmp_path_factory.mktemp("outputs"), fusion))
 
 
 def row(table, **wanted):
@@ -124,8 +127,15 @@ def test_auroc_stands_beside(gathered):
     assert row(gathered, model="VLM", supervision="semantic", metric="AUROC")["seed 0"] == pytest.approx(0.9)
 
 
-def test_several_points_of_notebook_01_are_averaged_seed_by_seed(tmp_path):
-    table = seeds.gather(_made(tmp_path, data=("easier", "harder")))
+def test_a_branch_without_a_run_has_its_rows_and_may_be_the_better_one(tmp_path, fusion):
+    table = seeds.gather(_made(tmp_path, fusion, own=9))
+    assert row(table, model="mine", supervision="")["seed 1"] == pytest.approx(0.95)
+    found = row(table, model="fusion", supervision="pure", against="better branch")
+    assert [found[f"seed {seed}"] for seed in (0, 1, 2)] == pytest.approx([0.0, 0.0, 0.0])
+
+
+def test_several_points_of_notebook_01_are_averaged_seed_by_seed(tmp_path, fusion):
+    table = seeds.gather(_made(tmp_path, fusion, data=("easier", "harder")))
     told = {"model": "VLM", "supervision": "semantic"}
     assert row(table, data="harder", **told)["seed 0"] == pytest.approx(0.85)
     pooled = row(table, data="mean of 2", **told)

@@ -6,6 +6,7 @@ from scipy.special import expit
 from scipy.stats import binom
 
 from aligngemini.analysis import pairs
+from aligngemini.analysis.models import Model
 from aligngemini.analysis.story import limits, story
 
 
@@ -144,13 +145,19 @@ def test_missing_scores_are_told():
     assert "without a score, judged nowhere: 3" in story(pd.DataFrame([level("A", "mean", 0.5, 0.4, 0.6, missing=3)]))
 
 
+def based(**bases) -> list[Model]:
+    """Models by name on these bases."""
+    return [Model(name, "", "", 0.5, pd.DataFrame(), base=base) for name, base in bases.items()]
+
+
 def test_a_mini_base_on_photographs_is_called_what_it_is():
     images = pd.DataFrame({"source": ["world", "folder"], "subset": ["semantic", "gpt4o"]})
-    text = limits(images, {"vlm": "data/mini/vlm", "expert": "owner/dinov2"})
+    text = limits(images, based(vlm="data/mini/vlm", expert="owner/dinov2", mine=""))
     assert "gpt4o" in text and "semantic" not in text
     assert "mini VLM" in text and "mini expert" not in text
+    assert "mini expert learned the traces" in limits(images, based(expert="data/mini/expert"))
 
 
 def test_nothing_is_excused_in_the_drawn_world_or_with_full_bases():
     drawn, read = (pd.DataFrame({"source": [where], "subset": ["x"]}) for where in ("world", "folder"))
-    assert limits(drawn, {"vlm": "data/mini/vlm"}) == limits(read, {"vlm": "Qwen/Qwen2.5-VL-7B-Instruct"}) == ""
+    assert limits(drawn, based(vlm="data/mini/vlm")) == limits(read, based(vlm="Qwen/Qwen2.5-VL-7B-Instruct")) == ""

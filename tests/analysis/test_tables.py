@@ -7,7 +7,6 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from aligngemini.analysis import pairs, tables
 from aligngemini.scores import intervals, metrics
-from aligngemini.scores import table as score_table
 from aligngemini.workbook.params import Refused
 
 
@@ -59,20 +58,6 @@ def test_two_runs_of_one_supervision_keep_apart(images, models):
     again = models[0]._replace(run="ffffff000000")
     titles = tables.judged(images, [models[0], again]).title.unique().tolist()
     assert titles == [f"VLM, semantic ({models[0].run[:6]})", "VLM, semantic (ffffff)"]
-
-
-def test_model_reads_a_run(tmp_path, models, manifest):
-    folder = tmp_path / "abc123"
-    folder.mkdir()
-    score_table.write(models[3].scores, folder / "scores.parquet")
-    manifest(folder, "03_expert_lora", {"supervision": "mixed"}, {"threshold": 0.25})
-    model = tables.model(folder)
-    assert (model.name, model.supervision, model.run, model.threshold) == ("expert", "mixed", "abc123", 0.25)
-    manifest(folder, "04_fusion", {}, {"threshold": 0.25})
-    with pytest.raises(Refused, match="02 or 03"):
-        tables.model(folder)
-    with pytest.raises(Refused, match="manifest"):
-        tables.model(tmp_path)
 
 
 def test_confusion_adds_up(verdicts):
@@ -201,21 +186,6 @@ def test_twins_are_resampled_together(images, models):
     plain, paired = (tables.alignment(tables.judged(rows, models[:1]), 400) for rows in (images, kin))
     assert plain.value.equals(paired.value) and not plain.low.equals(paired.low)
     assert (paired.low < paired.value).all() and (paired.value < paired.high).all()
-
-
-def test_models_are_judged_by_the_thresholds_that_fusion_was_given(tmp_path, models, manifest):
-    run, fusion = tmp_path / "abc", tmp_path / "04"
-    for folder in (run, fusion):
-        folder.mkdir()
-    score_table.write(models[2].scores, run / "scores.parquet")
-    told = {"pictures_semantic": 0, "pictures_pixel": 24, "updates": 3}
-    manifest(run, "03_expert_lora", {"supervision": "pixel", "crop": 336}, {"threshold": 0.25} | told)
-    results = {"vlm_threshold": 0.5, "expert_threshold": 0.6}
-    for choice, used in (("fixed", 0.6), ("validation", 0.25)):
-        manifest(fusion, "04_fusion", {"thresholds": choice}, results)
-        model = tables.model(run, tables.fixed(fusion))
-        assert (model.threshold, model.validation, model.crop) == (used, 0.25, 336)
-    assert model.trained == {"semantic": 0, "pixel": 24, "updates": 3}
 
 
 def test_both_thresholds_are_told(images, models):

@@ -30,7 +30,7 @@ def data(tmp_path_factory):
             Image.fromarray(rgb).save(path)
             axis, split = ("none", "pixel")[label], ("train", "validation")[i % 2]
             rows.append({"image_id": path.stem, "path": str(path), "label": label, "axis": axis, "split": split})
-    table.write(table.frame(rows).assign(subset="pixel"), folder / "pixel.parquet")
+    table.frame(rows).assign(subset="pixel").to_parquet(folder / "pixel.parquet", index=False)
     return SimpleNamespace(path=folder.joinpath)
 
 
@@ -65,7 +65,7 @@ def test_it_looks_at_the_centre_of_any_size_from_the_least(branch):
 
 def test_a_set_without_both_classes_is_refused(data, tmp_path):
     rows = table.load(data.path("pixel.parquet")).query("label == 0")
-    table.write(rows, tmp_path / "pixel.parquet")
+    rows.to_parquet(tmp_path / "pixel.parquet", index=False)
     with pytest.raises(Refused, match="needs real and fake images"):
         Frequency.fit("", SimpleNamespace(path=tmp_path.joinpath), tmp_path)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from aligngemini.analysis import pairs, tables
+from aligngemini.analysis.models import Model
 from aligngemini.fusion import join
 from aligngemini.fusion.rules import Fusion
 from aligngemini.scores import pictured
@@ -25,7 +26,7 @@ def runs(tmp_path_factory):
     for folder in folders:
         folder.mkdir(parents=True)
     images = synthetic.make_images(folders[2])
-    models = [tables.Model(*kind, "0" * 12, 0.5, synthetic.make_scores(images, *kind)) for kind in synthetic.SEES]
+    models = [Model(*kind, "0" * 12, 0.5, synthetic.make_scores(images, *kind)) for kind in synthetic.SEES]
     joined = join.join(images, {"vlm": models[0].scores, "expert": models[2].scores})
     joined.loc[0, "vlm_score"] = float("nan")
     pictured.write(join.fuse(joined, Fusion("or", (0.4, 0.6)), ["vlm", "expert"]), folders[0] / "fused.parquet")

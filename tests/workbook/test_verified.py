@@ -52,6 +52,16 @@ def test_a_file_changed_without_a_change_of_size_is_refused_by_name_with_the_way
             use()
 
 
+def test_a_report_is_a_file_of_its_run_like_any_other(little):
+    run = runs.start(DATA, small.data(little))
+    run.save("report.html", "<p>So it is.</p>")
+    run.finish({"images": 1})
+    assert "report.html" in manifest.read(run.folder)["files"]
+    flip(run.path("report.html"))
+    with pytest.raises(Refused, match="damaged, report.html has changed"):
+        runs.load(DATA, run.name)
+
+
 def test_a_run_that_stands_on_a_changed_one_is_not_started(little):
     data = small.made(DATA, small.data(little), images=1)
     flip(data.path("numbers.json"))
