@@ -117,18 +117,21 @@ def spell(value: float, low: float, high: float, sign: bool = False) -> str:
     return "-" if np.isnan(value) else f"{value:{form}} [{low:{form}}, {high:{form}}]"
 
 
-def summary(table: pd.DataFrame) -> pd.DataFrame:
-    """`alignment` as text: one row per model and one column per subset; with more than six of these, or several
-    benchmarks, one row per (benchmark and) subset and one column per model.
-
-    Subsets of one class say what they show: '0.97 [0.95, 0.99] recall'.
-    """
-    text = [
+def texts(table: pd.DataFrame) -> list[str]:
+    """The value of each row of `alignment` with its interval, and with what it is if it is no balanced accuracy:
+    '0.97 [0.95, 0.99] recall'."""
+    return [
         spell(row.value, row.low, row.high) + ("" if row.metric == metrics.BALANCED else f" {row.metric}")
         for row in table.itertuples()
     ]
+
+
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """`alignment` as text: one row per model and one column per subset; with more than six of these, or several
+    benchmarks, one row per (benchmark and) subset and one column per model.
+    """
     places = table[["benchmark", "subset"]].drop_duplicates()
-    wide = table.assign(text=text).pivot(index=["benchmark", "subset"], columns="title", values="text")
+    wide = table.assign(text=texts(table)).pivot(index=["benchmark", "subset"], columns="title", values="text")
     wide = wide.loc[pd.MultiIndex.from_frame(places), table.title.unique()].fillna("-")
     wide = wide if places.benchmark.nunique() > 1 else wide.droplevel("benchmark")
     wide.index.names, wide.columns.name = [None] * wide.index.nlevels, None

@@ -68,10 +68,8 @@ def _print(answer: Any, found: Any, sample: int) -> None:
     if answer.empty:
         print("\n" + "\n".join(answer.empty))
     if answer.published is not None:
-        told = published.shown(answer.published)[
-            ["title", "subset", "metric", "detector", "ours, %", "theirs, %", "difference"]
-        ]
-        print(f"\npublished by others, on all pictures\n{told.to_string(index=False)}")
+        beside = published.shown(answer.published).drop(columns=["benchmark", "how", "doubt"])
+        print(f"\npublished by others, on all pictures\n{beside.to_string(index=False)}")
     if answer.paired is not None:
         print(f"\nminus {against.THEIRS}, on the pictures that both judged; p after Holm")
         print(against.shown(answer.paired).to_string(index=False))

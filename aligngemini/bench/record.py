@@ -30,7 +30,8 @@ class Answer(NamedTuple):
 
 def of(bench: judge.Bench, protocols: list[Protocol], lost: pd.DataFrame, told: dict) -> dict:
     """What bench.json says, except for the files; `told` is what was asked."""
-    names = bench.detector.names
+    names, rows = bench.detector.names, bench.pictures.rows
+    counts = pd.crosstab(rows["subset"], rows["label"]).reindex(columns=[0, 1], fill_value=0)
     facts = [{"name": name, "crop": crop, **each} for (name, crop), each in bench.facts.items() if name in names]
     return {
         "asked": told,
@@ -38,7 +39,7 @@ def of(bench: judge.Bench, protocols: list[Protocol], lost: pd.DataFrame, told: 
         "detector": {"branches": facts, "fusion": bench.detector.fusion.as_dict()},
         "protocols": {each.name: _declared(each) for each in protocols},
         "judged_by": {each.name: _settings(bench, each) for each in protocols},
-        "pictures": _counts(bench.pictures.rows),
+        "pictures": counts.set_axis(["real", "fake"], axis=1).to_dict("index"),
         "left_out": results.reasons(lost).to_dict("records"),
         "environment": manifest.environment(),
     }
@@ -57,12 +58,6 @@ def _declared(protocol: Protocol) -> dict:
     return facts | {"fakes_of": sorted(protocol.fakes_of)}
 
 
-def _counts(rows: pd.DataFrame) -> dict[str, dict[str, int]]:
-    """Real and fake pictures by subset."""
-    found = rows.groupby(["subset", "label"]).size().unstack(fill_value=0).reindex(columns=[0, 1], fill_value=0)
-    return {subset: {"real": int(real), "fake": int(fake)} for subset, real, fake in found.itertuples()}
-
-
 def write(answer: Answer, judged: dict[str, pd.DataFrame], facts: dict, title: str) -> list[Path]:
     """Write all files of an answer, bench.json last; return their paths. Raises DiskFull.
 
@@ -76,26 +71,24 @@ def write(answer: Answer, judged: dict[str, pd.DataFrame], facts: dict, title: s
         every = [frame.assign(protocol=protocol) for protocol, frame in judged.items()]
         made = [pictured.write(pd.concat(every, ignore_index=True), folder / "scores.parquet")]
         made += export.write(answer.measured, folder)
-        made.append(_markdown(results.shown(answer.measured), folder / "measures.md"))
-        made.append(_csv(answer.left_out, folder / "left_out.csv"))
-        further = (answer.published, published.shown), (answer.paired, against.shown), (answer.curves, robustness.shown)
-        for name, (table, shown) in zip(("published", "against", "robustness"), further, strict=True):
-            if table is not None:
-                made += [_csv(table, folder / f"{name}.csv"), _markdown(shown(table), folder / f"{name}.md")]
-        if answer.curves is not None:
-            figure = robustness.figure(answer.curves, f"{title} under perturbations")
-            made.append(folder / "robustness.html")  # plotly's script is inside: it is drawn without a network
-            figure.write_html(made[-1], include_plotlyjs=True, include_mathjax=False, config={"displaylogo": False})
+        for name, text in _texts(answer, title).items():
+            (folder / name).write_text(text, encoding="utf-8")
+            made.append(folder / name)
         files = {each.name: manifest.entry(folder, each.name) for each in made}
         manifest.write_json(folder / "bench.json", manifest.plain(facts | {"files": files}))
     return [*made, folder / "bench.json"]
 
 
-def _csv(table: pd.DataFrame, path: Path) -> Path:
-    table.to_csv(path, index=False)
-    return path
-
-
-def _markdown(table: pd.DataFrame, path: Path) -> Path:
-    path.write_text(export.markdown(table) + "\n", encoding="utf-8")
-    return path
+def _texts(answer: Answer, title: str) -> dict[str, str]:
+    """The files beside scores and results, by name."""
+    texts = {"measures.md": export.markdown(results.shown(answer.measured)) + "\n"}
+    texts["left_out.csv"] = answer.left_out.to_csv(index=False)
+    tables = (answer.published, published), (answer.paired, against), (answer.curves, robustness)
+    for name, (table, room) in zip(("published", "against", "robustness"), tables, strict=True):
+        if table is not None:
+            texts[f"{name}.csv"] = table.to_csv(index=False)
+            texts[f"{name}.md"] = export.markdown(room.shown(table)) + "\n"
+    if answer.curves is not None:  # with plotly's script inside, it is drawn without a network
+        page = {"include_plotlyjs": True, "include_mathjax": False, "config": {"displaylogo": False}}
+        texts["robustness.html"] = robustness.figure(answer.curves, f"{title} under perturbations").to_html(**page)
+    return texts

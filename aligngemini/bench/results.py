@@ -27,16 +27,10 @@ def measured(verdicts: pd.DataFrame) -> pd.DataFrame:
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
     """`measured` as people read it: protocols under each other for every subset and model, fractions, the mean last."""
-    places = {subset: place for place, subset in enumerate(dict.fromkeys(table["subset"]))}
-    models = {model: place for place, model in enumerate(dict.fromkeys(table["model"]))}
-    order = pd.DataFrame({"place": table["subset"].map(places), "model": table["model"].map(models)})
-    order["place"] = order["place"].mask(table["subset"] == "mean", len(places))
-    rows = table.loc[order.sort_values(["place", "model"], kind="stable").index]
-    text = [
-        tables.spell(row.value, row.low, row.high) + ("" if row.metric == BALANCED else f" {row.metric}")
-        for row in rows.itertuples()
-    ]
-    told = rows[["subset", "model", "protocol"]].assign(**{BALANCED: text})
+    order = pd.DataFrame({name: pd.factorize(table[name])[0] for name in ("subset", "model")})
+    order = order.assign(last=table["subset"] == "mean").sort_values(["last", "subset", "model"], kind="stable")
+    rows = table.loc[order.index]
+    told = rows[["subset", "model", "protocol"]].assign(**{BALANCED: tables.texts(rows)})
     for name, heading in MEASURES.items():
         told[heading] = ["-" if pd.isna(value) else f"{value:.2f}" for value in rows[name]]
     return told.assign(n=rows["n"]).reset_index(drop=True)

@@ -34,17 +34,15 @@ def table(judged: Iterator[tuple[View, pd.DataFrame]], resamples: int = 2000, co
     for view, frame in judged:
         for model, part in frame[frame["verdict"].notna()].astype({"verdict": int}).groupby("model", sort=False):
             rng = generator("robustness", view.protocol.name, view.perturbation, view.severity, model)
-            rows.append(_told(view) | {"model": model} | _measures(part, rng, resamples, confidence))
+            rows.append(_about(view) | {"model": model} | _measures(part, rng, resamples, confidence))
     return pd.DataFrame(rows)
 
 
-def _told(view: View) -> dict:
+def _about(view: View) -> dict:
     """What a row is about."""
-    if not view.perturbation:
-        about = {"perturbation": UNTOUCHED, "severity": np.nan, "unit": "", "origin": ""}
-    else:
-        kind = PERTURBATIONS[view.perturbation]
-        about = {"perturbation": view.perturbation, "severity": view.severity, "unit": kind.unit, "origin": kind.origin}
+    kind, name = PERTURBATIONS.get(view.perturbation), view.perturbation or UNTOUCHED
+    unit, origin, severity = (kind.unit, kind.origin, view.severity) if kind else ("", "", np.nan)
+    about = {"perturbation": name, "severity": severity, "unit": unit, "origin": origin}
     return {"protocol": view.protocol.name} | about
 
 
