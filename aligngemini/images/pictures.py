@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..workbook import processes, seeds
+from ..workbook import atomic, processes, seeds
 from ..workbook.progress import progress
 from . import decode, degrade, jpeg
-from .store import put
 
 CHUNK = 25  # pictures per task: large enough to hide the cost of handing it over
 
@@ -73,7 +72,7 @@ def _world_row(
             "png",
         )
     name = f"{split}_{index:06d}_{'implausible' if violated else 'plausible'}.{suffix}"
-    path = put(folder / name, data)
+    path = atomic.write(folder / name, data)
     origin = {"source": "world", "generator": "world" if violated else "", "benchmark": "world"}
     label = {
         "label": int(violated),
@@ -96,7 +95,7 @@ def laundered(rows: Sequence[dict], folder: str, seed: int, ranges: dict) -> lis
 def _laundered_row(folder: Path, row: dict, seed: int, ranges: dict) -> dict:
     values = degrade.draw(ranges, degrade.generator(seed, f"laundered/{row['pair_id']}"))
     data = jpeg.png(degrade.degrade(decode.read(row["path"]).rgb, values))
-    path = put(folder / f"{Path(row['path']).stem}.png", data)
+    path = atomic.write(folder / f"{Path(row['path']).stem}.png", data)
     return {"path": str(path)} | values.columns() | decode.identify(path)
 
 
@@ -115,7 +114,7 @@ def _file_row(folder: Path, row: dict, seed: int, split: str, size: int, ranges:
         return row | {"reason": str(error)}
     data, columns, suffix = _encoded(rgb, seed, row["image_id"], ranges)
     side = "implausible" if row["label"] else "plausible"
-    path = put(folder / f"{split}_{row['image_id'][:16]}_{side}.{suffix}", data)
+    path = atomic.write(folder / f"{split}_{row['image_id'][:16]}_{side}.{suffix}", data)
     facts = {
         "pair_id": origin(row["image_id"]),
         "axis": "semantic" if row["label"] else "none",

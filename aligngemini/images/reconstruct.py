@@ -12,13 +12,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..workbook import models
+from ..workbook import atomic, models
 from ..workbook.progress import progress
 from . import aspect, decode, header, jpeg
 from .failures import reason
 from .feed import Feed, Item
 from .pictures import origin
-from .store import put
 
 REMARK_REAL = "The fine texture looks like the grain of a camera."
 REMARK_FAKE = "The fine texture looks smooth like a decoder."
@@ -224,8 +223,8 @@ def _save(plan: Plan, data: bytes, rgb: np.ndarray, again: np.ndarray) -> str:
         return UNCHANGED
     encode = jpeg.png if plan.fake.suffix == SUFFIX["PNG"] else partial(jpeg.like, data)
     if not plan.stays:
-        put(plan.original, encode(rgb))
-    put(plan.fake, encode(again))
+        atomic.write(plan.original, encode(rgb))
+    atomic.write(plan.fake, encode(again))
     return ""
 
 

@@ -4,7 +4,7 @@ import shutil
 from functools import partial
 from pathlib import Path
 
-from ..workbook import manifest, paths, shipped
+from ..workbook import atomic, manifest, paths, shipped
 from . import bases, card, pretrain_expert, pretrain_vae, pretrain_vlm
 
 STEPS = {
@@ -44,8 +44,7 @@ def make(name: str, folder: Path, steps: int, seed: int) -> dict:
         "environment": manifest.environment(),
     }
     card.write(fresh, name, facts)
-    shutil.rmtree(folder, ignore_errors=True)
-    shipped.record(fresh.rename(folder))
+    shipped.record(atomic.move(fresh, folder))
     shutil.rmtree(work)
     if not any(work.parent.iterdir()):
         work.parent.rmdir()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..analysis import export
-from ..workbook import manifest
+from ..workbook import atomic, manifest
 from ..workbook.progress import spell
 from .cards import UTILISATION
 from .run import Row, minutes
@@ -42,12 +42,8 @@ def write(rows: list[Row], folder: Path, name: str, command: str) -> Path:
     machine = manifest.environment()
     told = {"command": command, "environment": machine, "utilisation": UTILISATION, "minutes": minutes(rows)}
     with manifest.room_on_disk(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        plain = manifest.plain(told | {"rows": [dataclasses.asdict(row) for row in rows]})
-        manifest.write_json(folder / f"{name}.json", plain)
-        with manifest.whole(folder / f"{name}.md") as path:
-            path.write_text(_markdown(rows, command, machine), encoding="utf-8")
-    return folder / f"{name}.md"
+        manifest.write_json(folder / f"{name}.json", told | {"rows": [dataclasses.asdict(row) for row in rows]})
+        return atomic.write(folder / f"{name}.md", _markdown(rows, command, machine))
 
 
 def _markdown(rows: list[Row], command: str, machine: dict) -> str:

@@ -27,7 +27,7 @@ def save(model, folder: Path, facts: dict[str, Any], card: str, weights: dict | 
     told.base_model_name_or_path, told.revision = facts["base"], facts["revision"] or None
     # PEFT would ask the hub whether the embeddings have grown; no adapter here touches them.
     model.save_pretrained(folder, state_dict=weights, save_embedding_layers=False)
-    manifest.write_json(folder / FACTS, manifest.plain(facts))
+    manifest.write_json(folder / FACTS, facts)
     (folder / CARD).write_text(card, encoding="utf-8")
     return folder
 

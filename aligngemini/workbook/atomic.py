@@ -1,5 +1,6 @@
 """Files and folders that are there whole or not at all, whatever is killed."""
 
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -13,23 +14,53 @@ PART = ".part-"  # how the names of what is half made begin
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a path beside `path`, with the same suffix, for a file or a folder that is moved there at the end.
 
-    Readers see the old or the new. The folder of `path` is made if need be. Where the block fails, nothing is moved.
+    Readers see the old or the new, and where the block fails, the old. The folder of `path` is made if need be.
     """
-    temporary = path.with_name(f"{PART}{os.getpid()}-{path.name}")
+    temporary = path.with_name(f"{PART}{os.getpid()}-{_mark(path)}")
     path.parent.mkdir(parents=True, exist_ok=True)
     remove(temporary)
     try:
         yield temporary
-        if path.is_dir():  # no system replaces a folder that holds files
-            remove(path)
-        os.replace(temporary, path)
+        move(temporary, path)
     finally:
         remove(temporary)
 
 
+def write(path: Path, content: bytes | str) -> Path:
+    """Write a file whole or not at all, text as UTF-8, and return its path. Raises OSError."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def move(new: Path, path: Path) -> Path:
+    """Move a file or a folder to `path`, and return that; a folder that is there goes when its successor is whole."""
+    if path.is_dir():  # no system replaces a folder that holds files
+        old = path.with_name(f".{path.name}.old")
+        remove(old)
+        path.rename(old)
+        new.rename(path)
+        remove(old)
+    else:
+        os.replace(new, path)
+    return path
+
+
+def _mark(path: Path) -> str:
+    """A short name that stands for the name of `path`, which may be as long as names can be."""
+    return hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12] + path.suffix
+
+
+def clear_of(path: Path) -> None:
+    """Delete what killed processes left half made of `path`: for whoever has locked it."""
+    for left in list(path.parent.glob(f"{PART}*")):
+        if left.name.endswith(f"-{_mark(path)}"):
+            remove(left)
+
+
 def clear(folder: Path) -> None:
-    """Delete what killed processes left half made in `folder` and in the folders directly in it."""
-    for path in [*folder.glob(f"{PART}*"), *folder.glob(f"*/{PART}*")]:
+    """Delete what killed processes left half made anywhere in `folder`."""
+    for path in list(folder.rglob(f"{PART}*")):
         remove(path)
 
 

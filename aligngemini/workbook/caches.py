@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from aligngemini.workbook import fingerprint, manifest, paths
+from aligngemini.workbook import atomic, fingerprint, paths
 from aligngemini.workbook.progress import say
 
 DIGEST = b"aligngemini.rows"  # Parquet's own checksums leave out the footer, which says where the rows lie
@@ -22,10 +22,9 @@ def write(path: Path, table: pd.DataFrame) -> None:
 
     rows = Table.from_pandas(table, preserve_index=False)
     digest = fingerprint.of_rows(rows.to_pandas()).encode()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with manifest.whole(path) as passing:
+    with atomic.replacing(path) as temporary:
         sealed = rows.replace_schema_metadata({**rows.schema.metadata, DIGEST: digest})
-        parquet.write_table(sealed, passing, write_page_checksum=True)
+        parquet.write_table(sealed, temporary, write_page_checksum=True)
 
 
 def read(path: Path) -> pd.DataFrame | None:

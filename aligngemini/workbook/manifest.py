@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from aligngemini.workbook import fingerprint, paths, reading
+from aligngemini.workbook import atomic, fingerprint, paths, reading
 
 NAME = "manifest.json"
 # Made after the answer, or about it: no part of what `files` lists.
@@ -87,15 +87,18 @@ def write(folder: Path, manifest: dict[str, Any]) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file, all or nothing. Raises OSError."""
-    with whole(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    """Write a JSON file of what `plain` takes, all or nothing. Raises OSError."""
+    atomic.write(path, spell(value))
+
+
+def spell(value: Any) -> str:
+    """Return what `plain` takes as the text of a JSON file."""
+    return json.dumps(plain(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def write_table(path: Path, table: Any) -> None:
     """Write a DataFrame as Parquet, all or nothing, in a folder that is made if need be. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with whole(path) as temporary:
+    with atomic.replacing(path) as temporary:
         table.to_parquet(temporary, index=False)
 
 

@@ -9,76 +9,35 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from filelock import FileLock
 
-from aligngemini.workbook import atomic, keys, manifest, paths, records, seeds, stages, values
+from aligngemini.workbook import atomic, keys, manifest, records, seeds, stages, values
+from aligngemini.workbook.answer import Answer
 from aligngemini.workbook.atomic import PART, remove
 from aligngemini.workbook.params import Refused
 from aligngemini.workbook.progress import spell
 
 MADE, AGAIN, REUSED = "made", "made again", "reused"
 QUICK = 2  # seconds: of what takes less nobody has to know how long it took
-SHOWN = ("numpy", "pandas", "torch", "transformers", "trl", "peft", "timm", "diffusers")
 
 
-class Run:
-    """A run of one notebook: a working folder while `complete` is False, a finished answer once it is True.
-
-    It has `folder`, `notebook`, `name` (12 hex digits), `params` (dict), `seed`, `scale` and `manifest`.
-    """
+class Run(Answer):
+    """A run of one notebook: a working folder while `complete` is False, a finished answer once it is True."""
 
     def __init__(self, folder: Path, record: dict[str, Any], lock: FileLock | None = None) -> None:
-        self.folder, self.manifest, self._lock = folder, record, lock
-        self.notebook: str = record["run"]["notebook"]
-        self.name: str = record["run"]["name"]
-        self.params: dict[str, Any] = record["question"]["params"]
-        self.seed: int = self.params["seed"]
-        self.scale: str = self.params["scale"]
-        self._began = time.monotonic()
+        super().__init__(folder, record)
+        self._lock, self._began = lock, time.monotonic()
         self._depth = 0  # of computations within computations
-
-    @property
-    def complete(self) -> bool:
-        """Whether the answer is there; the verbs of a complete run only read."""
-        return self.manifest["run"]["status"] == "complete"
-
-    @property
-    def results(self) -> dict[str, Any]:
-        """The figures given to `finish`; empty before."""
-        return self.manifest["results"]
-
-    @property
-    def models(self) -> dict[str, Any]:
-        """The models given to `finish`; empty before."""
-        return self.manifest["models"]
 
     @cached_property
     def inputs(self) -> dict[str, "Run"]:
         """The runs this one stands on, label -> Run; they have inputs of their own."""
         entries = self.manifest["question"]["inputs"].items()
         return {label: load(entry["notebook"], entry["run"]) for label, entry in entries}
-
-    def path(self, *parts: str) -> Path:
-        """Return the path of a file or folder of this run."""
-        return self.folder.joinpath(*parts)
-
-    @property
-    def checkpoints(self) -> Path:
-        """A folder for trainers' checkpoints; it survives a kill, and `finish` deletes it."""
-        folder = self.folder / "checkpoints"
-        if not self.complete:
-            folder.mkdir(exist_ok=True)
-        return folder
-
-    @property
-    def made(self) -> dict[str, str]:
-        """The keys of what is computed and whole: name -> what `keys.of` gave."""
-        return self.manifest.get("made", {})
 
     def compute(self, name: str, function: Callable, *args: Any, **kwargs: Any) -> Any:
         """Return what `function` computes from these arguments; it is computed once, and kept in the run as `name`.
@@ -109,8 +68,8 @@ class Run:
         same = target.exists() and values.same(values.read(target), given)
         if not same:
             self._must_be_open(name)
-            with manifest.room_on_disk(self.folder), atomic.replacing(target) as temporary:
-                temporary.write_bytes(data)
+            with manifest.room_on_disk(self.folder):
+                atomic.write(target, data)
             self._note(name)
         self._tell(name, REUSED if same else MADE)
         return given
@@ -216,8 +175,7 @@ class Run:
         record = manifest.seal(record)
         manifest.write(self.folder, record)
         home = self.folder.with_name(self.name)
-        _replace_folder(self.folder, home)
-        self.folder, self.manifest = home, record
+        self.folder, self.manifest = atomic.move(self.folder, home), record
         self.close()
 
     def close(self) -> None:
@@ -225,37 +183,6 @@ class Run:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """Folder, status, seed, versions and git state, columns `what` and `value`."""
-        environment, run = self.manifest["environment"], self.manifest["run"]
-        git = environment["git"]
-        versions = environment["packages"]
-        packages = [f"{name} {versions[name]}" for name in SHOWN if name in versions]
-        inputs = self.manifest["question"]["inputs"].values()
-        changed = " and changes" if git["dirty"] else ""
-        commit = f"{git['commit'][:12]}{changed}" if git["commit"] else "unknown"
-        rows = {
-            "folder": paths.short(self.folder),
-            "status": run["status"],
-            "scale": self.scale,
-            "seed": str(self.seed),
-            "stands on": ", ".join(f"{entry['notebook']}/{entry['run']}" for entry in inputs),
-            "python": environment["python"],
-            "packages": ", ".join(packages),
-            "commit": commit,
-        }
-        return pd.DataFrame({"what": list(rows), "value": list(rows.values())})
-
-    def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in self.table.itertuples(index=False)
-        )
-        return f"<table>{rows}</table>"
-
-    def __repr__(self) -> str:
-        return f"Run({self.notebook}/{self.name}, {self.manifest['run']['status']})"
 
 
 def load(notebook: str, selector: str, scale: str | None = None) -> Run:
@@ -299,16 +226,6 @@ def _write(make: Callable[[Path], Any], temporary: Path, target: Path) -> None:
     except BaseException:
         remove(temporary)
         raise
-
-
-def _replace_folder(new: Path, home: Path) -> None:
-    """Move `new` to `home`; an older complete run there goes only when its successor is whole."""
-    old = home.with_name(f".{home.name}.old")
-    remove(old)
-    if home.exists():
-        home.rename(old)
-    new.rename(home)
-    remove(old)
 
 
 def now() -> str:

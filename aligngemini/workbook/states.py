@@ -1,24 +1,22 @@
 """The state of a training in one file: written whole, the one before kept beside it, a damaged one passed over."""
 
-import os
 import zipfile
 from pathlib import Path
 
 import torch
 
-from aligngemini.workbook import manifest, paths
+from aligngemini.workbook import atomic, paths
 from aligngemini.workbook.params import said
 from aligngemini.workbook.progress import say
 
 
 def save(path: Path, weights: dict[str, torch.Tensor], optimiser, step: int, log: list[dict]) -> None:
     """Write the state after `step` steps to `path`; what was there stays as `path` with ".before". Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     state = {"weights": weights, "optimiser": optimiser.state_dict(), "step": step, "log": log}
-    with manifest.whole(path) as temporary:
+    with atomic.replacing(path) as temporary:
         torch.save(state, temporary)
         if path.exists():
-            os.replace(path, _before(path))
+            atomic.move(path, _before(path))
 
 
 def resume(path: Path, weights: dict[str, torch.Tensor], optimiser) -> tuple[int, list[dict]]:
@@ -26,8 +24,7 @@ def resume(path: Path, weights: dict[str, torch.Tensor], optimiser) -> tuple[int
 
     The newest state that is readable and fits counts; a line says what was passed over.
     """
-    for left in path.parent.glob(f".{path.name}.*"):  # by a kill, half written
-        left.unlink()
+    atomic.clear(path.parent)
     there = [file for file in (path, _before(path)) if file.exists()]
     for file in there:
         try:

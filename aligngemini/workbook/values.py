@@ -35,8 +35,7 @@ def dump(value: Any, path: Path) -> bytes:
         raise Refused(f"{path.name} must hold a {kind.__name__}, got {type(value).__name__}: choose another suffix")
     if path.suffix == ".parquet":
         return _parquet(value, path.parent)
-    text = value if path.suffix in TEXTS else json.dumps(manifest.plain(value), indent=1, ensure_ascii=False) + "\n"
-    return text.encode()
+    return (value if path.suffix in TEXTS else manifest.spell(value)).encode()
 
 
 def parse(data: bytes, path: Path) -> Any:
@@ -49,10 +48,7 @@ def parse(data: bytes, path: Path) -> Any:
 
 def write(path: Path, value: Any) -> Path:
     """Write the file at `path`, whole or not at all, and return its path. Raises OSError, and Refused as `dump`."""
-    data = dump(value, path)
-    with atomic.replacing(path) as temporary:
-        temporary.write_bytes(data)
-    return path
+    return atomic.write(path, dump(value, path))
 
 
 def read(path: str | Path, what: str = "table", maker: str = "the notebook that writes it") -> Any:

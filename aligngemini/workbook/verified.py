@@ -63,5 +63,4 @@ def _place(folder: Path) -> Path:
 def _remember(place: Path, found: dict[str, list[str]]) -> None:
     """Write all or nothing; where that cannot be, the files are read again the next time."""
     with suppress(OSError):
-        place.parent.mkdir(parents=True, exist_ok=True)
         manifest.write_json(place, found)

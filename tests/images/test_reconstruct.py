@@ -9,6 +9,7 @@ import pytest
 from PIL import Image, JpegImagePlugin
 
 from aligngemini.images import autoencoder, decode, jpeg, reconstruct, sets
+from aligngemini.workbook import atomic
 from tests.images.conftest import Smoother
 
 
@@ -184,7 +185,7 @@ def test_files_are_written_while_the_autoencoder_works_on_the_next_batch(
     photographs, picture, saved, tmp_path, monkeypatch
 ):
     """No file is written before the second batch has begun: one thing after the other would wait in vain."""
-    second, put, waited = threading.Event(), reconstruct.put, []
+    second, write, waited = threading.Event(), atomic.write, []
 
     class Ringing(Smoother):
         def roundtrip(self, rgb):
@@ -192,7 +193,7 @@ def test_files_are_written_while_the_autoencoder_works_on_the_next_batch(
                 second.set()
             return super().roundtrip(rgb)
 
-    monkeypatch.setattr(reconstruct, "put", lambda *file: waited.append(second.wait(10)) or put(*file))
+    monkeypatch.setattr(atomic, "write", lambda *file: waited.append(second.wait(10)) or write(*file))
     rows = photographs(**{f"p{i}": saved(picture(32, 32, i), "PNG") for i in range(3)})
     made, failed = reconstruct.pairs(rows, Ringing(most=1), tmp_path / "out")
     assert len(made) == 6 and failed.empty and waited == [True] * 3

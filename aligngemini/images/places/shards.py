@@ -8,7 +8,6 @@ import errno
 import gzip
 import json
 import lzma
-import shutil
 import tarfile
 import zlib
 from pathlib import Path, PurePosixPath
@@ -18,7 +17,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock
 from PIL import Image, ImageDraw
 
-from ...workbook import fingerprint, paths, reading
+from ...workbook import atomic, fingerprint, paths, reading
 from ...workbook.manifest import room_on_disk
 from ...workbook.progress import progress
 from ..header import LIMIT
@@ -60,13 +59,11 @@ def unpacked(pack: Path, root: Path) -> tuple[Path, list[list[str]]]:
 
 
 def _replaced(pack: Path, target: Path) -> list[list[str]]:
-    passing = target.with_name(f".part-{target.name}")
-    for old in (passing, target):
-        shutil.rmtree(old, ignore_errors=True)
-    passing.mkdir()
-    refused = _from_table(pack, passing) if pack.suffix == ".parquet" else _from_tar(pack, passing)
-    passing.rename(target)
-    return refused
+    atomic.clear_of(target)
+    atomic.remove(target)  # first, for there may be no room for both
+    with atomic.replacing(target) as temporary:
+        temporary.mkdir()
+        return _from_table(pack, temporary) if pack.suffix == ".parquet" else _from_tar(pack, temporary)
 
 
 def _from_tar(pack: Path, folder: Path) -> list[list[str]]:
