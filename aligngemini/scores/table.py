@@ -17,7 +17,8 @@ def make(image_id, score, branch: str, supervision: str, reason=None, **more) ->
     columns, such as `label` of a validation table, are given by name. Raises Refused if a row breaks the
     rules of `check`.
     """
-    frame = pd.DataFrame({"image_id": list(image_id), "branch": branch, "supervision": supervision})
+    names = pd.Series(list(image_id), dtype="str")  # also where there are none
+    frame = pd.DataFrame({"image_id": names, "branch": branch, "supervision": supervision})
     frame["score"] = np.asarray(score, dtype=np.float64)
     frame["reason"] = [""] * len(frame) if reason is None else list(reason)
     return check(frame.assign(**more))

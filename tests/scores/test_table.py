@@ -69,3 +69,11 @@ def test_picture_paths_move_with_the_outputs(tmp_path):
     assert back.path.tolist() == [str(tmp_path / "moved" / "01" / "a.png"), ""]
     with pytest.raises(Refused, match="no table"):
         pictured.load(run / "fused.parquet")
+
+
+def test_a_table_without_a_row_joins_like_any_other():
+    empty = table.make([], [], "vlm", "semantic")
+    images = pd.DataFrame({"image_id": ["a"], "label": [1]})
+    assert len(images.merge(empty, on="image_id", how="left")) == 1
+    assert table.attach(images, empty, 0.5)["reason"].tolist() == ["not in the score table"]
+    assert [len(each) for each in table.labelled(empty, images)] == [0, 0]
