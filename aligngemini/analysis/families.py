@@ -4,11 +4,9 @@ import pandas as pd
 import plotly.graph_objects as go
 from scipy.stats import binomtest
 
-from aligngemini.analysis import style
+from aligngemini.analysis import figures, style
 
 REALS = "none"  # the family of a picture without a violation
-SYMBOLS = {"mixed": "circle-open", "union": "x-thin-open"}
-HIGH = 150, 44  # px of the figure: with no family, and for each
 
 
 def found(verdicts: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
@@ -50,20 +48,9 @@ def _ordered(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def figure(table: pd.DataFrame, title: str = "Which violations each model finds") -> go.Figure:
-    """Families down, the share called fake across; colour is the model, full dots pure supervision. Real pictures,
-    which should stay left, are the last row.
-    """
-    families = table.family.unique()
+    """Families down, the share called fake across, real pictures, which should stay left, in the last row."""
     note = f"share called fake, with interval; the last row are real pictures; about {int(table.n.median())} of each"
-    figure = style.figure(style.titled(title, note), HIGH[0] + HIGH[1] * len(families), scattermode="group")
-    colours = style.colours(table.model)
-    for name, rows in table.groupby("title", sort=False):
-        colour = colours[rows.model.iloc[0]]
-        marker = {"color": colour, "size": 9, "line": {"color": colour, "width": 2}}
-        marker["symbol"] = SYMBOLS.get(rows.supervision.iloc[0], "circle")
-        bounds = style.bounds(rows, "called_fake") | {"color": style.faint(colour, 0.45), "width": 0}
-        figure.add_scatter(
-            x=rows.called_fake.tolist(), y=rows.family.replace(REALS, "no violation").tolist(), name=name,
-            orientation="h", offsetgroup=name, mode="markers", marker=marker, error_x=bounds,
-        )  # fmt: skip
-    return figure.update_xaxes(range=[-0.02, 1.02])
+    place = table.family.replace(REALS, "no violation")
+    order = pd.Series(pd.factorize(place)[0], table.index).sort_values(ascending=False, kind="stable").index
+    rows = table.assign(place=place, value=table.called_fake, metric="share called fake").loc[order]
+    return figures.dots(rows, style.titled(title, note))

@@ -8,6 +8,7 @@ from aligngemini.analysis import style
 
 HATCH = {"mixed": "/", "union": "x"}
 DASH = {"mixed": "dash", "union": "dot"}
+SYMBOLS = {"mixed": "circle-open", "union": "x-thin-open"}
 PLACE = ["benchmark", "subset"]
 TILES = {"texttemplate": "%{text}", "zmin": 0, "zmax": 1, "xgap": 2, "ygap": 2, "hoverinfo": "skip"}
 
@@ -95,21 +96,24 @@ def heatmap(table: pd.DataFrame, title: str = "Balanced accuracy by subset") -> 
 
 def subsets(table: pd.DataFrame, title: str = "Every subset") -> go.Figure:
     """A dot and its interval for each model (or rule) and subset, subsets from top to bottom."""
-    table = named(table)
-    key = "title" if "title" in table else "rule"
-    names, places = table.place.unique(), {}
-    groups = list(table.groupby(key, sort=False))
-    kind = "model" if "model" in table else "rule"
-    colours = style.colours(table[kind])
-    figure = style.figure(
-        style.titled(title, "balanced accuracy with interval; dotted: chance"),
-        190 + len(names) * (18 + 13 * len(groups)),
-    )
+    figure = dots(named(table), style.titled(title, "balanced accuracy with interval; dotted: chance"))
+    style.chance(figure, horizontal=False)
+    return figure
+
+
+def dots(table: pd.DataFrame, title: str) -> go.Figure:
+    """A dot and its interval for each row: the column `place` from top to bottom, `value` (with low and high) across.
+
+    Colour is the model or the rule, an open dot mixed supervision, a cross union.
+    """
+    key, kind = ("title", "model") if "title" in table else ("rule", "rule")
+    names, groups, colours = table.place.unique(), list(table.groupby(key, sort=False)), style.colours(table[kind])
+    figure = style.figure(title, 190 + len(names) * (18 + 13 * len(groups)))
     for index, (name, rows) in enumerate(groups):
-        colour = colours[rows[kind].iloc[0]]
-        hollow = "supervision" in table and rows.supervision.iloc[0] in HATCH
         places = rows.place.map({place: row for row, place in enumerate(names)})
         shift = (index - (len(groups) - 1) / 2) * 0.72 / len(groups)
+        colour = colours[rows[kind].iloc[0]]
+        symbol = SYMBOLS.get(rows.supervision.iloc[0], "circle") if "supervision" in rows else "circle"
         figure.add_scatter(
             x=rows.value.tolist(),
             y=(places + shift).tolist(),
@@ -117,23 +121,12 @@ def subsets(table: pd.DataFrame, title: str = "Every subset") -> go.Figure:
             mode="markers",
             error_x=style.bounds(rows) | {"color": colour},
             text=rows.place + ", " + rows.metric,
-            marker={
-                "size": 10,
-                "color": "white" if hollow else colour,
-                "line": {"color": colour, "width": 2},
-            },
+            marker={"size": 10, "color": colour, "symbol": symbol, "line": {"color": colour, "width": 2}},
             hovertemplate="%{text}: %{x:.3f}<extra>%{fullData.name}</extra>",
         )
-    style.chance(figure, horizontal=False)
-    return figure.update_layout(
-        xaxis={"range": [-0.02, 1.02], "title": {"text": "value"}},
-        yaxis={
-            "tickvals": list(range(len(names))),
-            "ticktext": list(names),
-            "range": [len(names) - 0.5, -0.5],
-            "gridcolor": "white",
-        },
-    )
+    figure.update_yaxes(range=[len(names) - 0.5, -0.5], gridcolor="white")
+    figure.update_yaxes(tickvals=list(range(len(names))), ticktext=list(names))
+    return figure.update_xaxes(range=[-0.02, 1.02], title={"text": "value"})
 
 
 def roc(verdicts: pd.DataFrame, title: str = "Ranking, whatever the threshold") -> go.Figure:

@@ -27,12 +27,11 @@ LOADER = DictLoader(
 
 
 class Section(NamedTuple):
-    """One chapter of the page: anchor, title, HTML body, whether its notebook is missing."""
+    """One chapter of the page: anchor, title, HTML body."""
 
     anchor: str
     title: str
     body: str
-    missing: bool
 
 
 class Figures:
@@ -108,10 +107,7 @@ window.addEventListener('beforeprint', () => places.forEach(draw));
 
 def whole(sections: list[Section], figures: Figures) -> str:
     """The page, which names its own size."""
-    links = "".join(
-        f'<a href="#{each.anchor}">{html.escape(each.title)}{" (missing)" if each.missing else ""}</a>'
-        for each in sections
-    )
+    links = "".join(f'<a href="#{each.anchor}">{html.escape(each.title)}</a>' for each in sections)
     bodies = "".join(f'<section id="{each.anchor}">{each.body}</section>' for each in sections)
     drawing = f"<script>{get_plotlyjs()}</script><script>{SCRIPT}</script>" if figures.count else ""
     code = HtmlFormatter().get_style_defs(".highlight")

@@ -4,12 +4,10 @@ nothing else."""
 import html
 import json
 import re
-from pathlib import Path
 
 import nbformat
 import pandas as pd
 from nbconvert import HTMLExporter
-from traitlets.config import Config
 
 from aligngemini.analysis import families, figures, page, pictures, published, tables
 from aligngemini.workbook import commands, paths
@@ -20,6 +18,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 EXPLORER = '<p class="explorer">Open the notebook in JupyterLab to explore this.</p>'
 REMOTE = re.compile(r"<script[^>]*\ssrc=[^>]*>\s*</script>|<link[^>]*\shref=[\"']?(?:https?:)?//[^>]*>", re.IGNORECASE)
 RUNNING = re.compile(r"Run\([^,]+, running\)")  # how a run shows itself in its notebook, before it is complete
+TITLE = "05 - Analysis"
 COUPLE, TESTED = ["pure", "other", "benchmark", "subset"], ["n", "difference", "low", "high", "p", "p_holm"]
 
 
@@ -30,17 +29,15 @@ def report(run: Run, texts: list[str], saved: dict[str, pd.DataFrame], verdicts:
     suffix; `verdicts` is what tables.judged gives, and `shown` the number of flipped pictures. The notebooks of all
     runs below it follow; for one whose folder holds no notebook.ipynb a line says so, and which command makes it.
     """
-    drawn, exporter, below = page.Figures(), _exporter(), _below(run)
-    own = _headline(saved["alignment"], texts) + _parts(saved, verdicts, shown, drawn)
-    chapters = [_chapter(each, index, exporter, drawn) for index, each in enumerate(below)]
-    again = _missing(
-        "Chapters are missing below, which say how they are made. Then this command writes the page again:",
-        run,
-        "--force",
+    drawn, below = page.Figures(), [(each, _executed(each)) for each in _below(run)]
+    own = _headline(saved["alignment"], texts) + _parts(saved, verdicts, shown, drawn) + _about(run)
+    if any(notebook is None for _, notebook in below):
+        own += _missing("Chapters are missing below. Make them, then write this page again:", run, "--force")
+    exporter = HTMLExporter(
+        template_name="basic", extra_loaders=[page.LOADER], template_file=page.TEMPLATE, embed_images=False
     )
-    lacking = again if any(each.missing for each in chapters) else ""
-    top = page.Section("analysis", "05 - Analysis", own + _about(run) + lacking, missing=False)
-    return page.whole([top, *chapters], drawn)
+    chapters = [_chapter(*each, index, exporter, drawn) for index, each in enumerate(below)]
+    return page.whole([page.Section("analysis", TITLE, own), *chapters], drawn)
 
 
 def _below(run: Run) -> list[Run]:
@@ -60,10 +57,8 @@ def _headline(alignment: pd.DataFrame, texts: list[str]) -> str:
         f"<h3>{html.escape(name)}</h3>{_table(block)}" for name, block in tables.benchmarks(alignment).items()
     )
     items = "".join(f"<li>{html.escape(line)}</li>" for text in texts for line in text.splitlines())
-    return (
-        "<h1>05 - Analysis</h1><h2>Headline</h2><p>Balanced accuracy with its interval, by benchmark, model and "
-        f"subset.</p>{blocks}<ul>{items}</ul>"
-    )
+    said = "Balanced accuracy with its interval, by benchmark, model and subset."
+    return f"<h1>{TITLE}</h1><h2>Headline</h2><p>{said}</p>{blocks}<ul>{items}</ul>"
 
 
 def _parts(saved: dict[str, pd.DataFrame], verdicts: pd.DataFrame, shown: int, drawn: page.Figures) -> str:
@@ -116,36 +111,28 @@ def _missing(text: str, run: Run, *words: str) -> str:
     return f"<div class='missing'>{html.escape(text)}<pre>{command}</pre></div>"
 
 
-def _exporter() -> HTMLExporter:
-    """nbconvert's plain page body, with the code of each cell folded away."""
-    config = Config({"HTMLExporter": {"anchor_link_text": ""}})
-    return HTMLExporter(
-        config=config,
-        template_name="basic",
-        extra_loaders=[page.LOADER],
-        template_file=page.TEMPLATE,
-        embed_images=False,
-    )
+def _executed(run: Run):
+    """The executed notebook of a run, None where there is none that can be read. It names the folder that the run
+    worked in: here stands the one where it lies now.
+    """
+    try:
+        text = run.path("notebook.ipynb").read_text(encoding="utf-8")
+        return nbformat.reads(text.replace(f".{run.name}.partial", run.name), as_version=4)
+    except (OSError, ValueError):
+        return None
 
 
-def _chapter(run: Run, index: int, exporter: HTMLExporter, drawn: page.Figures) -> page.Section:
+def _chapter(run: Run, notebook, index: int, exporter: HTMLExporter, drawn: page.Figures) -> page.Section:
     """The executed notebook of a run, or the line that says that there is none."""
-    source = run.folder / "notebook.ipynb"
-    if not source.is_file():
+    if notebook is None:
         body = _missing(f"Run {run.name} of {run.notebook} holds no executed notebook. This command makes it:", run)
-        return page.Section(f"part{index}", _title(run.notebook, run), body, missing=True)
-    notebook = nbformat.reads(_settled(source, run), as_version=4)
+        return page.Section(f"part{index}", f"{_title(run.notebook, run)} (missing)", body)
     notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = [_output(output, run, drawn) for output in cell.outputs]
     body, _ = exporter.from_notebook_node(notebook)
-    return page.Section(f"part{index}", _title(_heading(notebook) or run.notebook, run), body, missing=False)
-
-
-def _settled(source: Path, run: Run) -> str:
-    """The text of a notebook, which names the folder that its run worked in, with the one where it lies now."""
-    return source.read_text(encoding="utf-8").replace(f".{run.name}.partial", run.name)
+    return page.Section(f"part{index}", _title(_heading(notebook) or run.notebook, run), body)
 
 
 def _heading(notebook) -> str:

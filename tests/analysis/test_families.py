@@ -39,4 +39,8 @@ def test_the_figure_shows_every_model_and_family(verdicts):
     found = families.found(verdicts)
     figure = families.figure(found)
     assert [trace.name for trace in figure.data] == found.title.unique().tolist()
-    assert set(figure.data[0].y) == {"no violation", "count", "shadow", "floating"}
+    places = figure.layout.yaxis.ticktext
+    assert places[-1] == "no violation" and set(places[:-1]) == {"count", "shadow", "floating"}
+    first = found[found.title == figure.data[0].name].set_index("family").called_fake
+    assert [figure.data[0].x[places.index(name)] for name in places[:-1]] == [first[name] for name in places[:-1]]
+    assert [trace.marker.symbol for trace in figure.data[:2]] == ["circle", "circle-open"]
