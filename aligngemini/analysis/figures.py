@@ -61,36 +61,25 @@ def alignment(
 
 
 def heatmap(table: pd.DataFrame, title: str = "Balanced accuracy by subset") -> go.Figure:
-    """Models × subsets coloured by value around chance, with the value and its interval written in each
-    cell."""
+    """Models × subsets coloured by value around chance, with the value and its interval written in each cell."""
     table = named(table)
-    wide = {
-        name: table.pivot(index="place", columns="title", values=name).loc[table.place.unique(), table.title.unique()]
-        for name in ("value", "low", "high")
-    }
-    value = wide["value"].to_numpy()
-    text = np.where(
-        np.isnan(value),
-        "",
-        [
-            [f"{v:.2f}<br><sup>{a:.2f}–{b:.2f}</sup>" for v, a, b in zip(*row, strict=True)]
-            for row in zip(value, wide["low"].to_numpy(), wide["high"].to_numpy(), strict=True)
-        ],
-    )
+    texts = [f"{row.value:.2f}<br><sup>{row.low:.2f}–{row.high:.2f}</sup>" for row in table.itertuples()]
+    texts = np.where(table.value.isna(), "", texts)
+    wide = table.assign(text=texts).pivot(index="place", columns="title", values=["value", "text"])
+    value, text = (wide[name].loc[table.place.unique(), table.title.unique()] for name in ("value", "text"))
     figure = style.figure(style.titled(title, "with interval; white is chance"), 220 + 46 * len(value))
     figure.add_heatmap(
-        z=value,
-        x=list(wide["value"].columns),
-        y=list(wide["value"].index),
-        text=text,
+        z=value.astype(float).to_numpy(),
+        x=list(value.columns),
+        y=list(value.index),
+        text=text.fillna("").to_numpy(),
         **TILES,
         colorscale=[[0, style.FAKE], [0.5, "#FFFFFF"], [1, style.REAL]],
         colorbar={"thickness": 12, "outlinewidth": 0, "tickvals": [0, 0.5, 1]},
     )
+    bare = {"ticks": "", "ticklabelstandoff": 6}
     return figure.update_layout(
-        yaxis={"autorange": "reversed", "ticks": "", "ticklabelstandoff": 6},
-        xaxis={"side": "top", "ticks": "", "ticklabelstandoff": 6},
-        margin={"t": 120},
+        yaxis={"autorange": "reversed", **bare}, xaxis={"side": "top", **bare}, margin={"t": 120}
     )
 
 

@@ -34,20 +34,13 @@ class Section(NamedTuple):
     body: str
 
 
-class Figures:
-    """The figures of a page, kept as data and drawn when they scroll into view."""
-
-    def __init__(self):
-        self.count = 0
-
-    def add(self, figure: dict) -> str:
-        """The place of a figure (plotly mime data), with its data beside it."""
-        self.count += 1
-        kept = {name: figure.get(name) for name in ("data", "layout")}
-        data = json.dumps(kept).replace("</", "<\\/")  # no tag may end inside a script element
-        height = int((figure.get("layout") or {}).get("height") or 450)
-        script = f'<script type="application/json">{data}</script>'
-        return f'<div class="figure" style="min-height:{height}px">{script}</div>'
+def figure(data: dict) -> str:
+    """The place of a figure (plotly mime data), with its data beside it; it is drawn when it scrolls into view."""
+    kept = {name: data.get(name) for name in ("data", "layout")}
+    text = json.dumps(kept).replace("</", "<\\/")  # no tag may end inside a script element
+    height = int((data.get("layout") or {}).get("height") or 450)
+    script = f'<script type="application/json">{text}</script>'
+    return f'<div class="figure" style="min-height:{height}px">{script}</div>'
 
 
 STYLE = f"""
@@ -105,11 +98,11 @@ window.addEventListener('beforeprint', () => places.forEach(draw));
 )
 
 
-def whole(sections: list[Section], figures: Figures) -> str:
+def whole(sections: list[Section]) -> str:
     """The page, which names its own size."""
     links = "".join(f'<a href="#{each.anchor}">{html.escape(each.title)}</a>' for each in sections)
     bodies = "".join(f'<section id="{each.anchor}">{each.body}</section>' for each in sections)
-    drawing = f"<script>{get_plotlyjs()}</script><script>{SCRIPT}</script>" if figures.count else ""
+    drawing = f"<script>{get_plotlyjs()}</script><script>{SCRIPT}</script>"
     code = HtmlFormatter().get_style_defs(".highlight")
     text = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>AlignGemini, the workbook</title>'

@@ -29,15 +29,15 @@ def report(run: Run, texts: list[str], saved: dict[str, pd.DataFrame], verdicts:
     suffix; `verdicts` is what tables.judged gives, and `shown` the number of flipped pictures. The notebooks of all
     runs below it follow; for one whose folder holds no notebook.ipynb a line says so, and which command makes it.
     """
-    drawn, below = page.Figures(), [(each, _executed(each)) for each in _below(run)]
-    own = _headline(saved["alignment"], texts) + _parts(saved, verdicts, shown, drawn) + _about(run)
+    below = [(each, _executed(each)) for each in _below(run)]
+    own = _headline(saved["alignment"], texts) + _parts(saved, verdicts, shown) + _about(run)
     if any(notebook is None for _, notebook in below):
         own += _missing("Chapters are missing below. Make them, then write this page again:", run, "--force")
     exporter = HTMLExporter(
         template_name="basic", extra_loaders=[page.LOADER], template_file=page.TEMPLATE, embed_images=False
     )
-    chapters = [_chapter(*each, index, exporter, drawn) for index, each in enumerate(below)]
-    return page.whole([page.Section("analysis", TITLE, own), *chapters], drawn)
+    chapters = [_chapter(*each, index, exporter) for index, each in enumerate(below)]
+    return page.whole([page.Section("analysis", TITLE, own), *chapters])
 
 
 def _below(run: Run) -> list[Run]:
@@ -61,7 +61,7 @@ def _headline(alignment: pd.DataFrame, texts: list[str]) -> str:
     return f"<h1>{TITLE}</h1><h2>Headline</h2><p>{said}</p>{blocks}<ul>{items}</ul>"
 
 
-def _parts(saved: dict[str, pd.DataFrame], verdicts: pd.DataFrame, shown: int, drawn: page.Figures) -> str:
+def _parts(saved: dict[str, pd.DataFrame], verdicts: pd.DataFrame, shown: int) -> str:
     """The figures and tables of notebook 05, each under a heading."""
     first, known = tables.first(saved["alignment"]), saved["published"].dropna(subset="ours")
     flipped = saved["flips"].drop_duplicates("image_id").head(shown)
@@ -78,16 +78,16 @@ def _parts(saved: dict[str, pd.DataFrame], verdicts: pd.DataFrame, shown: int, d
         "Which violations are found": families.figure(saved["families"]) if len(saved["families"]) else None,
         "Verdicts that flip": pictures.flips(flipped) if len(flipped) else None,
     }
-    return "".join(f"<h2>{heading}</h2>{_shown(part, drawn)}" for heading, part in parts.items() if part is not None)
+    return "".join(f"<h2>{heading}</h2>{_shown(part)}" for heading, part in parts.items() if part is not None)
 
 
-def _shown(part: object, drawn: page.Figures) -> str:
+def _shown(part: object) -> str:
     """A figure, a table, a piece of a page, or a list of these, as HTML."""
     if isinstance(part, list):
-        return "".join(_shown(each, drawn) for each in part)
+        return "".join(_shown(each) for each in part)
     if isinstance(part, pd.DataFrame):
         return _table(part)
-    return drawn.add(json.loads(part.to_json())) if hasattr(part, "to_plotly_json") else part.data
+    return page.figure(json.loads(part.to_json())) if hasattr(part, "to_plotly_json") else part.data
 
 
 def _table(frame: pd.DataFrame) -> str:
@@ -122,7 +122,7 @@ def _executed(run: Run):
         return None
 
 
-def _chapter(run: Run, notebook, index: int, exporter: HTMLExporter, drawn: page.Figures) -> page.Section:
+def _chapter(run: Run, notebook, index: int, exporter: HTMLExporter) -> page.Section:
     """The executed notebook of a run, or the line that says that there is none."""
     if notebook is None:
         body = _missing(f"Run {run.name} of {run.notebook} holds no executed notebook. This command makes it:", run)
@@ -130,7 +130,7 @@ def _chapter(run: Run, notebook, index: int, exporter: HTMLExporter, drawn: page
     notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.outputs = [_output(output, run, drawn) for output in cell.outputs]
+            cell.outputs = [_output(output, run) for output in cell.outputs]
     body, _ = exporter.from_notebook_node(notebook)
     return page.Section(f"part{index}", _title(_heading(notebook) or run.notebook, run), body)
 
@@ -146,7 +146,7 @@ def _title(name: str, run: Run) -> str:
     return ": ".join(filter(None, (name, run.params.get("supervision"))))
 
 
-def _output(output, run: Run, drawn: page.Figures):
+def _output(output, run: Run):
     """An output as the report shows it: figures drawn by the page's one plotly, a line where a widget stood, and the
     run as it is now.
     """
@@ -156,7 +156,7 @@ def _output(output, run: Run, drawn: page.Figures):
     if WIDGET in data:
         output["data"] = {"text/html": EXPLORER}
     elif PLOTLY in data:
-        output["data"] = {"text/html": drawn.add(data[PLOTLY])}
+        output["data"] = {"text/html": page.figure(data[PLOTLY])}
     elif RUNNING.fullmatch(data.get("text/plain", "")):
         output["data"] = {"text/html": run._repr_html_()}
     elif "text/html" in data:

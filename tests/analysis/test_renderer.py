@@ -5,7 +5,7 @@ import plotly.io as pio
 import pytest
 from nbconvert import HTMLExporter
 
-from aligngemini.analysis import page, report, style
+from aligngemini.analysis import report, style
 
 
 @pytest.fixture
@@ -35,8 +35,7 @@ def test_a_notebook_exported_to_html_holds_it_and_says_what_it_needs(notebook):
 
 
 def test_the_report_still_asks_the_network_for_nothing(notebook):
-    drawn = page.Figures()
     (output,) = notebook.cells[0].outputs
-    text = report._output(output, None, drawn)["data"]["text/html"]
-    assert 'class="figure"' in text and "Where the scores lie" in text and drawn.count == 1
+    text = report._output(output, None)["data"]["text/html"]
+    assert 'class="figure"' in text and "Where the scores lie" in text
     assert "cdn.plot.ly/plotly" not in text
