@@ -141,25 +141,32 @@ def test_the_detector_agrees_with_the_notebooks(here):
     assert found.vlm_score.to_numpy() == pytest.approx(rows.vlm_score.to_numpy(), abs=1e-4)
 
 
-def test_plain_papermill_works_on_one_notebook_alone(outputs, tmp_path):
-    """With the working directory elsewhere, as a scheduler would call it; another seed asks another question."""
-    recipe = paths.ROOT / "notebooks/recipes/smoke/04_fusion.yaml"
-    words = [
-        sys.executable,
-        "-m",
-        "papermill",
-        str(paths.ROOT / "notebooks/04_fusion.ipynb"),
-        str(tmp_path / "out.ipynb"),
-        "-f",
-        str(recipe),
-        "-p",
-        "seed",
-        "7",
-    ]
-    environment = os.environ | {"ALIGNGEMINI_OUTPUTS": str(outputs)}
-    done = subprocess.run(words, env=environment, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-2000:]
+@pytest.fixture(scope="module")
+def plain(outputs, tmp_path_factory):
+    """Notebooks 04 and 05 by papermill alone, the working directory elsewhere, as a scheduler would call it; another
+    seed asks another question. The folder of the run of 05.
+    """
+    folder = tmp_path_factory.mktemp("elsewhere")
+    for name in NAMES[3:]:
+        recipe = paths.ROOT / f"notebooks/recipes/smoke/{name}.yaml"
+        given = [str(paths.ROOT / f"notebooks/{name}.ipynb"), f"{name}.ipynb", "-f", str(recipe), "-p", "seed", "7"]
+        environment = os.environ | {"ALIGNGEMINI_OUTPUTS": str(outputs)}
+        words = [sys.executable, "-m", "papermill", *given]
+        done = subprocess.run(words, env=environment, cwd=folder, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-2000:]
+    return max(outputs.glob("05_analysis/*/"), key=lambda each: each.stat().st_mtime)
+
+
+def test_plain_papermill_works_on_one_notebook_alone(outputs, plain):
     assert len(list(outputs.glob("04_fusion/*/manifest.json"))) == 2
+
+
+def test_the_report_is_written_however_notebook_05_is_run(plain):
+    text = (plain / "report.html").read_text(encoding="utf-8")
+    assert all(
+        title in text for title in ("01 - Data", "02 - Pref", "03 - The pixel", "05 - Analysis", "Plotly.newPlot")
+    )
+    assert text.count("of 04_fusion holds no executed notebook") == 1 and "--only 04 --seed 7" in text
 
 
 def test_papermill_shows_each_parameter_with_type_and_help():
