@@ -10,6 +10,7 @@ import pandas as pd
 from ..analysis import published
 from ..branches import registry
 from ..branches.branch import Branch
+from ..detector import Detector
 from ..fusion import join
 from ..fusion.rules import Fusion
 from ..images.protocols import Protocol, treatment
@@ -42,13 +43,13 @@ class Bench:
     """A benchmark before a detector: `facts` says what scores for each (branch, crop), `reasons` what has no score."""
 
     pictures: Pictures
-    detector: object
+    detector: Detector
     store: Scores
     facts: Mapping[tuple[str, int], dict]
     reasons: Reasons = field(default_factory=dict)
 
     @classmethod
-    def of(cls, pictures: Pictures, detector, protocols: list[Protocol], store: Scores) -> "Bench":
+    def of(cls, pictures: Pictures, detector: Detector, protocols: list[Protocol], store: Scores) -> "Bench":
         """The bench of a detector under these protocols."""
         branches = [*detector.branches, CONSTANT]
         asked = {(each.name, crop(each, protocol)): each for protocol in protocols for each in branches}

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..detector import Detector
 from ..images.protocols import Protocol
 from ..workbook.params import Refused
 from . import against, record, results, robustness
@@ -14,13 +15,13 @@ from .remembered import Scores
 
 
 def run(
-    detector,
+    detector: Detector,
     pictures: Pictures,
     protocols: list[Protocol],
     perturbations: list[str],
     folder: Path,
     told: dict,
-    other=None,
+    other: Detector | None = None,
 ) -> Answer:
     """Judge `pictures` by `detector` under `protocols`, and perturbed under the first of them; write into `folder`.
 
@@ -53,7 +54,7 @@ def _verdicts(bench: Bench, views: list[View], judged: dict[str, pd.DataFrame]) 
     return pd.concat([bench.verdicts(view, judged[view.title]) for view in views], ignore_index=True)
 
 
-def _others(bench: Bench, detector, views: list[View]) -> pd.DataFrame:
+def _others(bench: Bench, detector: Detector, views: list[View]) -> pd.DataFrame:
     """What another detector says of the same pictures."""
     other = Bench.of(bench.pictures, detector, [view.protocol for view in views], bench.store)
     other.score(views)

@@ -2,13 +2,13 @@
 
 from collections import Counter
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from aligngemini import cli
+from aligngemini.detector import Detector
 from aligngemini.fusion.rules import Fusion
 from aligngemini.images import decode
 from aligngemini.images.header import Unreadable
@@ -65,20 +65,15 @@ class Listed:
         return {"branch": self.kind, "scores": self.scores}
 
 
-class Judge(SimpleNamespace):
-    """Branches and a rule, as `of` makes them; `looked` counts looks by branch."""
-
-    @classmethod
-    def of(cls, *branches, rule="or", thresholds=None, fitted_on=None):
-        looked = next((each.looked for each in branches if isinstance(each, Tint)), Counter())
-        fusion = Fusion(rule, thresholds or (0.5,) * len(branches), fitted_on)
-        return cls(branches=list(branches), fusion=fusion, names=[each.name for each in branches], looked=looked)
+@pytest.fixture
+def looked():
+    """How many looks each Tint has had, by name."""
+    return Counter()
 
 
 @pytest.fixture
-def tint():
-    """Make a Tint: (name, colour, crop); all count their looks together."""
-    looked = Counter()
+def tint(looked):
+    """Make a Tint: (name, colour, crop)."""
     return lambda name, colour, crop=0: Tint(name, colour, looked, crop)
 
 
@@ -92,15 +87,13 @@ def listed():
 def judge(monkeypatch, tmp_path):
     """Make a detector, which the command finds under the name `run`: (branches, run, rule, thresholds, fitted_on).
     Caches and outputs lie in this test's folder."""
-    import aligngemini.detector
-
     made = {}
     monkeypatch.setenv("ALIGNGEMINI_BUILT", str(tmp_path / "built"))
     monkeypatch.setenv("ALIGNGEMINI_OUTPUTS", str(tmp_path / "outputs"))
-    monkeypatch.setattr(aligngemini.detector.Detector, "found", lambda run="": made[run])
+    monkeypatch.setattr(Detector, "found", lambda run="": made[run])
 
-    def make(*branches, run="", **settings):
-        made[run] = Judge.of(*branches, **settings)
+    def make(*branches, run="", rule="or", thresholds=None, fitted_on=None):
+        made[run] = Detector(branches, Fusion(rule, thresholds or (0.5,) * len(branches), fitted_on))
         return made[run]
 
     return make
@@ -127,16 +120,16 @@ def decoded(monkeypatch):
     return counts
 
 
-def _paint(path, red, green, blue=0.39):
-    """A grainy picture of 24 x 24 px with these mean shares of red, green and blue, another one for every path."""
+def _paint(path, red, green, blue=0.39, side=24):
+    """A grainy square picture with these mean shares of red, green and blue, another one for every path."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    grain = np.random.default_rng(list(str(path.name).encode())).integers(-9, 10, (24, 24, 3))
+    grain = np.random.default_rng(list(str(path.name).encode())).integers(-9, 10, (side, side, 3))
     Image.fromarray((grain + [255 * red, 255 * green, 255 * blue]).astype(np.uint8)).save(path)
 
 
 @pytest.fixture
 def paint():
-    """Write a picture: (path, mean share of red, of green, of blue)."""
+    """Write a picture: (path, mean share of red, of green, of blue, side in px)."""
     return _paint
 
 

@@ -43,35 +43,35 @@ def test_a_miniature_has_the_numbers_worked_out_by_hand(detector, benchmark, ben
     assert {"results.md", "results.tex", "measures.md", "scores.parquet"} <= set(record["files"])
 
 
-def test_a_second_command_neither_decodes_nor_scores(detector, benchmark, bench, decoded, tmp_path):
+def test_a_second_command_neither_decodes_nor_scores(detector, benchmark, bench, decoded, tmp_path, looked):
     assert bench(benchmark) == 3, "pictures of 24 px are too small for aligned, and that is told"
-    first, scores = dict(detector.looked), pd.read_parquet(tmp_path / "out" / "scores.parquet")
+    first, scores = dict(looked), pd.read_parquet(tmp_path / "out" / "scores.parquet")
     assert first == {"vlm": 8, "expert": 16} and set(decoded.values()) == {1}
     assert bench(benchmark) == 3
-    assert detector.looked == first and set(decoded.values()) == {1}
+    assert looked == first and set(decoded.values()) == {1}
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "out" / "scores.parquet"), scores)
 
 
-def test_scores_are_known_by_content_not_by_name_and_not_for_another_model(paint, detector, benchmark, bench):
+def test_scores_are_known_by_content_not_by_name_and_not_for_another_model(paint, detector, benchmark, bench, looked):
     assert bench(benchmark, "--protocol", "native") == 0
     for path in list(benchmark.rglob("*.png")):
         path.rename(path.with_stem(f"new_{path.stem}"))
     elsewhere = benchmark.rename(benchmark.with_name("elsewhere"))
-    assert bench(elsewhere, "--protocol", "native") == 0 and detector.looked["vlm"] == 8
+    assert bench(elsewhere, "--protocol", "native") == 0 and looked["vlm"] == 8
     swapped = [elsewhere / "easy/0_real/new_easy_0_real_0.png", elsewhere / "easy/1_fake/new_easy_1_fake_0.png"]
     paint(swapped[0], 0.3, 0.3)
-    assert bench(elsewhere, "--protocol", "native") == 0 and detector.looked["vlm"] == 9, "the name was known"
+    assert bench(elsewhere, "--protocol", "native") == 0 and looked["vlm"] == 9, "the name was known"
     detector.branches[0].version = 1
-    assert bench(elsewhere, "--protocol", "native") == 0 and detector.looked["vlm"] == 17
+    assert bench(elsewhere, "--protocol", "native") == 0 and looked["vlm"] == 17
 
 
-def test_a_killed_command_goes_on_where_it_was(detector, benchmark, bench, tmp_path):
+def test_a_killed_command_goes_on_where_it_was(detector, benchmark, bench, tmp_path, looked):
     detector.branches[1].fails = KeyboardInterrupt()
     assert bench(benchmark, "--protocol", "native") == 130 and not (tmp_path / "out").exists()
-    done = detector.looked["vlm"]
+    done = looked["vlm"]
     detector.branches[1].fails = None
     assert bench(benchmark, "--protocol", "native") == 0
-    assert done > 0 and detector.looked == {"vlm": 8, "expert": 8}
+    assert done > 0 and looked == {"vlm": 8, "expert": 8}
 
 
 def test_every_picture_is_decoded_once_for_all_protocols_and_perturbations(detector, benchmark, bench, decoded):
@@ -163,14 +163,14 @@ def test_robustness_gives_reals_and_fakes_apart_and_a_figure_without_network(det
     assert "Plotly.newPlot" in page and 'src="http' not in page and "expert, fake" in page
 
 
-def test_two_runs_are_compared_on_the_same_pictures(detector, benchmark, bench, tmp_path, capsys):
+def test_two_runs_are_compared_on_the_same_pictures(detector, benchmark, bench, tmp_path, capsys, looked):
     assert bench(benchmark, "--protocol", "native", "--against", "strict") == 0
     table = pd.read_csv(tmp_path / "out" / "against.csv").set_index(["model", "subset"])
     for model in ("vlm", "fusion"):  # the strict one has one real more right
         row = table.loc[(model, "hard")]
         assert (row.difference, row.only_this, row.only_other, row.n) == (-0.25, 0, 1, 4)
     assert (table.loc["expert"].difference == 0).all() and (table.p_holm >= table.p).all()
-    assert "the other run" in capsys.readouterr().out and detector.looked["vlm"] == 8
+    assert "the other run" in capsys.readouterr().out and looked["vlm"] == 8
 
 
 def test_a_sample_is_the_start_of_a_fixed_order():
@@ -228,18 +228,16 @@ def test_the_shipped_detector_scores_as_it_does_by_itself(tmp_path, monkeypatch)
     assert not np.allclose(native.expert_score, told[told.protocol == "published"].expert_score)
 
 
-def test_scores_that_cannot_be_kept_cost_time_and_no_result(detector, benchmark, bench, tmp_path, monkeypatch, capsys):
+def test_scores_that_cannot_be_kept_cost_time_and_no_result(
+    detector, benchmark, bench, tmp_path, monkeypatch, capsys, looked
+):
     assert bench(benchmark, "--protocol", "native") == 0
-    before, looked, told = (
-        (tmp_path / "out" / "scores.parquet").read_bytes(),
-        detector.looked.total(),
-        capsys.readouterr(),
-    )
+    before, once, told = (tmp_path / "out" / "scores.parquet").read_bytes(), looked.total(), capsys.readouterr()
     (tmp_path / "file").touch()
     monkeypatch.setenv("ALIGNGEMINI_BUILT", str(tmp_path / "file" / "built"))
     assert bench(benchmark, "--protocol", "native") == 0
     again = capsys.readouterr()
-    assert detector.looked.total() == 2 * looked and (tmp_path / "out" / "scores.parquet").read_bytes() == before
+    assert looked.total() == 2 * once and (tmp_path / "out" / "scores.parquet").read_bytes() == before
     assert again.out == told.out and again.err.count("scores cannot be written to") == 1
     assert "cannot be written to" not in told.err
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from aligngemini.analysis import style
+from aligngemini.branches.frequency import Frequency
 from aligngemini.branches.scores_file import ScoresFile
 
 HARD = ["hard_0_real_0", "hard_0_real_1", "hard_1_fake_0", "hard_1_fake_1"]
@@ -107,22 +108,22 @@ def test_an_image_that_the_file_does_not_name_keeps_its_row(judge, tint, listed,
     assert len(told) == 8
 
 
-def test_a_protocol_s_crop_is_for_branches_that_look_at_one(detector, benchmark, bench):
+def test_a_protocol_s_crop_is_for_branches_that_look_at_one(detector, benchmark, bench, looked):
     vlm, expert = detector.branches
     assert bench(benchmark, "--protocol", "native,published") == 0
     assert vlm.sides == {0} and expert.sides == {16, 336}
-    assert detector.looked == {"vlm": 8, "expert": 16}
+    assert looked == {"vlm": 8, "expert": 16}
     expert.crop = 336
     assert bench(benchmark, "--protocol", "native,published") == 0
-    assert detector.looked == {"vlm": 8, "expert": 16}, "its own side is the protocol's, and known"
+    assert looked == {"vlm": 8, "expert": 16}, "its own side is the protocol's, and known"
 
 
-def test_what_a_branch_has_scored_is_known_in_any_detector(judge, tint, benchmark, bench):
+def test_what_a_branch_has_scored_is_known_in_any_detector(judge, tint, benchmark, bench, looked):
     vlm, expert, third = tint("vlm", 0), tint("expert", 1), tint("third", 2)
     for branches in ([vlm], [expert, vlm], [third, vlm, expert]):
-        detector = judge(*branches, thresholds=(0.3,) * len(branches))
+        judge(*branches, thresholds=(0.3,) * len(branches))
         assert bench(benchmark, "--protocol", "native") == 0
-    assert detector.looked == {"vlm": 8, "expert": 8, "third": 8}
+    assert looked == {"vlm": 8, "expert": 8, "third": 8}
 
 
 def test_two_files_of_scores_stay_apart(judge, listed, benchmark, bench, tmp_path):
@@ -136,6 +137,17 @@ def test_two_files_of_scores_stay_apart(judge, listed, benchmark, bench, tmp_pat
     assert bench(benchmark, "--protocol", "native") == 0
     again = pd.read_parquet(tmp_path / "out" / "scores.parquet")
     assert again.mine_score.tolist() == told.yours_score.tolist(), "the same name, another file"
+
+
+def test_two_fitted_branches_stay_apart(judge, paint, bench, tmp_path):
+    root = tmp_path / "large"
+    for place, side in (("0_real", 40), ("1_fake", 48)):
+        paint(root / place / f"{place}.png", 0.5, 0.5, side=side)
+    for sign in (1, -1):
+        judge(Frequency([0.1] * 15, -1.0, "mine"), Frequency([0.1 * sign] * 15, -2.0, "yours"))
+        assert bench(root, "--protocol", "native") == 0
+        told = pd.read_parquet(tmp_path / "out" / "scores.parquet")
+        assert (told.mine_score > 0.5).all() and (told.yours_score > 0.5).tolist() == [sign == 1] * 2
 
 
 def test_a_fitted_rule_judges_except_where_a_protocol_names_another(judge, tint, benchmark, bench, tmp_path):
