@@ -29,9 +29,14 @@ def probed(path: str) -> dict:
     return row | {"statistics": b"" if failed else told.astype(np.float32).tobytes()}
 
 
-CODE = (decode, *decode.CODE, likeness, protocols, traces)
+CODE = (
+    "aligngemini.images.decode",
+    "aligngemini.images.protocols",
+    "aligngemini.hygiene.likeness",
+    "aligngemini.hygiene.traces",
+)
 PLAIN = memory.Reading(plain, SEEN, CODE)
-PROBED = memory.Reading(probed, [*SEEN, "statistics"], (*CODE, statistics))
+PROBED = memory.Reading(probed, [*SEEN, "statistics"], (*CODE, "aligngemini.images.statistics"))
 
 
 def _seen(path: str) -> tuple[dict, np.ndarray | None]:

@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageChops
 
-from . import arrays, exif, header, jpeg, kinds, segments, tiff
+from . import arrays, header, jpeg, segments, tiff
 from .header import LIMIT, Unreadable, contents, named_format, opened, orientation
 
-__all__ = ["CODE", "LIMIT", "Decoded", "Unreadable", "identify", "pixels", "read"]
+__all__ = ["LIMIT", "Decoded", "Unreadable", "identify", "pixels", "read"]
 
-CODE = (arrays, exif, header, jpeg, kinds, segments, tiff)  # beside this module: all that decides what is read
 Turn = Image.Transpose
 UPRIGHT = {
     2: Turn.FLIP_LEFT_RIGHT,

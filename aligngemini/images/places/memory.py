@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from types import ModuleType
 from typing import NamedTuple
 
 import pandas as pd
@@ -21,16 +20,16 @@ CHUNK = 20_000  # files between two writes: so much of a first scan is lost when
 
 
 class Reading(NamedTuple):
-    """A way to read a file: `look(path)` gives `columns`, the first of them empty where it could not; `code` is what
-    the answer depends on, and no two readings name the same.
+    """A way to read a file: `look(path)` gives `columns`, the first of them empty where it could not; `code` names the
+    modules that the answer depends on, with all that they import; no two readings name the same.
     """
 
     look: Callable[[str], dict]
     columns: list[str]
-    code: tuple[ModuleType, ...]
+    code: tuple[str, ...]
 
 
-IDENTITY = Reading(lambda path: decode.identify(path), FACTS, (decode, *decode.CODE))
+IDENTITY = Reading(lambda path: decode.identify(path), FACTS, ("aligngemini.images.decode",))
 
 
 def facts(
@@ -80,8 +79,7 @@ def added(rows: pd.DataFrame, readings: list[tuple], blank: dict, workers: int) 
 
 def where(root: str | Path, reading: Reading = IDENTITY) -> Path:
     """The file of what `reading` knows of `root`; another one for other versions of its code."""
-    code = [fingerprint.of_file(Path(module.__file__)) for module in reading.code]
-    name = fingerprint.digest([str(Path(root).absolute()), header.CODECS, *code])
+    name = fingerprint.digest([str(Path(root).absolute()), header.CODECS, *map(fingerprint.of_module, reading.code)])
     return paths.built() / "scans" / f"{name[: fingerprint.LENGTH]}.parquet"
 
 
