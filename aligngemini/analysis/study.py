@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from aligngemini.analysis import export, seeds
-from aligngemini.workbook import manifest
+from aligngemini.workbook import json_file, manifest
 
 NOTE = (
     "Balanced accuracy, one column per seed; mean, low and high over n seeds (Student's t, 95 %). Rows with a value "
@@ -22,7 +22,7 @@ def write(folder: Path, study, scale: str, made: list, table: pd.DataFrame, prob
         table.to_csv(folder / "table.csv", index=False)
         probes.to_csv(folder / "probes.csv", index=False)
         (folder / "table.md").write_text(text(study, scale, table, probes), encoding="utf-8")
-        manifest.write_json(folder / "study.json", told(study, scale, made))
+        json_file.write(folder / "study.json", told(study, scale, made))
     return folder
 
 

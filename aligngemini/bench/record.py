@@ -11,7 +11,7 @@ from ..analysis import export, published
 from ..images.filenames import spelled
 from ..images.protocols import Protocol
 from ..scores import pictured
-from ..workbook import manifest
+from ..workbook import json_file, manifest
 from . import against, judge, results, robustness
 
 
@@ -75,7 +75,7 @@ def write(answer: Answer, judged: dict[str, pd.DataFrame], facts: dict, title: s
             (folder / name).write_text(text, encoding="utf-8")
             made.append(folder / name)
         files = {each.name: manifest.entry(folder, each.name) for each in made}
-        manifest.write_json(folder / "bench.json", manifest.plain(facts | {"files": files}))
+        json_file.write(folder / "bench.json", facts | {"files": files})
     return [*made, folder / "bench.json"]
 
 

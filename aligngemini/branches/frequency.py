@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 from ..images import feed, protocols, table
 from ..images.header import Unreadable
-from ..workbook import fingerprint, manifest, reading
+from ..workbook import fingerprint, json_file, manifest, reading
 from ..workbook.params import Refused
 
 RINGS, LIMIT = 16, 4000  # frequencies up to half a cycle per px; images to fit on, of the pixel set
@@ -33,7 +33,7 @@ class Frequency:
             raise Refused("the frequency baseline needs real and fake images of 32 px or more: make the data run again")
         fitted = LogisticRegression(max_iter=5000).fit(list(good.values()), label)
         state = {"weights": fitted.coef_[0].tolist(), "bias": float(fitted.intercept_[0])}
-        manifest.write_json(Path(out) / STATE, state)
+        json_file.write(Path(out) / STATE, state)
         return {"images": len(good)}
 
     @classmethod

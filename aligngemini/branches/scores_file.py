@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..images import filenames
 from ..images.header import Unreadable, contents
-from ..workbook import fingerprint, manifest, paths, reading
+from ..workbook import atomic, fingerprint, paths, reading
 from ..workbook.params import Refused, said, shown
 
 KEYS = ("image_id", "path")  # columns that say which image; the first that is there counts
@@ -38,7 +38,7 @@ class ScoresFile:
     def fit(cls, source: str, data, out: Path) -> dict[str, Any]:
         """Copy the file `source` into the folder `out`, paths made absolute. Raises Refused where it makes no sense."""
         table = read(paths.resolve(source))
-        manifest.write_table(Path(out) / TABLE, table)
+        atomic.write_table(Path(out) / TABLE, table)
         return {"file": Path(source).name, "images": len(table)}
 
     @classmethod

@@ -9,7 +9,7 @@ import pandas as pd
 import requests
 
 from ..images.decode import identify
-from ..workbook import manifest
+from ..workbook import atomic
 from ..workbook.params import Refused
 from ..workbook.progress import progress
 from . import record, room, web
@@ -27,9 +27,7 @@ def one_width(folder: Path, width: int) -> None:
     noted = note.read_text(encoding="utf-8").strip() if note.is_file() else str(width)
     if noted != str(width):
         raise Refused(f"the photographs here are {noted} px wide: ask for --width {noted}, or for another --root")
-    folder.mkdir(parents=True, exist_ok=True)
-    with manifest.whole(note) as temporary:
-        temporary.write_text(noted, encoding="utf-8")
+    atomic.write(note, noted)
 
 
 def fetch(addresses: pd.Series, folder: Path, width: int, workers: int) -> pd.DataFrame:

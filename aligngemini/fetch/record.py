@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..images.decode import identify
 from ..images.places import folders
-from ..workbook import manifest, paths
+from ..workbook import atomic, paths
 from ..workbook.progress import progress, say
 
 FILE = ".fetched.parquet"
@@ -18,7 +18,7 @@ COLUMNS = ["path", "bytes", "crc32"]  # path within the folder; -1: not known
 
 def write(folder: Path, rows: pd.DataFrame) -> None:
     """Write the table of `folder`, COLUMNS, all or nothing."""
-    manifest.write_table(folder / FILE, rows[COLUMNS])
+    atomic.write_table(folder / FILE, rows[COLUMNS])
 
 
 def read(folder: Path) -> pd.DataFrame | None:

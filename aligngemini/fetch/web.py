@@ -13,7 +13,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NameResolutionError
 from urllib3.util import Retry
 
-from ..workbook import manifest, paths
+from ..workbook import atomic, paths
 from ..workbook.params import Refused
 from ..workbook.progress import Meter
 
@@ -125,8 +125,7 @@ class Part:
         with self.file.open("wb"):
             pass
         if mark:
-            with manifest.whole(self._mark) as temporary:
-                temporary.write_text(mark, encoding="utf-8")
+            atomic.write(self._mark, mark)
 
     def finish(self) -> None:
         """Give the file its name."""

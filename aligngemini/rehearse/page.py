@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..analysis import export
-from ..workbook import atomic, manifest
+from ..workbook import atomic, json_file, manifest
 from ..workbook.progress import spell
 from .cards import UTILISATION
 from .run import Row, minutes
@@ -42,7 +42,7 @@ def write(rows: list[Row], folder: Path, name: str, command: str) -> Path:
     machine = manifest.environment()
     told = {"command": command, "environment": machine, "utilisation": UTILISATION, "minutes": minutes(rows)}
     with manifest.room_on_disk(folder):
-        manifest.write_json(folder / f"{name}.json", told | {"rows": [dataclasses.asdict(row) for row in rows]})
+        json_file.write(folder / f"{name}.json", told | {"rows": [dataclasses.asdict(row) for row in rows]})
         return atomic.write(folder / f"{name}.md", _markdown(rows, command, machine))
 
 

@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-from ..workbook import manifest, paths
+from ..workbook import json_file, manifest, paths
 from ..workbook.progress import say
 
 PART = ".part-checkpoint"  # where one is written
@@ -14,7 +14,7 @@ MARK = "whole.json"  # size and digest of every file; written last
 def settle(home: Path) -> None:
     """Mark the checkpoint that was just written to `home` / PART, and move it to `home`."""
     made = every(home / PART)[0]
-    manifest.write_json(made / MARK, {"files": manifest.files(made)})
+    json_file.write(made / MARK, {"files": manifest.files(made)})
     made.rename(home / made.name)
     shutil.rmtree(home / PART)
 

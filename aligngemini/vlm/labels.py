@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from ..images import decode
-from ..workbook import manifest, models
+from ..workbook import atomic, models
 from ..workbook.progress import progress
 from ..workbook.seeds import generator
 from . import pairs
@@ -64,7 +64,7 @@ def label(vlm: VLM, rows: pd.DataFrame, seed: int, batch: int, parts: Path) -> p
     starts = range(0, len(left), batch)
     for start in progress(starts, "labelling", len(left), batch):
         done.append(_part(vlm, left.iloc[start : start + batch], seed))
-        manifest.write_table(parts / f"{len(known) + start:08}.parquet", done[-1])
+        atomic.write_table(parts / f"{len(known) + start:08}.parquet", done[-1])
     return pd.concat(done).set_index("image_id").loc[rows.image_id].reset_index()
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from ..workbook import manifest, paths, reading, redaction
+from ..workbook import json_file, paths, reading, redaction
 from ..workbook.params import Refused, said, shown
 from ..workbook.progress import FILE, note
 
@@ -74,7 +74,7 @@ def _job(frame: pd.DataFrame, cfg, checkpoints: Path, out: Path) -> Path:
     job.mkdir(parents=True)
     frame.to_parquet(job / "pairs.parquet", index=False)
     told = {"params": dataclasses.asdict(cfg), "checkpoints": str(checkpoints), "out": str(out)}
-    manifest.write_json(job / "job.json", told | {"kernel": os.getpid()})
+    json_file.write(job / "job.json", told | {"kernel": os.getpid()})
     return job
 
 

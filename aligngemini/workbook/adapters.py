@@ -5,7 +5,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from aligngemini.workbook import manifest, models, reading, shipped
+from aligngemini.workbook import json_file, models, reading, shipped
 from aligngemini.workbook.params import Refused, said
 
 FACTS, CARD = "facts.json", "README.md"
@@ -27,7 +27,7 @@ def save(model, folder: Path, facts: dict[str, Any], card: str, weights: dict | 
     told.base_model_name_or_path, told.revision = facts["base"], facts["revision"] or None
     # PEFT would ask the hub whether the embeddings have grown; no adapter here touches them.
     model.save_pretrained(folder, state_dict=weights, save_embedding_layers=False)
-    manifest.write_json(folder / FACTS, facts)
+    json_file.write(folder / FACTS, facts)
     (folder / CARD).write_text(card, encoding="utf-8")
     return folder
 
@@ -107,7 +107,7 @@ def card(title: str, summary: str, facts: dict[str, Any], use: str) -> str:
     base = "" if local else facts["base"]
     summary += LOCAL.format(**facts) if local else ""
     front = ["library_name: peft", *([f"base_model: {base}"] if base else []), "tags: [aligngemini, lora]"]
-    rows = [f"| {name.replace('_', ' ')} | {_cell(value)} |" for name, value in manifest.plain(facts).items()]
+    rows = [f"| {name.replace('_', ' ')} | {_cell(value)} |" for name, value in json_file.plain(facts).items()]
     table = "\n".join(["| what | value |", "| --- | --- |", *rows])
     code = f"```python\n{use}\n```"
     return "\n".join(["---", *front, "---", "", f"# {title}", "", summary, "", table, "", "## Use", "", code, ""])

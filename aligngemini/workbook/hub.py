@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from aligngemini.workbook import adapters, manifest, paths, reading, redaction
+from aligngemini.workbook import adapters, json_file, paths, reading, redaction
 from aligngemini.workbook.params import Refused, said
 
 
@@ -65,7 +65,7 @@ def _renamed(told: dict[str, Any], names: dict[str, str], folder: Path) -> Path:
     copy = folder.with_name(f"{folder.name}-public")
     shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("*.parquet"), dirs_exist_ok=True)
     for name, value in told.items():
-        manifest.write_json(copy / name, value)
+        json_file.write(copy / name, value)
     card = (folder / adapters.CARD).read_text(encoding="utf-8")
     for text in sorted(names, key=len, reverse=True):  # none is replaced within another
         card = card.replace(text, names[text])

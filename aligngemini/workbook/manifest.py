@@ -1,7 +1,6 @@
 """The manifest of a run, `manifest.json`: what was asked, in which environment, and what came out."""
 
 import errno
-import json
 import math
 import os
 import platform
@@ -15,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from aligngemini.workbook import atomic, fingerprint, paths, reading
+from aligngemini.workbook import fingerprint, json_file, paths, reading
 
 NAME = "manifest.json"
 # Made after the answer, or about it: no part of what `files` lists.
@@ -83,34 +82,7 @@ def new(notebook: str, name: str, block: dict[str, Any]) -> dict[str, Any]:
 def write(folder: Path, manifest: dict[str, Any]) -> None:
     """Write `manifest` into `folder`, all or nothing; raises `DiskFull`."""
     with room_on_disk(folder):
-        write_json(folder / NAME, manifest)
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file of what `plain` takes, all or nothing. Raises OSError."""
-    atomic.write(path, spell(value))
-
-
-def spell(value: Any) -> str:
-    """Return what `plain` takes as the text of a JSON file."""
-    return json.dumps(plain(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def write_table(path: Path, table: Any) -> None:
-    """Write a DataFrame as Parquet, all or nothing, in a folder that is made if need be. Raises OSError."""
-    with atomic.replacing(path) as temporary:
-        table.to_parquet(temporary, index=False)
-
-
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`, moved there at the end: readers see the old file or the new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        json_file.write(folder / NAME, manifest)
 
 
 def read(folder: Path) -> dict[str, Any] | None:
@@ -152,23 +124,6 @@ def fits(value: Any, form: Any) -> bool:
     if isinstance(value, float) and not math.isfinite(value):
         return False
     return isinstance(value, form) and not isinstance(value, bool)
-
-
-def plain(value: Any) -> Any:
-    """Return `value` as JSON can hold it: numpy as numbers and lists, NaN and infinities as None."""
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, bool | int | str | None):
-        return value
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
-    if hasattr(value, "tolist"):
-        return plain(value.tolist())
-    if isinstance(value, Path):
-        return str(value)
-    raise TypeError(f"a manifest cannot hold {value!r} ({type(value).__name__})")
 
 
 def files(folder: Path) -> dict[str, dict[str, Any]]:

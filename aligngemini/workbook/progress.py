@@ -11,7 +11,7 @@ from os import environ
 from pathlib import Path
 from typing import Any, TypeVar
 
-from aligngemini.workbook import manifest
+from aligngemini.workbook import json_file, manifest
 
 FILE = "ALIGNGEMINI_PROGRESS"
 BAR = 24
@@ -123,7 +123,7 @@ def _file(state: dict[str, Any]) -> None:
     if environ.get(FILE):
         path = Path(environ[FILE])
         with manifest.room_on_disk(path.parent):
-            manifest.write_json(path, state)
+            json_file.write(path, state)
 
 
 def _channel() -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock
 
-from aligngemini.workbook import atomic, keys, manifest, records, seeds, stages, values
+from aligngemini.workbook import atomic, json_file, keys, manifest, records, seeds, stages, values
 from aligngemini.workbook.answer import Answer
 from aligngemini.workbook.atomic import PART, remove
 from aligngemini.workbook.params import Refused
@@ -157,7 +157,7 @@ class Run(Answer):
         digits. A complete run does not change.
         """
         if not self.complete:
-            self._complete(manifest.plain(results), manifest.plain(models or {}))
+            self._complete(json_file.plain(results), json_file.plain(models or {}))
         shown = [round(value, 4) if isinstance(value, float) else value for value in self.results.values()]
         return pd.DataFrame({"value": shown}, index=list(self.results), dtype=object)
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from aligngemini.workbook import manifest, paths, reading, verified
+from aligngemini.workbook import json_file, manifest, paths, reading, verified
 from aligngemini.workbook.params import Refused
 
 HOME, LIST = paths.ROOT / "data" / "mini", "digests.json"
@@ -24,7 +24,7 @@ def record(folder: Path) -> Path:
     if prefix := _inside(folder):
         others = {name: entry for name, entry in _listed().items() if not name.startswith(prefix)}
         listed = others | {name: manifest.entry(HOME, name) for name in _deciding(Path(folder))}
-        manifest.write_json(HOME / LIST, dict(sorted(listed.items())))
+        json_file.write(HOME / LIST, dict(sorted(listed.items())))
     return folder
 
 

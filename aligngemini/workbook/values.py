@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from aligngemini.workbook import atomic, manifest
+from aligngemini.workbook import atomic, json_file
 from aligngemini.workbook.params import Refused
 
 TEXTS = (".html", ".md", ".txt")
@@ -35,7 +35,7 @@ def dump(value: Any, path: Path) -> bytes:
         raise Refused(f"{path.name} must hold a {kind.__name__}, got {type(value).__name__}: choose another suffix")
     if path.suffix == ".parquet":
         return _parquet(value, path.parent)
-    return (value if path.suffix in TEXTS else manifest.spell(value)).encode()
+    return (value if path.suffix in TEXTS else json_file.spell(value)).encode()
 
 
 def parse(data: bytes, path: Path) -> Any:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from aligngemini.workbook import fingerprint, manifest, paths, reading
+from aligngemini.workbook import fingerprint, json_file, manifest, paths, reading
 
 SETTLED = 2e9  # nanoseconds: a file changed later than that may change again without another time
 
@@ -63,4 +63,4 @@ def _place(folder: Path) -> Path:
 def _remember(place: Path, found: dict[str, list[str]]) -> None:
     """Write all or nothing; where that cannot be, the files are read again the next time."""
     with suppress(OSError):
-        manifest.write_json(place, found)
+        json_file.write(place, found)

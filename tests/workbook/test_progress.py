@@ -68,7 +68,7 @@ def test_a_full_disk_is_one_clear_sentence(file, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(progress.manifest, "write_json", full)
+    monkeypatch.setattr(progress.json_file, "write", full)
     with pytest.raises(DiskFull, match="run the same command again"):
         list(progress.progress(range(2), "counting"))
 

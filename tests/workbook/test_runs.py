@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from filelock import FileLock
 
-from aligngemini.workbook import manifest, paths, questions, runs, stages
+from aligngemini.workbook import json_file, manifest, paths, questions, runs, stages
 from aligngemini.workbook.manifest import DiskFull
 from aligngemini.workbook.params import Refused
 from tests.workbook import small
@@ -288,7 +288,7 @@ def test_git_is_not_needed(monkeypatch, tmp_path):
 @pytest.mark.parametrize("value", [object(), {1, 2}])
 def test_results_that_are_not_figures_are_an_error(value):
     with pytest.raises(TypeError, match="cannot hold"):
-        manifest.plain({"x": value})
+        json_file.plain({"x": value})
 
 
 def test_a_notebook_refuses_outputs_that_cannot_be_written_to_before_any_work(little, monkeypatch, tmp_path):
