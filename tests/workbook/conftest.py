@@ -32,7 +32,7 @@ def draw(name):
     value = [random.random(), float(np.random.rand())]
     with (Path(os.environ["LITTLE_LOG"])).open("a") as log:
         log.write("{notebook} " + name + "\\n")
-    run.step(name, lambda path: path.write_text(json.dumps([random.random(), float(np.random.rand())])))"""
+    run.compute(name, lambda: [random.random(), float(np.random.rand())])"""
 BODY = """\
 draw("first.json")
 for _ in progress.progress(range(int(os.environ.get("LITTLE_SLEEP", 0)) * 10), "sleeping"):

@@ -1,7 +1,5 @@
 """The smallest questions and runs, on the folders of the little workbook."""
 
-import json
-
 from aligngemini.workbook import runs, stages
 
 
@@ -19,6 +17,6 @@ def expert(little, **values):
 
 def made(notebook, cfg, **results):
     run = runs.start(notebook, cfg)
-    run.step("numbers.json", lambda path: path.write_text(json.dumps(results)))
+    run.save("numbers.json", results)
     run.finish(results)
     return run

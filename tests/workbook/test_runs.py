@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import subprocess
 import sys
 import time
@@ -24,8 +23,7 @@ def test_a_run_is_partial_until_it_is_finished(little):
     run = runs.start(DATA, small.data(little))
     assert run.folder.name == f".{run.name}.partial" and not run.complete
     assert manifest.read(run.folder)["run"]["status"] == "running"
-    path = run.step("images/one.txt", lambda path: path.write_text("1"))
-    assert path == run.path("images", "one.txt") and path.read_text() == "1"
+    assert run.save("images/one.txt", "1") == run.path("images", "one.txt").read_text() == "1"
     table = run.finish({"images": np.int64(1), "share": float("nan")}, {"vae": {"name": "x"}})
     assert table["value"].to_dict() == {"images": 1, "share": None}
     home = little.outputs / DATA / run.name
@@ -43,47 +41,44 @@ def test_the_same_question_opens_the_complete_run_and_changes_nothing(little):
     before = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in first.folder.rglob("*")}
     again = runs.start(DATA, small.data(little))
     assert again.complete and again.name == first.name
-    assert again.step("numbers.json", lambda path: pytest.fail("made again")).exists()
+    assert again.save("numbers.json", {"images": 1}) == {"images": 1}
     assert again.finish({"images": 2})["value"].tolist() == [1]
     assert {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in first.folder.rglob("*")} == before
     with pytest.raises(Refused, match="--force"):
-        again.step("other.json", lambda path: path.write_text(""))
+        again.compute("other.json", pytest.fail, "made")
 
 
-def test_a_step_that_fails_leaves_nothing_and_is_made_again(little):
-    run = runs.start(DATA, small.data(little))
+def test_a_computation_that_fails_leaves_nothing_and_is_made_again(little):
+    run, fails = runs.start(DATA, small.data(little)), [True]
 
     def half(path):
-        path.mkdir()
         (path / "one").write_text("1")
-        raise RuntimeError("half")
+        if fails.pop():
+            raise RuntimeError("half")
 
     with pytest.raises(RuntimeError, match="half"):
-        run.step("images", half)
+        run.compute("images", half)
     assert not run.path("images").exists() and [p.name for p in run.folder.iterdir()] == ["manifest.json"]
-    with pytest.raises(RuntimeError, match="wrote nothing"):
-        run.step("images", lambda path: None)
+    fails.append(False)
+    assert run.compute("images", half).joinpath("one").exists()
 
 
 def test_a_full_gpu_is_one_sentence_and_the_run_can_go_on(little):
     import torch
 
-    def full(path):
-        path.write_text("half")
+    def full():
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
 
     run = runs.start(DATA, small.data(little))
     with pytest.raises(Refused, match="scores.parquet does not fit .* lower the batch size"):
-        run.step("scores.parquet", full)
+        run.compute("scores.parquet", full)
     assert not run.path("scores.parquet").exists()
-    again = run.step("scores.parquet", lambda path: path.write_text("whole"))
-    assert again.read_text() == "whole"
+    assert len(run.compute("scores.parquet", pd.DataFrame, {"score": [0.5]})) == 1
 
 
-def test_what_a_kill_left_half_made_is_swept_and_whole_steps_stay(little):
+def test_what_a_kill_left_half_made_is_swept_and_what_is_whole_stays(little, capsys):
     run = runs.start(DATA, small.data(little))
-    run.step("whole.txt", lambda path: path.write_text("1"))
-    run.path(runs.manifest.NAME)
+    run.compute("whole.txt", str, 1)
     (run.path(".part-images")).mkdir()
     (run.path(".part-images") / "one").write_text("1")
     (run.checkpoints / "step-1").write_text("1")
@@ -91,28 +86,11 @@ def test_what_a_kill_left_half_made_is_swept_and_whole_steps_stay(little):
     again = runs.start(DATA, small.data(little))
     assert again.manifest["run"]["attempts"] == 2
     assert again.manifest["run"]["started"] == run.manifest["run"]["started"]
-    again.step("whole.txt", lambda path: pytest.fail("made again"))
+    again.compute("whole.txt", str, 1)
+    assert capsys.readouterr().out.splitlines()[-1] == "whole.txt: reused"
     assert not again.path(".part-images").exists() and (again.checkpoints / "step-1").exists()
     again.finish({})
     assert not again.path("checkpoints").exists() and list(again.manifest["files"]) == ["whole.txt"]
-
-
-def _draws(path):
-    import torch
-
-    path.write_text(repr([random.random(), float(np.random.rand()), float(torch.rand(1))]))
-
-
-def test_a_step_draws_the_same_whether_the_steps_before_it_ran_or_not(little):
-    run = runs.start(DATA, small.data(little))
-    run.step("one.txt", _draws)
-    second = run.step("two.txt", _draws).read_text()
-    assert run.path("one.txt").read_text() != second
-    run.path("two.txt").unlink()
-    run.close()
-    assert runs.start(DATA, small.data(little)).step("two.txt", _draws).read_text() == second
-    other = runs.start(DATA, small.data(little, seed=1))
-    assert other.step("two.txt", _draws).read_text() != second
 
 
 def test_running_the_setup_cell_twice_does_not_wait_for_itself(little):
@@ -124,10 +102,10 @@ def test_running_the_setup_cell_twice_does_not_wait_for_itself(little):
 
 def test_a_full_disk_is_one_sentence_and_the_run_can_go_on(little):
     run = runs.start(DATA, small.data(little))
-    run.step("whole.txt", lambda path: path.write_text("1"))
+    run.compute("whole.txt", str, 1)
 
     def full(path):
-        path.write_text("half")
+        (path / "one").write_text("half")
         raise OSError(28, "No space left on device")
 
     def full_in_rust(path):
@@ -135,12 +113,12 @@ def test_a_full_disk_is_one_sentence_and_the_run_can_go_on(little):
 
     for make in (full, full_in_rust):
         with pytest.raises(DiskFull, match="run the same command again"):
-            run.step("images", make)
+            run.compute("images", make)
     run.close()
-    assert not run.path(".part-images").exists()
+    assert not list(run.folder.glob(".part-*"))
     again = runs.start(DATA, small.data(little))
     assert again.path("whole.txt").exists()
-    assert again.step("images", lambda path: path.write_text("1")).exists()
+    assert again.compute("images", lambda path: (path / "one").write_text("1")).exists()
 
 
 def test_a_manifest_that_cannot_be_written_leaves_the_old_one(little, monkeypatch):
@@ -189,7 +167,7 @@ def test_the_one_run_whose_manifest_cannot_be_read_is_named_where_no_other_fits(
 
 def test_a_damaged_partial_manifest_does_not_stop_the_run(little):
     run = runs.start(DATA, small.data(little))
-    run.step("whole.txt", lambda path: path.write_text("1"))
+    run.compute("whole.txt", str, 1)
     run.path("manifest.json").write_text('{"run": {"sta')
     run.close()
     assert runs.start(DATA, small.data(little)).path("whole.txt").exists()
@@ -208,7 +186,7 @@ def test_a_complete_run_that_lost_a_file_is_refused(little):
 def test_a_folder_of_many_files_is_one_line_that_still_notices_a_loss(little):
     run = runs.start(DATA, small.data(little))
     for number in range(manifest.FOLD + 1):
-        run.step(f"images/{number}.txt", lambda path: path.write_text("1"))
+        run.save(f"images/{number}.txt", "1")
     run.finish({})
     assert run.manifest["files"]["images/"]["files"] == manifest.FOLD + 1
     run.path("images", "7.txt").unlink()
@@ -318,8 +296,7 @@ def test_a_run_is_called_the_same_wherever_the_checkout_lies(little, monkeypatch
         monkeypatch.setattr(paths, "ROOT", place)
         monkeypatch.setenv("ALIGNGEMINI_OUTPUTS", str(place / "outputs"))
         data = runs.start(DATA, small.data(little))
-        table = pd.DataFrame({"image_id": ["a"], "path": [str(place / "photo.jpg")]})
-        data.step("pixel.parquet", lambda path, table=table: table.to_parquet(path))
+        data.save("pixel.parquet", pd.DataFrame({"image_id": ["a"], "path": [str(place / "photo.jpg")]}))
         data.finish({})
         names.append([data.name, *(questions.question(*asked).name for asked in ((VLM, small.vlm(little)),))])
     assert names[0] == names[1]

@@ -160,7 +160,7 @@ def test_the_command_refuses_a_changed_file_instead_of_reusing_it(little, inline
 def many(little) -> runs.Run:
     run = runs.start(DATA, small.data(little))
     for number in range(manifest.FOLD + 1):
-        run.step(f"images/{number}.txt", lambda path: path.write_text("12"))
+        run.save(f"images/{number}.txt", "12")
     run.finish({})
     return run
 
