@@ -34,6 +34,7 @@ APART = {
     "workbook.stages": "the values of parameters stand in the question",
 }
 """Modules, or packages with all that they hold, that decide no answer, and why. In doubt a module decides."""
+RUNS = ["workbook.filling"]  # what `workbook.runs`, which is apart, makes every answer with
 
 
 class Source(NamedTuple):

@@ -90,7 +90,8 @@ def of_code(notebook: Path, modules: Iterable[str] = (), package: Path = paths.P
     or not; and so for `modules`, dotted names of what is loaded by name. See `code.APART` for what does not count.
     """
     cells = [code.cell(text, package.name) for text in code_cells(notebook)]
-    names = [*modules, *(name for cell in cells for name in cell.imports)]
+    runs = [f"{package.name}.{name}" for name in code.RUNS]
+    names = [*modules, *runs, *(name for cell in cells for name in cell.imports)]
     return digest([code.closure(names, package), [cell.digest for cell in cells]])
 
 

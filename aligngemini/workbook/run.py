@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock
 
-from aligngemini.workbook import atomic, json_file, keys, manifest, records, seeds, stages, values
+from aligngemini.workbook import atomic, filling, json_file, keys, manifest, records, seeds, stages, values
 from aligngemini.workbook.answer import Answer
 from aligngemini.workbook.atomic import PART, remove
 from aligngemini.workbook.params import Refused
@@ -52,11 +52,11 @@ class Run(Answer):
         key = keys.of(self, function, args, kwargs)
         word = self._looked_up(name, key)
         if word != REUSED:
-            with self._making(name, key), atomic.replacing(target) as temporary:
-                _fill(temporary, target, function, args, kwargs)
+            with self._making(name, key):
+                torch = stages.find(self.notebook).torch
+                filling.fill(target, name, self.seed, torch, function, args, kwargs)
         self._tell(name, word, time.monotonic() - began)
-        seeds.seed(self.seed, f"after {name}")
-        return values.read(target) if target.suffix else target
+        return filling.filled(target, name, self.seed)
 
     def save(self, name: str, value: Any) -> Any:
         """Keep a table, a JSON value or a text as the file `name` (see `values`); return it as it is read from there.
@@ -104,7 +104,6 @@ class Run(Answer):
             self.checkpoints.mkdir(exist_ok=True)
         remove(self.path(name))
         self._note(name, making=key)
-        seeds.seed(self.seed, name, torch=stages.find(self.notebook).torch)
         self._depth += 1
         try:
             with manifest.room_on_disk(self.folder), _room_on_card(name):
@@ -203,17 +202,6 @@ def _room_on_card(name: str) -> Iterator[None]:
             f"{name} does not fit the memory of this GPU: lower the batch size that belongs to it (`aligngemini "
             "rehearse` tells what fits), and run again, what is done is kept"
         ) from error
-
-
-def _fill(temporary: Path, target: Path, function: Callable, args: tuple, kwargs: dict[str, Any]) -> None:
-    """Write to `temporary` what a function returns, or let it fill a folder there."""
-    if target.suffix:
-        temporary.write_bytes(values.dump(function(*args, **kwargs), target))
-        return
-    temporary.mkdir()
-    function(*args, temporary, **kwargs)
-    if not any(temporary.iterdir()):
-        raise RuntimeError(f"{function.__name__} wrote nothing into the folder it was given")
 
 
 def _write(make: Callable[[Path], Any], temporary: Path, target: Path) -> None:
