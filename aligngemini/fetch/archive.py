@@ -11,8 +11,7 @@ import pandas as pd
 
 from ..images.places import shards
 from ..images.places.skips import SUFFIXES
-from ..images.store import put
-from ..workbook import paths
+from ..workbook import atomic, paths
 from ..workbook.params import Refused
 from ..workbook.progress import progress
 from . import record
@@ -129,7 +128,7 @@ def _there(path: Path, size: int) -> bool:
 
 def _put(path: Path, data: bytes) -> str:
     try:
-        put(path, data)
+        atomic.write(path, data)
     except OSError as error:
         if error.errno not in shards.NAMELESS:
             raise

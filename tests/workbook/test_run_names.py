@@ -1,0 +1,187 @@
+"""A run's name tells the truth: it changes with every line that decides the run's answer, and with no other."""
+
+import ast
+import shutil
+
+import pytest
+
+from aligngemini.workbook import code, fingerprint, paths, questions, stages
+
+DATA, VLM, EXPERT, FUSION, ANALYSIS = stages.STAGES
+TRAINED = {VLM, EXPERT}
+COMPARED = {FUSION, ANALYSIS}
+ALL = {DATA} | TRAINED | COMPARED
+DECIDING = {  # a function of each room: the notebooks whose runs it decides
+    ("analysis.tables", "first"): COMPARED,
+    ("bench.remembered", "_read"): TRAINED,
+    ("branches.scoring", "table"): TRAINED,
+    ("expert.train", "train"): {EXPERT},
+    ("fusion.rules", "centred"): {FUSION},
+    ("hygiene.cues", "measured"): {DATA},
+    ("images.reconstruct", "worn"): {DATA},
+    ("images.places.folders", "scan"): {DATA},
+    ("images.decode", "read"): {DATA} | TRAINED,
+    ("images.table", "pairs"): ALL,
+    ("scores.metrics", "auroc"): TRAINED | COMPARED,
+    ("scores.thresholds", "choose"): TRAINED | {FUSION},
+    ("vlm.dpo", "fit"): {VLM},
+    ("workbook.adapters", "put"): TRAINED,
+    ("workbook.models", "number"): {DATA} | TRAINED,
+    ("workbook.filling", "filled"): ALL,
+    ("workbook.seeds", "seed"): ALL,
+    ("workbook.seeds", "generator"): ALL,
+    ("world.captions", "remark"): {DATA},
+    ("world.painter", "paint"): {DATA},
+}
+UNUSED = {  # modules, or rooms but for what notebooks import of them: what uses them
+    "analysis": "the report, and studies",
+    "bench": "the commands `bench` and `detect`",
+    "branches": "runs whose parameters name them",
+    "cli": "the command line",
+    "detect": "the command `detect`",
+    "detector": "the commands `bench` and `detect`",
+    "fetch": "the command `data`",
+    "hygiene": "the command `audit`",
+    "known": "the command `mini`",
+    "mini": "the command `mini`",
+    "rehearse": "the command `rehearse`",
+    "workbook.answer": "runs, to show what there is",
+    "workbook.code": "runs, for their names",
+    "workbook.codes": "the command line",
+    "workbook.commands": "runs, for advice",
+    "workbook.death": "the commands `run` and `sweep`",
+    "workbook.execute": "the commands `run` and `sweep`",
+    "workbook.kernel": "the commands `run` and `sweep`",
+    "workbook.keys": "runs, to know what is made already",
+    "workbook.listing": "the command `runs`",
+    "workbook.names": "runs, and stands in their questions",
+    "workbook.plan": "the commands `run` and `sweep`",
+    "workbook.questions": "runs, for their names",
+    "workbook.recipes": "the command `run`: its values stand in the question",
+    "workbook.records": "runs, to find others",
+    "workbook.run": "runs: it says when `filling` computes, and where that lies",
+    "workbook.status": "the commands `run` and `sweep`",
+    "workbook.stopping": "the commands `run` and `sweep`",
+    "workbook.streams": "the command line",
+    "workbook.sweep": "the command `sweep`",
+    "workbook.unforeseen": "the command line",
+    "workbook.verified": "runs, to refuse damaged ones",
+}
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    """A copy of the package, for changes."""
+    home = tmp_path_factory.mktemp("copy") / "aligngemini"
+    shutil.copytree(paths.PACKAGE, home, ignore=shutil.ignore_patterns("__pycache__"))
+    return home
+
+
+def _codes(package):
+    return {name: fingerprint.of_code(paths.notebook(name), package=package) for name in stages.STAGES}
+
+
+def _changed(package, module, change) -> set[str]:
+    """The notebooks whose runs get other names when `change` is made to the text of a module."""
+    path = _path(package, module)
+    before, text = _codes(package), path.read_text(encoding="utf-8")
+    changed = change(text)
+    assert changed != text
+    path.write_text(changed, encoding="utf-8")
+    after = _codes(package)
+    path.write_text(text, encoding="utf-8")
+    return {name for name in before if before[name] != after[name]}
+
+
+def _path(package, module):
+    path = package.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def _without_answer(text: str, function: str) -> str:
+    """The text of a module in which a function gives nothing."""
+    found = [node for node in ast.walk(ast.parse(text)) if getattr(node, "name", "") == function]
+    first = next(node for node in found[0].body if not isinstance(node, ast.Expr) or isinstance(node.value, ast.Call))
+    lines = text.splitlines()
+    lines.insert(first.lineno - 1, " " * first.col_offset + "return None")
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(("module", "function"), DECIDING)
+def test_a_line_that_decides_changes_the_names_of_the_runs_that_depend_on_it(package, module, function):
+    assert _changed(package, module, lambda text: _without_answer(text, function)) == DECIDING[module, function]
+
+
+def test_every_room_has_a_line_that_decides():
+    rooms = {module.rpartition(".")[0] for module in _deciding()} - {""}
+    assert rooms == {module.rpartition(".")[0] for module, _ in DECIDING}
+
+
+def _deciding() -> dict[str, str]:
+    """The modules that decide the runs of any notebook."""
+    cells = [code.cell(text, "aligngemini") for name in ALL for text in fingerprint.code_cells(paths.notebook(name))]
+    runs = [f"aligngemini.{name}" for name in code.RUNS]
+    return code.closure([*runs, *(name for cell in cells for name in cell.imports)])
+
+
+@pytest.mark.parametrize("name", code.APART)
+def test_what_is_apart_changes_no_name(package, name):
+    modules = [module for module in _modules() if f"{module}.".startswith(f"{name}.")]
+    assert modules, f"take {name} out of code.APART: there is no such module"
+    for module in modules:
+        assert not _changed(package, module, lambda text: text + "\nCHANGED = True\n"), module
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new"),
+    [
+        ("analysis.style", "#", "#0"),  # a colour
+        ("workbook.progress", "left", "to go"),
+        ("workbook.forms.expert", "backbone to tune", "base to tune"),  # a help text
+        ("cli", "add_argument(", "add_argument(\n"),
+        ("images.decode", '"""', '"""Words. '),  # a docstring
+        ("vlm.dpo", "import ", "# words\nimport "),  # a comment
+    ],
+)
+def test_what_is_only_seen_or_said_changes_no_name(package, module, old, new):
+    assert not _changed(package, module, lambda text: text.replace(old, new, 1))
+
+
+def test_a_name_holds_the_code_that_decides(monkeypatch):
+    asked = stages.DataParams()
+    before = questions.question(DATA, asked)
+    assert before.block["code"] == _codes(paths.PACKAGE)[DATA]
+    monkeypatch.setattr(fingerprint, "of_code", lambda *_: "other")
+    assert questions.question(DATA, asked).name != before.name
+
+
+def _modules() -> list[str]:
+    dotted = [".".join(path.relative_to(paths.PACKAGE).with_suffix("").parts) for path in paths.PACKAGE.rglob("*.py")]
+    return sorted(name.removesuffix(".__init__") for name in dotted if name != "__init__")
+
+
+def test_every_module_decides_or_is_apart_or_is_unused():
+    """A new module cannot be forgotten: whether a changed line of it makes runs anew is said somewhere."""
+    deciding = _deciding()
+    unsaid = [name for name in _modules() if name not in deciding and not code.is_apart(name)]
+    forgotten = [name for name in unsaid if not {name, name.split(".")[0]} & UNUSED.keys()]
+    assert not forgotten, (
+        f"{forgotten}: no notebook imports it. If a notebook uses it by name, its stage must say so; if notebooks "
+        "import it and it decides no answer, it goes to code.APART with the reason; else to UNUSED in this file"
+    )
+
+
+def test_what_is_apart_would_count_otherwise(monkeypatch):
+    """An entry that no notebook reaches any more is taken out."""
+    for name in list(code.APART):
+        with monkeypatch.context() as patch:
+            patch.delitem(code.APART, name)
+            found = _deciding()
+        assert any(f"{module}.".startswith(f"{name}.") for module in found), f"take {name} out of code.APART"
+
+
+def test_what_decides_imports_nothing_by_a_name_that_is_made_up():
+    """Names that stand in a text as a whole, "aligngemini.vlm.worker", are followed; others cannot be."""
+    for module in _deciding():
+        text = _path(paths.PACKAGE, module).read_text(encoding="utf-8")
+        assert "import_module(" not in text and "__import__(" not in text, module
