@@ -1,17 +1,14 @@
 """The models that the paper recipes name, brought into the hub's cache: an offline machine can then load them."""
 
-import json
 import re
 from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
-from ..workbook import models, paths, recipes, stages
+from ..workbook import models, paths, reading, recipes, stages
 from ..workbook.params import Refused
 from ..workbook.progress import progress, say
-from . import hub, record, repository, state
+from . import hub, record
 
 SCALE = "paper"
 WEIGHTS = r"(?:diffusion_pytorch_)?model(-\d+-of-\d+)?\.safetensors(\.index\.json)?"
@@ -28,7 +25,7 @@ class Base:
     subfolder: str = ""
     beside: str = BESIDE
     given: str = ""  # a hub name instead of the recipe's, owner/name or owner/name@revision
-    RIGHTS = ""  # told by its card, when the hub is asked
+    RIGHTS = ""  # on its card, when the hub is asked
 
     @property
     def name(self) -> str:
@@ -38,13 +35,13 @@ class Base:
     def revision(self) -> str:
         return self.given.partition("@")[2] if self.given else self._recipe().get(f"{self.parameter}_revision", "")
 
-    def fetch(self, root: Path, asked: Namespace) -> pd.DataFrame:
+    def fetch(self, root: Path, args: Namespace) -> dict[str, str]:
         """Fetch the needed files alone; nothing is ever left out. Raises Refused."""
         if not paths.resolve(self.name).is_dir():
-            found = repository.of(models.where(self.name, "model"), revision=self.revision)
-            say(f"{self.name}: licence {found.licence}, as its card says (a summary, not legal advice)")
-            hub.fetch(found, self.needed(list(found.sizes)))
-        return record.left_out()
+            source = hub.repository(models.where(self.name, "model"), revision=self.revision)
+            say(f"{self.name}: licence {source.licence}, as its card says (a summary, not legal advice)")
+            hub.cached(source, self.needed(list(source.sizes)))
+        return {}
 
     def needed(self, names: list[str]) -> list[str]:
         """Of the files of a repository those that a loader reads. Raises Refused where none are safetensors."""
@@ -56,7 +53,7 @@ class Base:
             raise Refused(f"{self.name} offers no weights as safetensors, and others are not loaded: choose another")
         return weights + [n for n in own if n not in weights and re.fullmatch(self.beside, n.removeprefix(top))]
 
-    def check(self, root: Path, quick: bool) -> state.State:
+    def check(self, root: Path, quick: bool) -> record.State:
         """The state of the cache: what the index of weights names, and every file against its digest."""
         from huggingface_hub import try_to_load_from_cache
 
@@ -64,11 +61,12 @@ class Base:
         if not folder.is_dir():
             options = {"revision": self.revision} if self.revision else {}
             tops = [f"{self.subfolder}/"] * bool(self.subfolder) + [""]
-            found = [try_to_load_from_cache(self.name, f"{top}config.json", **options) for top in tops]
-            folder = next((Path(place).parent for place in found if isinstance(place, str)), None)
+            configs = [try_to_load_from_cache(self.name, f"{top}config.json", **options) for top in tops]
+            folder = next((Path(place).parent for place in configs if isinstance(place, str)), None)
         if folder is None:
-            return state.State(state.MISSING, f"{self.name} is not in the hub's cache")
-        return state.of_files(_checked(folder, quick, self.name), f" in {paths.short(folder)}")
+            return record.State(record.MISSING, f"{self.name} is not in the hub's cache")
+        reasons = {name: _damage(folder / name, quick) for name in progress(_files(folder), f"checking {self.name}")}
+        return record.of_files(reasons, f" in {paths.short(folder)}")
 
     def _recipe(self) -> dict:
         return recipes.recipe(SCALE, stages.STAGES[self.stage])
@@ -81,21 +79,14 @@ BASES = {
 }
 
 
-def _checked(folder: Path, quick: bool, name: str) -> dict[str, str]:
-    """Each needed file of a folder in hub format: "", "missing", or that it differs from the digest it is named by."""
-    indexes = [path for path in folder.glob("*.safetensors.index.json") if re.fullmatch(WEIGHTS, path.name)]
-    named = {name for path in indexes for name in _weight_map(path)}
+def _files(folder: Path) -> list[str]:
+    """The needed files of a folder in hub format, there or not."""
     there = {path.name for path in folder.iterdir() if path.is_file()}
-    weights = named or {name for name in there if re.fullmatch(WEIGHTS, name)} or {"model.safetensors"}
-    names = sorted(weights | {name for name in there if re.fullmatch(BESIDE, name)})
-    return {file: _damage(folder / file, quick) for file in progress(names, f"checking {name}")}
-
-
-def _weight_map(index: Path) -> set[str]:
-    try:
-        return {Path(name).name for name in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()}
-    except (OSError, ValueError, LookupError, AttributeError):
-        return {index.name}
+    weights = {name for name in there if re.fullmatch(WEIGHTS, name)} or {"model.safetensors"}
+    for index in (name for name in weights if name.endswith(".index.json")):
+        named = reading.known(folder / index).get("weight_map")
+        weights = {Path(str(file)).name for file in named.values()} if isinstance(named, dict) else {index}
+    return sorted(weights | {name for name in there if re.fullmatch(BESIDE, name)})
 
 
 def _damage(path: Path, quick: bool) -> str:
@@ -103,6 +94,6 @@ def _damage(path: Path, quick: bool) -> str:
     if not path.is_file():
         return "missing"
     blob = path.resolve()
-    if quick or blob.parent.name != "blobs" or hub.digest(blob, blob.name) == blob.name:
+    if quick or blob.parent.name != "blobs" or record.digest(blob, blob.name) == blob.name:
         return ""
     return "its checksum is another"

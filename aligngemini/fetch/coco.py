@@ -4,10 +4,7 @@ import os
 from argparse import Namespace
 from pathlib import Path
 
-import pandas as pd
-
-from ..workbook.params import Refused
-from . import archive, record, room, state, web
+from . import archive, record, web
 
 MIRROR = "ALIGNGEMINI_COCO"
 # COCO's own address images.cocodataset.org is a bucket of S3 behind a certificate of amazonaws.com, which no client
@@ -23,44 +20,22 @@ def address() -> str:
     return f"{os.environ.get(MIRROR) or HOME}/zips/{PACK}"
 
 
-def fetch(root: Path, asked: Namespace) -> pd.DataFrame:
-    """Fetch and unpack into `coco/train2017` under `root`; path and reason of what was left out. Raises Refused."""
-    folder, pack = root / "coco" / TOP, _pack(root)
-    if state.cleared(folder):
-        return record.left_out()
-    begun = pack.is_file() or web.Part(pack).file.is_file()
-    if record.read(folder) is None and record.pictures(folder) and not (begun or asked.again):
-        return record.by_hand("coco", folder)
+def fetch(root: Path, args: Namespace) -> dict[str, str]:
+    """Fetch and unpack into `coco/train2017` under `root`; path -> why it was left out, or "". Raises Refused."""
+    folder = root / "coco" / TOP
+    # The zip, also where somebody has put it straight into the root.
+    pack = next((pack for pack in (root / PACK, root / "coco" / PACK) if pack.is_file()), root / "coco" / PACK)
+    if record.cleared(folder):
+        return {}
+    begun = pack.is_file() or web.part(pack).is_file()
+    if record.read(folder) is None and record.images(folder) and not (begun or args.again):
+        return record.left_alone("coco", folder)
     if not pack.is_file():
-        _download(pack)
-    room.need(folder, pack.stat().st_size - _unpacked(folder), f"unpacking {PACK}")  # JPEG does not shrink in a zip
-    missed = archive.from_zip(pack, folder, TOP)
-    if (missed["reason"] == archive.DAMAGED).any():
-        raise Refused(archive.damaged(pack))
-    if asked.discard:
-        pack.unlink()
-    return missed
+        web.archive(address(), pack, "coco", MIRROR, copies=2)  # the zip, and what comes out of it
+    there = 0 if record.read(folder) is None else sum((folder / p).stat().st_size for p in record.images(folder))
+    return archive.unpacked(pack, folder, TOP, there, args.discard)
 
 
-def check(root: Path, quick: bool) -> state.State:
+def check(root: Path, quick: bool) -> record.State:
     """The state of `coco/train2017` under `root`."""
-    return state.of_folder(root / "coco" / TOP, quick, COUNT)
-
-
-def _pack(root: Path) -> Path:
-    """The zip, also where somebody has put it straight into the root."""
-    return next((pack for pack in (root / PACK, root / "coco" / PACK) if pack.is_file()), root / "coco" / PACK)
-
-
-def _unpacked(folder: Path) -> int:
-    rows = record.read(folder)
-    return 0 if rows is None else sum((folder / path).stat().st_size for path in record.pictures(folder))
-
-
-def _download(pack: Path) -> None:
-    """Twice its size has to fit: the zip, and what comes out of it."""
-    with web.by_hand(address(), pack, PACK, MIRROR):
-        here = web.session()
-        size = web.length(here, address())
-        room.need(pack.parent, 2 * size - web.Part(pack).size, "coco")
-        web.download(here, address(), pack, PACK)
+    return record.state(root / "coco" / TOP, quick, COUNT)

@@ -9,6 +9,7 @@ from ..workbook import params, paths
 from ..workbook.codes import DONE, FOUND, REFUSED
 from ..workbook.params import Refused
 
+COMPLETE = "complete"  # as in record.State
 NAMES = {
     "coco": "COCO train2017, photographs of the pixel set: 118,287, 19 GB as a zip",
     "echo4o": "Echo-4o-Image, surreal fakes of the semantic set: shards of 5,000 from the hub",
@@ -29,8 +30,8 @@ def add(commands: Any) -> None:
     """Add the command to the parsers of the command line."""
     data = commands.add_parser("data", help="fetch the published data and models, and check them")
     acts = data.add_subparsers(required=True, metavar="fetch|check")
-    told = "; ".join(f"{name}: {what}" for name, what in NAMES.items())
-    fetch = acts.add_parser("fetch", help="bring sources under a root", description=told, epilog=EPILOG)
+    description = "; ".join(f"{name}: {what}" for name, what in NAMES.items())
+    fetch = acts.add_parser("fetch", help="bring sources under a root", description=description, epilog=EPILOG)
     fetch.add_argument("names", nargs="+", metavar="NAME", help=f"of {', '.join(NAMES)}")
     fetch.add_argument("--shards", type=int, default=2, metavar="N", help="shards of echo4o (default: 2; 0: all)")
     fetch.add_argument("--count", type=int, default=6000, metavar="N", help="of unsplash (default: 6000; 0: all)")
@@ -48,11 +49,14 @@ def add(commands: Any) -> None:
 
 def _fetch(args: argparse.Namespace) -> int:
     """Fetch each source; one that refuses does not keep the others from coming."""
+    from ..workbook.manifest import room_on_disk
+
     _bounds(args)
     root, worst = paths.writable(_root(args), "--root"), DONE
     for name, source in _sources(args.names).items():
         try:
-            worst = max(worst, _fetched(name, source, root, args), key=[DONE, FOUND, REFUSED].index)
+            with room_on_disk(root, "--root"):
+                worst = max(worst, _fetched(name, source, root, args), key=[DONE, FOUND, REFUSED].index)
         except Refused as refusal:
             print(f"aligngemini: {refusal}", file=sys.stderr, flush=True)
             worst = REFUSED
@@ -62,50 +66,43 @@ def _fetch(args: argparse.Namespace) -> int:
 def _fetched(name: str, source: Any, root: Path, args: argparse.Namespace) -> int:
     from filelock import FileLock, Timeout
 
-    from ..workbook.manifest import room_on_disk
-
     if source.RIGHTS:
         print(f"{name}: {source.RIGHTS} (a summary, not legal advice)", flush=True)
-    with room_on_disk(root, "--root"):
-        root.mkdir(parents=True, exist_ok=True)
-        try:
-            with FileLock(root / f".{name}.lock", timeout=0):
-                return _tell(name, source, source.fetch(root, args), root)
-        except Timeout as error:
-            raise Refused(f"another process fetches {name}: wait for it") from error
+    root.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(root / f".{name}.lock", timeout=0):
+            return _report(name, source, source.fetch(root, args), root)
+    except Timeout as error:
+        raise Refused(f"another process fetches {name}: wait for it") from error
 
 
-def _tell(name: str, source: Any, left_out: Any, root: Path) -> int:
+def _report(name: str, source: Any, reasons: dict[str, str], root: Path) -> int:
     """Write what was left out, and say how far the source is now."""
-    from .state import COMPLETE
+    import pandas as pd
 
+    left_out = pd.Series({path: reason for path, reason in reasons.items() if reason}, name="reason", dtype=object)
     table = root / name / "left_out.csv"
     table.unlink(missing_ok=True)
     state = source.check(root, quick=True)
     print(f"{name}: {state.word}, {state.detail}", flush=True)
     if left_out.empty:
         return DONE if state.word == COMPLETE else FOUND
-    left_out.to_csv(table, index=False)
-    print(f"\nleft out\n{left_out['reason'].value_counts().to_string()}\n\nwritten to {paths.short(table)}", flush=True)
+    left_out.to_csv(table, index_label="path")
+    print(f"\nleft out\n{left_out.value_counts().to_string()}\n\nwritten to {paths.short(table)}", flush=True)
     return FOUND
 
 
 def _check(args: argparse.Namespace) -> int:
     import pandas as pd
 
-    from .state import COMPLETE
-
     root, rows = _root(args), []
     for name, source in _sources(args.names or list(NAMES)).items():
         state = source.check(root, args.quick)
-        rows.append([name, state.word, state.detail, "" if state.word == COMPLETE else _next(name, args)])
+        given = next((text for text in args.names if text.partition(":")[0] == name), name)
+        again = f"aligngemini data fetch {given}" + (f" --root {args.root}" if args.root else "")
+        rows.append([name, state.word, state.detail, "" if state.word == COMPLETE else again])
     print(pd.DataFrame(rows, columns=["source", "state", "files", "next"]).to_string(index=False))
     return DONE if all(row[1] == COMPLETE for row in rows) else FOUND
-
-
-def _next(name: str, args: argparse.Namespace) -> str:
-    given = next((text for text in args.names if text.partition(":")[0] == name), name)
-    return f"aligngemini data fetch {given}" + (f" --root {args.root}" if args.root else "")
 
 
 def _sources(texts: list[str]) -> dict[str, Any]:
@@ -115,13 +112,13 @@ def _sources(texts: list[str]) -> dict[str, Any]:
     from . import bases, coco, echo4o, unsplash
 
     known = {"coco": coco, "echo4o": echo4o, "unsplash": unsplash, **bases.BASES}
-    found = {}
+    sources = {}
     for text in texts:
         name, _, given = text.partition(":")
         if name not in known or given and name not in bases.BASES:
             raise params.unknown(text, list(NAMES), "the workbook", "source")
-        found[name] = replace(known[name], given=given) if given else known[name]
-    return found
+        sources[name] = replace(known[name], given=given) if given else known[name]
+    return sources
 
 
 def _root(args: argparse.Namespace) -> Path:

@@ -1,14 +1,12 @@
-"""The surreal pictures of Echo-4o-Image: tar shards on the hub, for the fakes of the semantic set."""
+"""The surreal images of Echo-4o-Image: tar shards on the hub, for the fakes of the semantic set."""
 
 import re
 from argparse import Namespace
 from pathlib import Path
 
-import pandas as pd
-
 from ..workbook import paths
 from ..workbook.params import Refused
-from . import archive, hub, record, repository, room, state
+from . import archive, disk_space, hub, record
 
 REPO = "Yejy53/Echo-4o-Image"
 RIGHTS = "MIT, as its dataset card says"
@@ -17,60 +15,57 @@ TABLE = f"{TOP}/conflict.jsonl"
 SUFFIX = ".tar.gz"
 
 
-def fetch(root: Path, asked: Namespace) -> pd.DataFrame:
-    """Fetch `asked.shards` shards (0: all) and the table of captions, unpack them into `echo4o/images/<shard>`.
+def fetch(root: Path, args: Namespace) -> dict[str, str]:
+    """Fetch `args.shards` shards (0: all) and the table of captions, unpack them into `echo4o/images/<shard>`.
 
-    Shards that lie anywhere under `echo4o` are taken before others are fetched. Returns path and reason of what was
-    left out; raises Refused.
+    Shards that lie anywhere under `echo4o` are taken before others are fetched. Returns path -> why it was left out,
+    or ""; raises Refused.
     """
     home = root / "echo4o"
     folders = _folders(home)
-    if not (folders or _packs(home) or asked.again) and record.pictures(home):
-        return record.by_hand("echo4o", home)
-    done = {name for name in folders if state.cleared(home / "images" / name)}
+    if not (folders or _packs(home) or args.again) and record.images(home):
+        return record.left_alone("echo4o", home)
+    done = {name for name in folders if record.cleared(home / "images" / name)}
     have = done | set(_packs(home))
-    if not asked.shards or len(have) < asked.shards or not (home / TABLE).is_file():
-        _download(home, have, folders, asked.shards)
+    if not args.shards or len(have) < args.shards or not (home / TABLE).is_file():
+        _download(home, have, folders, args.shards)
     packs = {name: pack for name, pack in _packs(home).items() if name not in done}
-    chosen = sorted(packs, key=_first)[: max(0, asked.shards - len(done)) if asked.shards else None]
-    missed = [_unpacked(packs[name], home / "images" / name, asked.discard) for name in chosen]
-    return pd.concat([record.left_out(), *missed], ignore_index=True)
+    reasons = {}
+    for name in sorted(packs, key=_first)[: max(0, args.shards - len(done)) if args.shards else None]:
+        reasons |= archive.unpacked(packs[name], home / "images" / name, discard=args.discard)
+    return reasons
 
 
-def check(root: Path, quick: bool) -> state.State:
+def check(root: Path, quick: bool) -> record.State:
     """The state of the shards that are under `echo4o`, or of what was put there by hand."""
     home = root / "echo4o"
     folders = _folders(home)
-    states = [state.of_folder(home / "images" / name, quick) for name in folders]
     begun = [name for name in _packs(home) if name not in folders and (home / "images" / name).exists()]
-    states += [state.State(state.INCOMPLETE, f"{name}{SUFFIX} is not all unpacked") for name in begun]
-    return state.together(states) if states else state.of_folder(home, quick)
+    if not folders and not begun:
+        return record.state(home, quick)
+    shards = {name: record.problems(home / "images" / name, quick) for name in folders}
+    state = record.of_files({f"{name}/{path}": why for name in folders for path, why in shards[name].items()})
+    if begun and state.word != record.CORRUPT:
+        return record.State(record.INCOMPLETE, f"{begun[0]}{SUFFIX} is not all unpacked")
+    return state
 
 
 def _download(home: Path, have: set[str], folders: list[str], count: int) -> None:
     """Fetch what is missing of `count` shards: those of which something is here first, then the lowest numbers."""
-    found = repository.of(REPO, "dataset")
-    offered = {_name(path): path for path in found.sizes if path.startswith(f"{TOP}/images/") and path.endswith(SUFFIX)}
+    source = hub.repository(REPO, "dataset")
+    offered = {
+        _name(path): path for path in source.sizes if path.startswith(f"{TOP}/images/") and path.endswith(SUFFIX)
+    }
     if not offered:
         raise Refused(f"{REPO} has no shards in {TOP}/images any more: put them into {paths.short(home)} yourself")
     order = sorted(offered, key=lambda name: (name not in have and name not in folders, _first(name)))
-    names = [offered[name] for name in order[: count or None] if name not in have]
-    size = sum(found.sizes[name] for name in names)
-    room.need(home, 2 * size, "echo4o")  # the shards, and the pictures in them, which do not shrink
-    names += [TABLE] if TABLE in found.sizes and not (home / TABLE).is_file() else []
-    if names:
-        hub.fetch(found, names, home, [home / TOP, home / ".cache"])
-
-
-def _unpacked(pack: Path, folder: Path, discard: bool) -> pd.DataFrame:
-    room.need(folder, pack.stat().st_size, f"unpacking {pack.name}")
-    folder.mkdir(parents=True, exist_ok=True)
-    missed = archive.from_tar(pack, folder)
-    if archive.DAMAGED in set(missed["reason"]):
-        raise Refused(archive.damaged(pack))
-    if discard:
-        pack.unlink()
-    return missed
+    chosen = [name for name in order[: count or None] if name not in have]
+    places = {offered[name]: home / TOP / "images" / f"{name}{SUFFIX}" for name in chosen}
+    size = sum(source.sizes[name] for name in places)
+    disk_space.need(home, 2 * size, "echo4o")  # the shards, and the images in them, which do not shrink
+    if TABLE in source.sizes and not (home / TABLE).is_file():
+        places[TABLE] = home / TABLE
+    hub.download(source, places, home, "--root")
 
 
 def _folders(home: Path) -> list[str]:
@@ -80,8 +75,8 @@ def _folders(home: Path) -> list[str]:
 
 def _packs(home: Path) -> dict[str, Path]:
     """Shards that lie under `home`, wherever they were put: name -> file."""
-    found = [path for path in home.rglob(f"*{SUFFIX}") if not any(p.startswith(".") for p in path.parts[-3:])]
-    return {_name(str(path)): path for path in sorted(found)}
+    packs = [path for path in home.rglob(f"*{SUFFIX}") if not any(p.startswith(".") for p in path.parts[-3:])]
+    return {_name(str(path)): path for path in sorted(packs)}
 
 
 def _name(path: str) -> str:
@@ -89,6 +84,6 @@ def _name(path: str) -> str:
 
 
 def _first(name: str) -> tuple[int, str]:
-    """Shards are called after their first and last picture: 0-5000, 5000-10000."""
+    """Shards are called after their first and last image: 0-5000, 5000-10000."""
     number = re.match(r"\d+", name)
     return (int(number[0]) if number else 0, name)

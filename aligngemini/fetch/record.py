@@ -1,24 +1,36 @@
-"""What a folder should hold: a table of its files with sizes and checksums, kept in the folder itself."""
+"""What a folder should hold, by a table of its files kept in the folder itself, and how far it is."""
 
+import hashlib
 import zlib
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from ..images.decode import identify
 from ..images.places import folders
-from ..workbook import atomic, paths
+from ..workbook import atomic, fingerprint, paths
 from ..workbook.progress import progress, say
 
 FILE = ".fetched.parquet"
 COLUMNS = ["path", "bytes", "crc32"]  # path within the folder; -1: not known
+COMPLETE, INCOMPLETE, CORRUPT, MISSING = "complete", "incomplete", "corrupt", "missing"
+SHOWN = 3  # examples of damaged files
+WORKERS = 4
 
 
-def write(folder: Path, rows: pd.DataFrame) -> None:
-    """Write the table of `folder`, COLUMNS, all or nothing."""
-    atomic.write_table(folder / FILE, rows[COLUMNS])
+@dataclass(frozen=True)
+class State:
+    """How far a source is: one of the four words, and the figures or examples behind it."""
+
+    word: str
+    detail: str
+
+
+def write(folder: Path, rows: list) -> None:
+    """Write the table of `folder` from rows of COLUMNS, all or nothing."""
+    atomic.write_table(folder / FILE, pd.DataFrame(rows, columns=COLUMNS))
 
 
 def read(folder: Path) -> pd.DataFrame | None:
@@ -29,44 +41,76 @@ def read(folder: Path) -> pd.DataFrame | None:
         return None
 
 
-def left_out(reasons: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """The table path, reason of what has a reason."""
-    return pd.DataFrame([(name, why) for name, why in (reasons or {}).items() if why], columns=["path", "reason"])
-
-
-def by_hand(name: str, folder: Path) -> pd.DataFrame:
-    """Say that what somebody put into `folder` stays as it is; nothing is left out."""
-    say(f"{name}: the pictures in {paths.short(folder)} were put there by hand and stay as they are")
-    return left_out()
-
-
-def of_file(path: Path, folder: Path) -> list:
+def row(path: Path, folder: Path) -> list:
     """The row of one file, from its bytes."""
     data = path.read_bytes()
     return [path.relative_to(folder).as_posix(), len(data), zlib.crc32(data)]
 
 
-def problems(folder: Path, rows: pd.DataFrame, quick: bool, workers: int = 4) -> pd.Series:
-    """What is wrong with each recorded file: "", "missing", or how it is damaged; `quick` looks at sizes alone."""
-    with ThreadPoolExecutor(workers) as pool:
-        found = pool.map(lambda row: _problem(folder, row, quick), rows.itertuples())
-        return pd.Series(list(progress(found, f"checking {folder.name}", len(rows))), index=rows.index, dtype=object)
+def digest(path: Path, like: str) -> str:
+    """The digest of a file as the hub gives it: SHA-256 if `like` is one, else git's SHA-1 of a blob."""
+    if len(like) == 64:
+        return fingerprint.of_file(path)
+    data = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
-def unrecorded(folder: Path, quick: bool, workers: int = 4) -> dict[str, str]:
-    """Pictures that lie in `folder` without a record: path -> "" or why it is none; `quick` does not open them."""
-    names = pictures(folder)
-    with ThreadPoolExecutor(workers) as pool:
-        said = pool.map(lambda path: "" if quick else identify(path)["reason"], names)
-        return dict(zip(names, progress(said, f"checking {folder.name}", len(names)), strict=True))
-
-
-def pictures(folder: Path) -> list[str]:
-    """Paths of what notebook 01 would take for pictures; none where there is no folder."""
+def images(folder: Path) -> list[str]:
+    """Paths of what notebook 01 would take for images; none where there is no folder."""
     if not folder.is_dir():
         return []
     rows = folders.walked(folder)
     return list(rows.loc[rows["reason"] == "", "path"])
+
+
+def left_alone(source: str, folder: Path) -> dict[str, str]:
+    """Say that what somebody put into `folder` stays as it is; nothing is left out."""
+    say(f"{source}: the pictures in {paths.short(folder)} were put there by hand and stay as they are")
+    return {}
+
+
+def problems(folder: Path, quick: bool) -> dict[str, str]:
+    """What is wrong with each file that `folder` should hold: path -> "", "missing", or how it is damaged.
+
+    Without a record these are the images that lie there. `quick` looks at names and sizes alone.
+    """
+    rows = read(folder)
+    rows = pd.DataFrame({"path": images(folder), "bytes": -1, "crc32": -1}) if rows is None else rows
+    with ThreadPoolExecutor(WORKERS) as pool:
+        reasons = pool.map(lambda row: _problem(folder, row, quick), rows.itertuples())
+        return dict(zip(rows["path"], progress(reasons, f"checking {folder.name}", len(rows)), strict=True))
+
+
+def cleared(folder: Path) -> bool:
+    """Remove the files of `folder` that differ from its record; whether it has one and all of it is there."""
+    if read(folder) is None:
+        return False
+    reasons = problems(folder, quick=False)
+    for path in (path for path, reason in reasons.items() if reason):
+        (folder / path).unlink(missing_ok=True)
+    return bool(reasons) and not any(reasons.values())
+
+
+def state(folder: Path, quick: bool, count: int = 0) -> State:
+    """The state of a folder of images; `count` is how many the source is known to have (0: not known)."""
+    reasons, by_hand = problems(folder, quick), read(folder) is None
+    if by_hand and not reasons:
+        return State(MISSING, "")
+    if by_hand and len(reasons) < count and not any(reasons.values()):
+        return State(INCOMPLETE, f"{len(reasons)} of {count}, put there by hand")
+    return of_files(reasons, ", put there by hand" if by_hand else "")
+
+
+def of_files(reasons: dict[str, str], note: str = "") -> State:
+    """The state of files of which each is fine (""), "missing", or damaged in some way; `note` is added."""
+    wrong = {path: why for path, why in reasons.items() if why not in ("", "missing")}
+    fine = sum(why == "" for why in reasons.values())
+    if wrong:
+        shown = "; ".join(f"{path}: {why}" for path, why in list(wrong.items())[:SHOWN])
+        return State(CORRUPT, f"{len(wrong)} of {len(reasons)}: {shown}" + (" …" if len(wrong) > SHOWN else ""))
+    if fine < len(reasons):
+        return State(INCOMPLETE if fine else MISSING, f"{fine} of {len(reasons)}")
+    return State(COMPLETE, f"{fine} files{note}")
 
 
 def _problem(folder: Path, row, quick: bool) -> str:
@@ -79,4 +123,4 @@ def _problem(folder: Path, row, quick: bool) -> str:
         return "" if quick else identify(path)["reason"]
     if size != row.bytes:
         return f"{size} bytes instead of {row.bytes}"
-    return "" if quick or of_file(path, folder)[2] == row.crc32 else "its checksum is another"
+    return "" if quick or zlib.crc32(path.read_bytes()) == row.crc32 else "its checksum is another"

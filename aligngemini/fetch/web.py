@@ -1,10 +1,12 @@
-"""Files from the web: an interrupted one goes on where it was, a busy server is asked again, failures are words."""
+"""Download files: an interrupted download goes on where it stopped, and a busy server is asked again."""
 
 import os
 import re
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +18,7 @@ from urllib3.util import Retry
 from ..workbook import atomic, paths
 from ..workbook.params import Refused
 from ..workbook.progress import Meter
+from . import disk_space, record
 
 TRIES, BACKOFF = 5, 1.0  # tries without a new byte, and seconds before the second, doubled each time: ours
 BUSY = (429, 500, 502, 503, 504)
@@ -26,171 +29,170 @@ GONE = "it is gone"  # what a server says it does not have (any more)
 BROKEN = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 
 
-class Unfetched(RuntimeError):
-    """A file did not come; the text is the reason, without an end, fit for a sentence or a table."""
+class DownloadFailed(RuntimeError):
+    """A file did not come; the text is the reason, without a full stop, fit for a sentence or a table."""
+
+
+class Transfer:
+    """Progress of one or of several downloads, in MB; `had` bytes of `size` (0: not known) are there already."""
+
+    def __init__(self, label: str, size: int, had: int = 0) -> None:
+        self.meter = Meter(f"{label}, MB", size // MB or None, had // MB)
+        self.bytes, self.lock = had, threading.Lock()
+
+    def add(self, size: int) -> None:
+        """Note that `size` more bytes have come, from any thread."""
+        with self.lock:
+            self.bytes += size
+            self.meter.update(self.bytes // MB)
+
+    def close(self) -> None:
+        """End with one summary line."""
+        self.meter.close()
 
 
 def session(connections: int = 1) -> requests.Session:
     """A session for that many threads; busy servers are asked again with growing pauses."""
     retry = Retry(TRIES, connect=0, read=0, other=0, status_forcelist=BUSY, backoff_factor=BACKOFF,
                   raise_on_status=False, respect_retry_after_header=False)  # fmt: skip
-    made = requests.Session()
+    client = requests.Session()
     for scheme in ("http://", "https://"):
-        made.mount(scheme, HTTPAdapter(pool_maxsize=connections, max_retries=retry))
-    made.headers["Accept-Encoding"] = "identity"  # ranges and lengths count the file's own bytes
-    return made
+        client.mount(scheme, HTTPAdapter(pool_maxsize=connections, max_retries=retry))
+    client.headers["Accept-Encoding"] = "identity"  # ranges and lengths count the file's own bytes
+    return client
 
 
-def length(here: requests.Session, url: str) -> int:
-    """Bytes that `url` announces; 0 where it does not. Raises Unfetched."""
-    try:
-        response = here.head(url, allow_redirects=True, timeout=TIMEOUT)
-    except requests.RequestException as error:
-        raise Unfetched(_broken(error, url)) from error
-    if not response.ok:
-        raise Unfetched(_status(response.status_code))
-    return int(response.headers.get("Content-Length", 0))
+@dataclass
+class Download:
+    """A file to fetch from `url` to `path`, whole or not at all; what has come of it stays in `<path>.part`.
 
-
-@contextmanager
-def by_hand(url: str, pack: Path, name: str, mirror: str) -> Iterator[None]:
-    """Turn Unfetched into Refused, with the ways to an archive called `name`; `mirror` is a variable that names one."""
-    try:
-        yield
-    except Unfetched as error:
-        raise Refused(
-            f"{url} cannot be fetched: {error}; check the network, set {mirror} to a mirror, or put {name} "
-            f"into {paths.short(pack.parent)} yourself"
-        ) from error
-
-
-def download(here: requests.Session, url: str, path: Path, label: str = "") -> None:
-    """Fetch `url` into `path`, whole or not at all; progress in MB where there is a `label`.
-
-    What came of it stays in `<path>.part` and is not asked for again as long as the server says, by its ETag or date,
-    that the file is still the same one. Raises Unfetched, and OSError of the disk.
-    """
-    part = Part(path)
-    gather(here, url, part, label)
-    part.finish()
-
-
-def gather(here: requests.Session, url: str, part: "Part", label: str = "") -> None:
-    """Fetch what `part` lacks of `url`, as `download` does; whoever calls this looks at it and gives it its name."""
-    part.file.parent.mkdir(parents=True, exist_ok=True)
-    left = TRIES
-    while True:
-        had = part.size
-        try:
-            if _once(here, url, part, label):
-                return
-        except requests.RequestException as error:
-            left = TRIES if part.size > had else left - 1
-            if not left or not isinstance(error, BROKEN):
-                raise Unfetched(_broken(error, url)) from error
-            time.sleep(BACKOFF * 2 ** (TRIES - left))
-
-
-class Part:
-    """An unfinished download beside its `path`, and what tells that the server's file is still the one it began.
-
-    `known` tells the file where it is known beforehand, by a digest; else the server's ETag or date does.
+    A later one goes on there if it has the same `version` (an ETag or a date, which is shown to the server) or
+    `digest` (as in `record.digest`, compared in the end). `moved` is called with the number of new bytes.
     """
 
-    def __init__(self, path: Path, known: str = "") -> None:
-        self.path, self.file, self.known = path, path.with_name(f"{path.name}.part"), known
-        self._mark = path.with_name(f".{path.name}.mark")
+    client: requests.Session
+    url: str
+    path: Path
+    version: str = ""
+    digest: str = ""
+    moved: Callable[[int], None] = lambda size: None
 
     @property
-    def mark(self) -> str:
-        """The digest, a strong ETag or a date; "" where there is none, then nothing can be gone on with."""
-        return self._mark.read_text(encoding="utf-8") if self._mark.is_file() else ""
+    def part(self) -> Path:
+        """The unfinished file."""
+        return part(self.path)
 
     @property
-    def size(self) -> int:
+    def mark(self) -> Path:
+        """The file that says of which version the unfinished one is."""
+        return self.path.with_name(f".{self.path.name}.mark")
+
+    @property
+    def had(self) -> int:
         """Bytes that need not be fetched again."""
-        mark = self.mark
-        return self.file.stat().st_size if mark and mark == (self.known or mark) and self.file.is_file() else 0
+        version = self.digest or self.version
+        same = version and self.mark.is_file() and self.mark.read_text(encoding="utf-8") == version
+        return self.part.stat().st_size if same and self.part.is_file() else 0
 
-    @property
-    def wanted(self) -> dict[str, str]:
-        """The headers that ask for the rest alone, if the server has the same file still."""
-        same = {} if self.known else {"If-Range": self.mark}
-        return {"Range": f"bytes={self.size}-", **same} if self.size else {}
+    def run(self) -> None:
+        """Fetch the file. Raises DownloadFailed, and OSError of the disk."""
+        left = TRIES
+        while True:
+            had = self.had
+            try:
+                self._append(had)
+                break
+            except requests.RequestException as error:
+                left = TRIES if self.had > had else left - 1
+                if not left or not isinstance(error, BROKEN):
+                    raise DownloadFailed(_broken(error, self.url)) from error
+                time.sleep(BACKOFF * 2 ** (TRIES - left))
+        self._finish()
 
-    def begin(self, mark: str) -> None:
-        """Start over with a file that the server marks so; "": it cannot be gone on with, unless it is known."""
-        mark = self.known or mark
-        self._mark.unlink(missing_ok=True)
-        with self.file.open("wb"):
-            pass
-        if mark:
-            atomic.write(self._mark, mark)
+    def _append(self, had: int) -> None:
+        """Ask once for what is missing. Raises requests' errors and DownloadFailed."""
+        headers = {"Range": f"bytes={had}-"} if had else {}
+        headers |= {"If-Range": self.version} if had and self.version else {}
+        with self.client.get(self.url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+            span = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", response.headers.get("Content-Range", ""))
+            if response.status_code == 416 and span and span[2] == str(had):
+                return
+            if response.status_code in (206, 416) and not (span and span[1] == str(had)):
+                self.mark.unlink(missing_ok=True)
+                raise requests.exceptions.ChunkedEncodingError("other bytes than those asked for")
+            if not response.ok:
+                raise DownloadFailed(_refusal(response.status_code))
+            if response.status_code != 206:
+                self.moved(-had)
+                self._begin()
+            self._write(response)
 
-    def finish(self) -> None:
-        """Give the file its name."""
-        os.replace(self.file, self.path)
-        self._mark.unlink(missing_ok=True)
+    def _begin(self) -> None:
+        """Begin with the first byte."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.part.open("wb").close()
+        atomic.write(self.mark, self.digest or self.version)
 
-
-def _once(here: requests.Session, url: str, part: Part, label: str) -> bool:
-    """Ask once; whether the file is whole now. Raises requests' errors and Unfetched."""
-    had = part.size
-    with here.get(url, headers=part.wanted, stream=True, timeout=TIMEOUT) as response:
-        told = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", response.headers.get("Content-Range", ""))
-        if response.status_code == 416 and had:
-            return _all_there(told, had, part)
-        if not response.ok:
-            raise Unfetched(_status(response.status_code))
-        goes_on = response.status_code == 206 and told and told[1] == str(had)
-        if response.status_code == 206 and not goes_on:
-            return _not_of_use(response, had, part)
-        if not goes_on:
-            part.begin(_marked(response))
-            had = 0
-        _take(response, part.file, had, label)
-    return True
-
-
-def _all_there(told: re.Match | None, had: int, part: Part) -> bool:
-    """Nothing is left after `had` bytes: that is the whole file, or one that the server does not have."""
-    if told and told[2] == str(had):
-        return True
-    part.begin("")
-    return False
-
-
-def _not_of_use(response: requests.Response, had: int, part: Part) -> bool:
-    """Bytes of another place than asked for: the next try asks for all of them."""
-    if not had:
-        raise Unfetched(_status(response.status_code))
-    part.begin("")
-    return False
-
-
-def _marked(response: requests.Response) -> str:
-    etag = response.headers.get("ETag", "")
-    return etag if etag.startswith('"') else response.headers.get("Last-Modified", "")
-
-
-def _take(response: requests.Response, file: Path, had: int, label: str) -> None:
-    """Append what comes; a body shorter than its Content-Length raises requests' ChunkedEncodingError."""
-    total = had + int(response.headers.get("Content-Length", 0))
-    meter = Meter(f"{label}, MB", total // MB or None, had // MB) if label else None
-    try:
-        with file.open("ab") as out:
+    def _write(self, response: requests.Response) -> None:
+        """Append what comes; a body shorter than its Content-Length raises requests' ChunkedEncodingError."""
+        with self.part.open("ab") as out:
             for chunk in response.iter_content(CHUNK):
                 out.write(chunk)
                 out.flush()  # before the next is waited for, so that a kill loses less than one chunk
-                had += len(chunk)
-                if meter:
-                    meter.update(had // MB)
-    finally:
-        if meter:
-            meter.close()
+                self.moved(len(chunk))
+
+    def _finish(self) -> None:
+        """Give the file its name."""
+        if self.digest and record.digest(self.part, self.digest) != self.digest:
+            self.part.unlink()
+            name = self.url.rsplit("/", 1)[-1]
+            raise DownloadFailed(f"{name} came with another checksum than the hub's and is removed")
+        os.replace(self.part, self.path)
+        self.mark.unlink(missing_ok=True)
 
 
-def _status(code: int) -> str:
+def part(path: Path) -> Path:
+    """Where the unfinished download of `path` lies."""
+    return path.with_name(f"{path.name}.part")
+
+
+def archive(url: str, path: Path, source: str, mirror: str, copies: int = 1) -> None:
+    """Download an archive, if the disk has space for `copies` times its size; `mirror` is a variable that names one.
+
+    Raises Refused with the ways to the archive, and OSError of the disk.
+    """
+    try:
+        _archive(url, path, source, copies)
+    except DownloadFailed as error:
+        raise Refused(
+            f"{url} cannot be fetched: {error}; check the network, set {mirror} to a mirror, or put {path.name} "
+            f"into {paths.short(path.parent)} yourself"
+        ) from error
+
+
+def _archive(url: str, path: Path, source: str, copies: int) -> None:
+    client = session()
+    size, version = _facts(client, url)
+    job = Download(client, url, path, version)
+    disk_space.need(path.parent, copies * size - job.had, source)
+    with closing(Transfer(path.name, size, job.had)) as transfer:
+        job.moved = transfer.add
+        job.run()
+
+
+def _facts(client: requests.Session, url: str) -> tuple[int, str]:
+    """The size in bytes (0: not known) of what is at `url`, and its strong ETag or date ("": none)."""
+    try:
+        response = client.head(url, allow_redirects=True, timeout=TIMEOUT)
+    except requests.RequestException as error:
+        raise DownloadFailed(_broken(error, url)) from error
+    if not response.ok:
+        raise DownloadFailed(_refusal(response.status_code))
+    etag, date = (response.headers.get(name, "") for name in ("ETag", "Last-Modified"))
+    return int(response.headers.get("Content-Length", 0)), etag if etag.startswith('"') else date
+
+
+def _refusal(code: int) -> str:
     if code in (401, 403):
         return f"access is refused (HTTP {code})"
     if code in (404, 410):

@@ -29,7 +29,7 @@ def fetch(served, tmp_path, monkeypatch):
 
     monkeypatch.setattr(web, "BACKOFF", 0.01)
     monkeypatch.setattr(web, "CHUNK", 100)
-    monkeypatch.setattr("aligngemini.fetch.repository.PAUSES", (0.01, 0.01))
+    monkeypatch.setattr("aligngemini.fetch.hub.PAUSES", (0.01, 0.01))
     for name, value in {"COCO": "", "UNSPLASH": "/data", "UNSPLASH_IMAGES": "/cdn-of-photos"}.items():
         monkeypatch.setenv(f"ALIGNGEMINI_{name}", served.url + value)
     monkeypatch.setattr(constants, "ENDPOINT", served.url)

@@ -100,7 +100,6 @@ def test_a_damaged_file_of_the_cache_is_found_and_comes_back(fetch, vlm, tmp_pat
     blob.write_bytes(bytes(blob.stat().st_size))
     assert fetch("vlm", act="check") == codes.FOUND
     assert "model-00002-of-00003.safetensors: its checksum is another" in capsys.readouterr().out
-    assert fetch("vlm") == codes.REFUSED and "is removed: run the same command again" in capsys.readouterr().err
     assert fetch("vlm") == codes.DONE and fetch("vlm", act="check") == codes.DONE
 
 

@@ -59,8 +59,16 @@ def test_a_killed_download_goes_on_in_the_next_run(coco, killed, fetch, served):
 
 def test_a_file_that_changed_meanwhile_starts_over(coco, killed, fetch, served, root):
     served.files[ZIP] = zipped({"train2017/1.jpg": jpeg(1, 60), "train2017/2.jpg": jpeg(2, 60)})
-    assert fetch("coco") == codes.DONE and served.got(ZIP)[-1] == "bytes=900-"
+    assert fetch("coco") == codes.DONE and served.got(ZIP)[-1] == ""
     assert (root / "coco" / "train2017.zip").read_bytes() == served.files[ZIP]
+
+
+def test_a_file_that_changes_while_it_is_fetched_starts_over(fetch, coco, served, root, monkeypatch):
+    other = zipped({"train2017/1.jpg": jpeg(1, 60), "train2017/2.jpg": jpeg(2, 60)})
+    served.cut[ZIP] = 700
+    monkeypatch.setattr(web, "time", SimpleNamespace(sleep=lambda seconds: served.files.update({ZIP: other})))
+    assert fetch("coco") == codes.DONE and served.got(ZIP) == ["", "bytes=700-"]
+    assert (root / "coco" / "train2017.zip").read_bytes() == other
 
 
 def test_a_server_that_ignores_ranges_starts_over(fetch, coco, root, served):
@@ -71,10 +79,10 @@ def test_a_server_that_ignores_ranges_starts_over(fetch, coco, root, served):
 
 
 def test_a_download_killed_before_its_last_step_is_not_fetched_again(fetch, coco, root, served, monkeypatch):
-    finish = web.Part.finish
-    monkeypatch.setattr(web.Part, "finish", _stopped)
+    finish = web.Download._finish
+    monkeypatch.setattr(web.Download, "_finish", _stopped)
     assert fetch("coco") == codes.STOPPED
-    monkeypatch.setattr(web.Part, "finish", finish)
+    monkeypatch.setattr(web.Download, "_finish", finish)
     assert fetch("coco") == codes.DONE
     assert served.got(ZIP) == ["", f"bytes={len(coco)}-"]
 
@@ -118,18 +126,18 @@ def test_a_disk_that_fills_up_is_one_sentence(fetch, coco, root, capsys):
 
 
 def test_a_killed_unpacking_goes_on(fetch, coco, root, monkeypatch):
-    put, calls = archive._put, []
+    write, calls = archive.write, []
 
     def killed(path, data):
         if len(calls) == 3:
             raise KeyboardInterrupt
         calls.append(path)
-        return put(path, data)
+        return write(path, data)
 
-    monkeypatch.setattr(archive, "_put", killed)
+    monkeypatch.setattr(archive, "write", killed)
     assert fetch("coco") == codes.STOPPED and fetch("coco", act="check") == codes.FOUND
     before = {path: path.stat().st_mtime_ns for path in calls}
-    monkeypatch.setattr(archive, "_put", lambda path, data: calls.append(path) or put(path, data))
+    monkeypatch.setattr(archive, "write", lambda path, data: calls.append(path) or write(path, data))
     assert fetch("coco") == codes.DONE and len(calls) == 6
     assert {path: path.stat().st_mtime_ns for path in before} == before
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from glob import glob  # unlike Path.rglob it passes over a folder that vanishes under its eyes
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -42,18 +41,14 @@ def weights(served):
 
 @pytest.fixture
 def parted(fetch, shards, served, root):
-    """A shard of which 900 bytes have come before the command was stopped."""
+    """A shard of which 900 bytes have come before the command failed."""
     served.cut[SHARD] = 900
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(web, "time", SimpleNamespace(sleep=_stopped))
-        assert fetch("echo4o", "--shards", "1") == codes.STOPPED
+        patch.setattr(web, "BROKEN", ())
+        assert fetch("echo4o", "--shards", "1") == codes.REFUSED
     part = root / "echo4o" / echo4o.TOP / "images" / f"{SHARD}.part"
     assert part.stat().st_size == 900
     return part
-
-
-def _stopped(*words):
-    raise KeyboardInterrupt
 
 
 def _begun(served, tmp_path, source, pattern):
