@@ -1,7 +1,9 @@
 """The explorer of supervision selects saved rows and never makes a number."""
 
+import pandas as pd
 import pytest
 
+from aligngemini.analysis import figures
 from aligngemini.explore import supervision
 from aligngemini.workbook.params import Refused
 
@@ -47,3 +49,17 @@ def test_static_figure_and_refusal(runs, tmp_path):
     assert len(supervision.picture(runs[1]).data) == 4
     with pytest.raises(Refused, match="05_analysis"):
         supervision.supervision(tmp_path)
+
+
+def test_a_branch_of_ones_own_is_chosen_like_the_others_and_keeps_its_colour(runs, tmp_path):
+    table, turned = supervision.read(runs[1])
+    own = [table[table.title == "VLM, semantic"].assign(model=name, title=name, supervision="") for name in ("a", "b")]
+    every = pd.concat([table, *own], ignore_index=True)
+    every.to_parquet(tmp_path / "alignment.parquet")
+    turned.to_parquet(tmp_path / "flips.parquet")
+    (model, *_), output = parts(supervision.supervision(tmp_path))
+    assert [name for name, _ in model.options] == ["VLM", "expert", "a", "b"]
+    model.value = "b"
+    assert bars(output) == ["b"] and "0 pictures" in output.outputs[1]["data"]["text/html"]
+    beside = {trace.name: trace.marker.color for trace in figures.alignment(every).data}
+    assert supervision.bars(every, "b", "pure", supervision.EVERY).data[0].marker.color == beside["b"] != beside["a"]
