@@ -7,9 +7,9 @@ import sys
 from typing import Any
 
 from aligngemini import __version__, detect
+from aligngemini.audit import command as audit
 from aligngemini.bench import command as bench
 from aligngemini.fetch import command as data
-from aligngemini.hygiene import command as audit
 from aligngemini.mini import command as mini
 from aligngemini.rehearse import command as rehearse
 from aligngemini.workbook import paths, redaction, streams, unforeseen

@@ -9,7 +9,7 @@ FLOORS = (
     ("world",),
     ("images", "scores"),
     ("branches",),
-    ("vlm", "expert", "fusion", "analysis", "hygiene", "fetch"),
+    ("vlm", "expert", "fusion", "analysis", "audit", "fetch"),
     ("detector",),
     ("known", "mini", "explore", "bench", "rehearse"),
     ("detect", "command", "workflow"),

@@ -4,8 +4,12 @@ import re
 import traceback
 from collections.abc import Callable, Sequence
 
+import pandas as pd
+
 from ..workbook.manifest import DiskFull
 from ..workbook.params import Refused
+from ..workbook.progress import say
+from .filenames import printable
 from .header import Unreadable
 
 MANY = 4  # images; where so many fail alike and none succeeds, the model is broken and not the images
@@ -50,6 +54,15 @@ def reason(what: str, error: Exception) -> str:
     if isinstance(error, Unreadable):
         return str(error)
     return f"{what} ({type(error).__name__}: {' '.join(str(error).split())[:LONGEST]})"
+
+
+def without_failures(results: Sequence, rows: pd.DataFrame, what: str) -> tuple[list, pd.DataFrame]:
+    """The results of image-table rows and the rows, without those whose result is an exception; prints which."""
+    good = [not isinstance(result, Exception) for result in results]
+    for result, path in zip(results, rows["path"], strict=True):
+        if isinstance(result, Exception):
+            say(f"left out of {what}: {printable(path)}, {reason('it fails', result)}")
+    return [result for result, is_good in zip(results, good, strict=True) if is_good], rows[good]
 
 
 class Failures:

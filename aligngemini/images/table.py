@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..workbook import values
+from ..workbook import seeds, values
 from ..workbook.params import Refused
 
 KINDS = {
@@ -115,6 +115,13 @@ def pairs(table: pd.DataFrame) -> pd.DataFrame:
     sides = [table[(table["label"] == label) & (table["pair_id"] != "")] for label in (0, 1)]
     real, fake = (side.drop_duplicates("pair_id")[["pair_id", "path"]] for side in sides)
     return real.rename(columns={"path": "real"}).merge(fake.rename(columns={"path": "fake"}), on="pair_id")
+
+
+def sample_whole_pairs(rows: pd.DataFrame, limit: int) -> pd.DataFrame:
+    """At most `limit` readable rows in hash order of pair_id, so that pairs stay together."""
+    rows = rows[rows["reason"] == ""]
+    order = {pair: place for place, pair in enumerate(seeds.ranked(rows["pair_id"], "audit"))}
+    return rows.assign(place=rows["pair_id"].map(order)).sort_values(["place", "label"]).head(limit)
 
 
 def training(run, supervision: str, own: str) -> pd.DataFrame:

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from ..images import audit
-from ..images.failures import Failures, attempt, each
+from ..images.failures import Failures, attempt, each, without_failures
 from ..images.feed import Feed, Item, batched
+from ..images.table import sample_whole_pairs
+from ..scores.cv_auroc import logreg_cv_auroc
 from .load import VLM
 from .look import look
 from .verdict import spoken
@@ -40,13 +41,13 @@ def leakage(vlm: VLM, rows: pd.DataFrame, batch: int = 32, limit: int = PROBED) 
     """
     from sklearn.feature_extraction.text import CountVectorizer
 
-    chosen, said, failures = audit.some(rows, limit), [], Failures()
+    chosen, said, failures = sample_whole_pairs(rows, limit), [], Failures()
     batches = batched([Item(place, path) for place, path in enumerate(chosen["path"])], batch)
     for part in Feed(batches, lambda item, rgb: attempt(look, vlm, rgb), "describing"):
         said += each(partial(describe, vlm), [view for _, view in part])
         failures.note("words", said[-len(part) :])
     failures.check()
-    said, chosen = audit.spared(said, chosen)
+    said, chosen = without_failures(said, chosen, "a probe")
     words = CountVectorizer(ngram_range=(1, 2), min_df=2, binary=True, token_pattern=r"\w+")
     features = words.fit_transform(said).toarray() if any(said) else np.zeros((len(said), 1))
-    return audit.guessed(features.astype(np.float64), chosen)
+    return logreg_cv_auroc(features.astype(np.float64), chosen)

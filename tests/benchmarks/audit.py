@@ -13,9 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from aligngemini.hygiene import audit, likeness, traces
-from aligngemini.images import audit as probes
-from aligngemini.images import decode, protocols, statistics
+from aligngemini.audit import cues, metadata, perceptual_hash, pixel_statistics, report
+from aligngemini.images import decode, protocols
 
 
 def lay(root: Path, files: int, side: int) -> None:
@@ -35,14 +34,16 @@ def obvious(root: Path) -> None:
     files = sorted(map(str, root.rglob("*.jpg")))
     facts = [lambda path, name=name: getattr(decode.read(path), name) for name in ("format", "width", "height")]
     facts += [lambda path: decode.read(path).jpeg_quality, decode.identify]
-    facts += [lambda path, name=name: traces.of(Path(path).read_bytes())[name] for name in ("camera", "c2pa", "texts")]
+    facts += [
+        lambda path, name=name: metadata.of(Path(path).read_bytes())[name] for name in ("camera", "c2pa", "texts")
+    ]
     facts += [
         lambda path: protocols.constant(decode.read(path).rgb),
-        lambda path: likeness.looks(decode.read(path).rgb),
+        lambda path: perceptual_hash.looks(decode.read(path).rgb),
     ]
     for cue in facts:
         [cue(path) for path in files]
-    [statistics.describe(decode.read(path).rgb) for path in files[: probes.PROBED]]
+    [pixel_statistics.describe(decode.read(path).rgb) for path in files[: cues.PROBED]]
 
 
 def rates(work, files: int) -> tuple[float, float]:
@@ -59,7 +60,7 @@ def main(files: int, side: int) -> None:
         root = Path(folder) / "set"
         os.environ["ALIGNGEMINI_BUILT"] = str(Path(folder) / "built")
         lay(root, files, side)
-        ways = {"first audit": lambda: audit.make(str(root)), "second audit": lambda: audit.make(str(root))}
+        ways = {"first audit": lambda: report.make(str(root)), "second audit": lambda: report.make(str(root))}
         ways["obvious"] = lambda: obvious(root)
         found = {name: rates(way, files) for name, way in ways.items()}
     for name, (clock, busy) in found.items():

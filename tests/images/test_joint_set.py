@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aligngemini.hygiene import purity
+from aligngemini.audit import data_run
 from aligngemini.images import decode, sets, table
 from aligngemini.workbook.params import Refused
 from tests.images.conftest import few
@@ -97,7 +97,7 @@ def test_every_other_file_is_the_same_with_and_without_it(new_run, smoother, wor
 
 def test_without_one_the_audit_has_nothing_to_say_of_it(new_run, smoother):
     tables = sets.build(new_run(), few(joint_images=0))
-    figures, cues = purity.measure(tables, None)
+    figures, cues = data_run.measure(tables, None)
     assert figures["joint: images"] == 0 and cues[cues["set"] == "joint"]["auroc"].isna().all()
 
 
@@ -121,12 +121,12 @@ def test_neither_format_nor_size_nor_quality_tells_its_axes_apart(new_run, smoot
     assert shapes(joint) == {(subset, label): 16 for subset in SUBSETS for label in (0, 1)}
     assert set(joint["format"]) == {"JPEG"} and set(joint["width"]) == set(joint["height"]) == {112}
     assert joint["jpeg_quality"].between(70, 98).all() and joint["jpeg_quality"].nunique() > 10
-    asked = purity.measure(tables)[1].pivot(index="set", columns="cue", values="auroc")
-    assert (asked.loc[["joint", purity.AXES], ["format", "size", "aspect"]] == 0.5).all().all()
+    asked = data_run.measure(tables)[1].pivot(index="set", columns="cue", values="auroc")
+    assert (asked.loc[["joint", data_run.AXES], ["format", "size", "aspect"]] == 0.5).all().all()
     assert {"joint/semantic", "joint/pixel", "joint/both"} <= set(asked.index)
     by_form = joint.assign(format=joint["format"].mask(joint["axis"] == "pixel", "PNG"))
-    planted = purity.measure(tables | {"joint": by_form})[1].set_index(["set", "cue"])["auroc"]
-    assert planted[purity.AXES, "format"] == 1.0
+    planted = data_run.measure(tables | {"joint": by_form})[1].set_index(["set", "cue"])["auroc"]
+    assert planted[data_run.AXES, "format"] == 1.0
 
 
 def test_it_is_drawn_where_a_role_has_no_folder(new_run, smoother, folders):

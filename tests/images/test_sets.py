@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from aligngemini.hygiene import purity
+from aligngemini.audit import data_run
 from aligngemini.images import couples, decode, pictures, sets, table
 from aligngemini.workbook import seeds
 from aligngemini.workbook.params import Refused
@@ -38,7 +38,7 @@ def test_semantic_set_holds_twins_that_share_their_draws(world_run):
 
 def test_pixel_set_holds_aligned_pairs(world_run):
     pixel = world_run[2]["pixel"]
-    figures = purity.pair_identity(pixel)
+    figures = data_run.pair_identity(pixel)
     assert all(figures[name] == 1.0 for name in figures if "equal" in name or "complete" in name)
     assert len(pixel) == 24 and set(pixel["axis"]) == {"none", "pixel"} and set(pixel["format"]) == {"JPEG"}
     assert set(pixel["family"]) == {""} and pixel["degrade_noise"].isna().all()
@@ -255,7 +255,7 @@ def test_folders_become_the_same_kind_of_sets(new_run, small, smoother, folder_s
     assert semantic["degrade_jpeg"].notna().all() and set(semantic["source"]) == {"real", "surreal"}
     assert pixel[pixel["label"] == 0]["path"].str.startswith(str(folder_sources / "photos")).all()
     assert pixel[pixel["label"] == 1]["path"].str.startswith(str(run.folder)).all()
-    assert purity.pair_identity(pixel)["pixel: pairs of equal tables"] == 1.0
+    assert data_run.pair_identity(pixel)["pixel: pairs of equal tables"] == 1.0
     assert set(test["subset"]) == {"gpt4o"} and set(test["benchmark"]) == {"bench"}
     assert set(test["axis"]) == {"none", "unknown"} and test.groupby("label").size().to_dict() == {0: 4, 1: 4}
     halves = tables["mixed_semantic"].groupby(["subset", "split", "label"]).size().unstack()
@@ -301,7 +301,7 @@ def test_what_folders_lose_is_told(new_run, small, smoother, folder_sources):
     assert "smaller than 112" in said["tiny.png"] and "damaged" in said["broken.jpg"] and "test set" in said["3.jpg"]
     unread = tables["test"][tables["test"]["reason"] != ""]
     assert unread["reason"].tolist() == ["not an image of a known format"] and unread["label"].tolist() == [1]
-    figures, _ = purity.measure(tables, lost)
+    figures, _ = data_run.measure(tables, lost)
     assert figures["test: unusable, not an image of a known format"] == 2  # one row, and a copy left out
     assert figures["pixel: unusable, cut short or damaged"] == 1
 
@@ -352,7 +352,7 @@ def test_photographs_of_real_cameras_make_aligned_pairs(new_run, small, smoother
         pytest.skip("ALIGNGEMINI_REAL is not set: no real photographs here")
     cfg = small(photos=str(Path(real) / "photos" / "camera"), test=[str(Path(real) / "benchmark")], max_side=256)
     tables = sets.build(new_run(), cfg)
-    figures = purity.pair_identity(tables["pixel"])
+    figures = data_run.pair_identity(tables["pixel"])
     assert all(figures[name] == 1.0 for name in figures if "equal" in name or "complete" in name)
     assert set(tables["test"]["subset"]) == {"dalle3", "gpt4o", "midjourney", "nano_banana"}
 

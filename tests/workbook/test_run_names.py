@@ -13,11 +13,11 @@ COMPARED = {FUSION, ANALYSIS}
 ALL = {DATA} | TRAINED | COMPARED
 DECIDING = {  # a function of each room: the notebooks whose runs it decides
     ("analysis.tables", "first"): COMPARED,
+    ("audit.cues", "measured"): {DATA},
     ("bench.remembered", "_read"): TRAINED,
     ("branches.scoring", "table"): TRAINED,
     ("expert.train", "train"): {EXPERT},
     ("fusion.rules", "centred"): {FUSION},
-    ("hygiene.cues", "measured"): {DATA},
     ("images.reconstruct", "worn"): {DATA},
     ("images.places.folders", "scan"): {DATA},
     ("images.decode", "read"): {DATA} | TRAINED,
@@ -35,13 +35,13 @@ DECIDING = {  # a function of each room: the notebooks whose runs it decides
 }
 UNUSED = {  # modules, or rooms but for what notebooks import of them: what uses them
     "analysis": "the report, and studies",
+    "audit": "the command `audit`",
     "bench": "the commands `bench` and `detect`",
     "branches": "runs whose parameters name them",
     "cli": "the command line",
     "detect": "the command `detect`",
     "detector": "the commands `bench` and `detect`",
     "fetch": "the command `data`",
-    "hygiene": "the command `audit`",
     "known": "the command `mini`",
     "mini": "the command `mini`",
     "rehearse": "the command `rehearse`",

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from aligngemini import cli
-from aligngemini.hygiene import command
+from aligngemini.audit import command
 
 
 def _lay(root, fakes, first=0):

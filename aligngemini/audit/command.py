@@ -27,12 +27,12 @@ def add(commands: Any) -> None:
 def act(args: argparse.Namespace) -> int:
     """Audit, print and write; return 0 for a clean set and FOUND for one with findings. Raises Refused, DiskFull."""
     folder = paths.writable(args.out, "--out", "audit.*", "left_out.csv") if args.out else None
-    from . import audit, page
+    from . import report, report_page
 
-    made = audit.make(args.what, args.against, _words(args.words) if args.words else None, args.workers)
-    print(page.text(made))
+    made = report.make(args.what, args.against, _words(args.words) if args.words else None, args.workers)
+    print(report_page.text(made))
     if folder:
-        print(f"written: {page.write(made, folder)}")
+        print(f"written: {report_page.write(made, folder)}")
     return DONE if made.clean else FOUND
 
 

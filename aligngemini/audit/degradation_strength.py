@@ -5,8 +5,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from . import audit, decode, degrade, pictures, statistics
-from .failures import attempt, reason
+from ..images import decode, degrade, pictures
+from ..images.failures import attempt, reason, without_failures
+from ..images.table import sample_whole_pairs
+from ..scores.cv_auroc import logreg_cv_auroc
+from . import cues, pixel_statistics
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 NOTHING = {"scale": 1.0, "noise": 0.0, "blur": 0.0, "jpeg": 100.0}
@@ -23,12 +26,12 @@ def measure(rows: pd.DataFrame, asked: Mapping[str, Sequence[float]], seed: int,
     Share 0 is the pictures as they are, share 1 the chain as asked. Each picture draws its own values, as in the
     semantic set. Beside the AUROC stand the middles of the four ranges.
     """
-    chosen = audit.some(rows, audit.PROBED)
+    chosen = sample_whole_pairs(rows, cues.PROBED)
     items = list(zip(chosen["path"], chosen["image_id"], strict=True))
     ladder = [weaker(asked, share) for share in SHARES]
     seen = pictures.spread(described, items, workers, "probing degraded pictures", ladder=ladder, seed=seed)
-    seen, chosen = audit.spared(seen, chosen)
-    told = [audit.guessed(np.stack(seen)[:, step], chosen) for step in range(len(ladder))] if seen else np.nan
+    seen, chosen = without_failures(seen, chosen, "a probe")
+    told = [logreg_cv_auroc(np.stack(seen)[:, step], chosen) for step in range(len(ladder))] if seen else np.nan
     middles = pd.DataFrame([{name: np.mean(pair) for name, pair in ranges.items()} for ranges in ladder])
     return middles.assign(share=SHARES, auroc=told)[["share", *NOTHING, "auroc"]]
 
@@ -48,4 +51,4 @@ def described(items: Sequence[tuple[str, str]], ladder: Sequence[dict], seed: in
 def _described(path: str, name: str, ladder: Sequence[dict], seed: int) -> np.ndarray:
     rgb, key = decode.read(path).rgb, f"strength/{name}"
     worn = [rgb] + [degrade.degrade(rgb, degrade.draw(rung, degrade.generator(seed, key))) for rung in ladder[1:]]
-    return np.stack([statistics.describe(picture) for picture in worn])
+    return np.stack([pixel_statistics.describe(picture) for picture in worn])

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ..images import audit as probes
 from ..images.filenames import spelled
 from ..images.places import skips
+from ..images.table import sample_whole_pairs
+from ..scores.cv_auroc import groups_per_class
 from ..workbook.params import Refused
 from ..workbook.progress import progress
-from . import copies, cues, glance, source, verdict
+from . import cues, duplicates, file_facts, findings, image_sets
 
 ALL = "all"
 Words = Callable[[pd.DataFrame], float]
@@ -21,7 +22,8 @@ class Audit:
     """What an audit found.
 
     parts: one row for the whole, called ALL, and one for each subset if there are several: part, real, fake, groups
-    (see cues.groups), left_out, the counts of copies.RELATIONS, the AUROC of cues.NAMES and of the probes, verdict.
+    (see groups_per_class), left_out, the counts of duplicates.RELATIONS, the AUROC of cues.NAMES and of the probes,
+    verdict.
     pictures: the usable ones, with a column for each relation. left_out: path, benchmark, subset, label, reason.
     against: how many train, by table.
     """
@@ -36,30 +38,30 @@ class Audit:
     def verdict(self) -> str:
         """The verdict on the whole; where that is usable, what of it is not."""
         whole, *rest = self.parts["verdict"]
-        bad = self.parts["part"][1:][[said != verdict.USABLE for said in rest]]
-        return f"usable as a whole, but not {', '.join(bad)}" if whole == verdict.USABLE and len(bad) else whole
+        bad = self.parts["part"][1:][[said != findings.USABLE for said in rest]]
+        return f"usable as a whole, but not {', '.join(bad)}" if whole == findings.USABLE and len(bad) else whole
 
     @property
     def clean(self) -> bool:
         """Whether no picture was left out and every part is usable."""
-        return skips.lost(self.left_out).empty and self.parts["verdict"].eq(verdict.USABLE).all()
+        return skips.lost(self.left_out).empty and self.parts["verdict"].eq(findings.USABLE).all()
 
 
 def make(text: str, against: Iterable[str] = (), words: Words | None = None, workers: int = 2) -> Audit:
-    """Audit what `text` names (see source.rows) and hold it `against` sets that train, besides those of its own run.
+    """Audit what `text` names (see image_sets.rows) and compare it with training sets: `against`, and those of its run.
 
     `words` is a further probe of image-table rows, such as vlm.words.leakage. Files are looked at by `workers`
     threads, once; what is remembered of them is not read again. Raises Refused for what cannot be read.
     """
-    rows = source.rows(text)
-    train = {name: source.training(name) for name in dict.fromkeys([*source.beside(text), *against])}
-    rows = glance.added(rows, _probed(rows), workers)
+    rows = image_sets.rows(text)
+    train = {name: image_sets.training(name) for name in dict.fromkeys([*image_sets.beside(text), *against])}
+    rows = file_facts.added(rows, _probed(rows), workers)
     usable = rows[rows["reason"] == ""].reset_index(drop=True)
     if usable.empty:
         why = [*skips.lost(rows)["reason"], *rows["reason"]][0]
         raise Refused(f"No picture of {text} can be used ({why}): give another set.")
-    usable = usable.join(copies.found(usable, _training(usable, train.values(), workers)))
-    usable = usable.assign(pair_id=copies.kin(usable, usable[list(copies.RELATIONS)[:4]]))
+    usable = usable.join(duplicates.found(usable, _training(usable, train.values(), workers)))
+    usable = usable.assign(pair_id=duplicates.kin(usable, usable[list(duplicates.RELATIONS)[:4]]))
     left_out = rows.loc[rows["reason"] != "", ["path", "benchmark", "subset", "label", "reason"]]
     parts = _parts(usable, left_out)
     table = [_measured(name, *both, words) for name, both in progress(parts.items(), "guessing the class", len(parts))]
@@ -73,19 +75,19 @@ def make(text: str, against: Iterable[str] = (), words: Words | None = None, wor
 def _probed(rows: pd.DataFrame) -> set[str]:
     """Paths of the pictures of every subset that the pixel probe will see."""
     pairs = rows.assign(pair_id=rows["pair_id"].where(rows["pair_id"] != "", rows["image_id"]))
-    chosen = [probes.some(same, probes.PROBED)["path"] for _, same in pairs.groupby(copies.PLACE, sort=False)]
+    chosen = [sample_whole_pairs(same, cues.PROBED)["path"] for _, same in pairs.groupby(duplicates.PLACE, sort=False)]
     return set(pd.concat(chosen))
 
 
 def _training(usable: pd.DataFrame, tables: Iterable[pd.DataFrame], workers: int) -> pd.DataFrame:
-    looked = [glance.added(rows, workers=workers) for rows in tables]
+    looked = [file_facts.added(rows, workers=workers) for rows in tables]
     every = pd.concat([usable[usable["split"] == "train"], *looked], ignore_index=True)
     return every[every["reason"] == ""]
 
 
 def _parts(usable: pd.DataFrame, left_out: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
     """Name -> usable pictures and what was left out: of the whole, and of each subset if there are several."""
-    every = pd.concat([usable, left_out])[copies.PLACE].drop_duplicates()
+    every = pd.concat([usable, left_out])[duplicates.PLACE].drop_duplicates()
     every = every[every["subset"] != ""]
     spelt = "{benchmark}/{subset}" if every["benchmark"].nunique() > 1 else "{subset}"
     parts = {ALL: (usable, left_out)}
@@ -99,7 +101,7 @@ def _parts(usable: pd.DataFrame, left_out: pd.DataFrame) -> dict[str, tuple[pd.D
 
 def _measured(name: str, rows: pd.DataFrame, left_out: pd.DataFrame, words: Words | None) -> dict:
     counts = {"real": int((rows["label"] == 0).sum()), "fake": int((rows["label"] == 1).sum())}
-    copied = {relation: int((rows[relation] != "").sum()) for relation in copies.RELATIONS}
+    copied = {relation: int((rows[relation] != "").sum()) for relation in duplicates.RELATIONS}
     told = cues.measured(rows) | ({cues.WORDS: words(rows)} if words else {})
-    figures = counts | {"groups": cues.groups(rows), "left_out": len(left_out)} | copied | told
-    return {"part": name, **figures, "verdict": verdict.sentence(figures)}
+    figures = counts | {"groups": groups_per_class(rows), "left_out": len(left_out)} | copied | told
+    return {"part": name, **figures, "verdict": findings.sentence(figures)}

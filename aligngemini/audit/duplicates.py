@@ -5,7 +5,7 @@ import pandas as pd
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from . import likeness
+from . import perceptual_hash
 
 RELATIONS = {
     "duplicates": "have the content of another of their class",
@@ -83,7 +83,7 @@ def _near(rows: pd.DataFrame, place: pd.Series, same: bool) -> pd.Series:
         for label in (0, 1):
             mine = inside[inside["label"] == label]
             others = inside[inside["label"] == (label if same else 1 - label)]
-            near = likeness.alike(
+            near = perceptual_hash.alike(
                 _looks(mine), codes[mine.index].to_numpy(), _looks(others), codes[others.index].to_numpy()
             )
             paths = others.groupby(codes[others.index])["path"].first()
@@ -93,7 +93,7 @@ def _near(rows: pd.DataFrame, place: pd.Series, same: bool) -> pd.Series:
 
 def _looks(rows: pd.DataFrame) -> np.ndarray:
     """uint8 [n, 1072] of rows that decode."""
-    return likeness.stacked(rows["looks"].tolist())
+    return perceptual_hash.stacked(rows["looks"].tolist())
 
 
 def _met(rows: pd.DataFrame, training: pd.DataFrame, column: str) -> pd.Series:
@@ -108,6 +108,6 @@ def _near_training(rows: pd.DataFrame, training: pd.DataFrame) -> pd.Series:
     mine = rows[~rows["constant"] & (rows["split"] != "train")]
     others = training[~training["constant"]]
     kin = -np.ones(len(mine), np.int64)  # of no training picture
-    near = likeness.alike(_looks(mine), kin, _looks(others), np.arange(len(others)))
+    near = perceptual_hash.alike(_looks(mine), kin, _looks(others), np.arange(len(others)))
     result[mine.index] = np.where(near >= 0, others["path"].to_numpy(object)[near] if len(others) else "", "")
     return result

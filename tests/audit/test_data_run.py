@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aligngemini.hygiene import cues, purity
-from aligngemini.images import audit, decode, jpeg, statistics, table
+from aligngemini.audit import cues, data_run, pixel_statistics
+from aligngemini.images import decode, jpeg, table
 
 
 @pytest.fixture
@@ -33,35 +33,35 @@ def smoothed(rgb: np.ndarray) -> np.ndarray:
 
 
 def test_probe_sees_smoothing_and_nothing_else(pairs):
-    assert audit.probe(pairs(smoothed)) > 0.9
-    assert abs(audit.probe(pairs()) - 0.5) < 0.25
+    assert cues.pixel_probe(pairs(smoothed)) > 0.9
+    assert abs(cues.pixel_probe(pairs()) - 0.5) < 0.25
 
 
 def test_probe_declines_where_it_has_too_little(pairs):
-    assert math.isnan(audit.probe(pairs().head(8)))
+    assert math.isnan(cues.pixel_probe(pairs().head(8)))
 
 
 def test_container_cues_are_found(pairs):
-    _, clean = purity.measure({"pixel": pairs()})
+    _, clean = data_run.measure({"pixel": pairs()})
     assert clean.set_index("cue").loc[["format", "JPEG quality", "size", "aspect"], "auroc"].eq(0.5).all()
-    _, found = purity.measure({"pixel": pairs(write=lambda rgb: jpeg.encode(rgb, 60))})
+    _, found = data_run.measure({"pixel": pairs(write=lambda rgb: jpeg.encode(rgb, 60))})
     assert found.set_index("cue").loc["JPEG quality", "auroc"] == 1.0
-    _, found = purity.measure({"pixel": pairs(write=jpeg.png)})
+    _, found = data_run.measure({"pixel": pairs(write=jpeg.png)})
     assert found.set_index("cue").loc["format", "auroc"] == 1.0
-    _, found = purity.measure({"pixel": pairs(lambda rgb: rgb[:56])})
+    _, found = data_run.measure({"pixel": pairs(lambda rgb: rgb[:56])})
     assert found.set_index("cue").loc[["size", "aspect"], "auroc"].eq(1.0).all()
 
 
 def test_pair_identity_finds_what_differs(pairs):
-    good = purity.pair_identity(pairs(smoothed))
+    good = data_run.pair_identity(pairs(smoothed))
     assert good["pixel: pairs of equal tables"] == good["pixel: pairs complete"] == 1.0
-    bad = purity.pair_identity(pairs(write=lambda rgb: jpeg.encode(rgb, 60)))
+    bad = data_run.pair_identity(pairs(write=lambda rgb: jpeg.encode(rgb, 60)))
     assert bad["pixel: pairs of equal quality"] == bad["pixel: pairs of equal tables"] == 0.0
-    assert purity.pair_identity(pairs().iloc[1:])["pixel: pairs complete"] == pytest.approx(29 / 30)
+    assert data_run.pair_identity(pairs().iloc[1:])["pixel: pairs complete"] == pytest.approx(29 / 30)
 
 
 def test_scalars_fit_a_manifest(pairs):
-    figures, found = purity.measure(
+    figures, found = data_run.measure(
         {"pixel": pairs(smoothed)}, pd.DataFrame({"set": ["pixel"], "path": ["x"], "reason": ["empty"]})
     )
     assert all(isinstance(value, int | float) for value in figures.values())
@@ -76,31 +76,31 @@ def test_one_class_alone_has_no_auroc(pairs):
 def test_reals_of_many_sizes_beside_fakes_of_one_are_a_confound(pairs):
     rows = pairs()
     rows["width"] = np.where(rows["label"] == 1, 64, np.random.default_rng(0).integers(20, 109, len(rows)))
-    _, found = purity.measure({"test": rows.assign(subset="gallery")})
+    _, found = data_run.measure({"test": rows.assign(subset="gallery")})
     assert found.set_index(["set", "cue"]).loc[("test/gallery", "size"), "auroc"] > 0.9
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 40), (112, 112), (300, 200)])
 def test_statistics_are_finite_for_every_size(picture, size):
-    figures = statistics.describe(picture(*size))
+    figures = pixel_statistics.describe(picture(*size))
     assert figures.shape == (101,) and np.isfinite(figures).all()
-    assert np.isfinite(statistics.describe(np.zeros((size[1], size[0], 3), np.uint8))).all()
+    assert np.isfinite(pixel_statistics.describe(np.zeros((size[1], size[0], 3), np.uint8))).all()
 
 
 def test_the_audit_is_kept_in_the_run(pairs, new_run, monkeypatch):
     run, rows = new_run(), pairs(smoothed)
     lost = pd.DataFrame({"set": ["pixel"], "path": ["x"], "reason": ["empty"]})
     tables = {"pixel": rows, "semantic": rows.head(8)}
-    figures, found = purity.kept(run, tables, lost)
-    monkeypatch.setattr(purity, "measure", None)
-    again, found_again = purity.kept(run, tables, lost)
+    figures, found = data_run.kept(run, tables, lost)
+    monkeypatch.setattr(data_run, "measure", None)
+    again, found_again = data_run.kept(run, tables, lost)
     assert again == figures and figures["semantic: pixel probe auroc"] is None
     pd.testing.assert_frame_equal(found, found_again)
 
 
 def test_a_picture_that_the_probe_fails_on_is_told_and_leaves_the_others(pairs, capsys, monkeypatch):
-    rows, describe = pairs(), statistics.describe
-    expected = audit.probe(rows.drop(rows.index[4]))
+    rows, describe = pairs(), pixel_statistics.describe
+    expected = cues.pixel_probe(rows.drop(rows.index[4]))
     odd = decode.read(rows.path.iloc[4]).rgb
 
     def fails(rgb):
@@ -108,6 +108,6 @@ def test_a_picture_that_the_probe_fails_on_is_told_and_leaves_the_others(pairs, 
             raise ZeroDivisionError("no spread")
         return describe(rgb)
 
-    monkeypatch.setattr(statistics, "describe", fails)
-    assert audit.probe(rows) == expected
+    monkeypatch.setattr(pixel_statistics, "describe", fails)
+    assert cues.pixel_probe(rows) == expected
     assert f"{rows.path.iloc[4]}, it fails (ZeroDivisionError: no spread)" in capsys.readouterr().err

@@ -5,26 +5,26 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from ..images import decode, header, protocols, statistics
+from ..images import decode, header, protocols
 from ..images.failures import attempt, reason
 from ..images.places import memory
-from . import likeness, traces
+from . import metadata, perceptual_hash, pixel_statistics
 
 NOTHING = {"looks": b"", "constant": False, "camera": False, "c2pa": False, "texts": "", "reason": ""}
 SEEN = list(NOTHING)
 
 
 def plain(path: str) -> dict:
-    """What one file shows: looks (those of likeness.py, b"" for a file that does not decode), constant (in the
+    """What one file shows: looks (those of perceptual_hash.py, b"" for a file that does not decode), constant (in the
     published sense), the traces camera, c2pa and texts, and reason ("", or why it does not decode).
     """
     return _seen(path)[0]
 
 
 def probed(path: str) -> dict:
-    """`plain`, and statistics: those of images/statistics.py as bytes of float32 [101]."""
+    """`plain`, and statistics: those of pixel_statistics.py as bytes of float32 [101]."""
     row, rgb = _seen(path)
-    told = attempt(statistics.describe, rgb)
+    told = attempt(pixel_statistics.describe, rgb)
     failed = rgb is None or isinstance(told, Exception)  # the probe passes over what has none
     return row | {"statistics": b"" if failed else told.astype(np.float32).tobytes()}
 
@@ -32,11 +32,11 @@ def probed(path: str) -> dict:
 CODE = (
     "aligngemini.images.decode",
     "aligngemini.images.protocols",
-    "aligngemini.hygiene.likeness",
-    "aligngemini.hygiene.traces",
+    "aligngemini.audit.perceptual_hash",
+    "aligngemini.audit.metadata",
 )
 PLAIN = memory.Reading(plain, SEEN, CODE)
-PROBED = memory.Reading(probed, [*SEEN, "statistics"], (*CODE, "aligngemini.images.statistics"))
+PROBED = memory.Reading(probed, [*SEEN, "statistics"], (*CODE, "aligngemini.audit.pixel_statistics"))
 
 
 def _seen(path: str) -> tuple[dict, np.ndarray | None]:
@@ -49,8 +49,8 @@ def _seen(path: str) -> tuple[dict, np.ndarray | None]:
 def _looked(path: str) -> tuple[dict, np.ndarray]:
     data = header.contents(path)
     rgb = decode.read(data).rgb
-    seen = {"looks": likeness.looks(rgb), "constant": protocols.constant(rgb), "reason": ""}
-    return traces.of(data) | seen, rgb
+    seen = {"looks": perceptual_hash.looks(rgb), "constant": protocols.constant(rgb), "reason": ""}
+    return metadata.of(data) | seen, rgb
 
 
 def added(rows: pd.DataFrame, chosen: Iterable[str] = (), workers: int = 2) -> pd.DataFrame:

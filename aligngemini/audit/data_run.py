@@ -4,8 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 
-from ..images import audit, decode, jpeg
+from ..images import decode, jpeg
+from ..images.failures import attempt
 from ..images.header import contents, opened
 from ..images.table import briefly
 from ..workbook import seeds
@@ -26,7 +28,7 @@ def measure(tables: Mapping[str, pd.DataFrame], left_out: pd.DataFrame | None = 
     measured = {name: cues.container(rows) for name, rows in _sets(tables).items()}
     for name in ("semantic", "pixel"):
         if name in tables:
-            measured[name][cues.PROBE] = audit.probe(tables[name])
+            measured[name][cues.PROBE] = cues.pixel_probe(tables[name])
     rows = [(name, cue, area) for name, areas in measured.items() for cue, area in areas.items()]
     table = pd.DataFrame(rows, columns=["set", "cue", "auroc"])
     scalars = {f"{row.set}: {row.cue} auroc": row.auroc for row in table.itertuples() if row.set in tables}
@@ -69,7 +71,11 @@ def pair_identity(rows: pd.DataFrame, compared: int = COMPARED) -> dict[str, flo
     whole = [members for members in pairs.values() if list(members["label"]) == [0, 1]]
     same = pd.DataFrame([_same(members) for members in whole], columns=["format", "quality", "size"])
     chosen = [pairs[pair] for pair in seeds.ranked(pairs, "audit") if len(pairs[pair]) == 2][:compared]
-    compared = [each for each in audit.over_threads(_compared, chosen) if not isinstance(each, Exception)]
+    compared = [
+        each
+        for each in Parallel(2, prefer="threads")(delayed(attempt)(_compared, pair) for pair in chosen)
+        if not isinstance(each, Exception)
+    ]
     looked = pd.DataFrame(compared, columns=["tables", "psnr"])
     shares = {f"pixel: pairs of equal {name}": float(same[name].mean()) for name in same}
     return {

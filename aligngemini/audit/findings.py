@@ -5,6 +5,7 @@ from math import isnan, sqrt
 
 import pandas as pd
 
+from ..scores.cv_auroc import LEAST
 from . import cues
 
 CONFOUNDED = 0.65  # AUROC of a single cue from which on it counts, in a large set
@@ -17,8 +18,8 @@ USABLE = "usable"
 def sentence(figures: Mapping[str, float]) -> str:
     """`usable`, or everything that speaks against a set, parted by semicolons.
 
-    `figures` holds real and fake (numbers of usable pictures), groups (see cues.groups), the counts of copies.RELATIONS
-    and the AUROC of each of cues.NAMES.
+    `figures` holds real and fake (numbers of usable pictures), groups (see groups_per_class), the counts of
+    duplicates.RELATIONS and the AUROC of each of cues.NAMES.
     """
     said = [_leaking(figures), _twofold(figures), _confounded(figures), _repeated(figures), _small(figures)]
     return "; ".join(text for text in said if text) or USABLE
@@ -37,7 +38,7 @@ def confounds(figures: Mapping[str, float]) -> dict[str, float]:
 
 
 def by_subset(measured: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """The cues of images/audit.measure for the subsets of the test table `rows`: one row each, a column for each cue,
+    """The cues of data_run.measure for the subsets of the test table `rows`: one row each, a column for each cue,
     and which of them are past `bound`.
     """
     tests = measured[measured["set"].str.startswith("test/")].pivot(index="set", columns="cue", values="auroc")
@@ -83,9 +84,9 @@ def _small(figures: Mapping[str, float]) -> str:
     if not all(isnan(figures[name]) for name in cues.NAMES):
         return ""
     counts = f"{figures['real']} real, {figures['fake']} fake"
-    if min(figures["real"], figures["fake"]) < cues.LEAST:
+    if min(figures["real"], figures["fake"]) < LEAST:
         return f"too small to tell: {counts}"
-    return f"too alike to tell: {counts}, but of one class only {figures['groups']} that differ (at least {cues.LEAST})"
+    return f"too alike to tell: {counts}, but of one class only {figures['groups']} that differ (at least {LEAST})"
 
 
 def _counted(count: int, what: str, one: str, many: str) -> str:

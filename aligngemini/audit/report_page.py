@@ -9,8 +9,8 @@ from ..images import aspect
 from ..images.filenames import printable
 from ..images.table import briefly
 from ..workbook import manifest, paths
-from . import copies, cues
-from .audit import Audit
+from . import cues, duplicates
+from .report import Audit
 
 EXAMPLES = 3
 
@@ -19,7 +19,7 @@ def text(audit: Audit) -> str:
     """The audit in plain text: counts, cues, copies, what was left out, and the verdicts."""
     titles = {
         f"Audit of {printable(audit.name)}": _head(audit),
-        "Pictures": _table(audit.parts[["part", "real", "fake", "left_out", *copies.RELATIONS]]),
+        "Pictures": _table(audit.parts[["part", "real", "fake", "left_out", *duplicates.RELATIONS]]),
         "The class guessed from one cue alone (AUROC; .5 says nothing, nan: too few to tell)": _cues(audit.parts),
         "Stands there more than once": "\n".join(_copies(audit.pictures)) or "nothing",
         "Left out": "\n".join(_left_out(audit.left_out)) or "nothing",
@@ -63,7 +63,7 @@ def _cues(parts: pd.DataFrame) -> str:
 
 
 def _copies(pictures: pd.DataFrame) -> Iterator[str]:
-    for relation, what in copies.RELATIONS.items():
+    for relation, what in duplicates.RELATIONS.items():
         met = pictures[pictures[relation] != ""]
         if len(met):
             shown = met[["path", relation]].head(EXAMPLES).map(paths.short).map(printable).to_numpy()

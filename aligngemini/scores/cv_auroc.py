@@ -1,0 +1,47 @@
+"""How well features guess the label of images: the cross-validated AUROC of a small model."""
+
+import numpy as np
+import pandas as pd
+
+LEAST = 10  # groups of each class: fewer tell nothing
+FOLDS = 5
+
+
+def logreg_cv_auroc(features: np.ndarray, rows: pd.DataFrame) -> float:
+    """`cv_auroc` of a logistic regression on standardised features, for many features at once."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return cv_auroc(make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500)), features, rows)
+
+
+def tree_cv_auroc(features: np.ndarray, rows: pd.DataFrame) -> float:
+    """`cv_auroc` of a small decision tree, for a single cue; .5 where all rows have the same features."""
+    from sklearn.tree import DecisionTreeClassifier
+
+    tree = DecisionTreeClassifier(max_leaf_nodes=8, min_samples_leaf=3, class_weight="balanced", random_state=0)
+    return cv_auroc(tree, features, rows)
+
+
+def cv_auroc(model, features: np.ndarray, rows: pd.DataFrame) -> float:
+    """AUROC of guessing the label (0, 1) of `rows` from `features` [rows, n] with a classifier of scikit-learn.
+
+    Rows of one pair_id stay in one fold. About .5: the features say nothing. NaN: fewer than LEAST groups in a class.
+    """
+    from sklearn.metrics import roc_auc_score
+    from sklearn.model_selection import GroupKFold, cross_val_predict
+
+    if groups_per_class(rows) < LEAST:
+        return float("nan")
+    if not features.size or (features == features[0]).all():
+        return 0.5
+    method = "decision_function" if hasattr(model, "decision_function") else "predict_proba"
+    folds = {"groups": rows["pair_id"], "cv": GroupKFold(FOLDS), "method": method}
+    scores = cross_val_predict(model, features, rows["label"].to_numpy(), **folds)
+    return float(roc_auc_score(rows["label"], scores if scores.ndim == 1 else scores[:, 1]))
+
+
+def groups_per_class(rows: pd.DataFrame) -> int:
+    """Number of groups (pair_id) of the class that has fewer of them; 0 where a class is absent."""
+    return int(rows.groupby("label")["pair_id"].nunique().reindex([0, 1], fill_value=0).min())
