@@ -66,11 +66,7 @@ class Detector:
         fusion = Fusion.from_dict(config["fusion"])
         if len(fusion.thresholds) != len(config["branches"]):
             raise _undescribed(folder)
-        loaded = [
-            registry.kind(each["kind"]).load().load(each["facts"], home(each), each["name"])
-            for each in config["branches"]
-        ]
-        return cls(loaded, fusion)
+        return cls([_loaded(branch, home(branch)) for branch in config["branches"]], fusion)
 
     def __call__(self, images, batch_size: int = 32) -> pd.DataFrame:
         """Columns image, <name>_score of each branch, reason, fused_score, verdict (1 fake, 0 real, <NA> unscored),
@@ -82,8 +78,8 @@ class Detector:
         scores = {name: np.full(len(listed), np.nan) for name in self.names}
         reasons: list[dict] = [{} for _ in listed]
         batches = _batches(listed, batch_size)
-        reading = {"label": "judging pictures" if len(batches) > 1 else "", "read": decode.pixels}
-        for part in scoring.scored(batches, partial(scoring.plain_looks, self.branches), batch_size, **reading):
+        looks, label = partial(scoring.plain_looks, self.branches), "judging pictures" if len(batches) > 1 else ""
+        for part in scoring.scored(batches, looks, batch_size, label, read=decode.pixels):
             for score in part:
                 if score.reason:
                     reasons[score.name][score.key] = score.reason
@@ -122,7 +118,7 @@ class Detector:
 
 def _any_run() -> bool:
     """Whether a run of notebook 04 lies in the outputs, also one that cannot be read: it is refused by name."""
-    return bool(records.complete("04_fusion") or records.unreadable("04_fusion"))
+    return bool(records.complete(names.FUSION) or records.unreadable(names.FUSION))
 
 
 def described(folder: Path) -> dict:
@@ -131,9 +127,9 @@ def described(folder: Path) -> dict:
         config = reading.json(folder / FILE)
     except (OSError, ValueError) as error:
         raise Refused(f"{folder} holds no packed detector ({error}): name a run of notebook 04 instead.") from error
-    if not manifest.fits(config, FORM) or not all(manifest.fits(each, BRANCH) for each in config["branches"]):
+    if not manifest.fits(config, FORM) or not all(manifest.fits(branch, BRANCH) for branch in config["branches"]):
         raise _undescribed(folder)
-    called = [each["name"] for each in config["branches"]]
+    called = [branch["name"] for branch in config["branches"]]
     if len(set(called)) < len(called) or not all(re.fullmatch(r"\w+", name) for name in called):  # they name folders
         raise _undescribed(folder)
     return config
@@ -141,6 +137,10 @@ def described(folder: Path) -> dict:
 
 def _undescribed(folder: Path) -> Refused:
     return Refused(f"{folder} does not say what its detector is made of: name another run, or fetch it again.")
+
+
+def _loaded(branch: dict, folder: Path) -> Branch:
+    return registry.kind(branch["kind"]).load().load(branch["facts"], folder, branch["name"])
 
 
 def trained(fusion) -> dict[str, Path]:

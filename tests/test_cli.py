@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -98,6 +100,8 @@ def test_a_whole_run_ends_with_the_headline_the_report_and_what_to_do_next(outpu
 class Fake:
     """A detector that finds every picture fake, and knows why."""
 
+    explainer = SimpleNamespace(name="mine")
+
     @classmethod
     def found(cls, run):
         assert run == ""
@@ -105,7 +109,8 @@ class Fake:
 
     def __call__(self, images):
         reasons = ["" if image.endswith(".png") else "no picture" for image in images]
-        return pd.DataFrame({"image": images, "fused_score": [0.9] * len(images), "reason": reasons})
+        scores = [np.nan if reason else 0.9 for reason in reasons]
+        return pd.DataFrame({"image": images, "mine_score": scores, "fused_score": 0.9, "reason": reasons})
 
     def explain(self, images):
         return [f"{image} floats" for image in images]
@@ -249,6 +254,7 @@ def test_an_error_that_nobody_thought_of_is_one_sentence_and_a_file(monkeypatch,
 def test_a_name_that_no_terminal_can_show_stops_no_listing(outputs):
     code = f"""
 import sys
+from types import SimpleNamespace
 from aligngemini import cli
 from aligngemini.workbook import runs
 runs.all = lambda: [{{"run": {{"notebook": "01", "name": "x", "status": "failed", "error": "no \\udce9"}},
