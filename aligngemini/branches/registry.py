@@ -12,7 +12,8 @@ from ..workbook.params import Refused, shown
 
 class Kind(NamedTuple):
     """A detector: its name, its title and colour in tables and figures, the supervision that it is made for ("": not
-    known), the notebook that trains it ("": none), and its class (see branch.Branch), loaded when it is needed.
+    known), the notebook that trains it ("": none), its class (see branch.Branch), loaded when it is needed, and whether
+    it is made from a file, which then names it, and which the class can `check`.
     """
 
     name: str
@@ -21,6 +22,7 @@ class Kind(NamedTuple):
     supervision: str
     notebook: str
     code: str
+    file: bool = False
 
     def load(self) -> type:
         """The class of the detector; loads the libraries that it needs."""
@@ -31,10 +33,11 @@ class Kind(NamedTuple):
 _KINDS = (
     Kind("vlm", "VLM", "#AA4499", "semantic", names.VLM, "aligngemini.vlm.branch:VLMBranch"),
     Kind("expert", "expert", "#009E73", "pixel", names.EXPERT, "aligngemini.expert.branch:ExpertBranch"),
-    Kind("scores", "scores of a file", "", "", "", "aligngemini.branches.scores_file:ScoresFile"),
+    Kind("scores", "scores of a file", "", "", "", "aligngemini.branches.scores_file:ScoresFile", file=True),
     Kind("frequency", "frequency baseline", "#CC6677", "pixel", "", "aligngemini.branches.frequency:Frequency"),
 )
 TAKEN = ("fusion", "fused", "known", "constant")  # they head other columns, or name other folders
+TAKEN += ("or", "and", "max", "mean", "odds", "majority", "or_budget", "learned")  # or are rules beside branches
 LONGEST = 40  # letters of a name
 KINDS = {kind.name: kind for kind in _KINDS}
 

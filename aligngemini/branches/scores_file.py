@@ -34,6 +34,11 @@ class ScoresFile:
         self.scores = dict(zip(table[self.by], table["score"], strict=True))
         self._digest = fingerprint.of_rows(table)
 
+    @staticmethod
+    def check(source: str) -> None:
+        """Raise Refused where the file `source` makes no sense, long before `fit` needs it."""
+        read(paths.resolve(source))
+
     @classmethod
     def fit(cls, source: str, data, out: Path) -> dict[str, Any]:
         """Copy the file `source` into the folder `out`, paths made absolute. Raises Refused where it makes no sense."""

@@ -51,7 +51,7 @@ def run(plan: Plan, force: bool = False, after: float = 0.0) -> list[Answer]:
     made: dict[str, list[str]] = {}
     answers = []
     for item in plan.items:
-        if item.stage.name > plan.last:
+        if item.stage.place > plan.last.place:
             break
         found = [_answer(plan, item, made, force, after)] if plan.runs(item) else _stand_on(plan, item, made)
         for answer in found:
@@ -67,6 +67,9 @@ def check(plan: Plan) -> None:
             raise Refused(f"there is no notebook {paths.notebook(item.stage.name)}: work from a checkout")
         cfg = item.cfg({})
         questions.there(cfg)
+        for each in questions.branches(cfg):
+            if each.kind.file:
+                each.kind.load().check(each.rest)
         hub.check(getattr(cfg, "push_to_hub", ""))
 
 
@@ -76,7 +79,7 @@ def _stand_on(plan: Plan, item: Item, made: dict[str, list[str]]) -> list[Answer
     What nothing that is executed stands on itself may be missing: it is only looked up to be named.
     """
     notebook = item.stage.name
-    chosen = [each.asked.get(name) for each in plan.mine for name in each.selecting(notebook)]
+    chosen = [texts for each in plan.mine if (texts := each.asks(notebook)) != []]
     if not chosen or None in chosen:
         try:
             return [_look_up(plan, item, made)]
@@ -84,8 +87,7 @@ def _stand_on(plan: Plan, item: Item, made: dict[str, list[str]]) -> list[Answer
             if chosen:
                 raise
             return []
-    texts = [text for each in chosen for text in (each if isinstance(each, list) else [each])]
-    named = {records.pick(notebook, text, plan.scale).name: None for text in texts}
+    named = {records.pick(notebook, text, plan.scale).name: None for texts in chosen for text in texts}
     fresh = [name for name in named if name not in made.get(notebook, [])]
     return [_standing(notebook, Answer(notebook, name, executed=False)) for name in fresh]
 

@@ -72,7 +72,7 @@ class _Key:
             return self.plain(value.identity()) if callable(getattr(value, "identity", None)) else None
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
         # Words that select a run may differ where the run is the same, and the run has its name from that.
-        selectors = stages.selectors(value) if isinstance(value, Params) else ()
+        selectors = {each.field for each in stages.selectors(value)} if isinstance(value, Params) else ()
         return self.plain({name: each for name, each in fields.items() if name not in selectors})
 
     def text(self, value: str) -> str:

@@ -15,6 +15,14 @@ import yaml
 from aligngemini.workbook import numbers
 
 INJECTED = "# Parameters"  # papermill's own first line in the cell it injects
+INSTEAD = {
+    "vlm_run": 'name it in branch_runs, as "vlm RUN"',
+    "expert_run": 'name it in branch_runs, as "expert RUN"',
+    "vlm_runs": 'name them in branch_runs, each as "vlm RUN"',
+    "expert_runs": 'name them in branch_runs, each as "expert RUN"',
+    "vlm_threshold": "fixed_thresholds has one for each of branch_runs",
+    "expert_threshold": "fixed_thresholds has one for each of branch_runs",
+}  # parameters of earlier versions, and what takes their place
 
 
 LONGEST = 4000  # characters of a sentence: what it quotes may have come from anywhere
@@ -53,10 +61,10 @@ def param(default: Any, help: str, choices=None, least=None, most=None, **rules:
 
     `choices`: the only values allowed; `least`, `most`: bounds, inclusive. Rules: `above` (exclusive lower
     bound), `multiple` (whole multiple of), `pair` (a list low, high), `filled` (text or list not empty),
-    `upstream` (notebook whose run the value selects), `source` ("folder", "file", "model" or "benchmark": a path
-    whose content belongs to the question), `besides` (words that a source may be and that are no path),
-    `on_card` (a number format: what auto means where there is a GPU, see `models.number`). Lists are checked element
-    by element. Raises ValueError if the help holds '=', because papermill would misread the cell.
+    `upstream` (notebook whose run the value selects), `branches` (see forms.fields.branch_runs), `source` ("folder",
+    "file", "model" or "benchmark": a path whose content belongs to the question), `besides` (words that a source may be
+    and that are no path), `on_card` (a number format: what auto means where there is a GPU, see `models.number`). Lists
+    are checked element by element. Raises ValueError if the help holds '=', because papermill would misread the cell.
     """
     if "=" in help:
         raise ValueError(f"help texts may not contain '=': {help!r}")
@@ -93,6 +101,8 @@ def names(cls: type[Params]) -> list[str]:
 
 def unknown(name: str, valid: list[str], where: str, what: str = "parameter") -> Refused:
     """Return the refusal of a `what` called `name` that `where` does not have, with the nearest valid name."""
+    if name in INSTEAD:
+        return Refused(f"{where} has no {what} {shown(name)} any more: {INSTEAD[name]}")
     near = difflib.get_close_matches(name, valid, n=1, cutoff=0.4)
     hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(valid)}"
     return Refused(f"{where} has no {what} {shown(name)}: {hint}")

@@ -1,9 +1,11 @@
 """Plans: recipes and a study's grid become an ordered list of notebooks to run, all parameters checked."""
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from aligngemini.workbook import params, recipes, records, stages
+from aligngemini.branches.registry import KINDS
+from aligngemini.workbook import branch_runs, params, recipes, records, stages
 from aligngemini.workbook.params import Params, Refused
 from aligngemini.workbook.recipes import Study
 from aligngemini.workbook.stages import STAGES, Stage
@@ -25,35 +27,52 @@ class Item:
         """Its notebook and point, e.g. "02_vlm_dpo, supervision mixed"."""
         return ", ".join([self.stage.name, *(f"{name} {value}" for name, value in self.point.items())])
 
-    def selecting(self, notebook: str) -> list[str]:
-        """Return its parameters that select runs of `notebook`."""
-        return [name for name, (upstream, _) in stages.selectors(self.stage.params()).items() if upstream == notebook]
+    def asks(self, notebook: str) -> list[str] | None:
+        """Return the selectors of runs of `notebook` that the command line gives it, [] if it stands on none of them;
+        None where it stands on some, and the command line does not say which.
+        """
+        found = [each for each in stages.selectors(self.cfg({})) if each.notebook == notebook]
+        return [each.text for each in found] if all(each.field in self.asked for each in found) else None
 
     def values(self, made: dict[str, list[str]]) -> dict[str, Any]:
         """Return its parameters, defaults left out; `made`: notebook -> names of its runs.
 
-        A selector that is not given stands for all runs if it is a list, else for the first. Where a recipe says
-        "latest ...", the first of these runs that fits is meant, whatever else lies in the outputs.
+        A selector that is not given stands for the first run, a list of branches for the first of each kind or for
+        all. Where a recipe says "latest ...", the first of these runs that fits is meant, whatever else lies in the
+        outputs.
         """
-        fields = stages.selectors(self.stage.params()).items()
-        return self.given | {
-            name: self._chosen(name, default, upstream, made[upstream])
-            for name, (upstream, default) in fields
-            if made.get(upstream)
-        }
+        values = dict(self.given)
+        for field in dataclasses.fields(self.stage.params):
+            runs = made.get(field.metadata.get("upstream", ""))
+            if runs and field.name not in self.asked:
+                text = self.given.get(field.name)
+                values[field.name] = (
+                    runs[0] if text is None else records.fitting(field.metadata["upstream"], text, runs)
+                )
+            if field.metadata.get("branches") and field.name not in self.asked:
+                values |= self._branches(field, made)
+        return values
 
-    def _chosen(self, name: str, default: str | list[str], upstream: str, runs: list[str]) -> str | list[str]:
-        if name not in self.given:
-            return runs if isinstance(default, list) else runs[0]
-        text = self.given[name]
-        if name in self.asked:
-            return text
-        fitting = [records.fitting(upstream, each, runs) for each in (text if isinstance(text, list) else [text])]
-        return fitting if isinstance(text, list) else fitting[0]
+    def _branches(self, field: dataclasses.Field, made: dict[str, list[str]]) -> dict[str, list[str]]:
+        """Return the value of a list of branches, by the name of its field; {} for the default."""
+        if field.name in self.given:
+            return {field.name: [_branch(text, made) for text in self.given[field.name]]}
+        kinds = [kind for kind in KINDS.values() if made.get(kind.notebook)]
+        count = None if field.metadata["branches"] == "every" else 1
+        found = [text for kind in kinds for text in branch_runs.texts(kind, made[kind.notebook][:count])]
+        others = [text for text in field.default_factory() if text.split()[0] not in [kind.name for kind in kinds]]
+        return {field.name: [*found, *others]} if found else {}
 
     def cfg(self, made: dict[str, list[str]]) -> Params:
         """Return its parameters as the stage's dataclass; raises `Refused`."""
         return params.build(self.stage.params, self.values(made), where=self.stage.name)
+
+
+def _branch(text: str, made: dict[str, list[str]]) -> str:
+    """Return a text of a recipe's `branch_runs` with the first run of `made` that fits in place of "latest ..."."""
+    word, _, rest = text.strip().partition(" ")
+    runs = made.get(KINDS[word].notebook) if word in KINDS else None
+    return f"{word} {records.fitting(KINDS[word].notebook, rest.strip(), runs)}" if runs else text
 
 
 @dataclass(frozen=True)
@@ -64,8 +83,8 @@ class Plan:
     study: str
     question: str
     items: list[Item]
-    first: str
-    last: str
+    first: Stage
+    last: Stage
     minutes: dict[str, float]
 
     @property
@@ -75,7 +94,7 @@ class Plan:
 
     def runs(self, item: Item) -> bool:
         """Tell whether `item` is executed; otherwise a complete run of it is looked up."""
-        return self.first <= item.stage.name <= self.last
+        return self.first.place <= item.stage.place <= self.last.place
 
 
 def make(
@@ -96,8 +115,8 @@ def make(
     settings = recipes.settings(scale)
     asked_study = recipes.study(study or settings["study"])
     grid = _at(asked_study, data)
-    start = stages.find(only or first).name if only or first else next(iter(STAGES))
-    end = stages.find(only).name if only else list(STAGES)[-1]
+    start = stages.find(only or first) if only or first else next(iter(STAGES.values()))
+    end = stages.find(only) if only else list(STAGES.values())[-1]
     asked = _asked(options or [], end)
     items = [item for stage in STAGES.values() for item in _items(stage, scale, grid, asked[stage.name])]
     plan = Plan(scale, asked_study.name, asked_study.question, items, start, end, settings["minutes"])
@@ -132,7 +151,7 @@ def _items(stage: Stage, scale: str, grid: dict[str, dict[str, list]], asked: di
     return items
 
 
-def _asked(options: list[tuple[str, str]], end: str) -> dict[str, dict[str, Any]]:
+def _asked(options: list[tuple[str, str]], end: Stage) -> dict[str, dict[str, Any]]:
     """Return stage -> parameters from the command line; each must have a say in what is run."""
     found: dict[str, dict[str, Any]] = {name: {} for name in STAGES}
     for name, text in options:
@@ -142,7 +161,7 @@ def _asked(options: list[tuple[str, str]], end: str) -> dict[str, dict[str, Any]
             raise params.unknown(name, every, "the workbook")
         if name == "scale":
             raise Refused("scale is chosen with --scale: it decides which recipes are read")
-        if all(stage.name > end for stage in having):
+        if all(stage.place > end.place for stage in having):
             raise Refused(f"{name} belongs to {having[0].name}, which this command does not run: leave it out")
         for stage in having:
             found[stage.name][name] = params.parse(stage.params, name, text)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aligngemini.workbook import fingerprint, models, paths, reading, records, stages
+from aligngemini.workbook import branch_runs, fingerprint, models, paths, reading, records, stages
 from aligngemini.workbook.forms import WORLD
 from aligngemini.workbook.params import Params, Refused, shown
 from aligngemini.workbook.records import Record
@@ -15,6 +15,7 @@ ADVICE = {
     "folder": "give another with -p, or fetch what the paper scale names with `aligngemini data fetch`",
     "benchmark": "give what you have, such as -p test '[GenImage:DIR]'; `aligngemini bench --help` lists names",
     "file": "check the path",
+    "scores": "check the path, a relative one starts at the project's folder",
 }  # what to do where a source is not there
 
 
@@ -60,9 +61,20 @@ def question(notebook: str, cfg: Params, needs: dict[str, tuple[str, str]] | Non
         "inputs": {label: _input(record) for label, record in inputs.items()},
         "numbers": _numbers(cfg),
         "sources": {text: fingerprint.of_source(path) for text, path in there(cfg).items()},
-        "code": fingerprint.of_code(paths.notebook(notebook)),
+        "code": fingerprint.of_code(paths.notebook(notebook), _modules(cfg)),
     }
     return Question(_name(notebook, block), notebook, block)
+
+
+def _modules(cfg: Params) -> list[str]:
+    """The modules of the branches that the notebook makes itself, which it loads by name."""
+    return [each.kind.code.partition(":")[0] for each in branches(cfg) if not each.kind.notebook]
+
+
+def branches(cfg: Params) -> list[branch_runs.Choice]:
+    """Return the branches that `cfg` names."""
+    lists = [getattr(cfg, field.name) for field in dataclasses.fields(cfg) if field.metadata.get("branches")]
+    return [each for texts in lists for each in branch_runs.read(texts)]
 
 
 def _name(notebook: str, block: dict[str, Any]) -> str:
@@ -72,11 +84,15 @@ def _name(notebook: str, block: dict[str, Any]) -> str:
 
 
 def _resolved(cfg: Params, chosen: dict[tuple[str, str], str]) -> dict[str, Any]:
-    fields = stages.selectors(cfg).items()
-    return {
-        name: [chosen[upstream, item] for item in value] if isinstance(value, list) else chosen[upstream, value]
-        for name, (upstream, value) in fields
-    }
+    found: dict[str, Any] = {}
+    for field, place, _, upstream, text in stages.selectors(cfg):
+        run = chosen[upstream, text]
+        if place is None:
+            found[field] = run
+        else:
+            texts = found.setdefault(field, list(getattr(cfg, field)))
+            texts[place] = f"{texts[place].split()[0]} {run}"
+    return found
 
 
 def _numbers(cfg: Params) -> dict[str, str]:
@@ -91,7 +107,7 @@ def _input(record: Record) -> dict[str, str]:
 
 
 def there(cfg: Params) -> dict[str, Path]:
-    """Return value -> path of the folders and models that `cfg` names on this disk.
+    """Return value -> path of the folders, models and files of scores that `cfg` names on this disk.
 
     Hub names, the word "world" and a field's words `besides` have none. Raises `Refused` for what is not there.
     """
@@ -105,7 +121,8 @@ def there(cfg: Params) -> dict[str, Path]:
                 continue
             path = _model(text, field.name) if kind == "model" else _there(text, field.name, kind)
             found |= {text: path} if path else {}
-    return found
+    files = [each.rest for each in branches(cfg) if each.kind.file]
+    return found | {file: _there(file, branch_runs.FIELD, "scores") for file in files}
 
 
 def _check_texts(name: str, value: Any) -> None:
@@ -128,11 +145,11 @@ def _model(text: str, name: str) -> Path | None:
 
 def _there(text: str, name: str, kind: str) -> Path:
     path = paths.resolve(text)
-    if {"file": path.is_file, "folder": path.is_dir, "benchmark": path.exists}[kind]():
+    if {"file": path.is_file, "scores": path.is_file, "folder": path.is_dir, "benchmark": path.exists}[kind]():
         if kind == "file":
             reading.mapping(path, text)
         return path
-    what = "file" if kind == "file" else "folder"
+    what = "file" if kind in ("file", "scores") else "folder"
     raise Refused(f"{name}: there is no {what} {text}, looked for at {path}: {ADVICE[kind]}")
 
 

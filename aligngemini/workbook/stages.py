@@ -1,7 +1,9 @@
 """The five notebooks: the form of each and the runs it needs."""
 
 import dataclasses
+from typing import NamedTuple
 
+from aligngemini.workbook import branch_runs
 from aligngemini.workbook.forms import AnalysisParams, DataParams, ExpertParams, FusionParams, VLMParams
 from aligngemini.workbook.names import ANALYSIS, DATA, EXPERT, FUSION, VLM
 from aligngemini.workbook.params import Params, Refused, shown
@@ -17,6 +19,11 @@ class Stage:
     name: str
     params: type[Params]
     torch: bool = False
+
+    @property
+    def place(self) -> int:
+        """Its place in the order in which notebooks run."""
+        return list(STAGES).index(self.name)
 
 
 STAGES = {
@@ -39,22 +46,36 @@ def find(text: str) -> Stage:
     raise Refused(f"there is no stage {shown(text)}: it is one of {', '.join(STAGES)}, or their numbers")
 
 
-def selectors(cfg: Params) -> dict[str, tuple[str, str | list[str]]]:
-    """Return the fields of `cfg` that select runs: name -> (upstream notebook, selector or list of them)."""
-    fields = dataclasses.fields(cfg)
-    return {f.name: (f.metadata["upstream"], getattr(cfg, f.name)) for f in fields if f.metadata.get("upstream")}
+class Selector(NamedTuple):
+    """A text among parameters that selects a run: the field, its place there if the field is a list of branches, what
+    the manifest calls the run, the notebook that made it, and the text.
+    """
+
+    field: str
+    place: int | None
+    label: str
+    notebook: str
+    text: str
+
+
+def selectors(cfg: Params) -> list[Selector]:
+    """Return what in `cfg` selects runs, in order."""
+    found = []
+    for field in dataclasses.fields(cfg):
+        if upstream := field.metadata.get("upstream"):
+            label = field.name.removesuffix("_run")
+            found.append(Selector(field.name, None, label, upstream, getattr(cfg, field.name)))
+        if field.metadata.get("branches"):
+            choices = enumerate(branch_runs.read(getattr(cfg, field.name)))
+            trained = [(place, each) for place, each in choices if each.kind.notebook]
+            found += [Selector(field.name, at, each.label, each.kind.notebook, each.rest) for at, each in trained]
+    return found
 
 
 def needs(cfg: Params) -> dict[str, tuple[str, str]]:
     """Return the runs `cfg` stands on: label -> (upstream notebook, selector).
 
-    `data_run` is labelled "data"; the elements of `vlm_runs` are "vlm 1", "vlm 2".
+    `data_run` is labelled "data"; the elements of `branch_runs` by their kind, "vlm", or "vlm 1", "vlm 2" if there are
+    several.
     """
-    found: dict[str, tuple[str, str]] = {}
-    for field, (upstream, value) in selectors(cfg).items():
-        label = field.removesuffix("s").removesuffix("_run")
-        if isinstance(value, list):
-            found |= {f"{label} {i}": (upstream, item) for i, item in enumerate(value, start=1)}
-        else:
-            found[label] = (upstream, value)
-    return found
+    return {each.label: (each.notebook, each.text) for each in selectors(cfg)}

@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from aligngemini.branches.registry import KINDS
 from aligngemini.workbook import execute, paths, plan, recipes, stages
 from aligngemini.workbook.execute import Answer
 from aligngemini.workbook.params import Refused
@@ -12,6 +13,7 @@ from aligngemini.workbook.recipes import Study
 from aligngemini.workbook.stages import STAGES
 from aligngemini.workbook.status import expected
 
+TRAINED = {kind.notebook: kind.name for kind in KINDS.values() if kind.notebook}
 TOLD = ("supervision",)  # parameters that have a column of their own
 
 
@@ -57,23 +59,31 @@ def make(
     `options`: (name, text) for every stage that has the name. Raises `Refused` for what no stage could run with.
     """
     asked = recipes.study(study)
-    if not study or not {stages.VLM, stages.EXPERT} & set(asked.grid):
-        raise Refused(f"a sweep needs a study whose grid names {stages.VLM} or {stages.EXPERT}, even with one value")
-    if stages.FUSION in asked.grid and not {stages.VLM, stages.EXPERT} <= set(asked.grid):
-        raise Refused(f"study {study} has {stages.FUSION}: then its grid must name both notebooks that are joined")
+    if not study or not TRAINED.keys() & set(asked.grid):
+        raise Refused(f"a sweep needs a study whose grid names {' or '.join(TRAINED)}, even with one value")
     if not seeds or len(set(seeds)) < len(seeds):
         raise Refused("give at least one seed, and each of them once, such as 0,1,2")
     if "seed" in dict(options or []):
         raise Refused("the seeds of a sweep are chosen with --seeds")
     points = recipes.points(asked.grid.get(stages.DATA, {}))
-    return asked, [_part(scale, asked, seed, data, options or []) for seed in seeds for data in points]
+    parts = [_part(scale, asked, seed, data, options or []) for seed in seeds for data in points]
+    _check(asked, parts[0].plan)
+    return asked, parts
+
+
+def _check(study: Study, plan: Plan) -> None:
+    """Refuse a study with notebook 04 whose grid leaves out a notebook whose runs are joined there."""
+    fusions = [item for item in plan.items if item.stage.name == stages.FUSION]
+    joined = {each.notebook for item in fusions for each in stages.selectors(item.cfg({}))}
+    if missing := sorted(joined - set(study.grid)):
+        raise Refused(f"study {study.name} has {stages.FUSION}: then its grid must name {' and '.join(missing)}, too")
 
 
 def _part(scale: str, study: Study, seed: int, data: dict[str, Any], options: list[tuple[str, str]]) -> Part:
     whole = plan.make(scale, study.name, [*options, ("seed", str(seed))], data=data)
     wanted = [name for name in STAGES if name == stages.DATA or name in study.grid]
     items = [item for item in whole.items if item.stage.name in wanted]
-    return Part(seed, data, dataclasses.replace(whole, items=items, last=wanted[-1]))
+    return Part(seed, data, dataclasses.replace(whole, items=items, last=STAGES[wanted[-1]]))
 
 
 def run(parts: list[Part]) -> list[Made]:

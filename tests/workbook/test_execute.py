@@ -45,7 +45,10 @@ def test_a_plan_runs_from_data_to_analysis_and_is_reused_in_seconds(little, caps
             f".{other.name}.lock" for other in answers if other.notebook == answer.notebook
         )
     analysis = runs.load(ANALYSIS, "latest")
-    assert analysis.params["vlm_runs"] == [answers[1].name, answers[2].name]
+    kinds = ["vlm", "vlm", "expert", "expert"]
+    assert analysis.params["branch_runs"] == [
+        f"{kind} {run.name}" for kind, run in zip(kinds, answers[1:5], strict=True)
+    ]
     assert analysis.inputs["fusion"].inputs["vlm"].name == answers[1].name
     steps = little.log()
     began = time.process_time()
@@ -90,6 +93,8 @@ def test_a_stage_that_is_not_run_may_be_the_latest_of_changed_code(little, inlin
         (("-p", "epochs", "-1"), "above 0"),
         (("-p", "photos", "data/raw/nowhere"), "no folder data/raw/nowhere"),
         (("-p", "base", "data/nowhere"), "data/nowhere"),
+        (("-p", "branch_runs", "[vlm latest, scores data/no.csv]"), "branch_runs: there is no file data/no.csv"),
+        (("-p", "branch_runs", "[vlm latest, scores data/README.md]"), "data/README.md cannot be read as scores"),
         (("--scale", "huge"), "choose tiny"),
         (("--from", "7"), "no stage '7'"),
     ],

@@ -28,8 +28,39 @@ def test_the_fusion_stands_on_the_first_points_and_the_analysis_on_all(little):
     made = plan.make("tiny")
     names = {stages.DATA: ["d"], stages.VLM: ["v1", "v2"], stages.EXPERT: ["e1", "e2"], stages.FUSION: ["f"]}
     fusion, analysis = (item.cfg(names) for item in made.items[-2:])
-    assert (fusion.vlm_run, fusion.expert_run) == ("v1", "e1")
-    assert (analysis.fusion_run, analysis.vlm_runs, analysis.expert_runs) == ("f", ["v1", "v2"], ["e1", "e2"])
+    assert fusion.branch_runs == ["vlm v1", "expert e1"]
+    assert (analysis.fusion_run, analysis.branch_runs) == ("f", ["vlm v1", "vlm v2", "expert e1", "expert e2"])
+
+
+MADE = {stages.DATA: ["d"], stages.VLM: ["v1", "v2"], stages.EXPERT: ["e1"], stages.FUSION: ["f"]}
+
+
+def test_branches_that_the_command_line_names_stay_as_they_are(little):
+    made = plan.make("tiny", options=[("branch_runs", '["vlm latest", "frequency"]')])
+    assert {tuple(item.cfg(MADE).branch_runs) for item in made.items[-2:]} == {("vlm latest", "frequency")}
+
+
+def test_a_kind_without_a_run_of_the_plan_stays_as_the_default_has_it(little):
+    fusion = plan.make("tiny").items[-2]
+    assert fusion.cfg({stages.VLM: ["v1", "v2"]}).branch_runs == ["vlm v1", "expert latest supervision:pixel"]
+    assert "branch_runs" not in fusion.values({})
+
+
+def test_a_recipe_s_branches_keep_their_order_and_those_without_a_run(little, monkeypatch):
+    monkeypatch.setattr(plan.records, "fitting", lambda notebook, text, runs: runs[-1])
+    little.recipe("tiny/04_fusion", {"branch_runs": ["frequency", "expert latest", "vlm latest supervision:mixed"]})
+    fusion = plan.make("tiny").items[-2]
+    assert fusion.cfg(MADE).branch_runs == ["frequency", "expert e1", "vlm v2"]
+    assert fusion.cfg({}).branch_runs == ["frequency", "expert latest", "vlm latest supervision:mixed"]
+
+
+def test_what_the_command_line_asks_of_a_notebook_is_known_by_branch(little):
+    default, asked = (
+        plan.make("tiny", options=options).items[-2]
+        for options in ([], [("branch_runs", "[vlm 0123, vlm latest supervision:mixed, scores a.csv]")])
+    )
+    assert (default.asks(stages.VLM), default.asks(stages.DATA)) == (None, [])
+    assert asked.asks(stages.VLM) == ["0123", "latest supervision:mixed"] and asked.asks(stages.EXPERT) == []
 
 
 def test_recipes_give_way_to_the_grid_and_both_to_the_command_line(little):
@@ -67,6 +98,8 @@ def test_from_and_only_choose_the_stages_that_run(little, words, labels):
         ({"options": [("seed", "x")]}, "must be an int"),
         ({"options": [("scale", "paper")]}, "--scale"),
         ({"options": [("rule", "and")], "only": "02"}, "does not run"),
+        ({"options": [("vlm_run", "latest")]}, 'any more: name it in branch_runs, as "vlm RUN"'),
+        ({"options": [("branch_runs", "[expret latest]")]}, "04_fusion: .*did you mean 'expert'"),
         ({"only": "09"}, "no stage '09'"),
         ({"only": "02", "first": "02"}, "not both"),
         ({"study": "nothing"}, "mixed_against_pure"),
@@ -82,6 +115,8 @@ def test_nonsense_on_the_command_line_is_refused(little, words, told):
     [
         ("tiny/02_vlm_dpo", {"bete": 0.1}, "02_vlm_dpo.yaml has no parameter 'bete': did you mean 'beta'"),
         ("tiny/05_analysis", {"resamples": "5e3"}, "resamples must be an int"),
+        ("tiny/04_fusion", {"expert_threshold": 0.4}, "04_fusion.yaml has .* any more: fixed_thresholds"),
+        ("tiny/05_analysis", {"vlm_runs": ["latest"]}, "any more: name them in branch_runs"),
         ("tiny/02_vlm_dpo", {"scale": "paper"}, "lies in tiny"),
         ("tiny/02_vlm", {}, "recipe of no notebook"),
         ("tiny/plan", {"studie": "x"}, "did you mean 'study'"),

@@ -82,6 +82,48 @@ def test_runs_on_different_data_are_not_joined(little):
     assert run.inputs["vlm"].inputs["data"].name == run.inputs["expert"].inputs["data"].name == second.name
 
 
+@pytest.fixture
+def fusion(little):
+    """Runs of both branches, and a question of notebook 04 with these branches: texts -> question."""
+    small.made(DATA, small.data(little), images=1)
+    runs_ = small.made(VLM, small.vlm(little), loss=1.0), small.made(EXPERT, small.expert(little), loss=1.0)
+
+    def ask(*texts, **values):
+        return questions.question(FUSION, stages.FusionParams(scale="tiny", branch_runs=list(texts), **values))
+
+    return ask, *(run.name for run in runs_)
+
+
+def test_runs_of_branches_are_named_in_their_places(fusion):
+    ask, vlm, expert = fusion
+    asked = ask("frequency", "expert latest", "vlm latest supervision:semantic")
+    assert asked.block["params"]["branch_runs"] == ["frequency", f"expert {expert}", f"vlm {vlm}"]
+    assert {label: entry["run"] for label, entry in asked.block["inputs"].items()} == {"vlm": vlm, "expert": expert}
+    assert asked.name == ask("frequency", f"expert {expert[:6]}", f"vlm {vlm}").name
+
+
+def test_the_order_of_branches_and_their_code_are_part_of_the_question(fusion, monkeypatch):
+    ask, *_ = fusion
+    names = {ask(*texts).name for texts in (("vlm latest", "expert latest"), ("expert latest", "vlm latest"))}
+    names |= {ask("vlm latest", each).name for each in ("expert latest", "frequency")}
+    assert len(names) == 3
+    before, told = ask("vlm latest", "frequency").name, []
+    monkeypatch.setattr(questions.fingerprint, "of_code", lambda notebook, modules=(): told.append(modules) or "x")
+    assert ask("vlm latest", "frequency").name != before and told == [["aligngemini.branches.frequency"]]
+
+
+def test_a_file_of_scores_is_part_of_the_question_by_its_content(fusion, little):
+    ask, *_ = fusion
+    file = little.root / "mine.csv"
+    with pytest.raises(Refused, match=r"branch_runs: there is no file .*mine.csv.*check the path"):
+        ask("vlm latest", f"scores {file}")
+    file.write_text("path,score\na.png,0.5\n")
+    first = ask("vlm latest", f"scores {file}")
+    assert list(first.block["sources"]) == [str(file)]
+    file.write_text("path,score\na.png,0.6\n")
+    assert ask("vlm latest", f"scores {file}").name != first.name
+
+
 @pytest.mark.parametrize(
     ("field", "value", "advice"),
     [

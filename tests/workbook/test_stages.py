@@ -43,7 +43,20 @@ def test_papermill_shows_every_parameter_with_type_and_help(cls, tmp_path):
         (stages.ExpertParams, {"jpeg_probability": -0.1}, "at least 0"),
         (stages.FusionParams, {"rule": "xor"}, "'or'"),
         (stages.FusionParams, {"confidence": 1.0}, "at most 0.999"),
-        (stages.AnalysisParams, {"vlm_runs": []}, "empty"),
+        (stages.FusionParams, {"branch_runs": ["vml latest"]}, "did you mean 'vlm'"),
+        (stages.FusionParams, {"branch_runs": ["latest supervision:semantic"]}, "begin with one of vlm, expert"),
+        (stages.FusionParams, {"branch_runs": ["vlm"]}, 'write "vlm latest"'),
+        (stages.FusionParams, {"branch_runs": ["vlm latest", "scores"]}, "needs a file"),
+        (stages.FusionParams, {"branch_runs": ["vlm latest", "frequency x"]}, "stands alone"),
+        (stages.FusionParams, {"branch_runs": ["frequency", "scores a.csv"]}, "must name a run"),
+        (stages.FusionParams, {"branch_runs": ["vlm latest", "frequency", "frequency"]}, "called frequency"),
+        (stages.FusionParams, {"branch_runs": ["vlm latest", "scores a/x.csv", "scores b/x.parquet"]}, "called x"),
+        (stages.FusionParams, {"fixed_thresholds": [0.1, 0.2, 0.3]}, "each of the 2"),
+        (stages.FusionParams, {"fixed_thresholds": [1.5]}, "at most 1"),
+        (stages.FusionParams, {"vlm_run": "latest"}, "no parameter 'vlm_run' any more: .*\"vlm RUN\""),
+        (stages.FusionParams, {"expert_threshold": 0.5}, "any more: fixed_thresholds"),
+        (stages.AnalysisParams, {"vlm_runs": ["latest"]}, "any more: name them in branch_runs"),
+        (stages.AnalysisParams, {"branch_runs": []}, "empty"),
         (stages.AnalysisParams, {"seed": -1}, "at least 0"),
     ],
 )
@@ -68,3 +81,5 @@ def test_needs_are_labelled_after_their_parameters():
     assert stages.needs(stages.VLMParams()) == {"data": (stages.DATA, "latest")}
     labels = list(stages.needs(stages.AnalysisParams()))
     assert labels == ["fusion", "vlm 1", "vlm 2", "expert 1", "expert 2"]
+    mixed = stages.FusionParams(branch_runs=["scores my scores.csv", "expert 0123", "vlm latest seed:1", "frequency"])
+    assert stages.needs(mixed) == {"expert": (stages.EXPERT, "0123"), "vlm": (stages.VLM, "latest seed:1")}

@@ -102,7 +102,7 @@ def test_every_seed_meets_every_point_of_notebook_01(swept):
         (("two", "-p", "seed", "1"), "--seeds"),
         (("two", "-p", "betta", "1"), "did you mean 'beta'"),
         (("twoo",), "there is no study 'twoo'"),
-        (("joined",), "must name both"),
+        (("joined",), "must name 03_expert_lora, too"),
         (("folds",), "did you mean 'shadow'"),
     ],
 )

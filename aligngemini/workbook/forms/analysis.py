@@ -2,8 +2,9 @@
 
 import dataclasses
 
+from aligngemini.workbook import branch_runs
 from aligngemini.workbook.forms import fields
-from aligngemini.workbook.names import EXPERT, FUSION, VLM
+from aligngemini.workbook.names import FUSION
 from aligngemini.workbook.params import Params, param
 
 
@@ -14,18 +15,20 @@ class AnalysisParams(Params):
     scale: str = fields.scale()
     seed: int = fields.seed()
     fusion_run: str = param("latest", "run of notebook 04 to analyse", filled=True, upstream=FUSION)
-    vlm_runs: list[str] = param(
-        ["latest supervision:semantic", "latest supervision:mixed"],
-        "runs of 02, the pure one first",
-        filled=True,
-        upstream=VLM,
-    )
-    expert_runs: list[str] = param(
-        ["latest supervision:pixel", "latest supervision:mixed"],
-        "runs of 03, the pure one first",
-        filled=True,
-        upstream=EXPERT,
+    branch_runs: list[str] = fields.branch_runs(
+        [
+            "vlm latest supervision:semantic",
+            "vlm latest supervision:mixed",
+            "expert latest supervision:pixel",
+            "expert latest supervision:mixed",
+        ],
+        "runs of branches to compare, the pure one of a kind first, those without a run come with fusion_run",
+        every=True,
     )
     resamples: int = fields.resamples()
     confidence: float = fields.confidence()
     shown: int = param(12, "pictures shown per group in the report, 1 to 200", least=1, most=200)
+
+    def check(self) -> None:
+        """Refuse branches that cannot be."""
+        branch_runs.read(self.branch_runs)

@@ -2,24 +2,42 @@
 
 import dataclasses
 
+from aligngemini.workbook import branch_runs
 from aligngemini.workbook.forms import fields
-from aligngemini.workbook.names import EXPERT, VLM
-from aligngemini.workbook.params import Params, param
+from aligngemini.workbook.params import Params, Refused, param
+
+RULES = ["or", "and", "max", "mean", "odds", "majority", "or_budget", "learned"]
 
 
 @dataclasses.dataclass(frozen=True)
 class FusionParams(Params):
-    """Parameters of notebook 04: the rule that joins the two branches."""
+    """Parameters of notebook 04: the branches, and the rule that joins them."""
 
     scale: str = fields.scale()
     seed: int = fields.seed()
-    vlm_run: str = param("latest supervision:semantic", "run of notebook 02 to join", filled=True, upstream=VLM)
-    expert_run: str = param("latest supervision:pixel", "run of notebook 03 to join", filled=True, upstream=EXPERT)
-    rule: str = param("or", "rule that joins the two scores", choices=["or", "and", "max", "mean", "odds"])
+    branch_runs: list[str] = fields.branch_runs(
+        ["vlm latest supervision:semantic", "expert latest supervision:pixel"],
+        "branches to join, vlm or expert and a run, scores and a file, or frequency",
+        every=False,
+    )
+    rule: str = param("or", "rule that joins the scores", choices=RULES)
+    false_positives: float = param(
+        0.05, "share of real validation images that or_budget may call fake, 0 to 1", least=0, most=1
+    )
+    learner: str = param("logistic", "classifier behind the rule learned", choices=["logistic", "boosting"])
     thresholds: str = param("validation", "where thresholds come from", choices=["validation", "fixed"])
-    vlm_threshold: float = param(0.5, "score from which the VLM says fake, 0 to 1, used when fixed", least=0, most=1)
-    expert_threshold: float = param(
-        0.5, "score from which the expert says fake, 0 to 1, used when fixed", least=0, most=1
+    fixed_thresholds: list[float] = param(
+        [0.5],
+        "scores above which branches say fake, 0 to 1, used when fixed, one for all or one each",
+        least=0,
+        most=1,
+        filled=True,
     )
     resamples: int = fields.resamples()
     confidence: float = fields.confidence()
+
+    def check(self) -> None:
+        """Refuse branches that cannot be, and thresholds that do not fit them."""
+        count = len(branch_runs.read(self.branch_runs))
+        if len(self.fixed_thresholds) not in (1, count):
+            raise Refused(f"fixed_thresholds must be one number for all branches, or one for each of the {count}")

@@ -1,0 +1,69 @@
+"""What the texts of a list `branch_runs` name: a kind with a notebook is followed by what selects one of its runs, one
+that is made from a file by the file, and any other stands alone.
+"""
+
+import difflib
+from collections import Counter
+from typing import NamedTuple
+
+from aligngemini.branches import registry
+from aligngemini.branches.registry import KINDS, Kind
+from aligngemini.workbook.params import Refused, shown
+
+FIELD = "branch_runs"
+
+
+class Choice(NamedTuple):
+    """A branch that is named: its kind, the selector of its run or its file, what the manifest calls it as an input
+    ("vlm", or "vlm 1" where there are several of a kind), and its name, which heads its columns.
+    """
+
+    kind: Kind
+    rest: str
+    label: str
+    name: str
+
+
+def read(texts: list[str]) -> list[Choice]:
+    """The branches that `texts` name, in order. Raises Refused for an unknown kind, or what its kind cannot have, and
+    where two would have the same name.
+    """
+    parts = [_parts(text) for text in texts]
+    several, seen, found = Counter(kind.name for kind, _ in parts), Counter(), []
+    for kind, rest in parts:
+        seen[kind.name] += 1
+        label = f"{kind.name} {seen[kind.name]}" if kind.notebook and several[kind.name] > 1 else kind.name
+        name = registry.own_name(rest) if kind.file else label.replace(" ", "_")
+        found.append(Choice(kind, rest, label, name))
+    _check(found)
+    return found
+
+
+def _parts(text: str) -> tuple[Kind, str]:
+    word, _, rest = text.strip().partition(" ")
+    if word not in KINDS:
+        near = difflib.get_close_matches(word, KINDS, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]!r}?" if near else f"begin with one of {', '.join(KINDS)}"
+        raise Refused(f"{FIELD}: there is no branch {shown(word)}: {hint}")
+    kind, rest = KINDS[word], rest.strip()
+    if kind.notebook and not rest:
+        raise Refused(f'{FIELD}: {word} needs a run of {kind.notebook}: write "{word} latest"')
+    if kind.file and not rest:
+        raise Refused(f'{FIELD}: {word} needs a file: write "{word} FILE"')
+    if rest and not kind.notebook and not kind.file:
+        raise Refused(f"{FIELD}: {word} stands alone, got {shown(text)}")
+    return kind, rest
+
+
+def _check(found: list[Choice]) -> None:
+    if not any(each.kind.notebook for each in found):
+        kinds = " or ".join(f'"{kind.name} latest"' for kind in KINDS.values() if kind.notebook)
+        raise Refused(f"{FIELD} must name a run, such as {kinds}: the test images are those of its data")
+    twice = [name for name, count in Counter(each.name for each in found).items() if count > 1]
+    if twice:
+        raise Refused(f"{FIELD}: two branches would be called {twice[0]}: name it once, or rename a file")
+
+
+def texts(kind: Kind, runs: list[str]) -> list[str]:
+    """The texts that name these runs of a kind."""
+    return [f"{kind.name} {run}" for run in runs]
