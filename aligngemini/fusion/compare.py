@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from aligngemini.fusion import rules
+from aligngemini.fusion import fitted, rules
 from aligngemini.fusion.join import fuse, scored
 from aligngemini.scores import intervals, metrics
 from aligngemini.scores import thresholds as cuts
@@ -15,8 +15,9 @@ SIDES = ("balanced_accuracy", "real_accuracy")
 def fusions(
     thresholds: Sequence[float], scores=None, label=None, false_positives: float = 0.05, learner: str = "logistic"
 ) -> dict[str, rules.Fusion]:
-    """Every rule by its name, from the arguments of Fusion.fit; the fitted ones are absent without scores."""
-    possible = [name for name, rule in rules.RULES.items() if not rule.fitted or scores is not None]
+    """Every rule by its name, from the arguments of Fusion.fit; the fitted ones are absent if they cannot be fitted."""
+    fits = len(fitted.complete(scores, label, len(thresholds))[1]) > 0
+    possible = [name for name, rule in rules.RULES.items() if fits or not rule.fitted]
     return {name: rules.Fusion.fit(name, thresholds, scores, label, false_positives, learner) for name in possible}
 
 
@@ -84,16 +85,17 @@ def side_by_side(
     thresholds: Sequence[float],
     fusions: Mapping[str, rules.Fusion],
 ) -> pd.DataFrame:
-    """Balanced and real accuracy of every branch and rule on several sets of images, name -> joined table; unweighted
-    means over subsets, NaN where a set has none of both classes.
+    """Balanced and real accuracy of every branch and rule on several sets of images, name -> joined table: unweighted
+    means over subsets. A set of which no image has all scores has no columns.
 
     Columns: rule, fitted ("thresholds", "model" or ""), and for each set "<name> balanced_accuracy" and
     "<name> real_accuracy".
     """
     table = pd.DataFrame({"rule": [*names, *fusions]})
     table["fitted"] = [rules.RULES[rule].fitted if rule in fusions else "" for rule in table["rule"]]
-    for title, joined in sets.items():
-        frames = judged(joined[scored(joined, names)], names, thresholds, fusions)
+    whole = {title: joined[scored(joined, names)] for title, joined in sets.items()}
+    for title, rows in {title: rows for title, rows in whole.items() if len(rows)}.items():
+        frames = judged(rows, names, thresholds, fusions)
         means = [metrics.mean_over_subsets(metrics.per_subset(frames[rule])) for rule in table["rule"]]
         for side in SIDES:
             table[f"{title} {side}"] = [mean[side] for mean in means]

@@ -21,18 +21,15 @@ def log_odds(score) -> np.ndarray:
     return logit(np.clip(score, TINY, 1 - TINY))
 
 
-def complete(rule: str, scores, label, branches: int) -> tuple[np.ndarray, np.ndarray]:
-    """Scores float64 [m, branches] and labels int [m] of the rows that have all scores. Raises Refused if a class is
-    absent among them.
+def complete(scores, label, branches: int) -> tuple[np.ndarray, np.ndarray]:
+    """Scores float64 [m, branches] and labels int [m] of the rows that have all scores, none if a class is absent among
+    them.
     """
     scores = np.asarray([] if scores is None else scores, dtype=np.float64).reshape(-1, branches)
     label = np.asarray([] if label is None else label, dtype=int)
     whole = ~np.isnan(scores).any(axis=1)
     if set(label[whole]) != {0, 1}:
-        raise Refused(
-            f"The rule {rule} is fitted on the joint validation set, and no image of it that all branches have scored "
-            "is real, or none is fake: make a data run with joint_images above 0, and the runs of its branches."
-        )
+        whole[:] = False
     return scores[whole], label[whole]
 
 

@@ -34,6 +34,11 @@ def join(images: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.DataFra
     return joined
 
 
+def columns(names: Sequence[str]) -> list[str]:
+    """The columns that hold the scores of the branches."""
+    return [f"{name}_score" for name in names]
+
+
 def names(joined: pd.DataFrame) -> list[str]:
     """The branches whose scores a joined or fused table holds, in order."""
     return [column.removesuffix("_score") for column in joined if column.endswith("_score") and column != FUSED]
@@ -65,15 +70,15 @@ def fuse(joined: pd.DataFrame, fusion: rules.Fusion, names: Sequence[str]) -> pd
 
 def _scores(joined: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
     """The scores of the branches, float64 [n, k]."""
-    return joined[[f"{name}_score" for name in names]].to_numpy(dtype=np.float64)
+    return joined[columns(names)].to_numpy(dtype=np.float64)
 
 
 def scored(joined: pd.DataFrame, names: Sequence[str]) -> pd.Series:
     """True for the rows that have the scores of all branches."""
-    return joined[[f"{name}_score" for name in names]].notna().all(axis=1)
+    return joined[columns(names)].notna().all(axis=1)
 
 
 def missing(joined: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """The rows that cannot be fused, with the reason; columns subset, image_id, label, path, scores, reason."""
-    columns = ["subset", "image_id", "label", "path", *(f"{name}_score" for name in names), "reason"]
-    return joined.loc[~scored(joined, names), [name for name in columns if name in joined]].reset_index(drop=True)
+    shown = ["subset", "image_id", "label", "path", *columns(names), "reason"]
+    return joined.loc[~scored(joined, names), [name for name in shown if name in joined]].reset_index(drop=True)

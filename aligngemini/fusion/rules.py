@@ -120,7 +120,12 @@ class Fusion:
         """
         if rule not in RULES or not RULES[rule].fitted:
             return cls(rule, tuple(thresholds))
-        scores, label = fitted.complete(rule, scores, label, len(thresholds))
+        scores, label = fitted.complete(scores, label, len(thresholds))
+        if not len(label):
+            raise Refused(
+                f"The rule {rule} is fitted on the joint validation set, and no image of it that all branches have "
+                "scored is real, or none is fake: make a data run with joint_images above 0, and its branches' runs."
+            )
         if RULES[rule].fitted == "thresholds":
             thresholds = fitted.thresholds(scores, label, false_positives)
         validation = {"scores": scores.tolist(), "label": label.tolist()}
@@ -173,24 +178,27 @@ def fired(scores, thresholds: Sequence[float], names: Sequence[str]) -> np.ndarr
 
 
 class Region(NamedTuple):
-    """What a rule calls fake over the plane of two scores: thresholds across and upwards, the side [size], and verdicts
-    int8 [size, size], the first score across.
+    """What a rule calls fake over the scores of one branch or two: its thresholds for them, side [size] of the grid,
+    verdicts int8 [size] or [size, size] (the first branch across), and whether other branches stay at their thresholds.
     """
 
     rule: str
-    thresholds: tuple[float, float]
+    thresholds: tuple[float, ...]
     side: np.ndarray
     verdict: np.ndarray
+    others: bool
 
 
-def region(fusion: Fusion, pair: tuple[int, int] = (0, 1), size: int = 121) -> Region:
-    """The verdicts of a fusion on a grid of the scores of two branches, for drawing; the other branches' scores are
-    at their thresholds.
+def region(fusion: Fusion, places: Sequence[int] | None = None, size: int = 121) -> Region:
+    """The verdicts of a fusion on a grid of the scores of one branch or two, given by their places (the first two), for
+    drawing.
     """
+    count = len(fusion.thresholds)
+    places = range(min(count, 2)) if places is None else places
     side = np.linspace(0, 1, size)
-    across, upwards = np.meshgrid(side, side)
-    scores = np.tile(fusion.thresholds, (size * size, 1))
-    scores[:, pair[0]], scores[:, pair[1]] = across.ravel(), upwards.ravel()
-    verdict, _ = fusion(scores)
-    at = fusion.thresholds[pair[0]], fusion.thresholds[pair[1]]
-    return Region(fusion.rule, at, side, verdict.reshape(size, size))
+    scores = np.tile(fusion.thresholds, (size ** len(places), 1))
+    for place, values in zip(places, np.meshgrid(*[side] * len(places)), strict=True):
+        scores[:, place] = values.ravel()
+    verdict = fusion(scores)[0].reshape([size] * len(places))
+    at = tuple(fusion.thresholds[place] for place in places)
+    return Region(fusion.rule, at, side, verdict, len(places) < count)

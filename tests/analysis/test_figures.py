@@ -68,14 +68,15 @@ def test_histogram_counts_every_scored_image():
 
 def test_plane_draws_each_image_once_and_few_enough(fused):
     region = rules.region(rules.Fusion("or", (0.4, 0.6)))
-    figure = plane.plane(fused, region)
+    figure = plane.plane(fused, region, ["vlm", "expert"])
     assert sum(len(trace.x) for trace in figure.data[1:]) == fused.image_id.nunique()
-    assert "50 of 240" in plane.plane(fused, region, most=50).layout.title.text
+    assert "50 of 240" in plane.plane(fused, region, ["vlm", "expert"], most=50).layout.title.text
     assert [line.x0 for line in figure.layout.shapes][0] == 0.4
 
 
 def test_a_figure_is_small_and_wears_the_style(fused, aligned):
-    for figure in (plane.plane(fused, rules.region(rules.Fusion("odds", (0.5, 0.5)))), figures.alignment(aligned)):
+    region = rules.region(rules.Fusion("odds", (0.5, 0.5)))
+    for figure in (plane.plane(fused, region, ["vlm", "expert"]), figures.alignment(aligned)):
         assert len(figure.to_json()) < 120_000
         assert figure.layout.template.layout.font.family == style.FONT
 

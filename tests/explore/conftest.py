@@ -18,6 +18,33 @@ synthetic = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(synthetic)
 
 
+def write_fusion(folder, images, scores, joint=True) -> None:
+    """The files of a run of notebook 04 that joins these scores by OR; the last images stand for its joint set."""
+    names, at = list(scores), [0.4, 0.6, 0.5][: len(scores)]
+    joined = join.join(images, scores)
+    joined.loc[0, f"{names[0]}_score"] = float("nan")
+    fused = join.fuse(joined, Fusion("or", at), names)
+    pictured.write(fused, folder / "fused.parquet")
+    pictured.write(fused.tail(100 if joint else 0), folder / "joint.parquet")
+    params = {"rule": "or", "false_positives": 0.05, "learner": "logistic"}
+    results = {f"{name}_threshold": threshold for name, threshold in zip(names, at, strict=True)}
+    synthetic.write_manifest(folder, "04_fusion", params, results)
+
+
+@pytest.fixture(scope="session")
+def runs_of(tmp_path_factory):
+    """Make the folder of a run of notebook 04: names of branches, whether it has a joint set -> its folder."""
+    images = synthetic.make_images(tmp_path_factory.mktemp("images"))
+    kinds = {"vlm": ("vlm", "semantic"), "expert": ("expert", "pixel"), "other": ("expert", "mixed")}
+
+    def make(names, joint=True):
+        folder = tmp_path_factory.mktemp("fusion")
+        write_fusion(folder, images, {name: synthetic.make_scores(images, *kinds[name]) for name in names}, joint)
+        return folder
+
+    return make
+
+
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory):
     """Folders of a run of notebook 04 and one of 05."""
@@ -27,10 +54,7 @@ def runs(tmp_path_factory):
         folder.mkdir(parents=True)
     images = synthetic.make_images(folders[2])
     models = [Model(*kind, "0" * 12, 0.5, synthetic.make_scores(images, *kind)) for kind in synthetic.SEES]
-    joined = join.join(images, {"vlm": models[0].scores, "expert": models[2].scores})
-    joined.loc[0, "vlm_score"] = float("nan")
-    pictured.write(join.fuse(joined, Fusion("or", (0.4, 0.6)), ["vlm", "expert"]), folders[0] / "fused.parquet")
-    synthetic.write_manifest(folders[0], "04_fusion", {"rule": "or"}, {"vlm_threshold": 0.4, "expert_threshold": 0.6})
+    write_fusion(folders[0], images, {"vlm": models[0].scores, "expert": models[2].scores})
     verdicts = tables.judged(images, models)
     tables.alignment(verdicts, 50).to_parquet(folders[1] / "alignment.parquet")
     pictured.write(pairs.flips(verdicts), folders[1] / "flips.parquet")

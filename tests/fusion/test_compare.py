@@ -77,4 +77,4 @@ def test_without_a_validation_set_the_fitted_rules_are_absent(joined):
 def test_the_paper_recipe_judges_by_the_published_thresholds():
     recipe = yaml.safe_load((paths.ROOT / "notebooks/recipes/paper/04_fusion.yaml").read_text())
     asked = stages.FusionParams(**recipe)
-    assert (asked.thresholds, asked.vlm_threshold, asked.expert_threshold, asked.rule) == ("fixed", 0.5, 0.5, "or")
+    assert (asked.thresholds, asked.fixed_thresholds, asked.rule) == ("fixed", [0.5], "or")

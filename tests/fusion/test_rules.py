@@ -1,11 +1,14 @@
 """Properties that every rule keeps, whatever the scores and thresholds, and however many branches there are."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.special import expit, logit
 
 from aligngemini.fusion import fitted, rules
 from aligngemini.fusion.rules import Fusion
+from aligngemini.workbook import stages
 from aligngemini.workbook.params import Refused
 
 EDGES = [0.0, 1e-12, 0.3, 0.5, np.nextafter(0.5, 1), 0.9, 1.0]
@@ -227,3 +230,15 @@ def test_region_of_two_among_three_leaves_the_third_at_its_threshold():
     region = rules.region(Fusion("or", (0.25, 0.5, 0.75)), (2, 0), size=41)
     two = rules.region(Fusion("or", (0.75, 0.25)), size=41)
     assert region.thresholds == two.thresholds and np.array_equal(region.verdict, two.verdict)
+    assert region.others and not two.others
+
+
+def test_region_of_one_branch_is_a_line():
+    region = rules.region(Fusion("or", (0.25,)), size=5)
+    assert region.side.tolist() == [0, 0.25, 0.5, 0.75, 1] and region.verdict.tolist() == [0, 0, 1, 1, 1]
+
+
+def test_parameters_offer_exactly_these_rules_and_learners():
+    params = stages.STAGES["04_fusion"].params
+    choices = {field.name: field.metadata["choices"] for field in dataclasses.fields(params)}
+    assert choices["rule"] == list(rules.RULES) and choices["learner"] == list(fitted.LEARNERS)

@@ -1,0 +1,112 @@
+"""The branches of a run of notebook 04: those that notebooks trained, and those that it makes and scores itself."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from aligngemini.branches import registry, scoring
+from aligngemini.fusion.rules import Fusion
+from aligngemini.images import table
+from aligngemini.scores import metrics, thresholds
+from aligngemini.scores import table as score_table
+from aligngemini.workbook import branch_runs, json_file, reading
+from aligngemini.workbook.branch_runs import Choice
+
+FACTS = "facts.json"
+BATCH_SIZE = 32
+UNCHOSEN = 0.5  # the threshold of a branch that has scored no validation images of both classes
+
+
+class Member(NamedTuple):
+    """A branch: its name, kind, supervision ("": not known), what its class loads it from, its run ("" for none), the
+    threshold that its validation images chose, and its score tables of the test and of the joint validation set.
+    """
+
+    name: str
+    kind: str
+    supervision: str
+    facts: dict[str, Any]
+    run: str
+    threshold: float
+    test: pd.DataFrame
+    joint: pd.DataFrame
+
+
+def data(run):
+    """The data run that all branches of a run of notebook 04 stand on."""
+    return next(iter(run.inputs.values())).inputs["data"]
+
+
+def of(run) -> list[Member]:
+    """The branches that a run of notebook 04 joins, in order. What no notebook has trained is fitted and scored here.
+
+    Raises Refused where a branch cannot be made of what it is given.
+    """
+    choices = branch_runs.read(run.params[branch_runs.FIELD])
+    return [_trained(run.inputs[each.label], each) if each.kind.notebook else _own(run, each) for each in choices]
+
+
+def _trained(run, choice: Choice) -> Member:
+    """The branch of a run of its own, scored there."""
+    test, joint = (score_table.load(run.path(name)) for name in ("scores.parquet", "joint_scores.parquet"))
+    facts, place = choice.kind.load().facts(run), f"{run.notebook}/{run.name}"
+    return Member(
+        choice.name, choice.kind.name, run.params["supervision"], facts, place, run.results["threshold"], test, joint
+    )
+
+
+def _own(run, choice: Choice) -> Member:
+    """A branch without a run; its files and scores become part of this one."""
+    name, kind, images = choice.name, choice.kind, data(run)
+    folder = run.compute(f"branches/{name}", fit, kind.name, choice.rest, images)
+    facts = reading.json(folder / FACTS)
+    branch = kind.load().load(facts, folder, name)
+    test, joint = (table.load(images.path(f"{each}.parquet")) for each in ("test", "joint"))
+    scored = [
+        run.compute(f"branches/{name}_{each}.parquet", scoring.table, rows, branch, kind.supervision, BATCH_SIZE)
+        for each, rows in (("test", test), ("joint", joint))
+    ]
+    return Member(name, kind.name, kind.supervision, facts, "", threshold(scored[1], joint, kind.supervision), *scored)
+
+
+def fit(kind: str, source: str, images, out: Path) -> None:
+    """Make a branch without a notebook in the folder `out`, from a complete data run and perhaps a file."""
+    json_file.write(out / FACTS, registry.kind(kind).load().fit(source, images, out))
+
+
+def threshold(scores: pd.DataFrame, joint: pd.DataFrame, supervision: str) -> float:
+    """The threshold that the joint validation images of its own axis choose for a branch, all of them if it has none;
+    UNCHOSEN if it has not scored both classes of these.
+    """
+    own = joint[joint["subset"] == supervision] if supervision in set(joint["subset"]) else joint
+    label, score = score_table.labelled(scores[scores["image_id"].isin(own["image_id"])], own)
+    return thresholds.choose(label, score).value if set(label) == {0, 1} else UNCHOSEN
+
+
+def summary(members: Sequence[Member], joint: pd.DataFrame) -> pd.DataFrame:
+    """One row per branch: title, supervision, run, threshold, how many images of either set it has scored, and its
+    AUROC on the joint validation set.
+    """
+    rows = []
+    for each in members:
+        label, score = score_table.labelled(each.joint, joint)
+        counts = {"test images": each.test["score"].notna().sum(), "joint images": len(label)}
+        facts = {"title": registry.title(each.name), "supervision": each.supervision, "run": each.run}
+        rows.append(facts | {"threshold": each.threshold} | counts | {"joint AUROC": metrics.auroc(label, score)})
+    return pd.DataFrame(rows, index=[each.name for each in members]).round(4)
+
+
+def fixed(given: Sequence[float], count: int) -> list[float]:
+    """One threshold for each of `count` branches, from one for all or one for each."""
+    return list(given) * count if len(given) == 1 else list(given)
+
+
+def described(members: Sequence[Member], at: Sequence[float], fusion: Fusion) -> dict[str, Any]:
+    """What detector.json says: the branches with their thresholds, and the fusion."""
+    branches = [
+        {"name": each.name, "kind": each.kind, "facts": each.facts, "threshold": threshold, "run": each.run}
+        for each, threshold in zip(members, at, strict=True)
+    ]
+    return {"branches": branches, "fusion": fusion.as_dict()}
