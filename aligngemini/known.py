@@ -1,6 +1,5 @@
 """Known answers: a packed detector, a few pictures, and the scores it must give them on any machine."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -10,8 +9,7 @@ import pandas as pd
 from . import detector
 from .detector import SHIPPED, Detector
 from .fusion import join
-from .scores import pictured
-from .workbook import adapters, names, paths, runs, shipped
+from .workbook import adapters, atomic, json_file, names, paths, runs, shipped, values
 
 WITHIN = 0.02  # other processors and libraries add in another order; a wrong model is off by far more
 
@@ -22,16 +20,14 @@ def pack(run: str = "latest", folder: Path = SHIPPED, scale: str | None = None, 
     """
     fusion, folder = runs.load(names.FUSION, run, scale), Path(folder)
     paths.writable(folder.parent, "a checkout of your own")
-    fresh = folder.with_name(f".{folder.name}.new")
-    shutil.rmtree(fresh, ignore_errors=True)
     config, trained = detector.described(fusion.folder), detector.trained(fusion)
-    for branch in config["branches"]:
-        _copy_branch(detector.home(fusion, trained, branch), fresh / branch["name"])
-        branch["run"] = ""
-    (fresh / detector.FILE).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-    _write_pictures(_chosen(fusion, each), fresh / "known")
-    shutil.rmtree(folder, ignore_errors=True)
-    return shipped.record(fresh.rename(folder))
+    with atomic.replacing(folder) as fresh:
+        for branch in config["branches"]:
+            _copy_branch(detector.home(fusion, trained, branch), fresh / branch["name"])
+            branch["run"] = ""
+        json_file.write(fresh / detector.FILE, config)
+        _write_pictures(_chosen(fusion, each), fresh / "known")
+    return shipped.record(folder)
 
 
 def _copy_branch(source: Path, target: Path) -> None:
@@ -46,7 +42,7 @@ def _copy_branch(source: Path, target: Path) -> None:
 
 def _chosen(fusion, each: int) -> pd.DataFrame:
     """Rows of fused.parquet, each picture once."""
-    rows = pictured.load(fusion.path("fused.parquet"))
+    rows = values.read(fusion.path("fused.parquet"))
     rows = rows[rows.benchmark == rows.benchmark.iloc[0]].drop_duplicates("image_id")
     return rows.groupby(["axis", "label"], sort=False).head(each)
 

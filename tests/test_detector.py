@@ -15,8 +15,7 @@ from aligngemini.branches.frequency import RINGS, Frequency
 from aligngemini.branches.scores_file import ScoresFile
 from aligngemini.detector import FILE, SHIPPED, Detector
 from aligngemini.fusion.rules import Fusion
-from aligngemini.scores import pictured
-from aligngemini.workbook import runs
+from aligngemini.workbook import runs, values
 from aligngemini.workbook.params import Refused
 
 
@@ -155,7 +154,7 @@ def test_a_detector_of_any_branches_is_packed_with_its_answers_and_checked(fusio
     files = sorted((SHIPPED / "known").glob("*.jpg"))[:2]
     judged = Detector.load(three)(files).rename(columns={"image": "path"})
     rows = judged.assign(benchmark="b", image_id=["x", "y"], axis=["none", "semantic"], label=[0, 1])
-    pictured.write(rows, fusion.path("fused.parquet"))
+    values.write(fusion.path("fused.parquet"), rows)
     packed = known.pack(folder=tmp_path / "packed", each=1)
     found = known.check(packed)
     assert found.agrees.all() and found["mine"].tolist() == [0.25, 0.75] and len(found) == 2

@@ -14,6 +14,7 @@ from aligngemini.workbook import params, paths, stages
 
 NOTEBOOKS = {name: paths.ROOT / "notebooks" / f"{name}.ipynb" for name in stages.STAGES}
 SECTIONS = ["Parameters", "Setup", "Results", "Explore", "Exercises"]
+WRITES = r"write\w*|dump|to_(parquet|csv|json|html)|save\w+|open|step"  # calls that write files, but run.save
 LONGEST, OFTEN = 12, 8  # lines of a code cell: at most, and at most in nine of ten cells
 
 
@@ -88,8 +89,16 @@ def test_cells_are_short_and_hold_one_idea(notebook):
 def test_no_function_bodies_magics_relative_paths_or_heavy_widgets(notebook):
     for source in code(notebook):
         tree = ast.parse(source)
-        assert not any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in ast.walk(tree))
+        assert not any(isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Lambda) for node in ast.walk(tree))
         assert not re.search(r"^\s*[!%]|\.\./|FigureWidget|sys\.path", source, re.M)
+
+
+def test_only_the_two_verbs_of_a_run_write_files(notebook):
+    """What a cell writes by itself is not made again when the cell changes, and half there after a kill."""
+    for source in code(notebook):
+        called = [node.func for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+        names = {getattr(each, "attr", getattr(each, "id", "")) for each in called}
+        assert not {name for name in names if re.fullmatch(WRITES, name)}, source
 
 
 def test_nothing_is_used_before_it_is_made(notebook):

@@ -13,7 +13,7 @@ import pytest
 from aligngemini.detector import Detector
 from aligngemini.images import cells, table
 from aligngemini.scores import table as scores
-from aligngemini.workbook import paths, runs, stages
+from aligngemini.workbook import paths, runs, stages, values
 
 NAMES = list(stages.STAGES)
 
@@ -132,9 +132,7 @@ def test_detect_accounts_for_every_file(here, tmp_path):
 
 def test_the_detector_agrees_with_the_notebooks(here):
     fused = runs.load(NAMES[3], "latest", "smoke")
-    from aligngemini.scores import pictured
-
-    rows = pictured.load(fused.path("fused.parquet")).drop_duplicates("image_id").head(6)
+    rows = values.read(fused.path("fused.parquet")).drop_duplicates("image_id").head(6)
     found = Detector.from_run("latest", "smoke")(list(rows.path))
     assert found.verdict.tolist() == rows.verdict.tolist()
     assert found.expert_score.to_numpy() == pytest.approx(rows.expert_score.to_numpy(), abs=1e-4)

@@ -10,8 +10,7 @@ import pandas as pd
 from ..analysis import export, published
 from ..images.filenames import spelled
 from ..images.protocols import Protocol
-from ..scores import pictured
-from ..workbook import json_file, manifest
+from ..workbook import json_file, manifest, values
 from . import against, judge, results, robustness
 
 
@@ -69,7 +68,7 @@ def write(answer: Answer, judged: dict[str, pd.DataFrame], facts: dict, title: s
     with manifest.room_on_disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
         every = [frame.assign(protocol=protocol) for protocol, frame in judged.items()]
-        made = [pictured.write(pd.concat(every, ignore_index=True), folder / "scores.parquet")]
+        made = [values.write(folder / "scores.parquet", pd.concat(every, ignore_index=True))]
         made += export.write(answer.measured, folder)
         for name, text in _texts(answer, title).items():
             (folder / name).write_text(text, encoding="utf-8")

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..images import filenames
 from ..images.header import Unreadable, contents
-from ..workbook import atomic, fingerprint, paths, reading
+from ..workbook import fingerprint, paths, reading, values
 from ..workbook.params import Refused, said, shown
 
 KEYS = ("image_id", "path")  # columns that say which image; the first that is there counts
@@ -43,7 +43,7 @@ class ScoresFile:
     def fit(cls, source: str, data, out: Path) -> dict[str, Any]:
         """Copy the file `source` into the folder `out`, paths made absolute. Raises Refused where it makes no sense."""
         table = read(paths.resolve(source))
-        atomic.write_table(Path(out) / TABLE, table)
+        values.write(Path(out) / TABLE, table)
         return {"file": Path(source).name, "images": len(table)}
 
     @classmethod

@@ -30,7 +30,8 @@ class State:
 
 def write(folder: Path, rows: list) -> None:
     """Write the table of `folder` from rows of COLUMNS, all or nothing."""
-    atomic.write_table(folder / FILE, pd.DataFrame(rows, columns=COLUMNS))
+    with atomic.replacing(folder / FILE) as temporary:
+        pd.DataFrame(rows, columns=COLUMNS).to_parquet(temporary, index=False)
 
 
 def read(folder: Path) -> pd.DataFrame | None:

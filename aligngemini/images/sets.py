@@ -84,9 +84,10 @@ def joint(run, cfg) -> pd.DataFrame:
 
 def left_out(run, cfg) -> pd.DataFrame:
     """Every file that could not be used: set, path, reason. Makes the tables that are not there yet."""
-    build(run, cfg)
-    parts = [pd.read_parquet(run.path(f"left_out_{name}.parquet")) for name in ("semantic", "pixel", "joint", "test")]
-    return pd.concat(parts, ignore_index=True)
+    files = [run.path(f"left_out_{name}.parquet") for name in ("semantic", "pixel", "joint", "test")]
+    if not all(file.exists() for file in files):
+        build(run, cfg)
+    return pd.concat([pd.read_parquet(file) for file in files], ignore_index=True)
 
 
 def _table(name: str, make: Callable, run, *given) -> pd.DataFrame:

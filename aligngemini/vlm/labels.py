@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from ..images import decode
-from ..workbook import atomic, models
+from ..workbook import models, values
 from ..workbook.progress import progress
 from ..workbook.seeds import generator
 from . import pairs
@@ -57,14 +57,13 @@ def named(cfg) -> dict[str, dict[str, str]]:
 
 def label(vlm: VLM, rows: pd.DataFrame, seed: int, batch: int, parts: Path) -> pd.DataFrame:
     """One preference pair for each image-table row, as `pairs.pairs` gives them; batches are kept in `parts`."""
-    parts.mkdir(parents=True, exist_ok=True)
-    done = [pd.read_parquet(path) for path in sorted(parts.glob("*.parquet"))]
+    done = [values.read(path) for path in sorted(parts.glob("*.parquet"))]
     known = {image for part in done for image in part.image_id}
     left = rows[~rows.image_id.isin(known)]
     starts = range(0, len(left), batch)
     for start in progress(starts, "labelling", len(left), batch):
         done.append(_part(vlm, left.iloc[start : start + batch], seed))
-        atomic.write_table(parts / f"{len(known) + start:08}.parquet", done[-1])
+        values.write(parts / f"{len(known) + start:08}.parquet", done[-1])
     return pd.concat(done).set_index("image_id").loc[rows.image_id].reset_index()
 
 

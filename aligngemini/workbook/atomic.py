@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 PART = ".part-"  # how the names of what is half made begin
 
@@ -32,12 +31,6 @@ def write(path: Path, content: bytes | str) -> Path:
     with replacing(path) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
     return path
-
-
-def write_table(path: Path, table: Any) -> None:
-    """Write a DataFrame as Parquet, all or nothing, in a folder that is made if need be. Raises OSError."""
-    with replacing(path) as temporary:
-        table.to_parquet(temporary, index=False)
 
 
 def move(new: Path, path: Path) -> Path:

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aligngemini.scores import pictured, table
+from aligngemini.scores import table
+from aligngemini.workbook import values
 from aligngemini.workbook.params import Refused
 
 
@@ -63,12 +64,12 @@ def test_picture_paths_move_with_the_outputs(tmp_path):
     for folder in (run, picture.parent):
         folder.mkdir(parents=True)
     picture.write_bytes(b"x")
-    pictured.write(pd.DataFrame({"path": [str(picture), ""]}), run / "fused.parquet")
+    values.write(run / "fused.parquet", pd.DataFrame({"path": [str(picture), ""]}))
     (tmp_path / "out").rename(tmp_path / "moved")
-    back = pictured.load(tmp_path / "moved" / "04" / "run" / "fused.parquet")
+    back = values.read(tmp_path / "moved" / "04" / "run" / "fused.parquet")
     assert back.path.tolist() == [str(tmp_path / "moved" / "01" / "a.png"), ""]
     with pytest.raises(Refused, match="no table"):
-        pictured.load(run / "fused.parquet")
+        values.read(run / "fused.parquet")
 
 
 def test_a_table_without_a_row_joins_like_any_other():
