@@ -14,8 +14,8 @@ from aligngemini.analysis import style
 from aligngemini.branches import registry
 from aligngemini.explore import show
 from aligngemini.fusion import join, rules
-from aligngemini.scores import metrics, pictured
-from aligngemini.workbook import reading
+from aligngemini.scores import metrics
+from aligngemini.workbook import reading, values
 
 DRAWN = 1500  # points in the moving plane; counts are over all images
 ALL = "all subsets"
@@ -91,7 +91,7 @@ def picture(run_or_folder) -> go.Figure:
 def read(run_or_folder) -> Saved:
     """What a run of notebook 04, or its folder, left. Raises Refused if it is not complete."""
     place = Path(getattr(run_or_folder, "folder", run_or_folder))
-    frame, joint = (pictured.load(show.need(place / name, "04_fusion")) for name in ("fused.parquet", "joint.parquet"))
+    frame, joint = (values.read(show.need(place / name, "04_fusion")) for name in ("fused.parquet", "joint.parquet"))
     record = reading.json(place / "manifest.json")
     names, params = join.names(frame), record["question"]["params"]
     at = tuple(float(record["results"][f"{name}_threshold"]) for name in names)

@@ -42,7 +42,7 @@ class Answer:
 
     @property
     def made(self) -> dict[str, str]:
-        """The keys of what is computed and whole: name -> what `keys.of` gave."""
+        """The keys of what is computed: name -> what `keys.of` gave. What is there under a name is whole."""
         return self.manifest.get("made", {})
 
     def path(self, *parts: str) -> Path:

@@ -33,7 +33,7 @@ PARTS = {
     "results": {},
     "files": [{"sha256": str, "bytes": int}],
 }
-KEYS = ("made", "making")  # blocks that a manifest may have: of what is computed, name -> key (see keys.of)
+MADE = [str]  # what `made` is, if a manifest has it: of what is computed, name -> key (see keys.of)
 TIMES = {"finished": str, "seconds": NUMBER, "error": str}  # what `run` may have besides
 
 
@@ -91,7 +91,7 @@ def read(folder: Path) -> dict[str, Any] | None:
         manifest = reading.json(folder / NAME)
     except (OSError, ValueError):
         return None
-    if not fits(manifest, PARTS) or not all(fits(manifest.get(name, {}), [str]) for name in KEYS):
+    if not fits(manifest, PARTS) or not fits(manifest.get("made", {}), MADE):
         return None
     run = manifest["run"]
     timed = run["status"] != "complete" or "finished" in run

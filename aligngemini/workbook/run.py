@@ -15,9 +15,9 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock
 
-from aligngemini.workbook import atomic, filling, json_file, keys, manifest, records, seeds, stages, values
+from aligngemini.workbook import atomic, filling, json_file, keys, manifest, records, stages, values
 from aligngemini.workbook.answer import Answer
-from aligngemini.workbook.atomic import PART, remove
+from aligngemini.workbook.atomic import remove
 from aligngemini.workbook.params import Refused
 from aligngemini.workbook.progress import spell
 
@@ -81,11 +81,7 @@ class Run(Answer):
         if there and (known == key or (self.complete and known is None)):
             return REUSED
         self._must_be_open(name)
-        return MADE if self._begun(name) in (None, key) else AGAIN
-
-    def _begun(self, name: str) -> str | None:
-        """The key of what was made, or is half made, as `name`."""
-        return self.made.get(name) or self.manifest.get("making", {}).get(name)
+        return MADE if known in (None, key) else AGAIN
 
     def _must_be_open(self, name: str) -> None:
         if self.complete and self.path(name).exists():
@@ -98,28 +94,24 @@ class Run(Answer):
 
     @contextmanager
     def _making(self, name: str, key: str) -> Iterator[None]:
-        """Note that `name` is being made, and at the end that it is whole; nothing is left of what had another key."""
-        if self._begun(name) not in (None, key):
+        """Let `name` be made with `key`: nothing is left of what had another, so that what is there has this one."""
+        if self.made.get(name, key) != key:
             remove(self.checkpoints)  # to go on from there would be to go on with what has changed
             self.checkpoints.mkdir(exist_ok=True)
         remove(self.path(name))
-        self._note(name, making=key)
+        self._note(name, key)
         self._depth += 1
         try:
             with manifest.room_on_disk(self.folder), _room_on_card(name):
                 yield
         finally:
             self._depth -= 1
-        self._note(name, made=key)
 
-    def _note(self, name: str, **keys: str) -> None:
-        """Write into the manifest under which key `name` is being made or is made; without one, it has none."""
-        before = {block: self.manifest.get(block, {}) for block in manifest.KEYS}
-        blocks = {block: {n: key for n, key in known.items() if n != name} for block, known in before.items()}
-        for block, key in keys.items():
-            blocks[block][name] = key
-        if blocks != before:
-            self.manifest |= blocks
+    def _note(self, name: str, key: str = "") -> None:
+        """Write the key of `name` into the manifest, or that it has none."""
+        made = {each: known for each, known in self.made.items() if each != name} | ({name: key} if key else {})
+        if made != self.made:
+            self.manifest |= {"made": made}
             manifest.write(self.folder, self.manifest)
 
     def _tell(self, name: str, word: str, seconds: float = 0.0) -> None:
@@ -129,25 +121,6 @@ class Run(Answer):
         long = f" in {spell(seconds) if seconds >= 60 else f'{seconds:.0f} s'}" if seconds >= QUICK else ""
         why = ": its cell or what it is given has changed" if word == AGAIN else ""
         print(f"{name}: {word}{'' if word == REUSED else long}{why}", flush=True)
-
-    def step(self, name: str, make: Callable[[Path], Any]) -> Path:
-        """Return the path of the file or folder `name`, made by `make(path)` if it is not there yet.
-
-        `make` writes to a temporary path with the same suffix, moved when it returns: `name` is never half
-        there. Before it, global random generators are seeded from the run's seed and `name`. Raises
-        `DiskFull`, and `Refused` where a GPU's memory is too small.
-        """
-        target = self.path(name)
-        if target.exists():
-            return target
-        if self.complete:
-            raise Refused(f"{name} is not part of the complete run {self.name}: make it anew with --force")
-        temporary = target.with_name(PART + target.name)
-        seeds.seed(self.seed, name, torch=stages.find(self.notebook).torch)
-        with manifest.room_on_disk(self.folder), _room_on_card(name):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _write(make, temporary, target)
-        return target
 
     def finish(self, results: dict[str, Any], models: dict[str, Any] | None = None) -> pd.DataFrame:
         """Complete the run with its figures and models (name, revision, adapted modules); return the figures.
@@ -163,7 +136,8 @@ class Run(Answer):
     def _complete(self, results: dict[str, Any], models: dict[str, Any]) -> None:
         shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
         atomic.clear(self.folder)
-        record = {name: part for name, part in self.manifest.items() if name != "making"} | {
+        record = self.manifest | {
+            "made": {name: key for name, key in self.made.items() if self.path(name).exists()},
             "environment": manifest.environment(),
             "models": models,
             "results": results,
@@ -202,18 +176,6 @@ def _room_on_card(name: str) -> Iterator[None]:
             f"{name} does not fit the memory of this GPU: lower the batch size that belongs to it (`aligngemini "
             "rehearse` tells what fits), and run again, what is done is kept"
         ) from error
-
-
-def _write(make: Callable[[Path], Any], temporary: Path, target: Path) -> None:
-    remove(temporary)
-    try:
-        make(temporary)
-        if not temporary.exists():
-            raise RuntimeError(f"the step {target.name} wrote nothing to the path it was given")
-        temporary.rename(target)
-    except BaseException:
-        remove(temporary)
-        raise
 
 
 def now() -> str:

@@ -76,7 +76,7 @@ def _begin(asked: Question, forced: bool) -> dict[str, Any]:
     record["run"]["holder"] = {"pid": getpid(), "host": platform.node(), "since": now()}
     if earlier:
         record["run"] |= {"started": earlier["run"]["started"], "attempts": earlier["run"]["attempts"] + 1}
-        record |= {name: earlier[name] for name in manifest.KEYS if name in earlier}
+        record["made"] = earlier.get("made", {})
     with manifest.room_on_disk(asked.partial):
         asked.partial.mkdir(exist_ok=True)
     atomic.clear(asked.partial)

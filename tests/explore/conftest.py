@@ -9,7 +9,7 @@ from aligngemini.analysis import pairs, tables
 from aligngemini.analysis.models import Model
 from aligngemini.fusion import join
 from aligngemini.fusion.rules import Fusion
-from aligngemini.scores import pictured
+from aligngemini.workbook import values
 
 _spec = importlib.util.spec_from_file_location(
     "analysis_fixtures", Path(__file__).parents[1] / "analysis" / "conftest.py"
@@ -24,8 +24,8 @@ def write_fusion(folder, images, scores, joint=True) -> None:
     joined = join.join(images, scores)
     joined.loc[0, f"{names[0]}_score"] = float("nan")
     fused = join.fuse(joined, Fusion("or", at), names)
-    pictured.write(fused, folder / "fused.parquet")
-    pictured.write(fused.tail(100 if joint else 0), folder / "joint.parquet")
+    values.write(folder / "fused.parquet", fused)
+    values.write(folder / "joint.parquet", fused.tail(100 if joint else 0))
     params = {"rule": "or", "false_positives": 0.05, "learner": "logistic"}
     results = {f"{name}_threshold": threshold for name, threshold in zip(names, at, strict=True)}
     synthetic.write_manifest(folder, "04_fusion", params, results)
@@ -57,5 +57,5 @@ def runs(tmp_path_factory):
     write_fusion(folders[0], images, {"vlm": models[0].scores, "expert": models[2].scores})
     verdicts = tables.judged(images, models)
     tables.alignment(verdicts, 50).to_parquet(folders[1] / "alignment.parquet")
-    pictured.write(pairs.flips(verdicts), folders[1] / "flips.parquet")
+    values.write(folders[1] / "flips.parquet", pairs.flips(verdicts))
     return folders[:2]
