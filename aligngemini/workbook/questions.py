@@ -61,14 +61,15 @@ def question(notebook: str, cfg: Params, needs: dict[str, tuple[str, str]] | Non
         "inputs": {label: _input(record) for label, record in inputs.items()},
         "numbers": _numbers(cfg),
         "sources": {text: fingerprint.of_source(path) for text, path in there(cfg).items()},
-        "code": fingerprint.of_code(paths.notebook(notebook), _modules(cfg)),
+        "branches": [[each.name, *each.kind._replace(colour="")] for each in branches(cfg)],
+        "code": fingerprint.of_code(paths.notebook(notebook), modules(notebook, cfg)),
     }
     return Question(_name(notebook, block), notebook, block)
 
 
-def _modules(cfg: Params) -> list[str]:
-    """The modules of the branches that the notebook makes itself, which it loads by name."""
-    return [each.kind.code.partition(":")[0] for each in branches(cfg) if not each.kind.notebook]
+def modules(notebook: str, cfg: Params) -> list[str]:
+    """Return the modules that `notebook` loads by name: of the branches that `cfg` names."""
+    return [each.kind.code.partition(":")[0] for each in branches(cfg)] if stages.find(notebook).loads else []
 
 
 def branches(cfg: Params) -> list[branch_runs.Choice]:

@@ -13,12 +13,14 @@ from aligngemini.workbook.params import Params, Refused, shown
 class Stage:
     """One notebook: its name and parameters.
 
-    `torch`: whether its steps draw from torch's generators, so that these are seeded too.
+    `torch`: whether its steps draw from torch's generators, so that these are seeded too. `loads`: whether it makes
+    objects of the branches that its parameters name, so that their code counts.
     """
 
     name: str
     params: type[Params]
     torch: bool = False
+    loads: bool = False
 
     @property
     def place(self) -> int:
@@ -32,7 +34,7 @@ STAGES = {
         Stage(DATA, DataParams, torch=True),
         Stage(VLM, VLMParams, torch=True),
         Stage(EXPERT, ExpertParams, torch=True),
-        Stage(FUSION, FusionParams),
+        Stage(FUSION, FusionParams, loads=True),
         Stage(ANALYSIS, AnalysisParams),
     )
 }

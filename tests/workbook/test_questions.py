@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from aligngemini.branches.registry import KINDS
 from aligngemini.workbook import questions, records, runs, stages
 from aligngemini.workbook.params import Refused
 from tests.workbook import small
@@ -109,7 +110,16 @@ def test_the_order_of_branches_and_their_code_are_part_of_the_question(fusion, m
     assert len(names) == 3
     before, told = ask("vlm latest", "frequency").name, []
     monkeypatch.setattr(questions.fingerprint, "of_code", lambda notebook, modules=(): told.append(modules) or "x")
-    assert ask("vlm latest", "frequency").name != before and told == [["aligngemini.branches.frequency"]]
+    assert ask("vlm latest", "frequency").name != before and told == [["aligngemini.vlm.branch", "aligngemini.branches.frequency"]]
+
+
+def test_what_the_registry_says_of_a_branch_is_part_of_the_question_but_for_its_colour(fusion, monkeypatch):
+    ask, *_ = fusion
+    before, kind = ask("vlm latest", "frequency").name, KINDS["frequency"]
+    monkeypatch.setitem(KINDS, "frequency", kind._replace(colour="#000000"))
+    assert ask("vlm latest", "frequency").name == before
+    monkeypatch.setitem(KINDS, "frequency", kind._replace(supervision="semantic"))
+    assert ask("vlm latest", "frequency").name != before
 
 
 def test_a_file_of_scores_is_part_of_the_question_by_its_content(fusion, little):

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from aligngemini.branches.registry import KINDS
 from aligngemini.workbook import code, fingerprint, paths, questions, stages
 
 DATA, VLM, EXPERT, FUSION, ANALYSIS = stages.STAGES
@@ -15,18 +16,19 @@ DECIDING = {  # a function of each room: the notebooks whose runs it decides
     ("analysis.tables", "first"): COMPARED,
     ("audit.cues", "measured"): {DATA},
     ("bench.remembered", "_read"): TRAINED,
-    ("branches.scoring", "table"): TRAINED,
+    ("branches.scoring", "table"): TRAINED | {FUSION},
     ("expert.train", "train"): {EXPERT},
     ("fusion.rules", "centred"): {FUSION},
     ("images.reconstruct", "worn"): {DATA},
     ("images.places.folders", "scan"): {DATA},
-    ("images.decode", "read"): {DATA} | TRAINED,
+    ("images.decode", "read"): {DATA} | TRAINED | {FUSION},
     ("images.table", "pairs"): ALL,
     ("scores.metrics", "auroc"): TRAINED | COMPARED,
     ("scores.thresholds", "choose"): TRAINED | {FUSION},
     ("vlm.dpo", "fit"): {VLM},
-    ("workbook.adapters", "put"): TRAINED,
-    ("workbook.models", "number"): {DATA} | TRAINED,
+    ("vlm.branch", "facts"): {VLM, FUSION},
+    ("workbook.adapters", "put"): TRAINED | {FUSION},
+    ("workbook.models", "number"): {DATA} | TRAINED | {FUSION},
     ("workbook.filling", "filled"): ALL,
     ("workbook.seeds", "seed"): ALL,
     ("workbook.seeds", "generator"): ALL,
@@ -37,7 +39,6 @@ UNUSED = {  # modules, or rooms but for what notebooks import of them: what uses
     "analysis": "the report, and studies",
     "audit": "the command `audit`",
     "bench": "the commands `bench` and `detect`",
-    "branches": "runs whose parameters name them",
     "cli": "the command line",
     "detect": "the command `detect`",
     "detector": "the commands `bench` and `detect`",
@@ -77,8 +78,13 @@ def package(tmp_path_factory):
     return home
 
 
-def _codes(package):
-    return {name: fingerprint.of_code(paths.notebook(name), package=package) for name in stages.STAGES}
+def _codes(package, **changes):
+    """The code that decides a run of each notebook; `changes` are those of the parameters of notebook 04."""
+    cfgs = {name: stage.params(**changes if name == FUSION else {}) for name, stage in stages.STAGES.items()}
+    return {
+        name: fingerprint.of_code(paths.notebook(name), questions.modules(name, cfg), package)
+        for name, cfg in cfgs.items()
+    }
 
 
 def _changed(package, module, change) -> set[str]:
@@ -112,16 +118,27 @@ def test_a_line_that_decides_changes_the_names_of_the_runs_that_depend_on_it(pac
     assert _changed(package, module, lambda text: _without_answer(text, function)) == DECIDING[module, function]
 
 
+def test_a_branch_decides_where_the_parameters_name_it(package):
+    with_it = {"branch_runs": ["expert latest", "frequency"]}
+    module = _path(package, "branches.frequency")
+    before = [_codes(package), _codes(package, **with_it)]
+    module.write_text(_without_answer(module.read_text(), "fit"))
+    after = [_codes(package), _codes(package, **with_it)]
+    assert before[0] == after[0]
+    assert {name for name in ALL if before[1][name] != after[1][name]} == {FUSION}
+
+
 def test_every_room_has_a_line_that_decides():
     rooms = {module.rpartition(".")[0] for module in _deciding()} - {""}
     assert rooms == {module.rpartition(".")[0] for module, _ in DECIDING}
 
 
 def _deciding() -> dict[str, str]:
-    """The modules that decide the runs of any notebook."""
+    """The modules that decide the runs of any notebook, whatever branches they name."""
     cells = [code.cell(text, "aligngemini") for name in ALL for text in fingerprint.code_cells(paths.notebook(name))]
+    named = [kind.code.partition(":")[0] for kind in KINDS.values()]
     runs = [f"aligngemini.{name}" for name in code.RUNS]
-    return code.closure([*runs, *(name for cell in cells for name in cell.imports)])
+    return code.closure([*runs, *named, *(name for cell in cells for name in cell.imports)])
 
 
 @pytest.mark.parametrize("name", code.APART)
