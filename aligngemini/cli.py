@@ -135,13 +135,14 @@ def _sweep(args: argparse.Namespace) -> None:
     options = [tuple(pair) for pair in args.p]
     study, parts = sweep.make(args.scale, args.study, _numbers(args.seeds), options)
     print(f"study {study.name}: {study.question}", flush=True)
-    paths.writable(sweep.home(study.name, args.scale), "--outputs", "table.*", "probes.csv")
+    paths.writable(sweep.home(study.name, args.scale), "--outputs", "table.*", "probes.csv", "rules.csv")
     made = sweep.run(parts)
-    from aligngemini.analysis import purity, seeds
+    from aligngemini.analysis import purity, seeds, validated
     from aligngemini.analysis import study as page
 
-    table, probes = seeds.gather(made), purity.gather(made)
-    folder = page.write(sweep.home(study.name, args.scale), study, args.scale, made, table, probes)
+    table = seeds.gather(made)
+    further = purity.gather(made), validated.gather(made)
+    folder = page.write(sweep.home(study.name, args.scale), study, args.scale, made, table, *further)
     print(f"\n{seeds.shown(table).to_string(index=False)}\n\n{page.NOTE}\ntable: {paths.short(folder / 'table.md')}")
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aligngemini.analysis import purity, seeds, study
+from aligngemini.analysis import purity, seeds, study, validated
 from aligngemini.images import table as images
 from aligngemini.scores import table as score_table
 from aligngemini.workbook import values
@@ -145,7 +145,7 @@ def test_several_points_of_notebook_01_are_averaged_seed_by_seed(tmp_path, fusio
 
 def test_the_page_says_what_was_asked_and_shows_differences_with_signs(gathered, tmp_path):
     asked = SimpleNamespace(name="alignment", question="Is it so?", grid={"02_vlm_dpo": {}})
-    folder = study.write(tmp_path / "studies", asked, "tiny", [], gathered, purity.gather([]))
+    folder = study.write(tmp_path / "studies", asked, "tiny", [], gathered, purity.gather([]), validated.gather([]))
     page = (folder / "table.md").read_text()
     assert page.startswith("# alignment, tiny\n\nIs it so?\n") and study.NOTE in page
     assert "| VLM | mixed | VLM, semantic | world | semantic | -0.10 | +0.00 | -0.20 | -0.10 |" in page
@@ -170,7 +170,7 @@ def test_the_purity_of_training_sets_stands_below_the_table(gathered, tmp_path):
     ]  # fmt: skip
     assert probes["mean"].tolist() == pytest.approx([0.55, 0.6]) and probes.n.tolist() == [2, 2]
     asked = SimpleNamespace(name="alignment", question="Is it so?", grid={})
-    folder = study.write(tmp_path / "studies", asked, "tiny", [], gathered, probes)
+    folder = study.write(tmp_path / "studies", asked, "tiny", [], gathered, probes, validated.gather(made))
     page = (folder / "table.md").read_text()
     assert study.PROBES in page
     assert page.endswith(f"| pixel | {purity.WORDS} | 0.60 | 0.60 | 0.60 | 0.60 | 0.60 | 2 |\n")
@@ -180,6 +180,37 @@ def test_the_purity_of_training_sets_stands_below_the_table(gathered, tmp_path):
 def test_a_probe_that_could_not_be_asked_has_no_row(tmp_path):
     made = [_run(tmp_path, "02_vlm_dpo", 0, "", "pixel", {"words_auroc": None})]
     assert purity.gather(made).empty
+
+
+def _sides(run, **columns) -> SimpleNamespace:
+    table = pd.DataFrame({"rule": ["vlm", "or"], "fitted": ["", ""], **columns})
+    table.to_parquet(run.answer.folder / "sides.parquet", index=False)
+    return run
+
+
+def test_rules_are_held_against_what_they_promised_on_validation(gathered, tmp_path):
+    made = [
+        _sides(
+            _run(tmp_path, seeds.FUSION, seed, "", "", {}),
+            **{"validation balanced_accuracy": [0.8, 0.9], "validation real_accuracy": [0.95, 0.9]},
+            **{"test balanced_accuracy": [0.8, 0.8 + seed / 10], "test real_accuracy": [0.9, 0.9]},
+        )
+        for seed in (0, 1)
+    ]
+    rules = validated.gather([*made, _run(tmp_path, "03_expert_lora", 0, "", "pixel", {})])
+    assert len(rules) == 2 * 2 * 3 and (rules.n == 2).all()
+    of_or = rules[(rules.rule == "or") & (rules.metric == "balanced accuracy")].set_index(["measured on", "against"])
+    assert of_or.loc[("validation", ""), "mean"] == pytest.approx(0.9)
+    assert of_or.loc[("test", "validation"), ["seed 0", "seed 1"]].tolist() == pytest.approx([-0.1, 0.0])
+    asked = SimpleNamespace(name="fusion", question="Is it so?", grid={})
+    folder = study.write(tmp_path / "studies", asked, "tiny", [], gathered, purity.gather(made), rules)
+    assert study.RULES in (folder / "table.md").read_text() and len(pd.read_csv(folder / "rules.csv")) == 12
+
+
+def test_rules_without_a_joint_validation_set_have_levels_of_the_test_alone(tmp_path):
+    columns = {"test balanced_accuracy": [0.8, 0.9], "test real_accuracy": [0.9, 0.9]}
+    rules = validated.gather([_sides(_run(tmp_path, seeds.FUSION, 0, "", "", {}), **columns)])
+    assert rules[["measured on", "against"]].drop_duplicates().to_numpy().tolist() == [["test", ""]]
 
 
 def test_the_interval_of_a_share_stays_between_nothing_and_all(gathered):
