@@ -4,12 +4,13 @@ import os
 from pathlib import Path
 
 import pandas as pd
+from pyarrow import parquet
 
 from ..images import table
 from ..images.places import benchmarks, folders
 from ..workbook.params import Refused
 
-TRAINING = ("semantic.parquet", "pixel.parquet")  # tables of a run that train; its mixed and union are made of them
+TRAINING = ("semantic.parquet", "pixel.parquet", "joint.parquet")  # all else that a run learns from is made of these
 KEPT = ["path", "root", "label", "benchmark", "subset", "split", "pair_id", "reason"]
 FACTS = ["image_id", "format", "jpeg_quality", "width", "height"]
 
@@ -45,11 +46,12 @@ def training(text: str) -> pd.DataFrame:
 
 
 def beside(text: str) -> list[str]:
-    """The training tables of the run that the test table `text` belongs to; none for anything else."""
+    """The tables that the run of the test table `text` learns from; none for anything else."""
     path = Path(text).absolute()
     folder = path if path.is_dir() else path.parent
     is_test = (folder / "test.parquet").is_file() and path in (folder, folder / "test.parquet")
-    return [str(folder / name) for name in TRAINING if is_test and (folder / name).is_file()]
+    found = [folder / name for name in TRAINING if is_test and (folder / name).is_file()]
+    return [str(path) for path in found if parquet.read_metadata(path).num_rows]  # a joint validation set may be empty
 
 
 def _absolute(text: str) -> str:
