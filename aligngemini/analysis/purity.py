@@ -26,6 +26,6 @@ def _probes(run) -> list[dict]:
     told = manifest.read(run.answer.folder)
     found = {key: value for key, value in told["results"].items() if value is not None}
     rows = [(key.removesuffix(PROBED), PIXELS, value) for key, value in found.items() if key.endswith(PROBED)]
-    if "words_auroc" in found:
-        rows.append((told["question"]["params"]["supervision"], WORDS, found["words_auroc"]))
+    if "description_auroc" in found:
+        rows.append((told["question"]["params"]["supervision"], WORDS, found["description_auroc"]))
     return [dict(zip((*ROW[2:], "value"), row, strict=True)) for row in rows]

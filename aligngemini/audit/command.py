@@ -37,7 +37,7 @@ def act(args: argparse.Namespace) -> int:
 
 
 def _words(base: str) -> Any:
-    from ..vlm import load, words
+    from ..vlm import description_probe, load
 
     vlm = load.load(str(Path(base).absolute()) if Path(base).exists() else base)
-    return lambda rows: words.leakage(vlm, rows)
+    return lambda rows: description_probe.description_auroc(vlm, rows)

@@ -50,8 +50,8 @@ class Audit:
 def make(text: str, against: Iterable[str] = (), words: Words | None = None, workers: int = 2) -> Audit:
     """Audit what `text` names (see image_sets.rows) and compare it with training sets: `against`, and those of its run.
 
-    `words` is a further probe of image-table rows, such as vlm.words.leakage. Files are looked at by `workers`
-    threads, once; what is remembered of them is not read again. Raises Refused for what cannot be read.
+    `words` is a further probe of image-table rows, such as vlm.description_probe.description_auroc. Files are looked
+    at by `workers` threads, once; what is remembered of them is not read again. Raises Refused for what cannot be read.
     """
     rows = image_sets.rows(text)
     train = {name: image_sets.training(name) for name in dict.fromkeys([*image_sets.beside(text), *against])}

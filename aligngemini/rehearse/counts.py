@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from ..expert import backbone, views
 from ..images import autoencoder
-from ..vlm import dpo, labels, once, verdict
+from ..vlm import dpo, labels, verdict, vision_cache
 from ..vlm.load import VLM
 from . import doors, shapes
 from .ledger import AsOnACard, Count, counted
@@ -98,7 +98,7 @@ def labelling(vlm: VLM, setting: Setting) -> Count:
 
     @torch.no_grad()
     def step():
-        with once.looking_once(vlm.model):
+        with vision_cache.temporary_vision_cache(vlm.model):
             for _ in range(ANSWERS):
                 vlm.model(**batch, logits_to_keep=1)
 
@@ -155,7 +155,7 @@ def _tuned(vlm: VLM, setting: Setting, narrowed: bool):
         again = {"use_reentrant": False, "context_fn": lambda: (nullcontext(), AsOnACard(narrowed))}
         switch = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
         switch(again)  # the backward pass leaves the mode of the forward pass
-    once.look_once(model)
+    vision_cache.cache_vision_features(model)
     return model
 
 

@@ -23,7 +23,7 @@ from ..expert.batches import Batches, couples
 from ..expert.branch import ExpertBranch
 from ..images import autoencoder, decode, reconstruct
 from ..images.table import frame
-from ..vlm import dpo, labels, load, pairs, verdict
+from ..vlm import dpo, labels, load, preference_pairs, verdict
 from ..vlm.branch import VLMBranch
 from . import shapes
 from .setting import PHOTO, Setting
@@ -173,7 +173,7 @@ class _Laps(TrainerCallback):
 
 
 def _answer(processor, which: int, tokens: int) -> str:
-    text = pairs.answer(which, WORDS)
+    text = preference_pairs.answer(which, WORDS)
     while len(processor.tokenizer(text)["input_ids"]) < tokens:
         text += f" {WORDS}"
     return text

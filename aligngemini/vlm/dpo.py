@@ -13,12 +13,11 @@ from transformers import PrinterCallback, TrainerCallback
 
 from ..workbook.params import Refused
 from ..workbook.progress import note
-from . import adapter, launch
-from . import pairs as preference
+from . import adapter, launch, preference_pairs
 from .checkpoints import newest
 from .load import VLM, dtype_for
-from .once import Checked, look_once
-from .shared import share_prompts
+from .prompt_packing import pack_prompts
+from .vision_cache import CheckedCollator, cache_vision_features
 
 # Attention and MLP of the language model and of nothing else: the vision tower has projections of the same names.
 TARGETS = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
@@ -145,15 +144,15 @@ def build(vlm: VLM, frame: pd.DataFrame, cfg, checkpoints: Path):
     trainer = Trainer(
         model=vlm.model,
         args=settings(cfg, checkpoints),
-        train_dataset=preference.dataset(frame),
+        train_dataset=preference_pairs.dataset(frame),
         processing_class=vlm.processor,
         peft_config=lora(cfg),
         callbacks=[Watch(cfg.objective)],
-        data_collator=Checked(vlm.processor, vlm.max_pixels),
+        data_collator=CheckedCollator(vlm.processor, vlm.max_pixels),
     )
-    look_once(trainer.model)
+    cache_vision_features(trainer.model)
     if cfg.share_prompt:
-        share_prompts(trainer.model)
+        pack_prompts(trainer.model)
     if cfg.quantise:  # TRL rounds the adapter of a 4-bit base to bfloat16, whose numbers steps of 1e-6 cannot move
         for weight in filter(lambda each: each.requires_grad, trainer.model.parameters()):
             weight.data = weight.data.float()

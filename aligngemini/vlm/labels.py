@@ -12,11 +12,11 @@ from ..images import decode
 from ..workbook import models, values
 from ..workbook.progress import progress
 from ..workbook.seeds import generator
-from . import pairs
-from .drawn import Drawn
+from . import preference_pairs
 from .load import VLM, load
-from .once import check_pictures, looking_once
+from .seeded_sampling import SeededSampler
 from .verdict import QUESTION, VERDICTS, continued, prompts
+from .vision_cache import check_images, temporary_vision_cache
 
 # The authors state neither labeller nor prompt nor decoding: these are ours. The numbers are one third party's reading
 # (github.com/Arun973150/detect).
@@ -25,11 +25,11 @@ TEMPERATURE, TOP_P, TOKENS = 0.7, 0.9, 160
 BASE = "base"  # the model to tune is its own labeller
 
 
-def kept(run, vlm: VLM, rows: pd.DataFrame, cfg) -> pd.DataFrame:
-    """The preference pairs of image-table rows, computed once in a run and kept in its pairs.parquet.
+def preference_table(run, vlm: VLM, rows: pd.DataFrame, cfg) -> pd.DataFrame:
+    """Preference pairs of image-table rows, computed once in a run and stored in its pairs.parquet.
 
-    Without a labeller they are those of `pairs.pairs`. With one, `vlm` is the base, and a killed labelling goes on with
-    the pictures that it had not come to.
+    Without a labeller they are those of `preference_pairs.from_remarks`. With one, `vlm` is the base, and a killed
+    labelling goes on with the images that are not labelled yet.
     """
     return run.compute("pairs.parquet", _made, vlm, rows, cfg, run.checkpoints / "labels")
 
@@ -37,7 +37,7 @@ def kept(run, vlm: VLM, rows: pd.DataFrame, cfg) -> pd.DataFrame:
 def _made(vlm: VLM, rows: pd.DataFrame, cfg, parts: Path) -> pd.DataFrame:
     if cfg.labeller:
         return label(labelling(vlm, cfg), rows, cfg.seed, cfg.score_batch_size, parts)
-    return pairs.pairs(rows, cfg.reasons)
+    return preference_pairs.from_remarks(rows, cfg.reasons)
 
 
 def labelling(vlm: VLM, cfg) -> VLM:
@@ -56,7 +56,9 @@ def named(cfg) -> dict[str, dict[str, str]]:
 
 
 def label(vlm: VLM, rows: pd.DataFrame, seed: int, batch: int, parts: Path) -> pd.DataFrame:
-    """One preference pair for each image-table row, as `pairs.pairs` gives them; batches are kept in `parts`."""
+    """One preference pair for each image-table row, in the form of `preference_pairs.from_remarks`; `parts` is a folder
+    that stores each finished batch.
+    """
     done = [values.read(path) for path in sorted(parts.glob("*.parquet"))]
     known = {image for part in done for image in part.image_id}
     left = rows[~rows.image_id.isin(known)]
@@ -71,8 +73,8 @@ def _part(vlm: VLM, rows: pd.DataFrame, seed: int) -> pd.DataFrame:
     """The pairs of one batch; its pictures are looked at once for both verdicts."""
     pictures = [Image.fromarray(decode.read(path).rgb) for path in rows.path]
     batch = prompts(vlm, pictures, ASK)
-    check_pictures(batch, vlm.processor, vlm.max_pixels)
-    with looking_once(vlm.model):
+    check_images(batch, vlm.processor, vlm.max_pixels)
+    with temporary_vision_cache(vlm.model):
         said = {verdict: reasons(vlm, batch, verdict, list(rows.image_id), seed) for verdict in VERDICTS}
     told = [[said[verdict][i] for verdict in (own, 1 - own)] for i, own in enumerate(rows.label)]
     columns = {"image_id": rows.image_id, "path": rows.path, "label": rows.label}
@@ -86,7 +88,7 @@ def reasons(vlm: VLM, batch: dict, verdict: int, images: list[str], seed: int) -
     tokens = vlm.processor.tokenizer(opening, add_special_tokens=False)["input_ids"]
     longer = continued(batch, tuple(tokens))
     chances = [generator("label", seed, image, verdict).random(TOKENS) for image in images]
-    draw = Drawn(np.stack(chances), TEMPERATURE, TOP_P)
+    draw = SeededSampler(np.stack(chances), TEMPERATURE, TOP_P)
     # The base's own habits (sampling, a penalty on repeating) are switched off: `draw` alone decides.
     plain = {"do_sample": False, "num_beams": 1, "repetition_penalty": 1.0}
     whole = vlm.model.generate(**longer, max_new_tokens=TOKENS, logits_processor=[draw], **plain)

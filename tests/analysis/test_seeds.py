@@ -160,7 +160,7 @@ def test_the_purity_of_training_sets_stands_below_the_table(gathered, tmp_path):
         for seed in (0, 1)
         for notebook, results in [
             ("01_data_construction", {"semantic: pixel probe auroc": 0.5 + seed / 10, "semantic_images": 9}),
-            ("02_vlm_dpo", {"words_auroc": 0.6, "threshold": 0.5}),
+            ("02_vlm_dpo", {"description_auroc": 0.6, "threshold": 0.5}),
             ("03_expert_lora", {"threshold": 0.5}),
         ]
     ]
@@ -178,7 +178,7 @@ def test_the_purity_of_training_sets_stands_below_the_table(gathered, tmp_path):
 
 
 def test_a_probe_that_could_not_be_asked_has_no_row(tmp_path):
-    made = [_run(tmp_path, "02_vlm_dpo", 0, "", "pixel", {"words_auroc": None})]
+    made = [_run(tmp_path, "02_vlm_dpo", 0, "", "pixel", {"description_auroc": None})]
     assert purity.gather(made).empty
 
 

@@ -84,10 +84,10 @@ def test_help_tells_the_exit_codes(capsys):
 
 
 def test_the_words_of_a_base_are_a_probe(tmp_path, capsys, monkeypatch):
-    from aligngemini.vlm import load, words
+    from aligngemini.vlm import description_probe, load
 
     monkeypatch.setattr(load, "load", lambda base: base)
-    monkeypatch.setattr(words, "leakage", lambda vlm, rows: 0.625 if len(rows) == 24 else 0)
+    monkeypatch.setattr(description_probe, "description_auroc", lambda vlm, rows: 0.625 if len(rows) == 24 else 0)
     assert cli.main(["audit", str(_lay(tmp_path / "set", "png")), "--words", "a/base"]) == cli.DONE
     said = capsys.readouterr().out
     assert "words probe" in said and "0.62" in said

@@ -22,7 +22,7 @@ from trl import DPOTrainer
 
 from aligngemini.mini import bases
 from aligngemini.rehearse.clock import free
-from aligngemini.vlm import dpo, load, pairs
+from aligngemini.vlm import dpo, load, preference_pairs
 from aligngemini.workbook import stages
 
 LONG = 50  # words of a reason, about two sentences
@@ -66,7 +66,7 @@ def frame(folder: str, count: int) -> pd.DataFrame:
     for i in range(count):
         path = Path(folder, f"{i}.png")
         Image.fromarray(rng.integers(0, 256, (448, 448, 3), dtype=np.uint8)).save(path)
-        said = [pairs.answer(label, " ".join(rng.choice(WORDS, LONG))) for label in (i % 2, 1 - i % 2)]
+        said = [preference_pairs.answer(label, " ".join(rng.choice(WORDS, LONG))) for label in (i % 2, 1 - i % 2)]
         rows.append({"path": str(path), "chosen": said[0], "rejected": said[1]})
     return pd.DataFrame(rows)
 
@@ -75,7 +75,7 @@ def plain(vlm: load.VLM, rows: pd.DataFrame, cfg, folder: Path) -> DPOTrainer:
     """As TRL's documentation has it."""
     lora = LoraConfig(r=cfg.lora_rank, lora_alpha=cfg.lora_alpha, target_modules=dpo.TARGETS, task_type="CAUSAL_LM")
     given = {"args": dpo.settings(cfg, folder), "peft_config": lora, "processing_class": vlm.processor}
-    return DPOTrainer(model=vlm.model.train(), train_dataset=pairs.dataset(rows), **given)
+    return DPOTrainer(model=vlm.model.train(), train_dataset=preference_pairs.dataset(rows), **given)
 
 
 class Clock(TrainerCallback):

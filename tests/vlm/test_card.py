@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from aligngemini.images import decode
-from aligngemini.vlm import dpo, labels, load, once, pairs, shared, verdict
+from aligngemini.vlm import dpo, labels, load, preference_pairs, prompt_packing, verdict, vision_cache
 from aligngemini.workbook import stages
 from tests.card import CARD, Card
 
@@ -38,15 +38,15 @@ def test_verdicts_reasons_and_explanations_come_back_from_the_card(card, there, 
 
 def test_a_step_on_packed_pairs_leaves_its_gradients_on_the_card(card, there, rows):
     """Pictures seen once, prompts shared, activations computed again: the reference's pass and the policy's."""
-    said = pairs.dataset(pairs.pairs(rows.head(2)))
-    batch = once.Checked(there.processor, there.max_pixels)([said[0], said[1]])
+    said = preference_pairs.dataset(preference_pairs.from_remarks(rows.head(2)))
+    batch = vision_cache.CheckedCollator(there.processor, there.max_pixels)([said[0], said[1]])
     batch.pop("completion_mask")
     with card:
         model = peft.get_peft_model(there.model, dpo.lora(stages.VLMParams())).train()
         model.enable_input_require_grads()
         model.gradient_checkpointing_enable({"use_reentrant": False})
-        once.look_once(model)
-        shared.share_prompts(model)
+        vision_cache.cache_vision_features(model)
+        prompt_packing.pack_prompts(model)
         batch = {name: value.to(CARD) for name, value in batch.items()}
         policy = model(**batch, use_cache=False).logits
         with torch.no_grad(), model.disable_adapter():

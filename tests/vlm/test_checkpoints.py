@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from transformers import TrainerCallback
 
 from aligngemini.mini import bases
-from aligngemini.vlm import adapter, checkpoints, dpo, load, pairs
+from aligngemini.vlm import adapter, checkpoints, dpo, load, preference_pairs
 from aligngemini.workbook import manifest, paths, stages
 
 # Eight steps, a checkpoint after every second
@@ -37,7 +37,9 @@ class Began(TrainerCallback):
 def train(rows, folder, *callbacks, cfg=CFG) -> int:
     """Train, and return the step that training went on from."""
     torch.manual_seed(cfg.seed)
-    trainer = dpo.build(load.load(str(bases.FOLDERS["vlm"])), pairs.pairs(rows), cfg, folder / "checkpoints")
+    trainer = dpo.build(
+        load.load(str(bases.FOLDERS["vlm"])), preference_pairs.from_remarks(rows), cfg, folder / "checkpoints"
+    )
     for callback in callbacks:
         trainer.add_callback(callback)
     began = Began()

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from aligngemini.images import decode
 from aligngemini.mini import bases
-from aligngemini.vlm import adapter, dpo, load, once, pairs, verdict
+from aligngemini.vlm import adapter, dpo, load, preference_pairs, verdict, vision_cache
 from aligngemini.workbook import stages
 from aligngemini.world import world
 from tests import model_card
@@ -24,7 +24,7 @@ def base() -> load.VLM:
 
 def train(rows, folder, cfg=CFG, steps: int = -1):
     torch.manual_seed(cfg.seed)
-    trainer = dpo.build(base(), pairs.pairs(rows), cfg, folder / "checkpoints")
+    trainer = dpo.build(base(), preference_pairs.from_remarks(rows), cfg, folder / "checkpoints")
     trainer.args.max_steps, trainer.args.logging_steps = steps, 1
     dpo.train(trainer, folder / "adapter", adapter.facts(cfg, len(rows) // 2, trainer.processing_class))
     return trainer
@@ -37,7 +37,7 @@ def trained(rows, tmp_path_factory):
 
 
 def test_reasons_are_true_of_the_picture_when_chosen_and_of_its_twin_when_rejected(rows):
-    frame = pairs.pairs(rows).set_index("image_id")
+    frame = preference_pairs.from_remarks(rows).set_index("image_id")
     for row in rows.itertuples():
         twin = rows[(rows.pair_id == row.pair_id) & (rows.label != row.label)].remark.item()
         assert frame.chosen[row.image_id] == f"{verdict.VERDICTS[row.label]}. {row.remark}"
@@ -45,7 +45,7 @@ def test_reasons_are_true_of_the_picture_when_chosen_and_of_its_twin_when_reject
 
 
 def test_reasons_may_be_the_same_on_both_sides_or_absent(rows):
-    own, none = (pairs.pairs(rows, reasons) for reasons in ("own", "none"))
+    own, none = (preference_pairs.from_remarks(rows, reasons) for reasons in ("own", "none"))
     for column in ("chosen", "rejected"):
         assert [text.split(". ", 1)[1] for text in own[column]] == rows.remark.tolist()
     assert set(none.chosen) == {"This image is real.", "This image is fake."}
@@ -53,7 +53,7 @@ def test_reasons_may_be_the_same_on_both_sides_or_absent(rows):
 
 
 def test_pictures_without_a_twin_get_bare_verdicts(rows):
-    frame = pairs.pairs(rows.assign(pair_id=rows.image_id))
+    frame = preference_pairs.from_remarks(rows.assign(pair_id=rows.image_id))
     assert set(frame.chosen) == {"This image is real.", "This image is fake."}
     assert (frame.chosen != frame.rejected).all()
 
@@ -84,7 +84,7 @@ def test_the_first_loss_is_ln_2_and_the_margin_leaves_zero(trained):
 
 
 def test_answers_reach_the_model(rows):
-    trainer = dpo.build(base(), pairs.pairs(rows), CFG, rows_folder(rows))
+    trainer = dpo.build(base(), preference_pairs.from_remarks(rows), CFG, rows_folder(rows))
     batch = next(iter(trainer.get_train_dataloader()))
     assert (batch["completion_mask"].sum(1) > 5).all()
     assert (batch["input_ids"] == base().processor.image_token_id).sum(1).eq(16).all()
@@ -143,10 +143,10 @@ def test_fine_tuning_lowers_the_surprise_at_chosen_answers_in_the_same_steps(tun
 def test_preparing_pictures_once_gives_the_batch_that_preparing_them_twice_gives(rows):
     from trl.trainer.dpo_trainer import DataCollatorForVisionPreference
 
-    examples = [pairs.dataset(pairs.pairs(rows))[i] for i in range(4)]
+    examples = [preference_pairs.dataset(preference_pairs.from_remarks(rows))[i] for i in range(4)]
     processor = base().processor
     wanted = DataCollatorForVisionPreference(processor)([dict(e) for e in examples])
-    found = once.Checked(processor, 12544)([dict(e) for e in examples])
+    found = vision_cache.CheckedCollator(processor, 12544)([dict(e) for e in examples])
     assert set(found) == set(wanted) and all(torch.equal(found[name], wanted[name]) for name in wanted)
 
 
@@ -187,7 +187,7 @@ def test_a_killed_and_resumed_run_equals_an_unbroken_one(rows, trained, tmp_path
                 raise KeyboardInterrupt
 
     torch.manual_seed(CFG.seed)
-    trainer = dpo.build(base(), pairs.pairs(rows), CFG, tmp_path / "checkpoints")
+    trainer = dpo.build(base(), preference_pairs.from_remarks(rows), CFG, tmp_path / "checkpoints")
     trainer.add_callback(Kill())
     with pytest.raises(KeyboardInterrupt):
         dpo.train(trainer, tmp_path / "adapter", {})
@@ -206,14 +206,14 @@ def test_the_same_seed_gives_the_same_adapter(rows, trained, tmp_path):
 
 def test_a_picture_that_is_too_large_cut_off_or_without_an_answer_stops_the_training(rows):
     vlm = base()
-    examples = [pairs.dataset(pairs.pairs(rows))[i] for i in range(2)]
-    batch = once.Checked(vlm.processor, 12544)([dict(e) for e in examples])
+    examples = [preference_pairs.dataset(preference_pairs.from_remarks(rows))[i] for i in range(2)]
+    batch = vision_cache.CheckedCollator(vlm.processor, 12544)([dict(e) for e in examples])
     with pytest.raises(RuntimeError, match="16 tokens, more than the 15"):
-        once.check_pictures(batch, vlm.processor, 15 * 784)
+        vision_cache.check_images(batch, vlm.processor, 15 * 784)
     short = {**batch, "input_ids": batch["input_ids"][:, -20:]}
     with pytest.raises(RuntimeError, match="cut off"):
-        once.check_pictures(short, vlm.processor, 0)
-    cut = once.Checked(vlm.processor, 12544)
+        vision_cache.check_images(short, vlm.processor, 0)
+    cut = vision_cache.CheckedCollator(vlm.processor, 12544)
     cut.collate.max_length = int(batch["completion_mask"].argmax(1).max())
     with pytest.raises(RuntimeError, match="no answer"):
         cut([dict(e) for e in examples])
@@ -222,7 +222,9 @@ def test_a_picture_that_is_too_large_cut_off_or_without_an_answer_stops_the_trai
 def test_dropout_inside_the_adapters_is_there_when_asked_for(rows, tmp_path):
     """TRL's own default would switch it off without a word."""
     for wanted in (0.0, 0.5):
-        trainer = dpo.build(base(), pairs.pairs(rows), CFG.replace(lora_dropout=wanted), tmp_path / str(wanted))
+        trainer = dpo.build(
+            base(), preference_pairs.from_remarks(rows), CFG.replace(lora_dropout=wanted), tmp_path / str(wanted)
+        )
         found = {m.p for n, m in trainer.model.named_modules() if "lora_dropout.default" in n and hasattr(m, "p")}
         assert found == ({wanted} if wanted else set())
 
@@ -230,18 +232,18 @@ def test_dropout_inside_the_adapters_is_there_when_asked_for(rows, tmp_path):
 def test_looking_once_changes_no_loss(rows, tmp_path, monkeypatch):
     """The tower sees each picture of a step once, and every logged loss is that of the plain trainer."""
     quick = train(rows, tmp_path / "once", steps=3)
-    monkeypatch.setattr(dpo, "look_once", lambda model: None)
+    monkeypatch.setattr(dpo, "cache_vision_features", lambda model: None)
     plain = train(rows, tmp_path / "plain", steps=3)
     assert dpo.history(quick).loss.tolist() == pytest.approx(dpo.history(plain).loss.tolist(), abs=1e-3)
 
 
 def test_a_tower_that_looks_once_is_asked_once_a_step_for_half_the_rows(rows, tmp_path):
     looks = []
-    trainer = dpo.build(base(), pairs.pairs(rows), CFG, tmp_path / "checkpoints")
+    trainer = dpo.build(base(), preference_pairs.from_remarks(rows), CFG, tmp_path / "checkpoints")
     tower = next(module for name, module in trainer.model.named_modules() if name.endswith("visual"))
     tower.register_forward_hook(lambda *_: looks.append("asked"))
-    plain = tower.forward.look
-    tower.forward.look = lambda pixels, grid_thw, **options: (
+    plain = tower.forward.compute
+    tower.forward.compute = lambda pixels, grid_thw, **options: (
         looks.append(len(grid_thw)) or plain(pixels, grid_thw=grid_thw, **options)
     )
     trainer.args.max_steps = 1
@@ -251,7 +253,7 @@ def test_a_tower_that_looks_once_is_asked_once_a_step_for_half_the_rows(rows, tm
 
 def test_a_tower_that_trains_is_never_remembered():
     with pytest.raises(RuntimeError, match="trains"):
-        once.look_once(base().model.train())
+        vision_cache.cache_vision_features(base().model.train())
 
 
 def test_one_process_trains_on_one_gpu_of_several(tmp_path, monkeypatch):
@@ -278,7 +280,7 @@ def test_the_adapter_of_a_four_bit_base_trains_in_float32(rows, tmp_path):
     """Else the published step of 1e-6 is rounded away: 0.01 + 1e-6 is 0.01 in bfloat16."""
     vlm = base()
     vlm.model.is_loaded_in_4bit = True
-    trainer = dpo.build(vlm, pairs.pairs(rows), CFG.replace(quantise="4bit"), tmp_path)
+    trainer = dpo.build(vlm, preference_pairs.from_remarks(rows), CFG.replace(quantise="4bit"), tmp_path)
     assert {weight.dtype for weight in trainer.model.parameters() if weight.requires_grad} == {torch.float32}
 
 

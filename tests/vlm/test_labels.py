@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 import torch
 
-from aligngemini.vlm import labels, pairs
-from aligngemini.vlm.drawn import Drawn
+from aligngemini.vlm import labels, preference_pairs
+from aligngemini.vlm.seeded_sampling import SeededSampler
 from aligngemini.vlm.verdict import VERDICTS
 from aligngemini.workbook import stages
 from tests.folder_run import folder_run
@@ -20,7 +20,9 @@ def told(vlm, rows, tmp_path_factory):
 
 
 def test_each_picture_gets_the_right_verdict_chosen_and_the_wrong_one_rejected(told, rows):
-    assert list(told.image_id) == list(rows.image_id) and list(told.columns) == list(pairs.pairs(rows).columns)
+    assert list(told.image_id) == list(rows.image_id) and list(told.columns) == list(
+        preference_pairs.from_remarks(rows).columns
+    )
     for row in told.itertuples():
         assert row.chosen.startswith(f"{VERDICTS[row.label]}.")
         assert row.rejected.startswith(f"{VERDICTS[1 - row.label]}.")
@@ -54,7 +56,7 @@ def test_a_batch_is_looked_at_once_for_both_verdicts_and_the_model_left_as_it_wa
     own = type(tower).forward
     tower.forward = types.MethodType(lambda self, *a, **k: looks.append(1) or own(self, *a, **k), tower)
     try:
-        with labels.looking_once(vlm.model):
+        with labels.temporary_vision_cache(vlm.model):
             batch = labels.prompts(vlm, [labels.Image.new("RGB", (112, 112))], labels.ASK)
             for verdict in VERDICTS:
                 labels.reasons(vlm, batch, verdict, ["a"], 0)
@@ -66,14 +68,14 @@ def test_a_batch_is_looked_at_once_for_both_verdicts_and_the_model_left_as_it_wa
 def test_a_draw_takes_the_likely_tokens_in_their_proportion():
     scores = torch.tensor([[0.6, 0.3, 0.06, 0.04]]).log().repeat(20_000, 1)
     chances = np.random.default_rng(0).random((20_000, 1))
-    token = Drawn(chances, 1.0, 0.85)(None, scores).argmax(1)
+    token = SeededSampler(chances, 1.0, 0.85)(None, scores).argmax(1)
     share = np.bincount(token.numpy(), minlength=4) / len(token)
     assert share == pytest.approx([2 / 3, 1 / 3, 0, 0], abs=0.01)
 
 
 def test_a_cold_draw_is_the_likeliest_token():
     scores = torch.randn(50, 30, generator=torch.Generator().manual_seed(0))
-    token = Drawn(np.random.default_rng(0).random((50, 1)), 1e-3, 0.9)(None, scores).argmax(1)
+    token = SeededSampler(np.random.default_rng(0).random((50, 1)), 1e-3, 0.9)(None, scores).argmax(1)
     assert torch.equal(token, scores.argmax(1))
 
 
@@ -91,14 +93,17 @@ def test_an_answer_that_was_cut_off_ends_with_its_last_whole_sentence(text, kept
 
 def test_the_template_gives_photographs_without_remarks_bare_verdicts(rows, tmp_path):
     photographs = rows.assign(pair_id=rows.image_id, remark="")
-    frame = labels.kept(folder_run(tmp_path), None, photographs, stages.VLMParams())
-    assert pairs.reasoned(frame) == 0 and set(frame.chosen) == {"This image is real.", "This image is fake."}
-    assert pairs.reasoned(pairs.pairs(rows)) == 1
+    frame = labels.preference_table(folder_run(tmp_path), None, photographs, stages.VLMParams())
+    assert preference_pairs.share_with_reason(frame) == 0 and set(frame.chosen) == {
+        "This image is real.",
+        "This image is fake.",
+    }
+    assert preference_pairs.share_with_reason(preference_pairs.from_remarks(rows)) == 1
 
 
 def test_the_base_labels_itself_when_asked(vlm, told, rows, tmp_path):
     cfg = stages.VLMParams(labeller="base", score_batch_size=8)
-    frame = labels.kept(folder_run(tmp_path), vlm, rows, cfg)
+    frame = labels.preference_table(folder_run(tmp_path), vlm, rows, cfg)
     assert frame.equals(told) and (tmp_path / "pairs.parquet").is_file()
 
 

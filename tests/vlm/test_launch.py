@@ -11,7 +11,7 @@ from accelerate.commands.config.config_args import load_config_from_file
 from safetensors.torch import load_file
 from transformers import TrainerCallback
 
-from aligngemini.vlm import adapter, checkpoints, dpo, launch, load, pairs
+from aligngemini.vlm import adapter, checkpoints, dpo, launch, load, preference_pairs
 from aligngemini.workbook import paths, recipes, stages
 from aligngemini.workbook.params import Refused
 
@@ -28,7 +28,7 @@ class Kill(TrainerCallback):
 
 def test_two_processes_go_on_where_one_was_killed_and_end_where_one_ends(vlm, rows, tmp_path):
     """Half the accumulation on each of two: the same pairs to an update, so the same adapter."""
-    frame, (broken, whole) = pairs.pairs(rows), (tmp_path / "broken", tmp_path / "whole")
+    frame, (broken, whole) = preference_pairs.from_remarks(rows), (tmp_path / "broken", tmp_path / "whole")
     torch.manual_seed(0)
     killed = dpo.build(load.load(CFG.base, max_pixels=CFG.max_pixels), frame, CFG, broken)
     killed.add_callback(Kill())

@@ -24,17 +24,17 @@ def describe(vlm: VLM, pictures: list[Image.Image]) -> list[str]:
     return spoken(vlm, pictures, "", LONGEST, DESCRIBE)
 
 
-def kept(run, vlm: VLM, rows: pd.DataFrame, batch: int) -> float:
-    """`leakage`, computed once in a run and kept in its words.json."""
+def once_per_run(run, vlm: VLM, rows: pd.DataFrame, batch: int) -> float:
+    """`description_auroc`, computed once in a run and stored in its words.json."""
     found = run.compute("words.json", _measured, vlm, rows, batch)["auroc"]
     return float("nan") if found is None else found
 
 
 def _measured(vlm: VLM, rows: pd.DataFrame, batch: int) -> dict[str, float]:
-    return {"auroc": leakage(vlm, rows, batch)}
+    return {"auroc": description_auroc(vlm, rows, batch)}
 
 
-def leakage(vlm: VLM, rows: pd.DataFrame, batch: int = 32, limit: int = PROBED) -> float:
+def description_auroc(vlm: VLM, rows: pd.DataFrame, batch: int = 32, limit: int = PROBED) -> float:
     """Cross-validated AUROC of guessing the label of image-table rows from the words of their descriptions alone.
 
     About .5 where the classes show the same things: what a pure pixel set must do. NaN for too few pairs.

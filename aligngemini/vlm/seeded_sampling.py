@@ -5,7 +5,7 @@ import torch
 from transformers import LogitsProcessor
 
 
-class Drawn(LogitsProcessor):
+class SeededSampler(LogitsProcessor):
     """Draws each row's next token by that row's own numbers, for a `generate` that samples nothing itself.
 
     `chances`: uniform numbers in [0, 1), float64 [rows, tokens]. Of a row's tokens, the most likely that together have

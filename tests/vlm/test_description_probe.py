@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from aligngemini.mini import bases, lessons
-from aligngemini.vlm import load, words
+from aligngemini.vlm import description_probe, load
 
 
 def rows(tmp_path, colour) -> pd.DataFrame:
@@ -25,21 +25,21 @@ def says(vlm, pictures):
 
 
 def test_words_betray_a_label_only_where_the_pictures_show_different_things(tmp_path, monkeypatch):
-    monkeypatch.setattr(words, "describe", says)
+    monkeypatch.setattr(description_probe, "describe", says)
     (tmp_path / "a").mkdir(), (tmp_path / "b").mkdir()
     told = rows(tmp_path / "a", lambda i, label: 200 if label else 50)
     same = rows(tmp_path / "b", lambda i, label: (200 if i % 2 else 50) + label)
-    assert words.leakage(None, told) == 1.0
-    assert words.leakage(None, same) == pytest.approx(0.5, abs=0.1)
+    assert description_probe.description_auroc(None, told) == 1.0
+    assert description_probe.description_auroc(None, same) == pytest.approx(0.5, abs=0.1)
 
 
 def test_the_probe_asks_as_the_bases_were_asked():
-    assert words.DESCRIBE == lessons.DESCRIBE
+    assert description_probe.DESCRIBE == lessons.DESCRIBE
 
 
 def test_a_base_describes_in_its_own_words():
     vlm = load.load(str(bases.FOLDERS["vlm"]))
-    said = words.describe(vlm, [Image.new("RGB", (112, 112), (120, 170, 226))] * 2)
+    said = description_probe.describe(vlm, [Image.new("RGB", (112, 112), (120, 170, 226))] * 2)
     assert len(said) == 2 and said[0] == said[1] and len(said[0].split()) > 3
 
 
@@ -49,9 +49,9 @@ def test_a_picture_without_a_description_is_told_and_leaves_the_others(tmp_path,
             raise RuntimeError("speechless")
         return says(vlm, pictures)
 
-    monkeypatch.setattr(words, "describe", shy)
+    monkeypatch.setattr(description_probe, "describe", shy)
     told = rows(tmp_path, lambda i, label: 200 if label else 50 + (i == 3))
     Image.new("RGB", (300, 1)).save(told.path[20])
-    assert words.leakage(None, told) == 1.0
+    assert description_probe.description_auroc(None, told) == 1.0
     said = capsys.readouterr().err
     assert f"{told.path[6]}, it fails (RuntimeError: speechless)" in said and f"{told.path[20]}, the VLM cannot" in said

@@ -3,7 +3,7 @@
 import torch
 
 
-class Layout:
+class PackedLayout:
     """Where the tokens of pairs lie when both answers stand in one row: prompt, chosen, rejected.
 
     Built from embeddings [2 n, width, d], positions [k, 2 n, width] and a mask [2 n, width] of rows filled from the
@@ -46,7 +46,7 @@ class Layout:
         return (((told <= asks) & (told < total) & ~other) | (told == asks))[:, None]
 
 
-class Shared:
+class PackedForward:
     """The forward pass of a language model in training that packs pairs; `run` is the model's own."""
 
     def __init__(self, run):
@@ -57,7 +57,7 @@ class Shared:
         given = {"inputs_embeds": inputs_embeds, "position_ids": position_ids, "attention_mask": attention_mask}
         if not self._pairs(position_ids, attention_mask):
             return self.run(**given, **options)
-        layout = Layout(inputs_embeds, position_ids, attention_mask)
+        layout = PackedLayout(inputs_embeds, position_ids, attention_mask)
         positions = torch.stack([layout.packed(axis) for axis in position_ids])
         packed = layout.packed(inputs_embeds)
         found = self.run(inputs_embeds=packed, position_ids=positions, attention_mask=layout.mask(), **options)
@@ -72,7 +72,7 @@ class Shared:
         return len(attention_mask) % 2 == 0 and bool(left)
 
 
-def share_prompts(model: torch.nn.Module) -> None:
+def pack_prompts(model: torch.nn.Module) -> None:
     """Let a Qwen2.5-VL model (with or without adapter) pack the pairs of its training; its losses stay what they were.
 
     Raises RuntimeError where attention cannot take a mask of its own, which packing needs.
@@ -80,4 +80,4 @@ def share_prompts(model: torch.nn.Module) -> None:
     text = next(module for name, module in model.named_modules() if name.endswith("language_model"))
     if text.config._attn_implementation != "sdpa" or text.has_sliding_layers:
         raise RuntimeError("Sharing prompts needs attention of the kind sdpa without sliding windows.")
-    text.forward = Shared(text.forward)
+    text.forward = PackedForward(text.forward)

@@ -12,7 +12,7 @@ def answer(verdict: int, remark: str) -> str:
     return f"{VERDICTS[verdict]}. {remark}".strip()
 
 
-def pairs(rows: pd.DataFrame, reasons: str = "twin") -> pd.DataFrame:
+def from_remarks(rows: pd.DataFrame, reasons: str = "twin") -> pd.DataFrame:
     """Preference pairs for image-table rows: image_id, path, label, chosen, rejected.
 
     The chosen answer gives the picture's own remark. After the wrong verdict stands, by `reasons`, the twin's remark,
@@ -32,7 +32,7 @@ def pairs(rows: pd.DataFrame, reasons: str = "twin") -> pd.DataFrame:
     })  # fmt: skip
 
 
-def reasoned(frame: pd.DataFrame) -> float:
+def share_with_reason(frame: pd.DataFrame) -> float:
     """Share of preference pairs whose right verdict is followed by a reason, 0 to 1."""
     bare = [answer(label, "") for label in frame.label]
     return float((frame.chosen != bare).mean())

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from aligngemini.mini import bases
-from aligngemini.vlm import dpo, load, pairs, shared
+from aligngemini.vlm import dpo, load, preference_pairs, prompt_packing
 from aligngemini.workbook import stages
 
 CFG = stages.VLMParams(batch_size=3, learning_rate=1e-2, gradient_accumulation=1)
@@ -13,7 +13,7 @@ CFG = stages.VLMParams(batch_size=3, learning_rate=1e-2, gradient_accumulation=1
 def trainer(rows, folder, **changes):
     torch.manual_seed(0)
     base = load.load(str(bases.FOLDERS["vlm"]), max_pixels=CFG.max_pixels)
-    made = dpo.build(base, pairs.pairs(rows), CFG.replace(**changes), folder)
+    made = dpo.build(base, preference_pairs.from_remarks(rows), CFG.replace(**changes), folder)
     made.args.logging_steps = 1
     return made
 
@@ -46,7 +46,7 @@ def test_prompt_and_common_words_are_run_once(rows, tmp_path):
     assert ran == [(3, longest)] * 2  # the policy and its reference
 
 
-def layout(lengths: list[tuple[int, int]], common: int) -> tuple[shared.Layout, torch.Tensor]:
+def layout(lengths: list[tuple[int, int]], common: int) -> tuple[prompt_packing.PackedLayout, torch.Tensor]:
     """Pairs of rows of these lengths whose first `common` tokens are equal."""
     width = max(max(pair) for pair in lengths)
     values = torch.rand(2 * len(lengths), width, 2, generator=torch.Generator().manual_seed(0))
@@ -54,7 +54,7 @@ def layout(lengths: list[tuple[int, int]], common: int) -> tuple[shared.Layout, 
     each = [one for one, _ in lengths] + [other for _, other in lengths]
     mask = torch.arange(width)[None] < torch.tensor(each)[:, None]
     positions = torch.arange(width).expand(3, len(each), width)
-    return shared.Layout(values, positions, mask.long()), torch.where(mask[..., None], values, torch.nan)
+    return prompt_packing.PackedLayout(values, positions, mask.long()), torch.where(mask[..., None], values, torch.nan)
 
 
 def test_packing_and_unpacking_give_every_token_back():
@@ -86,6 +86,6 @@ def test_attention_that_takes_no_mask_is_refused(vlm):
     vlm.model.set_attn_implementation("eager")
     try:
         with pytest.raises(RuntimeError, match="sdpa"):
-            shared.share_prompts(vlm.model)
+            prompt_packing.pack_prompts(vlm.model)
     finally:
         vlm.model.set_attn_implementation("sdpa")
