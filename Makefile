@@ -3,20 +3,41 @@ SHELL := /bin/bash
 BIN := .venv/bin
 READY := .venv/.ready
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))
+TYPED := aligngemini/branches aligngemini/fusion aligngemini/scores
 
-.PHONY: workbook test lab clean
+.PHONY: help workbook lab report check test test-gpu sync clean
+.DEFAULT_GOAL := help
 
-workbook: $(READY)
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*  ## (.*)/make \1\t\2/' | expand -t 16
+
+workbook: $(READY)  ## run all notebooks at mini scale and write the report (minutes)
 	$(BIN)/aligngemini run --scale mini
 
-test: $(READY)
-	$(BIN)/ruff check .
-	$(BIN)/python -m pytest -q
-
-lab: $(READY)
+lab: $(READY)  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks
 
-clean:
+report: $(READY)  ## say where the report of the mini scale lies; make what it lacks
+	$(BIN)/aligngemini run --scale mini --from 05
+
+check: $(READY)  ## style, spelling, dependencies, types and the fast tests (about a minute)
+	$(BIN)/ruff check .
+	$(BIN)/codespell aligngemini tests notebooks data/README.md *.md Makefile
+	$(BIN)/deptry aligngemini
+	$(BIN)/pyright $(TYPED)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 -m 'not gpu and not slow'
+
+test: $(READY)  ## every test that needs neither a GPU nor a network (minutes)
+	$(BIN)/ruff check .
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
+
+test-gpu: $(READY)  ## the tests that need a GPU
+	$(BIN)/python -m pytest -q -m gpu
+
+sync: $(READY)  ## write the parameter cells of the notebooks and the recipes of mini from the dataclasses
+	$(BIN)/python -m aligngemini.workbook.sync
+
+clean:  ## remove the environment and caches, never data or outputs
 	rm -rf .venv build aligngemini.egg-info .pytest_cache .ruff_cache
 	find aligngemini tests notebooks -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -116,7 +116,7 @@ def test_make_sets_up_once_and_again_when_constraints_change(copy):
     assert _make("test", copy).returncode == 0
     lines = (copy / "log").read_text().splitlines()
     install = "python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .[dev]"
-    assert lines == [install, "ruff check .", "python -m pytest -q"]
+    assert lines == [install, "ruff check .", "python -m pytest -q -n 2"]
     assert _make("test", copy).returncode == 0
     assert (copy / "log").read_text().count(install) == 1
     stamp = (copy / ".venv" / ".ready").stat().st_mtime

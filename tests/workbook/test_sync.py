@@ -1,0 +1,27 @@
+"""`make sync`: what is in git is what it would write, and it writes what the dataclasses say."""
+
+import dataclasses
+
+import yaml
+
+from aligngemini.workbook import paths, recipes, sync
+from aligngemini.workbook.forms import FusionParams
+from aligngemini.workbook.stages import STAGES
+
+
+def test_cells_and_recipes_in_git_are_what_it_writes():
+    for stage in STAGES.values():
+        assert paths.notebook(stage.name).read_text(encoding="utf-8") == sync.notebook(stage)
+        assert (recipes.folder() / "mini" / f"{stage.name}.yaml").read_text(encoding="utf-8") == sync.recipe(stage)
+
+
+def test_a_changed_default_reaches_cell_and_recipe():
+    @dataclasses.dataclass(frozen=True)
+    class Other(FusionParams):
+        resamples: int = dataclasses.field(
+            default=500, metadata=FusionParams.__dataclass_fields__["resamples"].metadata
+        )
+
+    stage = dataclasses.replace(STAGES["04_fusion"], params=Other)
+    assert "resamples: int = 500  #" in sync.notebook(stage)
+    assert yaml.safe_load(sync.recipe(stage))["resamples"] == 500
