@@ -1,1 +1,1 @@
-"""The audit of any set of labelled pictures: what was left out, what gives the class away, what stands there twice."""
+"""The audit of cues: what gives the class of labelled images away, what stands there twice, and what was left out."""

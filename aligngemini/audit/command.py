@@ -29,11 +29,11 @@ def act(args: argparse.Namespace) -> int:
     folder = paths.writable(args.out, "--out", "audit.*", "left_out.csv") if args.out else None
     from . import report, report_page
 
-    made = report.make(args.what, args.against, _words(args.words) if args.words else None, args.workers)
-    print(report_page.text(made))
+    found = report.audit(args.what, args.against, _words(args.words) if args.words else None, args.workers)
+    print(report_page.text(found))
     if folder:
-        print(f"written: {report_page.write(made, folder)}")
-    return DONE if made.clean else FOUND
+        print(f"written: {report_page.write(found, folder)}")
+    return DONE if found.clean else FOUND
 
 
 def _words(base: str) -> Any:

@@ -1,13 +1,13 @@
-"""How strong the degradation must be: what a pixel probe still tells from reconstructions behind more of it."""
+"""How strong the degradation must be: the AUROC of the pixel probe on reconstructions behind more and more of it."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
-from ..images import decode, degrade, pictures
-from ..images.failures import attempt, reason, without_failures
-from ..images.table import sample_whole_pairs
+from ..images import degrade
+from ..images.feed import Item
 from ..scores.cv_auroc import logreg_cv_auroc
 from . import cues, pixel_statistics
 
@@ -20,35 +20,27 @@ def kept(run, cfg, rows: pd.DataFrame) -> pd.DataFrame:
     return run.compute("strength.parquet", measure, rows, degrade.ranges(cfg), cfg.seed, cfg.workers)
 
 
-def measure(rows: pd.DataFrame, asked: Mapping[str, Sequence[float]], seed: int, workers: int = 1) -> pd.DataFrame:
-    """AUROC of the audit's pixel probe on pairs behind each share of the ranges `asked`: one row for each share.
+def measure(rows: pd.DataFrame, ranges: Mapping[str, Sequence[float]], seed: int, workers: int = 1) -> pd.DataFrame:
+    """AUROC of the audit's pixel probe on pairs behind each share of the degradation `ranges`: one row for each share.
 
-    Share 0 is the pictures as they are, share 1 the chain as asked. Each picture draws its own values, as in the
-    semantic set. Beside the AUROC stand the middles of the four ranges.
+    Share 0 is the images as they are, share 1 the whole chain. Each image draws its own values, as in the semantic
+    set. Beside the AUROC stand the middles of the four ranges.
     """
-    chosen = sample_whole_pairs(rows, cues.PROBED)
-    items = list(zip(chosen["path"], chosen["image_id"], strict=True))
-    ladder = [weaker(asked, share) for share in SHARES]
-    seen = pictures.spread(described, items, workers, "probing degraded pictures", ladder=ladder, seed=seed)
-    seen, chosen = without_failures(seen, chosen, "a probe")
-    told = [logreg_cv_auroc(np.stack(seen)[:, step], chosen) for step in range(len(ladder))] if seen else np.nan
-    middles = pd.DataFrame([{name: np.mean(pair) for name, pair in ranges.items()} for ranges in ladder])
-    return middles.assign(share=SHARES, auroc=told)[["share", *NOTHING, "auroc"]]
+    ladder = [weaker(ranges, share) for share in SHARES]
+    describe = partial(_described, ladder, seed)
+    features, sample = cues.described(rows, describe, "probing degraded pictures", workers)
+    aurocs = [logreg_cv_auroc(features[:, step], sample) for step in range(len(ladder))] if len(sample) else np.nan
+    middles = pd.DataFrame([{name: np.mean(pair) for name, pair in rung.items()} for rung in ladder])
+    return middles.assign(share=SHARES, auroc=aurocs)[["share", *NOTHING, "auroc"]]
 
 
-def weaker(asked: Mapping[str, Sequence[float]], share: float) -> dict[str, list[float]]:
-    """The ranges at `share` (0 to 1) of the way from no change at all to `asked`."""
-    return {name: [(1 - share) * none + share * end for end in asked[name]] for name, none in NOTHING.items()}
+def weaker(ranges: Mapping[str, Sequence[float]], share: float) -> dict[str, list[float]]:
+    """The ranges at `share` (0 to 1) of the way from no change at all to `ranges`."""
+    return {name: [(1 - share) * none + share * end for end in ranges[name]] for name, none in NOTHING.items()}
 
 
-def described(items: Sequence[tuple[str, str]], ladder: Sequence[dict], seed: int) -> list[np.ndarray]:
-    """Float64 [rungs, 101] for each (path, image_id): its statistics behind each rung of the ladder, or Unreadable."""
-    seen = [attempt(_described, path, name, ladder, seed) for path, name in items]
-    # of any exception only the words are sure to pass from one process to another
-    return [decode.Unreadable(reason("it fails", each)) if isinstance(each, Exception) else each for each in seen]
-
-
-def _described(path: str, name: str, ladder: Sequence[dict], seed: int) -> np.ndarray:
-    rgb, key = decode.read(path).rgb, f"strength/{name}"
-    worn = [rgb] + [degrade.degrade(rgb, degrade.draw(rung, degrade.generator(seed, key))) for rung in ladder[1:]]
-    return np.stack([pixel_statistics.describe(picture) for picture in worn])
+def _described(ladder: Sequence[dict], seed: int, item: Item, rgb: np.ndarray) -> np.ndarray:
+    """Float64 [rungs, 101]: pixel statistics of uint8 [H, W, 3] behind each rung of the ladder."""
+    key = f"strength/{item.name}"
+    rest = [degrade.degrade(rgb, degrade.draw(rung, degrade.generator(seed, key))) for rung in ladder[1:]]
+    return np.stack([pixel_statistics.describe(image) for image in (rgb, *rest)])

@@ -1,4 +1,4 @@
-"""What stands in a set more than once, by content or by looks, and what of it also stands in training."""
+"""Which images stand in a set more than once, by content or by looks, and which also stand in training."""
 
 import numpy as np
 import pandas as pd
@@ -16,98 +16,71 @@ RELATIONS = {
     "origin in training": "have their origin (pair) in training",
     "near training": "look like one in training",
 }
-PLACE = ["benchmark", "subset"]
+INSIDE = list(RELATIONS)[:4]  # between images of one set
+SUBSET = ["benchmark", "subset"]
 
 
-def found(rows: pd.DataFrame, training: pd.DataFrame) -> pd.DataFrame:
-    """A column of `rows` for each of RELATIONS: the path of the other picture, or "".
+def find(images: pd.DataFrame, training: pd.DataFrame) -> pd.DataFrame:
+    """A column for each of RELATIONS: the path of the other image, or ""; rows as in `images`.
 
-    Both have path, label, image_id, pair_id and looks; all are usable. Duplicates and likeness are looked for within
-    a subset, two labels in the whole set. Pictures of one pair are no likeness, nor are near-constant ones; those
-    that train are compared with nothing.
+    Both have path, label, split, image_id, pair_id, constant and thumbnails; all are usable, and their indices are
+    unique. Duplicates and similar images are looked for within a subset, two labels in the whole set. Images of one
+    pair are not called similar, nor are near-constant ones; images that train are compared with no training image.
     """
-    rows = rows.reset_index(drop=True)
-    place = rows.groupby(PLACE, sort=False).ngroup()
-    told = {
-        "duplicates": _earlier(rows, place),
-        "two labels": _twofold(rows),
-        "near": _near(rows, place, same=True),
-        "near other class": _near(rows, place, same=False),
-        "in training": _met(rows, training, "image_id"),
-        "origin in training": _met(rows, training, "pair_id"),
-        "near training": _near_training(rows, training),
+    groups, tested = _groups(images), images["split"] != "train"
+    reals, fakes = (images[images["label"] == label] for label in (0, 1))
+    copies = [*SUBSET, "label", "image_id"]
+    first = images.groupby(copies, dropna=False)["path"].transform("first")
+    found = {
+        "duplicates": first.where(images.duplicated(copies), ""),
+        "two labels": pd.concat([_of_equal(reals, fakes, "image_id"), _of_equal(fakes, reals, "image_id")]),
+        "near": _similar_in_subsets(images, groups, same_class=True),
+        "near other class": _similar_in_subsets(images, groups, same_class=False),
+        "in training": _of_equal(images[tested], training, "image_id"),
+        "origin in training": _of_equal(images[tested], training[training["pair_id"] != ""], "pair_id"),
     }
-    known = (told["in training"] != "") | (told["origin in training"] != "")
-    told["near training"] = told["near training"].mask(known, "")
-    return pd.DataFrame(told)
+    found = pd.DataFrame(found, images.index, dtype=object).fillna("")
+    new = images[tested & (found["in training"] == "") & (found["origin in training"] == "")]
+    places = pd.Series(range(len(training)), training.index)  # no image is of the group of one in training
+    near = _similar(new, pd.Series(-1, new.index), training, places)
+    return found.assign(**{"near training": near.astype(object)}).fillna("")
 
 
-def kin(rows: pd.DataFrame, copies: pd.DataFrame) -> pd.Series:
-    """Names of what belongs together, aligned with `rows`: one pair, one content, or alike by `copies`."""
-    codes = _codes(rows)
-    path = pd.Series(codes, rows["path"].to_numpy())
-    path = path[~path.index.duplicated()]
-    edges = [(codes[other.to_numpy() != ""], path[other[other != ""]].to_numpy()) for _, other in copies.items()]
-    ends = [np.concatenate(side) for side in zip(*edges, strict=True)]
-    many = codes.max(initial=-1) + 1
-    graph = coo_matrix((np.ones(len(ends[0])), ends), (many, many))
-    return pd.Series(connected_components(graph, directed=False)[1][codes], rows.index).astype(str)
+def group_ids(images: pd.DataFrame, relations: pd.DataFrame) -> pd.Series:
+    """Names of what belongs together, aligned with `images`: one pair, one content, or INSIDE `relations`."""
+    groups = _groups(images)
+    other = relations[INSIDE].stack()
+    other = other[other != ""]
+    of_path = groups.groupby(images["path"]).first()
+    edges = groups[other.index.get_level_values(0)].to_numpy(), of_path[other].to_numpy()
+    graph = coo_matrix((np.ones(len(other)), edges), (len(images), len(images)))
+    return pd.Series(connected_components(graph, directed=False)[1][groups], images.index).astype(str)
 
 
-def _codes(rows: pd.DataFrame) -> np.ndarray:
-    """Numbers from 0 on: equal for pictures of one pair, or, without a pair, of one content."""
-    return pd.factorize(rows["pair_id"].where(rows["pair_id"] != "", rows["image_id"]))[0]
+def _groups(images: pd.DataFrame) -> pd.Series:
+    """Numbers from 0 on: equal for images of one pair, or, without a pair, of one content."""
+    names = images["pair_id"].where(images["pair_id"] != "", images["image_id"])
+    return pd.Series(pd.factorize(names)[0], images.index)
 
 
-def _earlier(rows: pd.DataFrame, place: pd.Series) -> pd.Series:
-    first = rows.groupby([place, "label", "image_id"])["path"].transform("first")
-    again = rows.assign(place=place).duplicated(["place", "label", "image_id"])
-    return first.where(again, "")
+def _of_equal(images: pd.DataFrame, others: pd.DataFrame, column: str) -> pd.Series:
+    """Path of the last of `others` with the same value in `column`, NaN without one."""
+    return images[column].map(others.drop_duplicates(column, keep="last").set_index(column)["path"])
 
 
-def _twofold(rows: pd.DataFrame) -> pd.Series:
-    sides = [_paths(rows[rows["label"] == label], "image_id") for label in (1, 0)]
-    found = [sides[label].get(image, "") for label, image in zip(rows["label"], rows["image_id"], strict=True)]
-    return pd.Series(found, rows.index, dtype=object)
+def _similar_in_subsets(images: pd.DataFrame, groups: pd.Series, same_class: bool) -> pd.Series:
+    """`_similar` images of the same class, or of the other class, of the same subset."""
+    found = [
+        _similar(inside[is_own], groups, inside[is_own == same_class], groups)
+        for _, inside in images.groupby(SUBSET, sort=False, dropna=False)
+        for is_own in (inside["label"] == 0, inside["label"] == 1)
+    ]
+    return pd.concat(found)
 
 
-def _paths(rows: pd.DataFrame, column: str) -> dict[str, str]:
-    """Value of `column` -> path of a picture that has it."""
-    return dict(zip(rows[column], rows["path"], strict=True))
-
-
-def _near(rows: pd.DataFrame, place: pd.Series, same: bool) -> pd.Series:
-    codes, result = pd.Series(_codes(rows), rows.index), pd.Series("", rows.index, dtype=object)
-    clear = rows[~rows["constant"]]
-    for _, inside in clear.groupby(place[clear.index], sort=False):
-        for label in (0, 1):
-            mine = inside[inside["label"] == label]
-            others = inside[inside["label"] == (label if same else 1 - label)]
-            near = perceptual_hash.alike(
-                _looks(mine), codes[mine.index].to_numpy(), _looks(others), codes[others.index].to_numpy()
-            )
-            paths = others.groupby(codes[others.index])["path"].first()
-            result[mine.index] = paths.reindex(near).fillna("").to_numpy()
-    return result
-
-
-def _looks(rows: pd.DataFrame) -> np.ndarray:
-    """uint8 [n, 1072] of rows that decode."""
-    return perceptual_hash.stacked(rows["looks"].tolist())
-
-
-def _met(rows: pd.DataFrame, training: pd.DataFrame, column: str) -> pd.Series:
-    """Path of a training picture of the same `column`, for rows that do not train themselves."""
-    known = _paths(training[training[column] != ""], column)
-    found = pd.Series([known.get(name, "") for name in rows[column]], rows.index, dtype=object)
-    return found.where(rows["split"] != "train", "")
-
-
-def _near_training(rows: pd.DataFrame, training: pd.DataFrame) -> pd.Series:
-    result = pd.Series("", rows.index, dtype=object)
-    mine = rows[~rows["constant"] & (rows["split"] != "train")]
-    others = training[~training["constant"]]
-    kin = -np.ones(len(mine), np.int64)  # of no training picture
-    near = perceptual_hash.alike(_looks(mine), kin, _looks(others), np.arange(len(others)))
-    result[mine.index] = np.where(near >= 0, others["path"].to_numpy(object)[near] if len(others) else "", "")
-    return result
+def _similar(images: pd.DataFrame, groups: pd.Series, others: pd.DataFrame, other_groups: pd.Series) -> pd.Series:
+    """Path of one of `others` of another group that looks like an image, NaN without one or for a near-constant one."""
+    images, others = (rows[~rows["constant"]] for rows in (images, others))
+    groups, other_groups = groups[images.index].to_numpy(), other_groups[others.index].to_numpy()
+    near = perceptual_hash.find_similar(images["thumbnails"], groups, others["thumbnails"], other_groups)
+    return pd.Series(others.groupby(other_groups)["path"].first().reindex(near).to_numpy(), images.index)

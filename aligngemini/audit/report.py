@@ -1,4 +1,4 @@
-"""An audit: a set of pictures, all that was found out about it, and the verdict on each of its parts."""
+"""The audit of a set: its images, all that was measured on them, and the verdict on each of its parts."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -18,90 +18,81 @@ Words = Callable[[pd.DataFrame], float]
 
 
 @dataclass(frozen=True)
-class Audit:
-    """What an audit found.
+class Report:
+    """What an audit measured.
 
     parts: one row for the whole, called ALL, and one for each subset if there are several: part, real, fake, groups
     (see groups_per_class), left_out, the counts of duplicates.RELATIONS, the AUROC of cues.NAMES and of the probes,
-    verdict.
-    pictures: the usable ones, with a column for each relation. left_out: path, benchmark, subset, label, reason.
-    against: how many train, by table.
+    verdict. images: the usable ones, with a column for each relation. left_out: path, benchmark, subset, label,
+    reason. training: how many images train, by set.
     """
 
     name: str
     parts: pd.DataFrame
-    pictures: pd.DataFrame
+    images: pd.DataFrame
     left_out: pd.DataFrame
-    against: dict[str, int]
+    training: dict[str, int]
 
     @property
     def verdict(self) -> str:
-        """The verdict on the whole; where that is usable, what of it is not."""
-        whole, *rest = self.parts["verdict"]
-        bad = self.parts["part"][1:][[said != findings.USABLE for said in rest]]
+        """The verdict on the whole; where that is usable, which parts are not."""
+        whole, bad = self.parts["verdict"][0], self.parts["part"][self.parts["verdict"] != findings.USABLE]
         return f"usable as a whole, but not {', '.join(bad)}" if whole == findings.USABLE and len(bad) else whole
 
     @property
     def clean(self) -> bool:
-        """Whether no picture was left out and every part is usable."""
+        """Whether no image was left out and every part is usable."""
         return skips.lost(self.left_out).empty and self.parts["verdict"].eq(findings.USABLE).all()
 
 
-def make(text: str, against: Iterable[str] = (), words: Words | None = None, workers: int = 2) -> Audit:
-    """Audit what `text` names (see image_sets.rows) and compare it with training sets: `against`, and those of its run.
+def audit(text: str, against: Iterable[str] = (), words: Words | None = None, workers: int = 2) -> Report:
+    """Audit what `text` names (see image_sets.read) and compare it with training sets: `against`, and those of its run.
 
-    `words` is a further probe of image-table rows, such as vlm.description_probe.description_auroc. Files are looked
-    at by `workers` threads, once; what is remembered of them is not read again. Raises Refused for what cannot be read.
+    `words` is a further probe of image-table rows, such as vlm.description_probe.description_auroc. Files are read by
+    `workers` threads; facts of files that have not changed are remembered. Raises Refused for what cannot be read.
     """
-    rows = image_sets.rows(text)
-    train = {name: image_sets.training(name) for name in dict.fromkeys([*image_sets.beside(text), *against])}
-    rows = file_facts.added(rows, _probed(rows), workers)
-    usable = rows[rows["reason"] == ""].reset_index(drop=True)
-    if usable.empty:
+    rows = image_sets.read(text)
+    sets = {name: image_sets.read_training(name) for name in [*image_sets.training_tables(text), *against]}
+    rows = file_facts.add(rows, _probed(rows), workers)
+    images = rows[rows["reason"] == ""].reset_index(drop=True)
+    left_out = rows.loc[rows["reason"] != "", ["path", "benchmark", "subset", "label", "reason"]].reset_index(drop=True)
+    if images.empty:
         why = [*skips.lost(rows)["reason"], *rows["reason"]][0]
         raise Refused(f"No picture of {text} can be used ({why}): give another set.")
-    usable = usable.join(duplicates.found(usable, _training(usable, train.values(), workers)))
-    usable = usable.assign(pair_id=duplicates.kin(usable, usable[list(duplicates.RELATIONS)[:4]]))
-    left_out = rows.loc[rows["reason"] != "", ["path", "benchmark", "subset", "label", "reason"]]
-    parts = _parts(usable, left_out)
-    table = [_measured(name, *both, words) for name, both in progress(parts.items(), "guessing the class", len(parts))]
-    own = (usable["split"] == "train").sum() if (usable["split"] != "train").any() else 0
-    counts = ({"its own split train": int(own)} if own else {}) | {
-        spelled(name): len(rows) for name, rows in train.items()
-    }
-    return Audit(spelled(text), pd.DataFrame(table), usable, left_out.reset_index(drop=True), counts)
+    own = images[images["split"] == "train"]
+    training = pd.concat([own, *(file_facts.add(each, workers=workers) for each in sets.values())], ignore_index=True)
+    images = images.join(duplicates.find(images, training[training["reason"] == ""]))
+    images["pair_id"] = duplicates.group_ids(images, images)
+    parts = _parts(images, left_out)
+    table = [_measured(name, *part, words) for name, part in progress(parts.items(), "guessing the class", len(parts))]
+    counts = {"its own split train": len(own)} if 0 < len(own) < len(images) else {}
+    counts |= {spelled(name): len(each) for name, each in sets.items()}
+    return Report(spelled(text), pd.DataFrame(table), images, left_out, counts)
 
 
-def _probed(rows: pd.DataFrame) -> set[str]:
-    """Paths of the pictures of every subset that the pixel probe will see."""
+def _probed(rows: pd.DataFrame) -> pd.Series:
+    """Paths of the images of every subset that the pixel probe will see."""
     pairs = rows.assign(pair_id=rows["pair_id"].where(rows["pair_id"] != "", rows["image_id"]))
-    chosen = [sample_whole_pairs(same, cues.PROBED)["path"] for _, same in pairs.groupby(duplicates.PLACE, sort=False)]
-    return set(pd.concat(chosen))
+    subsets = pairs.groupby(duplicates.SUBSET, sort=False)
+    return pd.concat([sample_whole_pairs(subset, cues.PROBED)["path"] for _, subset in subsets])
 
 
-def _training(usable: pd.DataFrame, tables: Iterable[pd.DataFrame], workers: int) -> pd.DataFrame:
-    looked = [file_facts.added(rows, workers=workers) for rows in tables]
-    every = pd.concat([usable[usable["split"] == "train"], *looked], ignore_index=True)
-    return every[every["reason"] == ""]
-
-
-def _parts(usable: pd.DataFrame, left_out: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
-    """Name -> usable pictures and what was left out: of the whole, and of each subset if there are several."""
-    every = pd.concat([usable, left_out])[duplicates.PLACE].drop_duplicates()
-    every = every[every["subset"] != ""]
-    spelt = "{benchmark}/{subset}" if every["benchmark"].nunique() > 1 else "{subset}"
-    parts = {ALL: (usable, left_out)}
-    for place in every.to_dict("records") if len(every) > 1 else []:
-        parts[spelt.format(**place)] = tuple(
-            rows[(rows["benchmark"] == place["benchmark"]) & (rows["subset"] == place["subset"])]
-            for rows in (usable, left_out)
-        )
+def _parts(images: pd.DataFrame, left_out: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
+    """Name -> usable images and what was left out: of the whole, and of each subset if there are several."""
+    subsets = pd.concat([images, left_out])[duplicates.SUBSET].drop_duplicates()
+    subsets = subsets[subsets["subset"] != ""]
+    title = "{}/{}" if subsets["benchmark"].nunique() > 1 else "{1}"
+    parts = {ALL: (images, left_out)}
+    for place in subsets.to_numpy() if len(subsets) > 1 else ():
+        inside = [(rows[duplicates.SUBSET] == place).all(axis=1) for rows in (images, left_out)]
+        parts[title.format(*place)] = images[inside[0]], left_out[inside[1]]
     return parts
 
 
-def _measured(name: str, rows: pd.DataFrame, left_out: pd.DataFrame, words: Words | None) -> dict:
-    counts = {"real": int((rows["label"] == 0).sum()), "fake": int((rows["label"] == 1).sum())}
-    copied = {relation: int((rows[relation] != "").sum()) for relation in duplicates.RELATIONS}
-    told = cues.measured(rows) | ({cues.WORDS: words(rows)} if words else {})
-    figures = counts | {"groups": groups_per_class(rows), "left_out": len(left_out)} | copied | told
-    return {"part": name, **figures, "verdict": findings.sentence(figures)}
+def _measured(name: str, images: pd.DataFrame, left_out: pd.DataFrame, words: Words | None) -> dict:
+    figures = {"real": int((images["label"] == 0).sum()), "fake": int((images["label"] == 1).sum())}
+    figures |= {"groups": groups_per_class(images), "left_out": len(left_out)}
+    figures |= {relation: int((images[relation] != "").sum()) for relation in duplicates.RELATIONS}
+    figures |= cues.single_feature_auroc(images) | {cues.PROBE: cues.known_pixel_probe(images)}
+    figures |= {cues.WORDS: words(images)} if words else {}
+    return {"part": name, **figures, "verdict": findings.verdict(figures)}

@@ -1,6 +1,6 @@
 """An audit as people read it, and as files."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -10,46 +10,45 @@ from ..images.filenames import printable
 from ..images.table import briefly
 from ..workbook import manifest, paths
 from . import cues, duplicates
-from .report import Audit
+from .report import Report
 
 EXAMPLES = 3
 
 
-def text(audit: Audit) -> str:
-    """The audit in plain text: counts, cues, copies, what was left out, and the verdicts."""
+def text(report: Report) -> str:
+    """The report in plain text: counts, cues, copies, what was left out, and the verdicts."""
     titles = {
-        f"Audit of {printable(audit.name)}": _head(audit),
-        "Pictures": _table(audit.parts[["part", "real", "fake", "left_out", *duplicates.RELATIONS]]),
-        "The class guessed from one cue alone (AUROC; .5 says nothing, nan: too few to tell)": _cues(audit.parts),
-        "Stands there more than once": "\n".join(_copies(audit.pictures)) or "nothing",
-        "Left out": "\n".join(_left_out(audit.left_out)) or "nothing",
-        "Beyond a VLM of the Qwen family": "\n".join(_left_out(aspect.too_long(audit.pictures))) or "nothing",
-        "Verdicts": "\n".join(f"{row.part}: {row.verdict}" for row in audit.parts.itertuples()),
+        f"Audit of {printable(report.name)}": _head(report),
+        "Pictures": _table(report.parts[["part", "real", "fake", "left_out", *duplicates.RELATIONS]]),
+        "The class guessed from one cue alone (AUROC; .5 says nothing, nan: too few to tell)": _cues(report.parts),
+        "Stands there more than once": _copies(report.images),
+        "Left out": _left_out(report.left_out),
+        "Beyond a VLM of the Qwen family": _left_out(aspect.too_long(report.images)),
+        "Verdicts": "\n".join(report.parts["part"] + ": " + report.parts["verdict"]),
     }
-    return "\n\n".join(f"{title}\n{body}" for title, body in titles.items()) + f"\n\nverdict: {audit.verdict}"
+    return "\n\n".join(f"{title}\n{body}" for title, body in titles.items()) + f"\n\nverdict: {report.verdict}"
 
 
-def markdown(audit: Audit) -> str:
+def markdown(report: Report) -> str:
     """`text` as Markdown: tables and lists in fixed letters, titles as titles."""
-    blocks = [block.split("\n", 1) for block in text(audit).split("\n\n")[:-1]]
-    return (
-        "\n".join(f"## {title}\n\n```\n{body}\n```\n" for title, body in blocks) + f"\n**Verdict:** {audit.verdict}\n"
-    )
+    blocks = [block.split("\n", 1) for block in text(report).split("\n\n")[:-1]]
+    sections = "\n".join(f"## {title}\n\n```\n{body}\n```\n" for title, body in blocks)
+    return f"{sections}\n**Verdict:** {report.verdict}\n"
 
 
-def write(audit: Audit, folder: Path) -> Path:
+def write(report: Report, folder: Path) -> Path:
     """Write audit.parquet (its parts), audit.md and left_out.csv into `folder`; raises DiskFull."""
     with manifest.room_on_disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        audit.parts.to_parquet(folder / "audit.parquet", index=False)
-        (folder / "audit.md").write_text(markdown(audit), encoding="utf-8")
-        audit.left_out.to_csv(folder / "left_out.csv", index=False)
+        report.parts.to_parquet(folder / "audit.parquet", index=False)
+        (folder / "audit.md").write_text(markdown(report), encoding="utf-8")
+        report.left_out.to_csv(folder / "left_out.csv", index=False)
     return folder
 
 
-def _head(audit: Audit) -> str:
-    held = ", ".join(f"{paths.short(name)} ({count} pictures)" for name, count in audit.against.items())
-    return f"{len(audit.pictures)} usable pictures; held against {held or 'no training set: give --against'}"
+def _head(report: Report) -> str:
+    training = ", ".join(f"{paths.short(name)} ({count} pictures)" for name, count in report.training.items())
+    return f"{len(report.images)} usable pictures; held against {training or 'no training set: give --against'}"
 
 
 def _table(rows: pd.DataFrame) -> str:
@@ -62,21 +61,24 @@ def _cues(parts: pd.DataFrame) -> str:
     return f"{_table(parts[['part', *shown]])}\n{note}"
 
 
-def _copies(pictures: pd.DataFrame) -> Iterator[str]:
+def _copies(images: pd.DataFrame) -> str:
+    blocks = {}
     for relation, what in duplicates.RELATIONS.items():
-        met = pictures[pictures[relation] != ""]
-        if len(met):
-            shown = met[["path", relation]].head(EXAMPLES).map(paths.short).map(printable).to_numpy()
-            yield "\n".join([f"{len(met)} {what}, e.g.", *(f"  {mine} and {other}" for mine, other in shown)])
+        copies = images.loc[images[relation] != "", ["path", relation]]
+        examples = copies.head(EXAMPLES).map(paths.short).map(printable).agg(" and ".join, axis=1)
+        blocks |= {f"{len(copies)} {what}": examples} if len(copies) else {}
+    return _with_examples(blocks)
 
 
-def _left_out(rows: pd.DataFrame) -> Iterator[str]:
-    """A line for each place and reason, with up to three paths under it."""
-    short = briefly(rows["reason"])
-    for (subset, reason), same in rows.groupby([rows["subset"], short]):
-        yield "\n".join(
-            [
-                f"{subset or 'no subset'}: {len(same)} x {reason}, e.g.",
-                *("  " + same["path"].head(EXAMPLES).map(printable)),
-            ]
-        )
+def _left_out(rows: pd.DataFrame) -> str:
+    blocks = {}
+    for (subset, reason), same in rows.groupby([rows["subset"], briefly(rows["reason"])]):
+        blocks[f"{subset or 'no subset'}: {len(same)} x {reason}"] = same["path"].head(EXAMPLES).map(printable)
+    return _with_examples(blocks)
+
+
+def _with_examples(blocks: dict[str, Iterable[str]]) -> str:
+    lines = [
+        line for head, examples in blocks.items() for line in (f"{head}, e.g.", *("  " + each for each in examples))
+    ]
+    return "\n".join(lines) or "nothing"

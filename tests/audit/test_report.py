@@ -51,7 +51,7 @@ def _prompt(rgb, saved):
 
 
 def test_a_clean_set_is_usable_and_leaves_nothing_out(lay):
-    made = report.make(str(lay()))
+    made = report.audit(str(lay()))
     assert made.verdict == findings.USABLE and made.clean and made.left_out.empty
     figures = made.parts.iloc[0]
     assert figures["real"] == figures["fake"] == MANY and (figures[list(duplicates.RELATIONS)] == 0).all()
@@ -71,16 +71,16 @@ def test_a_clean_set_is_usable_and_leaves_nothing_out(lay):
     ],
 )
 def test_a_planted_confound_is_found(cue, write, lay, saved):
-    made = report.make(str(lay(lambda rgb: write(rgb, saved))))
+    made = report.audit(str(lay(lambda rgb: write(rgb, saved))))
     assert made.parts[cue][0] == 1.0 and f"{cue} (" in made.verdict and made.verdict.startswith("confounded by")
     assert not made.clean
 
 
 def test_names_of_png_texts_are_a_cue_and_their_values_stay_unread(lay, saved):
-    made = report.make(str(lay(lambda rgb: _prompt(rgb, saved), jpeg.png)))
+    made = report.audit(str(lay(lambda rgb: _prompt(rgb, saved), jpeg.png)))
     assert made.verdict == "confounded by PNG text (AUROC 1.00)"
-    assert set(made.pictures["texts"]) == {"", "parameters"}
-    assert "secret" not in report_page.text(made) + made.pictures.to_csv()
+    assert set(made.images["texts"]) == {"", "parameters"}
+    assert "secret" not in report_page.text(made) + made.images.to_csv()
 
 
 def test_copies_are_counted_within_and_across_the_classes(lay):
@@ -92,7 +92,7 @@ def test_copies_are_counted_within_and_across_the_classes(lay):
     (root / "1_fake" / "alike.jpg").write_bytes(
         jpeg.encode(decode.read(sorted((root / "0_real").iterdir())[2]).rgb, 90)
     )
-    made = report.make(str(root))
+    made = report.audit(str(root))
     found = made.parts.iloc[0]
     assert found["duplicates"] == 2 and found["two labels"] == 2 and found["near"] == 0
     assert found["near other class"] == 2
@@ -105,10 +105,10 @@ def test_what_stands_in_training_leaks_by_content_and_by_looks(lay):
     tested = sorted((root / "0_real").iterdir())
     (train / "0_real" / "same.jpg").write_bytes(tested[0].read_bytes())
     (train / "0_real" / "worn.jpg").write_bytes(jpeg.encode(decode.read(tested[1]).rgb, 60))
-    made = report.make(str(root), [str(train)])
+    made = report.audit(str(root), [str(train)])
     assert made.verdict == "leaking: 1 test picture is also in training, 1 test picture looks like one in training"
-    assert made.against == {str(train): 2 * MANY + 2}
-    assert report.make(str(lay(name="other", start=2000)), [str(train)]).clean
+    assert made.training == {str(train): 2 * MANY + 2}
+    assert report.audit(str(lay(name="other", start=2000)), [str(train)]).clean
 
 
 def _table(root, path, **columns):
@@ -127,9 +127,9 @@ def test_the_test_table_of_a_run_is_held_against_its_training_tables(lay, tmp_pa
     path = _table(root, tmp_path / "run" / "test.parquet", split="test")
     _table(root, tmp_path / "run" / "pixel.parquet", split="train")
     for text in (path, path.parent):
-        made = report.make(str(text))
+        made = report.audit(str(text))
         assert made.parts["in training"][0] == made.parts["origin in training"][0] == 2 * MANY
-        assert list(made.against) == [str(path.with_name("pixel.parquet"))]
+        assert list(made.training) == [str(path.with_name("pixel.parquet"))]
 
 
 def test_the_joint_validation_set_counts_as_training_unless_it_is_empty(lay, tmp_path):
@@ -145,7 +145,7 @@ def test_a_picture_in_two_splits_of_one_table_is_shown_not_refused(lay, tmp_path
     path = _table(root, tmp_path / "run" / "semantic.parquet", split="train", pair_id="")
     rows = pd.read_parquet(path)
     pd.concat([rows, rows.head(3).assign(split="validation")]).to_parquet(path)
-    assert report.make(str(path)).parts["in training"][0] == 3
+    assert report.audit(str(path)).parts["in training"][0] == 3
 
 
 def test_pairs_that_look_alike_on_purpose_are_no_finding(tmp_path):
@@ -156,10 +156,10 @@ def test_pairs_that_look_alike_on_purpose_are_no_finding(tmp_path):
             rgb = scene(48, 40, number)
             (root / label / f"{number:02}.jpg").write_bytes(jpeg.encode(rgb if label[0] == "0" else rgb // 2 * 2, 90))
     rows = pd.read_parquet(_table(root, tmp_path / "run" / "pixel.parquet", split="validation"))
-    assert report.make(str(tmp_path / "run" / "pixel.parquet")).parts["near other class"][0] == 2 * MANY
+    assert report.audit(str(tmp_path / "run" / "pixel.parquet")).parts["near other class"][0] == 2 * MANY
     pairs = [path.rsplit("/", 1)[1] for path in rows["path"]]
     rows.assign(pair_id=pairs).to_parquet(tmp_path / "run" / "pixel.parquet")
-    assert report.make(str(tmp_path / "run" / "pixel.parquet")).parts["near other class"][0] == 0
+    assert report.audit(str(tmp_path / "run" / "pixel.parquet")).parts["near other class"][0] == 0
 
 
 def test_what_is_left_out_is_told_by_reason_and_place(lay):
@@ -169,7 +169,7 @@ def test_what_is_left_out_is_told_by_reason_and_place(lay):
     (root / "stray.jpg").write_bytes(b"x")
     (root / "lone" / "1_fake").mkdir(parents=True)
     (root / "lone" / "1_fake" / "1.jpg").write_bytes(jpeg.encode(np.zeros((48, 40, 3), np.uint8), 90))
-    made = report.make(str(root))
+    made = report.audit(str(root))
     reasons = made.left_out.set_index(made.left_out["path"].str.rsplit("/", n=1).str[1])["reason"]
     assert set(reasons.index) == {"half.tar.gz", "cut.jpg", "stray.jpg"}
     assert (
@@ -183,9 +183,9 @@ def test_what_is_left_out_is_told_by_reason_and_place(lay):
 
 def test_a_second_audit_opens_no_picture(lay, monkeypatch):
     root = lay()
-    first = report.make(str(root))
+    first = report.audit(str(root))
     monkeypatch.setattr(decode, "read", None)
-    pd.testing.assert_frame_equal(report.make(str(root)).parts, first.parts)
+    pd.testing.assert_frame_equal(report.audit(str(root)).parts, first.parts)
 
 
 def test_likeness_finds_what_a_comparison_of_all_finds(monkeypatch):
@@ -195,25 +195,23 @@ def test_likeness_finds_what_a_comparison_of_all_finds(monkeypatch):
     firsts = [scene(64, 64, seed) for seed in range(60)]
     worn = [(rgb.astype(int) + rng.normal(0, noise, rgb.shape)).clip(0, 255).astype(np.uint8)
             for rgb, noise in zip(firsts, rng.integers(0, 200, 60), strict=True)]  # fmt: skip
-    seen, others = (
-        perceptual_hash.stacked([perceptual_hash.looks(rgb) for rgb in side]) for side in (firsts, worn + firsts[:20])
-    )
+    images, others = ([perceptual_hash.thumbnails(rgb) for rgb in side] for side in (firsts, worn + firsts[:20]))
+    seen, theirs_seen = perceptual_hash.stacked(images), perceptual_hash.stacked(others)
     kin, theirs = rng.integers(0, 40, len(seen)), rng.integers(0, 40, len(others))
-    near = (
-        np.bitwise_count(perceptual_hash.hashes(seen)[:, None] ^ perceptual_hash.hashes(others)) <= perceptual_hash.FAR
-    )
-    same = np.stack([perceptual_hash.confirmed(np.repeat(one[None], len(others), 0), others) for one in seen])
+    apart = np.bitwise_count(perceptual_hash.hashes(seen)[:, None] ^ perceptual_hash.hashes(theirs_seen))
+    near = apart <= perceptual_hash.FAR
+    same = np.stack([perceptual_hash.are_close(np.repeat(one[None], len(others), 0), theirs_seen) for one in seen])
     expected = (near & same & (kin[:, None] != theirs)).any(1)
-    found = perceptual_hash.alike(seen, kin, others, theirs)
+    found = perceptual_hash.find_similar(images, kin, others, theirs)
     assert (found >= 0).tolist() == expected.tolist() and 10 < expected.sum() < 60
     assert (found[found >= 0] != kin[found >= 0]).all()
-    assert (perceptual_hash.alike(seen[:0], kin[:0], others, theirs) == -1).all()
-    assert (perceptual_hash.alike(seen, kin, others[:0], theirs[:0]) == -1).all()
+    assert (perceptual_hash.find_similar([], kin[:0], others, theirs) == -1).all()
+    assert (perceptual_hash.find_similar(images, kin, [], theirs[:0]) == -1).all()
 
 
 def _alike(*pictures):
-    seen = perceptual_hash.stacked([perceptual_hash.looks(rgb) for rgb in pictures])
-    return perceptual_hash.alike(seen[:1], np.array([0]), seen[1:], np.arange(1, len(seen)))[0] >= 0
+    seen = [perceptual_hash.thumbnails(rgb) for rgb in pictures]
+    return perceptual_hash.find_similar(seen[:1], np.array([0]), seen[1:], np.arange(1, len(seen)))[0] >= 0
 
 
 def test_a_smaller_recompressed_copy_looks_the_same_and_another_picture_does_not():
@@ -234,12 +232,11 @@ def _page(seed):
 
 def test_pages_of_different_text_do_not_look_like_copies():
     pages = [_page(seed) for seed in range(60)]
-    seen, own = perceptual_hash.stacked([perceptual_hash.looks(rgb) for rgb in pages]), np.arange(60)
-    coarse = perceptual_hash.hashes(seen)
-    assert (np.bitwise_count(coarse[:, None] ^ coarse) <= perceptual_hash.FAR).sum() > len(
-        pages
-    )  # the hash confuses some
-    assert (perceptual_hash.alike(seen, own, seen, own) == -1).all()
+    seen, own = [perceptual_hash.thumbnails(rgb) for rgb in pages], np.arange(60)
+    coarse = perceptual_hash.hashes(perceptual_hash.stacked(seen))
+    near = np.bitwise_count(coarse[:, None] ^ coarse) <= perceptual_hash.FAR
+    assert near.sum() > len(pages)  # the hash confuses some
+    assert (perceptual_hash.find_similar(seen, own, seen, own) == -1).all()
     assert _alike(pages[0], decode.read(jpeg.encode(pages[0], 60)).rgb)
 
 
@@ -249,14 +246,14 @@ def test_equal_shapes_of_other_colours_are_no_copies():
     other = shot.copy()
     other[30:70, 25:75] = (20, 60, 160)
     seen = perceptual_hash.stacked(
-        [perceptual_hash.looks(rgb) for rgb in (other, decode.read(jpeg.encode(shot, 60)).rgb)]
+        [perceptual_hash.thumbnails(rgb) for rgb in (other, decode.read(jpeg.encode(shot, 60)).rgb)]
     )
-    first = perceptual_hash.stacked([perceptual_hash.looks(shot)] * 2)
-    assert perceptual_hash.confirmed(first, seen).tolist() == [False, True]
+    first = perceptual_hash.stacked([perceptual_hash.thumbnails(shot)] * 2)
+    assert perceptual_hash.are_close(first, seen).tolist() == [False, True]
 
 
 def test_many_images_that_are_all_copies_are_not_called_few(lay):
-    made = report.make(str(lay(lambda rgb: jpeg.encode(scene(48, 40, 1), 90), lambda rgb: jpeg.encode(rgb, 90))))
+    made = report.audit(str(lay(lambda rgb: jpeg.encode(scene(48, 40, 1), 90), lambda rgb: jpeg.encode(rgb, 90))))
     assert "too alike to tell: 12 real, 12 fake, but of one class only 1 that differ" in made.verdict
 
 
@@ -271,10 +268,10 @@ def test_near_constant_follows_the_published_rule(picture):
 def test_traces_of_damaged_metadata_are_none(saved, picture):
     whole = saved(picture(), "PNG")
     odd = whole[:8] + b"\xff\xff\xff\xfftEXt\x01bad\0value"
-    assert metadata.of(whole) == {"camera": False, "c2pa": False, "texts": ""}
-    assert list(metadata._texts(odd)) == ["?bad"]
+    assert metadata.read(whole) == {"camera": False, "c2pa": False, "texts": ""}
+    assert metadata._text_names(odd) == ["?bad"]
     with pytest.raises(decode.Unreadable):
-        metadata.of(b"no picture")
+        metadata.read(b"no picture")
 
 
 def test_small_sets_need_a_stronger_cue_than_large_ones():
@@ -289,11 +286,11 @@ def test_what_is_no_set_is_refused(tmp_path):
     (tmp_path / "damaged" / "0_real" / "x.png").write_bytes(b"x")
     for name in ("odd.parquet", "short.parquet", "nothing", "none.parquet", "empty.parquet", "damaged"):
         with pytest.raises(Refused):
-            report.make(str(tmp_path / name))
+            report.audit(str(tmp_path / name))
 
 
 def test_the_files_of_an_audit_hold_its_parts_and_its_text(lay, tmp_path):
-    made = report.make(str(lay(jpeg.png)))
+    made = report.audit(str(lay(jpeg.png)))
     folder = report_page.write(made, tmp_path / "out")
     pd.testing.assert_frame_equal(pd.read_parquet(folder / "audit.parquet"), made.parts)
     assert json.dumps(made.verdict)[1:-1] in (folder / "audit.md").read_text(encoding="utf-8")

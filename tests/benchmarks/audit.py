@@ -35,11 +35,11 @@ def obvious(root: Path) -> None:
     facts = [lambda path, name=name: getattr(decode.read(path), name) for name in ("format", "width", "height")]
     facts += [lambda path: decode.read(path).jpeg_quality, decode.identify]
     facts += [
-        lambda path, name=name: metadata.of(Path(path).read_bytes())[name] for name in ("camera", "c2pa", "texts")
+        lambda path, name=name: metadata.read(Path(path).read_bytes())[name] for name in ("camera", "c2pa", "texts")
     ]
     facts += [
         lambda path: protocols.constant(decode.read(path).rgb),
-        lambda path: perceptual_hash.looks(decode.read(path).rgb),
+        lambda path: perceptual_hash.thumbnails(decode.read(path).rgb),
     ]
     for cue in facts:
         [cue(path) for path in files]
@@ -60,7 +60,7 @@ def main(files: int, side: int) -> None:
         root = Path(folder) / "set"
         os.environ["ALIGNGEMINI_BUILT"] = str(Path(folder) / "built")
         lay(root, files, side)
-        ways = {"first audit": lambda: report.make(str(root)), "second audit": lambda: report.make(str(root))}
+        ways = {"first audit": lambda: report.audit(str(root)), "second audit": lambda: report.audit(str(root))}
         ways["obvious"] = lambda: obvious(root)
         found = {name: rates(way, files) for name, way in ways.items()}
     for name, (clock, busy) in found.items():

@@ -171,7 +171,7 @@ def test_broken_exif_stops_neither_webp_nor_avif(saved, picture):
     whole = saved(rgb, "AVIF", quality=100, subsampling="4:4:4", exif=made)
     at = whole.rindex(b"MM\0*") if b"MM\0*" in whole else whole.rindex(b"II*\0")
     assert np.abs(decode.read(whole[:at] + b"junk" + whole[at + 4 :]).rgb.astype(int) - picture()).mean() < 4
-    assert metadata.of(whole)["camera"]
+    assert metadata.read(whole)["camera"]
 
 
 @pytest.mark.parametrize(
@@ -210,8 +210,8 @@ def test_traces_are_found_beside_broken_fields(saved, picture):
     plain = saved(picture(), "JPEG")
     inner = (0x8769, 4, 1, struct.pack("<I", 60000))
     camera = directory([(0x010F, 2, 4, struct.pack("<I", 60000)), inner])
-    assert metadata.of(within(plain, segment(0xE1, b"Exif\0\0" + camera)))["camera"]
-    assert not metadata.of(within(plain, segment(0xE1, b"Exif\0\0" + directory([inner]))))["camera"]
+    assert metadata.read(within(plain, segment(0xE1, b"Exif\0\0" + camera)))["camera"]
+    assert not metadata.read(within(plain, segment(0xE1, b"Exif\0\0" + directory([inner]))))["camera"]
 
 
 def test_the_size_in_the_table_is_that_of_the_upright_pixels(saved, picture, rotated_exif, tmp_path):
