@@ -135,9 +135,9 @@ def test_the_test_table_of_a_run_is_held_against_its_training_tables(lay, tmp_pa
 def test_the_joint_validation_set_counts_as_training_unless_it_is_empty(lay, tmp_path):
     path = _table(lay(), tmp_path / "run" / "test.parquet", split="test")
     joint = _table(lay(name="other", start=100), tmp_path / "run" / "joint.parquet", split="joint")
-    assert list(report.make(str(path)).against) == [str(joint)]
+    assert list(report.audit(str(path)).training) == [str(joint)]
     table.frame([]).to_parquet(joint)
-    assert not report.make(str(path)).against
+    assert not report.audit(str(path)).training
 
 
 def test_a_picture_in_two_splits_of_one_table_is_shown_not_refused(lay, tmp_path):
