@@ -8,7 +8,7 @@ from aligngemini.analysis import style
 
 HATCH = {"mixed": "/", "union": "x"}
 DASH = {"mixed": "dash", "union": "dot"}
-SYMBOLS = {"mixed": "circle-open", "union": "x-thin-open"}
+SYMBOLS = {"union": "diamond"}
 PLACE = ["benchmark", "subset"]
 TILES = {"texttemplate": "%{text}", "zmin": 0, "zmax": 1, "xgap": 2, "ygap": 2, "hoverinfo": "skip"}
 
@@ -93,7 +93,7 @@ def subsets(table: pd.DataFrame, title: str = "Every subset") -> go.Figure:
 def dots(table: pd.DataFrame, title: str) -> go.Figure:
     """A dot and its interval for each row: the column `place` from top to bottom, `value` (with low and high) across.
 
-    Colour is the model or the rule, an open dot mixed supervision, a cross union.
+    Colour is the model or the rule, a hollow dot mixed supervision, a hollow diamond union.
     """
     key, kind = ("title", "model") if "title" in table else ("rule", "rule")
     names, groups, colours = table.place.unique(), list(table.groupby(key, sort=False)), style.colours(table[kind])
@@ -102,7 +102,8 @@ def dots(table: pd.DataFrame, title: str) -> go.Figure:
         places = rows.place.map({place: row for row, place in enumerate(names)})
         shift = (index - (len(groups) - 1) / 2) * 0.72 / len(groups)
         colour = colours[rows[kind].iloc[0]]
-        symbol = SYMBOLS.get(rows.supervision.iloc[0], "circle") if "supervision" in rows else "circle"
+        supervision = rows.supervision.iloc[0] if "supervision" in rows else ""
+        fill = "white" if supervision in HATCH else colour
         figure.add_scatter(
             x=rows.value.tolist(),
             y=(places + shift).tolist(),
@@ -110,7 +111,8 @@ def dots(table: pd.DataFrame, title: str) -> go.Figure:
             mode="markers",
             error_x=style.bounds(rows) | {"color": colour},
             text=rows.place + ", " + rows.metric,
-            marker={"size": 10, "color": colour, "symbol": symbol, "line": {"color": colour, "width": 2}},
+            marker={"size": 10, "color": fill, "line": {"color": colour, "width": 2}},
+            marker_symbol=SYMBOLS.get(supervision, "circle"),
             hovertemplate="%{text}: %{x:.3f}<extra>%{fullData.name}</extra>",
         )
     figure.update_yaxes(range=[len(names) - 0.5, -0.5], gridcolor="white")

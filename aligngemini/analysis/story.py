@@ -120,9 +120,10 @@ def _fused(alignment: pd.DataFrame, rows: pd.DataFrame, differences: pd.DataFram
     if own.empty or branches.empty:
         return ""
     own, best = own.iloc[0], branches.loc[branches.value.idxmax()]
+    word = "better" if len(branches) < 3 else "best"
     alarms = ", ".join(f"{1 - row.real_accuracy:.2f} ({row.title})" for row in branches.itertuples())
     return (
-        f"{own.title} reaches a mean of {spell(own.value, own.low, own.high)}; the better single branch, "
+        f"{own.title} reaches a mean of {spell(own.value, own.low, own.high)}; the {word} single branch, "
         f"{best.title}, {spell(best.value, best.low, best.high)}{_gain(own.title, best.title, differences)}. "
         f"It calls {1 - own.real_accuracy:.2f} of the reals fake, against {alarms}."
     )

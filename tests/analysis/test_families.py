@@ -43,4 +43,4 @@ def test_the_figure_shows_every_model_and_family(verdicts):
     assert places[-1] == "no violation" and set(places[:-1]) == {"count", "shadow", "floating"}
     first = found[found.title == figure.data[0].name].set_index("family").called_fake
     assert [figure.data[0].x[places.index(name)] for name in places[:-1]] == [first[name] for name in places[:-1]]
-    assert [trace.marker.symbol for trace in figure.data[:2]] == ["circle", "circle-open"]
+    assert [trace.marker.color == "white" for trace in figure.data] == [False, True, False, True, False]
