@@ -10,7 +10,7 @@ from aligngemini.workbook import params, paths, reading, stages
 from aligngemini.workbook.params import Refused, shown
 from aligngemini.workbook.stages import STAGES, Stage
 
-VARIED = (stages.DATA, stages.VLM, stages.EXPERT, stages.FUSION)  # 05 sees all points of a grid
+VARIED = tuple(name for name in STAGES if name != stages.ANALYSIS)  # 05 sees all points of a grid
 
 
 @dataclass(frozen=True)
