@@ -202,3 +202,9 @@ def test_what_decides_imports_nothing_by_a_name_that_is_made_up():
     for module in _deciding():
         text = _path(paths.PACKAGE, module).read_text(encoding="utf-8")
         assert "import_module(" not in text and "__import__(" not in text, module
+
+
+def test_the_list_of_unused_modules_holds_none_that_is_gone_or_used():
+    unsaid = {name for name in _modules() if name not in _deciding() and not code.is_apart(name)}
+    gone = sorted(UNUSED.keys() - unsaid - {name.split(".")[0] for name in unsaid})
+    assert not gone, f"take out of UNUSED what is no longer needed: {gone}"
