@@ -34,11 +34,6 @@ class Member(NamedTuple):
     joint: pd.DataFrame
 
 
-def data(run):
-    """The data run that all branches of a run of notebook 04 stand on."""
-    return next(iter(run.inputs.values())).inputs["data"]
-
-
 def of(run) -> list[Member]:
     """The branches that a run of notebook 04 joins, in order. What no notebook has trained is fitted and scored here.
 
@@ -59,7 +54,7 @@ def _trained(run, choice: Choice) -> Member:
 
 def _own(run, choice: Choice) -> Member:
     """A branch without a run; its files and scores become part of this one."""
-    name, kind, images = choice.name, choice.kind, data(run)
+    name, kind, images = choice.name, choice.kind, run.data
     folder = run.compute(f"branches/{name}", fit, kind.name, choice.rest, images)
     facts = reading.json(folder / FACTS)
     branch = kind.load().load(facts, folder, name)

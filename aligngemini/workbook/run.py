@@ -39,6 +39,12 @@ class Run(Answer):
         entries = self.manifest["question"]["inputs"].items()
         return {label: load(entry["notebook"], entry["run"]) for label, entry in entries}
 
+    @property
+    def data(self) -> "Run":
+        """The run of notebook 01 that this one stands on, directly or not; runs that it stands on share it."""
+        direct = [each for each in self.inputs.values() if each.notebook == stages.DATA]
+        return direct[0] if direct else next(iter(self.inputs.values())).data
+
     def compute(self, name: str, function: Callable, *args: Any, **kwargs: Any) -> Any:
         """Return what `function` computes from these arguments; it is computed once, and kept in the run as `name`.
 

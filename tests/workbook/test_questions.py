@@ -39,7 +39,7 @@ def test_labels_of_needs_are_free_but_the_runs_are_those_of_the_parameters(littl
     data = small.made(DATA, small.data(little), images=1)
     cfg = small.vlm(little)
     run = runs.start(VLM, cfg, needs={"pictures": (DATA, cfg.data_run)})
-    assert run.inputs["pictures"].name == data.name
+    assert run.inputs["pictures"].name == run.data.name == data.name
     assert run.name == questions.question(VLM, cfg).name
     with pytest.raises(ValueError, match="exactly"):
         runs.start(VLM, cfg, needs={"data": (DATA, "other")})
@@ -81,6 +81,7 @@ def test_runs_on_different_data_are_not_joined(little):
     small.made(VLM, small.vlm(little), loss=1.0)
     run = runs.start(FUSION, stages.FusionParams(scale="tiny"))
     assert run.inputs["vlm"].inputs["data"].name == run.inputs["expert"].inputs["data"].name == second.name
+    assert run.data.name == second.name
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ COMPARED = {FUSION, ANALYSIS}
 ALL = {DATA} | TRAINED | COMPARED
 DECIDING = {  # a function of each room: the notebooks whose runs it decides
     ("analysis.tables", "first"): COMPARED,
-    ("audit.cues", "measured"): {DATA},
+    ("audit.cues", "pixel_probe"): {DATA},
     ("bench.remembered", "_read"): TRAINED,
     ("branches.scoring", "table"): TRAINED | {FUSION},
     ("expert.train", "train"): {EXPERT},
@@ -65,6 +65,7 @@ UNUSED = {  # modules, or rooms but for what notebooks import of them: what uses
     "workbook.stopping": "the commands `run` and `sweep`",
     "workbook.streams": "the command line",
     "workbook.sweep": "the command `sweep`",
+    "workbook.sync": "`make sync`",
     "workbook.unforeseen": "the command line",
     "workbook.verified": "runs, to refuse damaged ones",
 }
