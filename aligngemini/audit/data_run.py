@@ -37,8 +37,8 @@ def measure(tables: Mapping[str, pd.DataFrame], left_out: pd.DataFrame | None = 
     return scalars | _unusable(tables, left_out), table
 
 
-def kept(run, tables: Mapping[str, pd.DataFrame], left_out: pd.DataFrame) -> tuple[dict, pd.DataFrame]:
-    """`measure`, computed once in a run and kept in its audit.json."""
+def once_per_run(run, tables: Mapping[str, pd.DataFrame], left_out: pd.DataFrame) -> tuple[dict, pd.DataFrame]:
+    """`measure`, computed once in a run and saved as its audit.json."""
     found = run.compute("audit.json", _measured, tables, left_out)
     return found["figures"], pd.DataFrame(found["cues"]).astype({"auroc": "float64"})
 
@@ -51,8 +51,9 @@ def _measured(tables: Mapping[str, pd.DataFrame], left_out: pd.DataFrame) -> dic
 def _sets(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """The tables, every subset of the test and of the joint table by itself, and AXES."""
     sets = {name: rows[rows["reason"] == ""] for name, rows in tables.items()}
-    for name in [name for name in ("test", "joint") if name in tables]:
-        sets |= {f"{name}/{subset}": rows for subset, rows in sets[name].groupby("subset")}
+    for name in ("test", "joint"):
+        if name in sets:
+            sets |= {f"{name}/{subset}": rows for subset, rows in sets[name].groupby("subset")}
     if "joint" in sets:  # the fakes of a single axis, labelled by which it is: semantic 0, pixel 1
         fakes = sets["joint"][sets["joint"]["axis"].isin(("semantic", "pixel"))]
         sets[AXES] = fakes.assign(label=(fakes["axis"] == "pixel").astype("int64"))
@@ -103,6 +104,6 @@ def _tables_and_pixels(path: str) -> tuple[list, np.ndarray]:
 
 def _unusable(tables: Mapping[str, pd.DataFrame], left_out: pd.DataFrame | None) -> dict[str, int]:
     rows = [rows.loc[rows["reason"] != "", ["reason"]].assign(set=name) for name, rows in tables.items()]
-    rows = pd.concat([*rows, left_out] if left_out is not None else rows)
+    rows = pd.concat([*rows, left_out])
     counts = rows.groupby(["set", briefly(rows["reason"])]).size()
     return {f"{name}: unusable, {reason}": int(count) for (name, reason), count in counts.items()}

@@ -15,7 +15,7 @@ SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 NOTHING = {"scale": 1.0, "noise": 0.0, "blur": 0.0, "jpeg": 100.0}
 
 
-def kept(run, cfg, rows: pd.DataFrame) -> pd.DataFrame:
+def once_per_run(run, cfg, rows: pd.DataFrame) -> pd.DataFrame:
     """`measure` on photographs and their reconstructions, computed once in a run."""
     return run.compute("strength.parquet", measure, rows, degrade.ranges(cfg), cfg.seed, cfg.workers)
 

@@ -13,12 +13,6 @@ from . import metadata, perceptual_hash, pixel_statistics
 
 PLAIN = {"thumbnails": b"", "constant": False, "camera": False, "c2pa": False, "texts": "", "reason": ""}
 NOTHING = PLAIN | {"statistics": b""}
-CODE = (
-    "aligngemini.images.decode",
-    "aligngemini.images.protocols",
-    "aligngemini.audit.perceptual_hash",
-    "aligngemini.audit.metadata",
-)
 
 
 def read(path: str, statistics: bool = False) -> dict:
@@ -45,11 +39,9 @@ def add(rows: pd.DataFrame, probed: Iterable[str] = (), workers: int = 2) -> pd.
 
     Files of rows with a reason are not read. Facts of files that have not changed are remembered.
     """
-    plain = memory.Reading(read, list(PLAIN), CODE)
-    full = memory.Reading(partial(read, statistics=True), list(NOTHING), (*CODE, "aligngemini.audit.pixel_statistics"))
+    plain = memory.Reading(read, list(PLAIN), (__name__,))
+    full = memory.Reading(partial(read, statistics=True), list(NOTHING), (__name__, pixel_statistics.__name__))
     probed = set(probed)
-    readings = [
-        (plain, set(rows["path"]) - probed, "looking at pictures"),
-        (full, probed, "looking closely at some"),
-    ]
+    others = set(rows["path"]) - probed
+    readings = [(plain, others, "looking at pictures"), (full, probed, "looking closely at some")]
     return memory.added(rows, readings, NOTHING, workers)

@@ -11,12 +11,13 @@ from ..images.places import benchmarks, folders
 from ..workbook.params import Refused
 
 TRAINING = ("semantic.parquet", "pixel.parquet", "joint.parquet")  # all else that a run learns from is made of these
-COLUMNS = ["path", "root", "label", "benchmark", "subset", "split", "pair_id", "reason"]
-FACTS = ["image_id", "format", "jpeg_quality", "width", "height"]
 
 
 def read(text: str, split: str = "test") -> pd.DataFrame:
-    """The images that `text` names: COLUMNS and FACTS, one row per file and subset, a reason where it is of no use.
+    """The images that `text` names, one row per file and subset, a reason where it is of no use.
+
+    Columns: root (names the memory of its files), path, label, benchmark, subset, split, pair_id, reason, image_id,
+    format, jpeg_quality, width, height, and more of an image table.
 
     `text` is a Parquet image table, the folder of a run of notebook 01 (its test table), a labelled folder, a CSV
     list, or NAME:DIR[:REALS_DIR]; relative paths stand on the working directory. Images that are in no split
@@ -33,7 +34,7 @@ def read(text: str, split: str = "test") -> pd.DataFrame:
         raise Refused(f"{text} holds no picture: give another set.")
     unlabelled = (rows["reason"] == "") & ~rows["label"].isin((0, 1))
     rows = rows.assign(reason=rows["reason"].mask(unlabelled, "no label"))
-    return rows.reindex(columns=[*COLUMNS, *FACTS]).reset_index(drop=True)
+    return rows.reset_index(drop=True)
 
 
 def read_training(text: str) -> pd.DataFrame:

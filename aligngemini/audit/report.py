@@ -60,9 +60,7 @@ def audit(text: str, against: Iterable[str] = (), words: Words | None = None, wo
         why = [*skips.lost(rows)["reason"], *rows["reason"]][0]
         raise Refused(f"No picture of {text} can be used ({why}): give another set.")
     own = images[images["split"] == "train"]
-    training = pd.concat([own, *(file_facts.add(each, workers=workers) for each in sets.values())], ignore_index=True)
-    images = images.join(duplicates.find(images, training[training["reason"] == ""]))
-    images["pair_id"] = duplicates.group_ids(images, images)
+    images = _related(images, [own, *(file_facts.add(each, workers=workers) for each in sets.values())])
     parts = _parts(images, left_out)
     table = [_measured(name, *part, words) for name, part in progress(parts.items(), "guessing the class", len(parts))]
     counts = {"its own split train": len(own)} if 0 < len(own) < len(images) else {}
@@ -75,6 +73,13 @@ def _probed(rows: pd.DataFrame) -> pd.Series:
     pairs = rows.assign(pair_id=rows["pair_id"].where(rows["pair_id"] != "", rows["image_id"]))
     subsets = pairs.groupby(duplicates.SUBSET, sort=False)
     return pd.concat([sample_whole_pairs(subset, cues.PROBED)["path"] for _, subset in subsets])
+
+
+def _related(images: pd.DataFrame, training: list[pd.DataFrame]) -> pd.DataFrame:
+    """`images` with a column for each of duplicates.RELATIONS; pair_id becomes a name of all that belongs together."""
+    every = pd.concat(training, ignore_index=True)
+    images = images.join(duplicates.find(images, every[every["reason"] == ""]))
+    return images.assign(pair_id=duplicates.group_ids(images, images))
 
 
 def _parts(images: pd.DataFrame, left_out: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:

@@ -1,6 +1,5 @@
 """An audit as people read it, and as files."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -62,23 +61,21 @@ def _cues(parts: pd.DataFrame) -> str:
 
 
 def _copies(images: pd.DataFrame) -> str:
-    blocks = {}
+    lines = []
     for relation, what in duplicates.RELATIONS.items():
         copies = images.loc[images[relation] != "", ["path", relation]]
-        examples = copies.head(EXAMPLES).map(paths.short).map(printable).agg(" and ".join, axis=1)
-        blocks |= {f"{len(copies)} {what}": examples} if len(copies) else {}
-    return _with_examples(blocks)
+        if len(copies):
+            examples = copies.head(EXAMPLES).map(paths.short).agg(" and ".join, axis=1)
+            lines += _with_examples(f"{len(copies)} {what}", examples)
+    return "\n".join(lines) or "nothing"
 
 
 def _left_out(rows: pd.DataFrame) -> str:
-    blocks = {}
-    for (subset, reason), same in rows.groupby([rows["subset"], briefly(rows["reason"])]):
-        blocks[f"{subset or 'no subset'}: {len(same)} x {reason}"] = same["path"].head(EXAMPLES).map(printable)
-    return _with_examples(blocks)
-
-
-def _with_examples(blocks: dict[str, Iterable[str]]) -> str:
-    lines = [
-        line for head, examples in blocks.items() for line in (f"{head}, e.g.", *("  " + each for each in examples))
-    ]
+    lines = []
+    for (subset, reason), same in rows.groupby(["subset", briefly(rows["reason"])]):
+        lines += _with_examples(f"{subset or 'no subset'}: {len(same)} x {reason}", same["path"])
     return "\n".join(lines) or "nothing"
+
+
+def _with_examples(head: str, examples: pd.Series) -> list[str]:
+    return [f"{head}, e.g.", *("  " + examples.head(EXAMPLES).map(printable))]

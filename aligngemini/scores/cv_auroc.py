@@ -36,10 +36,9 @@ def cv_auroc(model, features: np.ndarray, rows: pd.DataFrame) -> float:
         return float("nan")
     if not features.size or (features == features[0]).all():
         return 0.5
-    method = "decision_function" if hasattr(model, "decision_function") else "predict_proba"
-    folds = {"groups": rows["pair_id"], "cv": GroupKFold(FOLDS), "method": method}
+    folds = {"groups": rows["pair_id"], "cv": GroupKFold(FOLDS), "method": "predict_proba"}
     scores = cross_val_predict(model, features, rows["label"].to_numpy(), **folds)
-    return float(roc_auc_score(rows["label"], scores if scores.ndim == 1 else scores[:, 1]))
+    return float(roc_auc_score(rows["label"], scores[:, 1]))
 
 
 def groups_per_class(rows: pd.DataFrame) -> int:

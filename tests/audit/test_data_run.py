@@ -93,9 +93,9 @@ def test_the_audit_is_kept_in_the_run(pairs, new_run, monkeypatch):
     run, rows = new_run(), pairs(smoothed)
     lost = pd.DataFrame({"set": ["pixel"], "path": ["x"], "reason": ["empty"]})
     tables = {"pixel": rows, "semantic": rows.head(8)}
-    figures, found = data_run.kept(run, tables, lost)
+    figures, found = data_run.once_per_run(run, tables, lost)
     monkeypatch.setattr(data_run, "measure", None)
-    again, found_again = data_run.kept(run, tables, lost)
+    again, found_again = data_run.once_per_run(run, tables, lost)
     assert again == figures and figures["semantic: pixel probe auroc"] is None
     pd.testing.assert_frame_equal(found, found_again)
 
