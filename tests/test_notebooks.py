@@ -13,7 +13,7 @@ import pytest
 from aligngemini.detector import Detector
 from aligngemini.images import cells, table
 from aligngemini.scores import table as scores
-from aligngemini.workbook import paths, runs, stages, values
+from aligngemini.workbook import kernel, paths, runs, stages, values
 
 NAMES = list(stages.STAGES)
 
@@ -200,3 +200,16 @@ def test_bad_parameters_are_refused_at_once_by_the_notebook_itself(outputs, tmp_
     ]
     done = subprocess.run(words, env=os.environ | {"ALIGNGEMINI_OUTPUTS": str(outputs)}, capture_output=True, text=True)
     assert done.returncode != 0 and "Refused" in done.stderr and hint in done.stderr
+
+
+@pytest.mark.parametrize("notebook", NAMES)
+def test_a_complete_run_that_is_opened_again_reuses_all_that_it_holds(here, notebook, tmp_path):
+    run = runs.load(notebook, "latest", "smoke")
+    before = {path: path.stat().st_mtime_ns for path in run.folder.rglob("*")}
+    executed = tmp_path / "executed.ipynb"
+    kernel.execute(paths.notebook(notebook), executed, run.params, {"ALIGNGEMINI_OUTPUTS": str(here)})
+    outputs = [output for cell in nbformat.read(executed, as_version=4).cells for output in cell.get("outputs", ())]
+    lines = "".join(output["text"] for output in outputs if output.get("name") == "stdout").splitlines()
+    verbs = [line.rpartition(": ")[2] for line in lines if re.fullmatch(r"\S+: (made|reused).*", line)]
+    assert len(verbs) > 3 and set(verbs) == {"reused"}
+    assert {path: path.stat().st_mtime_ns for path in run.folder.rglob("*")} == before
