@@ -10,6 +10,9 @@ import inspect
 import math
 import textwrap
 from collections.abc import Callable
+from datetime import date, time, timedelta
+from decimal import Decimal
+from enum import Enum
 from functools import partial
 from pathlib import Path
 from types import CodeType, FunctionType, MethodType, ModuleType
@@ -21,6 +24,7 @@ import pandas as pd
 from aligngemini.workbook import code, fingerprint, paths, stages
 from aligngemini.workbook.params import Params
 
+SPELT = (range, slice, complex, Decimal, Enum, date, time, timedelta)  # they count by how they are spelt
 OWN = "__main__"  # the module of a notebook's cells
 
 
@@ -56,14 +60,18 @@ class _Key:
             return hashlib.sha256(value).hexdigest()
         if isinstance(value, Path):
             return self.path(value)
-        if isinstance(value, pd.DataFrame | pd.Series | np.ndarray | np.generic):
-            return self.numbers(value)
+        if isinstance(value, pd.DataFrame | pd.Series | pd.Index):
+            return self.table(pd.DataFrame(value))
+        if isinstance(value, SPELT):
+            return repr(value)
         if isinstance(value, partial) or inspect.isroutine(value) or hasattr(value, "__wrapped__"):
             return self.function(value)
         if isinstance(value, type | ModuleType):
             return [getattr(value, "__module__", ""), getattr(value, "__qualname__", value.__name__)]
         if isinstance(value, type(self.run)):
             return [value.notebook, value.name]
+        if hasattr(value, "__array__") or hasattr(value, "__array_interface__"):
+            return self.array(value)
         return [self.thing(type(value)), self.inside(value)]
 
     def inside(self, value: Any) -> Any:
@@ -85,17 +93,26 @@ class _Key:
         inside = value.is_relative_to(self.run.folder) and value.relative_to(self.run.folder).as_posix()
         return [self.text(str(value)), self.run.made.get(inside, "")]
 
-    def numbers(self, value: Any) -> Any:
-        if isinstance(value, np.generic):
-            return self.plain(value.item())
-        if isinstance(value, np.ndarray) and value.dtype != object:
-            return [str(value.dtype), value.shape, hashlib.sha256(np.ascontiguousarray(value).data).hexdigest()]
-        table = pd.DataFrame(value)
-        table.columns = [str(name) for name in table]
-        if "image_id" in table:  # it says which image the path leads to
+    def array(self, value: Any) -> Any:
+        """What NumPy makes of numbers, a tensor or a picture; one that it cannot read counts by its type."""
+        try:
+            array = np.asarray(value)
+        except (TypeError, ValueError, RuntimeError):
+            return self.thing(type(value))
+        if array.dtype == object or not array.shape:
+            return self.plain(array.tolist())
+        return [str(array.dtype), array.shape, hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()]
+
+    def table(self, table: pd.DataFrame) -> list[Any]:
+        """The names, index and rows of a table; an image_id says which image a path leads to."""
+        if "image_id" in table:
             table = table.drop(columns="path", errors="ignore")
+        names = [str(name) for name in table]
+        table = table.set_axis([str(place) for place in range(len(names))], axis=1)
         words = [name for name in table if not pd.api.types.is_numeric_dtype(table[name])]
-        return fingerprint.of_rows(table.assign(**{name: table[name].map(str).map(self.text) for name in words}))
+        rows = table.assign(**{name: table[name].map(str).map(self.text) for name in words})
+        index = pd.DataFrame({"index": table.index.map(str)})
+        return [names, fingerprint.of_rows(rows), fingerprint.of_rows(index)]
 
     def function(self, value: Any) -> Any:
         """Module, name and source of a function; of one from a cell also what it uses of other cells."""

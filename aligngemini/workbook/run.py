@@ -71,7 +71,7 @@ class Run(Answer):
         """
         target, data = self.path(name), values.dump(value, self.path(name))
         given = values.parse(data, target)
-        same = target.exists() and values.same(values.read(target), given)
+        same = self._is_whole(name) and values.same(values.read(target), given)
         if not same:
             self._must_be_open(name)
             with manifest.room_on_disk(self.folder):
@@ -83,11 +83,22 @@ class Run(Answer):
     def _looked_up(self, name: str, key: str) -> str:
         """Whether what is there as `name` can be reused, or is to be made, or made again."""
         values.check(name)
-        there, known = self.path(name).exists(), self.made.get(name)
+        there, known = self._is_whole(name), self.made.get(name)
         if there and (known == key or (self.complete and known is None)):
             return REUSED
         self._must_be_open(name)
         return MADE if known in (None, key) else AGAIN
+
+    def _is_whole(self, name: str) -> bool:
+        """Whether something is there as `name`; what a power cut has damaged does not count."""
+        path = self.path(name)
+        if self.complete or not path.is_file():
+            return path.exists()
+        try:
+            values.read(path)
+        except Refused:
+            return False
+        return True
 
     def _must_be_open(self, name: str) -> None:
         if self.complete and self.path(name).exists():

@@ -6,12 +6,14 @@ import json
 import random
 import subprocess
 import sys
+from datetime import date
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from aligngemini.workbook import keys, runs, stages, values
 from aligngemini.workbook.params import Refused
@@ -200,6 +202,10 @@ def test_objects_count_by_what_they_say_of_themselves(run):
         len({key(value) for value in (1, 1.0, "1", True, None, [1], b"1", len, abs, numbers, Known, np.arange(1))})
         == 12
     )
+    arrays = [np.array([1, 2]), np.array([1, 3]), np.array([1.0, 2.0])]
+    pictures = [Image.new("L", (2, 1)), Image.new("L", (1, 2)), Image.new("L", (1, 2), 1)]
+    tables = [pd.Series([1, 2]), pd.Series([1, 2], index=["a", "b"]), pd.Index([1, 3]), pd.Index([1, 4])]
+    assert len({key(value) for value in [*arrays, *pictures, *tables, range(2), range(3), date(2020, 1, 1)]}) == 13
     assert key(np.float64(2)) == key(2.0) and key(float("nan")) == key(np.nan)
     assert key(pd.DataFrame({"a": [1]})) != key(pd.DataFrame({"a": [2]})) != key(pd.DataFrame({"b": [2]}))
 
@@ -244,6 +250,18 @@ def test_the_newest_saved_value_counts_and_an_equal_one_is_reused(run, capsys):
         saved = run.save("numbers.parquet", numbers(value))
         assert len(saved) == len(pd.read_parquet(run.path("numbers.parquet"))) == value
     assert [line.split(": ")[1] for line in capsys.readouterr().out.splitlines()] == ["made", "reused", "made"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"PAR1"])
+def test_a_damaged_file_of_an_unfinished_run_is_made_again(run, damage):
+    for _ in range(2):
+        assert len(run.compute("one.parquet", numbers, 3)) == len(run.save("two.parquet", numbers(3))) == 3
+        for name in ("one.parquet", "two.parquet"):
+            run.path(name).write_bytes(damage)
+    run.compute("one.parquet", numbers, 3)
+    run.save("two.parquet", numbers(3))
+    run.finish({})
+    assert all(len(pd.read_parquet(run.path(name))) == 3 for name in ("one.parquet", "two.parquet"))
 
 
 def test_what_is_saved_over_a_computed_value_does_not_pass_for_it(run):
