@@ -13,7 +13,7 @@ from aligngemini.workbook.params import Refused
 
 LEARNERS = ("logistic", "boosting")
 TINY = 1e-9  # a score of exactly 0 or 1 is very sure, not infinitely sure
-SPLITS = 20_000  # of a budget among branches: with more than that, numbers of false alarms are tried in larger steps
+SPLITS = 10_000  # of a budget among branches: with more than that, numbers of false alarms are tried in larger steps
 
 
 def log_odds(score) -> np.ndarray:
