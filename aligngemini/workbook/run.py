@@ -71,14 +71,14 @@ class Run(Answer):
         """
         target, data = self.path(name), values.dump(value, self.path(name))
         given = values.parse(data, target)
-        same = self._is_whole(name) and values.same(values.read(target), given)
+        same = self._is_whole(name) and values.same(kept := values.read(target), given)
         if not same:
             self._must_be_open(name)
             with manifest.room_on_disk(self.folder):
                 atomic.write(target, data)
             self._note(name)
         self._tell(name, REUSED if same else MADE)
-        return given
+        return kept if same else given
 
     def _looked_up(self, name: str, key: str) -> str:
         """Whether what is there as `name` can be reused, or is to be made, or made again."""

@@ -264,6 +264,12 @@ def test_a_damaged_file_of_an_unfinished_run_is_made_again(run, damage):
     assert all(len(pd.read_parquet(run.path(name))) == 3 for name in ("one.parquet", "two.parquet"))
 
 
+def test_an_equal_value_is_the_one_that_is_kept_to_the_last_digit(run):
+    first = run.save("numbers.parquet", numbers(3))
+    again = run.save("numbers.parquet", numbers(3, scale=1 + 1e-13))
+    pd.testing.assert_frame_equal(first, again, check_exact=True)
+
+
 def test_what_is_saved_over_a_computed_value_does_not_pass_for_it(run):
     run.compute("numbers.parquet", numbers, 3)
     run.save("numbers.parquet", numbers(5))
