@@ -1,10 +1,11 @@
-"""The trained adapter: what it must be told apart by, how it is saved, and how it comes back."""
+"""Save and load a trained expert adapter, with the metadata needed to use it without its run."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from ..workbook import adapters
+from ..workbook.forms import ExpertParams
 from ..workbook.params import Refused
 from .backbone import Expert, as_released, colours, load
 
@@ -21,19 +22,19 @@ score.p_fake(expert, [views.window(decode.read("picture.jpg").rgb, {crop})])"""
 APART = ("scale", "data_run", "base", "base_revision", "workers", "checkpoint_steps", "score_batch_size", "push_to_hub")
 
 
-def facts(expert: Expert, cfg, pairs: int, updates: int) -> dict[str, Any]:
+def facts(expert: Expert, cfg: ExpertParams, pairs: int, updates: int) -> dict[str, Any]:
     """What PEFT forgets: base, revision, architecture, mean and deviation, how much it saw, parameters of training."""
     # the shortest numbers that are these float32 again
     values = {name: getattr(expert, name).flatten().cpu().numpy() for name in ("mean", "std")}
     shares = {name: [float(str(value)) for value in each] for name, each in values.items()}
     params = {name: value for name, value in asdict(cfg).items() if name not in APART}
-    return expert.told | shares | {"pairs": pairs, "updates": updates} | params
+    return expert.metadata | shares | {"pairs": pairs, "updates": updates} | params
 
 
-def save(expert: Expert, folder: Path, told: dict[str, Any]) -> Path:
+def save(expert: Expert, folder: Path, facts: dict[str, Any]) -> Path:
     """Write adapter and head with their facts and a model card."""
-    card = adapters.card("Pixel branch", SUMMARY, told, USE.format(**told))
-    return adapters.save(expert.model.eval(), folder, told, card)
+    card = adapters.card("Pixel branch", SUMMARY, facts, USE.format(**facts))
+    return adapters.save(expert.model.eval(), folder, facts, card)
 
 
 def load_saved(saved: str | Path) -> Expert:
@@ -42,8 +43,8 @@ def load_saved(saved: str | Path) -> Expert:
     Raises Refused as `adapters.home` and `with_adapter` do.
     """
     folder = adapters.home(saved)
-    told = adapters.facts(folder)
-    return with_adapter(load(told["base"], told["revision"]), folder)
+    metadata = adapters.facts(folder)
+    return with_adapter(load(metadata["base"], metadata["revision"]), folder)
 
 
 def with_adapter(expert: Expert, folder: Path) -> Expert:
@@ -51,13 +52,13 @@ def with_adapter(expert: Expert, folder: Path) -> Expert:
 
     Raises Refused if it belongs to another architecture, or if a single weight is missing or too many.
     """
-    told, here = adapters.facts(folder), expert.told["architecture"]
-    if told.get("architecture") != here:
-        made_for = told.get("architecture", "another architecture")
-        raise Refused(f"The adapter {folder} was made for {made_for}, not for {here}: load {told['base']} instead.")
+    metadata, here = adapters.facts(folder), expert.metadata["architecture"]
+    if metadata.get("architecture") != here:
+        made_for = metadata.get("architecture", "another architecture")
+        raise Refused(f"The adapter {folder} was made for {made_for}, not for {here}: load {metadata['base']} instead.")
     try:
-        shares = {name: colours([float(value) for value in told[name]], expert.device) for name in ("mean", "std")}
+        shares = {name: colours([float(value) for value in metadata[name]], expert.device) for name in ("mean", "std")}
     except (LookupError, TypeError, ValueError) as error:
         raise Refused(f"{folder} does not say what colours its adapter was trained on: train it again.") from error
-    expert = as_released(expert) if told.get("mode") == "faithful" else expert
+    expert = as_released(expert) if metadata.get("mode") == "faithful" else expert
     return replace(expert, model=adapters.put(expert.model, folder), **shares)

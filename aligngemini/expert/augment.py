@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
 from ..images import degrade
+from ..workbook.forms import ExpertParams
 
 JPEG = (55, 100)  # quality; this range and those below are those of DDA's training code unless called ours
 SOFT = (0.3, 0.9)  # px, sigma of "gaussian", ours: DDA's kernels are a fixed 3 or 5 px wide
@@ -21,7 +22,7 @@ HUE = 0.175  # of the whole circle, either way
 
 @dataclass(frozen=True)
 class Changes:
-    """What one pair goes through; 0, "" or False where a change was not drawn."""
+    """What one pair goes through; 0, "" or False where a change was not sampled."""
 
     jpeg: int = 0  # quality
     noise: float = 0.0  # standard deviation, of 255
@@ -37,8 +38,8 @@ class Changes:
     grey: bool = False
 
 
-def draw(cfg, rng: np.random.Generator) -> Changes:
-    """Draw each change with its probability, a parameter of notebook 03.
+def sample(cfg: ExpertParams, rng: np.random.Generator) -> Changes:
+    """Sample each change with its probability, a parameter of notebook 03.
 
     The order of draws is part of what a seed means: new ones stand at the end.
     """
@@ -55,28 +56,28 @@ def draw(cfg, rng: np.random.Generator) -> Changes:
     return Changes(jpeg, noise, blur, flip, upend, kind, sigma, angle, pepper, sharpen, colour, grey)
 
 
-def changed(pictures: np.ndarray, drawn: Changes, chain: Sequence[str], rng: np.random.Generator) -> np.ndarray:
-    """uint8 [n, S, S, 3] after the changes named by `chain` (keys of CHANGES) that were drawn, in that order.
+def apply(pictures: np.ndarray, sampled: Changes, chain: Sequence[str], rng: np.random.Generator) -> np.ndarray:
+    """uint8 [n, S, S, 3] after the changes named by `chain` (keys of CHANGES) that were sampled, in that order.
 
     Fields of noise come from `rng`, one for all pictures.
     """
     for name in chain:
-        if getattr(drawn, name):
-            pictures = CHANGES[name](pictures, drawn, rng)
+        if getattr(sampled, name):
+            pictures = CHANGES[name](pictures, sampled, rng)
     return pictures
 
 
-def _noise(pictures: np.ndarray, drawn: Changes, rng: np.random.Generator) -> np.ndarray:
-    grain = rng.standard_normal(pictures.shape[1:], dtype=np.float32) * drawn.noise
+def _noise(pictures: np.ndarray, sampled: Changes, rng: np.random.Generator) -> np.ndarray:
+    grain = rng.standard_normal(pictures.shape[1:], dtype=np.float32) * sampled.noise
     return (pictures + grain).clip(0, 255).astype(np.uint8)
 
 
-def _pepper(pictures: np.ndarray, drawn: Changes, rng: np.random.Generator) -> np.ndarray:
-    return pictures * (rng.random(pictures.shape[1:3], dtype=np.float32) >= drawn.pepper)[..., None]
+def _pepper(pictures: np.ndarray, sampled: Changes, rng: np.random.Generator) -> np.ndarray:
+    return pictures * (rng.random(pictures.shape[1:3], dtype=np.float32) >= sampled.pepper)[..., None]
 
 
-def _sharpen(pictures: np.ndarray, drawn: Changes, rng) -> np.ndarray:
-    mask = ImageFilter.UnsharpMask(SHARPEN_SIGMA, round(100 * drawn.sharpen), threshold=0)
+def _sharpen(pictures: np.ndarray, sampled: Changes, rng) -> np.ndarray:
+    mask = ImageFilter.UnsharpMask(SHARPEN_SIGMA, round(100 * sampled.sharpen), threshold=0)
     return _each(pictures, lambda image: image.filter(mask))
 
 
@@ -84,7 +85,7 @@ def _each(pictures: np.ndarray, change: Callable[[Image.Image], Image.Image]) ->
     return np.stack([np.asarray(change(Image.fromarray(rgb))) for rgb in pictures])
 
 
-def _jittered(image: Image.Image, brightness: float, contrast: float, saturation: float, hue: float) -> Image.Image:
+def _jitter(image: Image.Image, brightness: float, contrast: float, saturation: float, hue: float) -> Image.Image:
     image = ImageEnhance.Brightness(image).enhance(brightness)
     image = ImageEnhance.Contrast(image).enhance(contrast)
     image = ImageEnhance.Color(image).enhance(saturation)
@@ -110,21 +111,21 @@ def _line(side: int, angle: float) -> ImageFilter.Kernel:
 
 
 BLURS = {
-    "gaussian": lambda drawn: ImageFilter.GaussianBlur(drawn.blur),
-    "gaussian 3": lambda drawn: _bell(3, drawn.sigma),
-    "gaussian 5": lambda drawn: _bell(5, drawn.sigma),
-    "median 3": lambda drawn: ImageFilter.MedianFilter(3),
-    "motion 5": lambda drawn: _line(5, drawn.angle),
+    "gaussian": lambda sampled: ImageFilter.GaussianBlur(sampled.blur),
+    "gaussian 3": lambda sampled: _bell(3, sampled.sigma),
+    "gaussian 5": lambda sampled: _bell(5, sampled.sigma),
+    "median 3": lambda sampled: ImageFilter.MedianFilter(3),
+    "motion 5": lambda sampled: _line(5, sampled.angle),
 }
 # Each is called as its parameter in Changes, and maps (pictures, Changes, generator) to pictures.
 CHANGES = {
-    "jpeg": lambda pictures, drawn, rng: np.stack([degrade.compress(rgb, drawn.jpeg) for rgb in pictures]),
-    "flip": lambda pictures, drawn, rng: pictures[:, :, ::-1],
-    "upend": lambda pictures, drawn, rng: pictures[:, ::-1],
+    "jpeg": lambda pictures, sampled, rng: np.stack([degrade.compress(rgb, sampled.jpeg) for rgb in pictures]),
+    "flip": lambda pictures, sampled, rng: pictures[:, :, ::-1],
+    "upend": lambda pictures, sampled, rng: pictures[:, ::-1],
     "noise": _noise,
     "pepper": _pepper,
-    "blur": lambda pictures, drawn, rng: _each(pictures, lambda image: image.filter(BLURS[drawn.kind](drawn))),
+    "blur": lambda pictures, sampled, rng: _each(pictures, lambda image: image.filter(BLURS[sampled.kind](sampled))),
     "sharpen": _sharpen,
-    "colour": lambda pictures, drawn, rng: _each(pictures, lambda image: _jittered(image, *drawn.colour)),
-    "grey": lambda pictures, drawn, rng: _each(pictures, lambda image: image.convert("L").convert("RGB")),
+    "colour": lambda pictures, sampled, rng: _each(pictures, lambda image: _jitter(image, *sampled.colour)),
+    "grey": lambda pictures, sampled, rng: _each(pictures, lambda image: image.convert("L").convert("RGB")),
 }

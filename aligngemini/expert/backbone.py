@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional
 
 from ..workbook import models
+from ..workbook.forms import ExpertParams
 
 # DDA's choice (its Training/ code): attention qkv and proj, MLP fc1 and fc2 of every block. Anchored on the blocks,
 # since the patch embedding has a `proj` too.
@@ -28,14 +29,14 @@ CLIP = (
 class Expert:
     """A model giving one logit per picture, with the colour mean and deviation that pictures are brought to.
 
-    told: what identifies the base: its name, revision and architecture. released: computed as the DDA code does, in
-    float32 throughout; ours lets the backbone compute in bfloat16 on CUDA.
+    metadata: name, revision and architecture of the base. released: computed as the DDA code does, in float32
+    throughout; ours lets the backbone compute in bfloat16 on CUDA.
     """
 
     model: torch.nn.Module
     mean: torch.Tensor
     std: torch.Tensor
-    told: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, str] = field(default_factory=dict)
     released: bool = False
 
     @property
@@ -52,8 +53,8 @@ class Expert:
         model = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
         narrow = self.device.type == "cuda" and not self.released
         with torch.autocast("cuda", torch.bfloat16) if narrow else nullcontext():
-            seen = model.forward_features(pixels.sub_(self.mean).div_(self.std))
-            feature = model.forward_head(seen, pre_logits=True)
+            tokens = model.forward_features(pixels.sub_(self.mean).div_(self.std))
+            feature = model.forward_head(tokens, pre_logits=True)
         feature = feature.float()
         return feature, model.head(feature).squeeze(1)  # the head outside: bfloat16 would leave scores eight bits
 
@@ -74,18 +75,18 @@ def load(base: str, revision: str = "", normalisation: str = "base") -> Expert:
     torch.nn.init.zeros_(model.head.bias)
     facts = timm.data.resolve_model_data_config(model)
     mean, std = CLIP if normalisation == "clip" else (facts["mean"], facts["std"])
-    told = {
+    metadata = {
         "base": base,
         "revision": models.commit(base, revision),
         "architecture": model.pretrained_cfg["architecture"],
     }
-    return placed(model, mean, std, told)
+    return placed(model, mean, std, metadata)
 
 
-def placed(model, mean, std, told: dict[str, str] | None = None) -> Expert:
+def placed(model: torch.nn.Module, mean, std, metadata: dict[str, str] | None = None) -> Expert:
     """The expert on the fastest device at hand, its constants beside it."""
     where = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return Expert(model.to(where), colours(mean, where), colours(std, where), told or {})
+    return Expert(model.to(where), colours(mean, where), colours(std, where), metadata or {})
 
 
 def colours(values, device: torch.device) -> torch.Tensor:
@@ -108,25 +109,31 @@ def _with_positions(model, patches: torch.Tensor) -> torch.Tensor:
 
     Its bicubic steps have an offset of 0.1 and no antialiasing (facebookresearch/dinov2, interpolate_pos_encoding).
     """
-    asked, own = patches.shape[1:3], model.patch_embed.grid_size
+    wanted, own = patches.shape[1:3], model.patch_embed.grid_size
     table = model.pos_embed[:, 1:].unflatten(1, own).permute(0, 3, 1, 2)
-    if asked != own:
-        steps = [(now + OFFSET) / before for now, before in zip(asked, own, strict=True)]
+    if wanted != own:
+        steps = [(now + OFFSET) / before for now, before in zip(wanted, own, strict=True)]
         table = functional.interpolate(table.float(), scale_factor=steps, mode="bicubic").to(patches)
     first = (model.cls_token + model.pos_embed[:, :1]).expand(len(patches), -1, -1)
     return torch.cat([first, patches.flatten(1, 2) + table.flatten(2).mT], 1)
 
 
-def with_lora(expert: Expert, cfg) -> Expert:
+def lora(cfg: ExpertParams):
+    """The `LoraConfig` for notebook 03's parameters; the head is saved with the adapter."""
+    from peft import LoraConfig
+
+    return LoraConfig(r=cfg.lora_rank, lora_alpha=cfg.lora_alpha, target_modules=TARGETS, modules_to_save=["head"])
+
+
+def with_lora(expert: Expert, cfg: ExpertParams) -> Expert:
     """Freeze the backbone and add trainable LoRA; the head trains too, unless `cfg.mode` is faithful.
 
     The released DDA code never trains its head: its optimiser receives an exhausted generator. See `as_released`.
     """
-    from peft import LoraConfig, get_peft_model
+    from peft import get_peft_model
 
     expert = as_released(expert) if cfg.mode == "faithful" else expert
-    lora = LoraConfig(r=cfg.lora_rank, lora_alpha=cfg.lora_alpha, target_modules=TARGETS, modules_to_save=["head"])
-    model = get_peft_model(expert.model, lora)
+    model = get_peft_model(expert.model, lora(cfg))
     for name, weight in model.named_parameters():
         if "head" in name and "modules_to_save" in name:
             weight.requires_grad_(cfg.mode == "fixed")

@@ -1,4 +1,4 @@
-"""Batches for the expert: couples of real and fake, and all their views."""
+"""Batches for the expert: pairs of real and fake, and all their views."""
 
 import math
 from dataclasses import replace
@@ -9,16 +9,17 @@ import torch
 from torch.utils.data import Dataset
 
 from ..images import decode, table
+from ..workbook.forms import ExpertParams
 from ..workbook.seeds import generator
 from . import views
 from .mixing import Mix
 
 
-def couples(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Real and fake side by side: columns pair_id, real, fake (paths), quality (the real's of JPEG, or NaN), kin.
+def match_real_fake(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Pairs of real and fake: columns pair_id, real, fake (paths), quality (the real's of JPEG, or NaN), matched.
 
-    Rows that share a pair_id stay together and are kin; what has no partner is coupled with a stranger of the other
-    class, in an order drawn from `seed`, so that every batch holds as many reals as fakes.
+    Rows that share a pair_id become a pair and are `matched`. The rest is paired at random, by `seed`, with an image of
+    the other class, so that every batch holds as many reals as fakes.
     """
     rows = rows.sort_values("image_id").sample(frac=1, random_state=seed)
     both = table.pairs(rows)
@@ -30,9 +31,9 @@ def couples(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
         "real": reals.path[:count],
         "fake": fakes.path[:count].to_numpy(),
     }
-    found = pd.concat([both.assign(kin=True), pd.DataFrame(strangers).assign(kin=False)], ignore_index=True)
+    pairs = pd.concat([both.assign(matched=True), pd.DataFrame(strangers).assign(matched=False)], ignore_index=True)
     qualities = rows.drop_duplicates("path").set_index("path").jpeg_quality
-    return found.assign(quality=found.real.map(qualities).astype(float))
+    return pairs.assign(quality=pairs.real.map(qualities).astype(float))
 
 
 class Batches(Dataset):
@@ -40,7 +41,7 @@ class Batches(Dataset):
     same batch for a number.
     """
 
-    def __init__(self, frame: pd.DataFrame, cfg, start: int):
+    def __init__(self, frame: pd.DataFrame, cfg: ExpertParams, start: int):
         self.frame, self.cfg, self.start = frame, cfg, start
         self.per_epoch = math.ceil(len(frame) / cfg.batch_pairs)
         self.stop = max(1, round(cfg.epochs * self.per_epoch))
@@ -52,12 +53,12 @@ class Batches(Dataset):
         epoch, at = divmod(self.start + i, self.per_epoch)
         order = generator("order", self.cfg.seed, epoch).permutation(len(self.frame))
         chosen = self.frame.iloc[order[at * self.cfg.batch_pairs : (at + 1) * self.cfg.batch_pairs]]
-        made = [np.split(self._views(row, epoch), 2) for row in chosen.itertuples()]
-        return views.tensor(np.concatenate([real for real, _ in made] + [fake for _, fake in made]))
+        parts = [np.split(self._views(row, epoch), 2) for row in chosen.itertuples()]
+        return views.tensor(np.concatenate([real for real, _ in parts] + [fake for _, fake in parts]))
 
     def _views(self, row, epoch: int) -> np.ndarray:
-        drawn = views.draw(self.cfg, generator("view", self.cfg.seed, epoch, row.pair_id))
-        drawn = drawn if row.kin else replace(drawn, mix=Mix())
+        sampled = views.sample(self.cfg, generator("view", self.cfg.seed, epoch, row.pair_id))
+        sampled = sampled if row.matched else replace(sampled, mix=Mix())
         grain = generator("grain", self.cfg.seed, epoch, row.pair_id)
         real, fake = (decode.read(path).rgb for path in (row.real, row.fake))
-        return views.pair(real, fake, self.cfg, drawn, grain, row.quality)
+        return views.paired_views(real, fake, self.cfg, sampled, grain, row.quality)

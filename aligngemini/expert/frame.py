@@ -35,13 +35,13 @@ class Frame:
 
         A coding unit more lies on either side, because colour is interpolated across their borders.
         """
-        found = []
+        bounds = []
         for at, (length, old) in enumerate(zip(self.size, (height, width), strict=True)):
             scale = old / length
             reach = GRID + (REACH * max(scale, 1) if self.resampling is not None else 0)
             low, high = self.part[at] * scale - reach, self.part[at + 2] * scale + reach
-            found.append((max(int(low // GRID) * GRID, 0), min(int(-(-high // GRID)) * GRID, old)))
-        return found[0][0], found[1][0], found[0][1], found[1][1]
+            bounds.append((max(int(low // GRID) * GRID, 0), min(int(-(-high // GRID)) * GRID, old)))
+        return bounds[0][0], bounds[1][0], bounds[0][1], bounds[1][1]
 
     def region(self, rgb: np.ndarray) -> np.ndarray:
         """uint8 [side, side, 3] of a picture uint8 [H, W, 3], resized from what is needed; its edge goes on outside."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..images import degrade
+from ..workbook.forms import ExpertParams
 
 
 @dataclass(frozen=True)
@@ -16,8 +17,8 @@ class Mix:
     share: float = 0.0
 
 
-def draw(cfg, rng: np.random.Generator) -> Mix:
-    """Draw compression, pixel mix and frequency mix, each with its probability, a parameter of notebook 03.
+def sample(cfg: ExpertParams, rng: np.random.Generator) -> Mix:
+    """Sample compression, pixel mix and frequency mix, each with its probability, a parameter of notebook 03.
 
     The release mixes all cosine coefficients of a picture with one weight, and the transform is linear: that is the
     same as mixing pixels with this weight, so it is done so, without a transform and exactly whatever the crop. Two
@@ -28,17 +29,17 @@ def draw(cfg, rng: np.random.Generator) -> Mix:
     pixel, frequency = (float(rng.uniform(*cfg.mix_strength)) for _ in range(2))
     shares = (1 - pixel if cfg.mode == "faithful" else pixel, frequency)
     chances = (cfg.pixel_mix_probability, cfg.frequency_mix_probability)
-    kept = [1 - share for share, chance in zip(shares, chances, strict=True) if rng.random() < chance]
-    return Mix(compressed, 1 - math.prod(kept))
+    fake_shares = [1 - share for share, chance in zip(shares, chances, strict=True) if rng.random() < chance]
+    return Mix(compressed, 1 - math.prod(fake_shares))
 
 
-def mixed(real: np.ndarray, fake: np.ndarray, quality: float, drawn: Mix) -> np.ndarray:
-    """The fake, uint8 [H, W, 3] like `real`, compressed at the photograph's quality and mixed with it as drawn.
+def mix(real: np.ndarray, fake: np.ndarray, quality: float, sampled: Mix) -> np.ndarray:
+    """The fake, uint8 [H, W, 3] like `real`, compressed at the photograph's quality and mixed with it as sampled.
 
     A quality of NaN (never compressed) or 100 compresses nothing.
     """
-    if drawn.compressed and quality < 100:
+    if sampled.compressed and quality < 100:
         fake = degrade.compress(fake, int(quality))
-    if drawn.share:
-        fake = (fake + np.float32(drawn.share) * (real.astype(np.float32) - fake) + 0.5).astype(np.uint8)
+    if sampled.share:
+        fake = (fake + np.float32(sampled.share) * (real.astype(np.float32) - fake) + 0.5).astype(np.uint8)
     return fake

@@ -5,6 +5,7 @@ import math
 import torch
 from torch.nn import functional
 
+from ..workbook.forms import ExpertParams
 from .backbone import Expert
 
 CYCLE = 1000  # updates in half a wave of the released code's learning rate
@@ -24,7 +25,7 @@ def loss(expert: Expert, pictures: torch.Tensor, contrastive_weight: float = 0.0
     return (1 - contrastive_weight) * plain + contrastive_weight * contrast(features, label)
 
 
-def start(cfg) -> float | None:
+def start(cfg: ExpertParams) -> float | None:
     """The `loss` of an expert that guesses, ln 2; None with a contrastive share, whose start nobody knows."""
     return None if cfg.contrastive_weight else math.log(2)
 
@@ -47,7 +48,7 @@ def _mean_above_zero(values: torch.Tensor) -> torch.Tensor:
     return values.sum() / (values > 0).sum().clamp_min(1)
 
 
-def optimiser(expert: Expert, cfg) -> torch.optim.AdamW:
+def optimiser(expert: Expert, cfg: ExpertParams) -> torch.optim.AdamW:
     """AdamW over the trainable weights, each listed once; betas and weight decay 0 as in DDA's code."""
     weights = [w for w in expert.model.parameters() if w.requires_grad]
     return torch.optim.AdamW(weights, lr=cfg.learning_rate, betas=(0.9, 0.999), weight_decay=0.0)

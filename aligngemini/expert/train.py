@@ -9,17 +9,18 @@ import pandas as pd
 import torch
 
 from ..workbook import processes, states
+from ..workbook.forms import ExpertParams
 from ..workbook.progress import progress
 from . import adapter, objective
 from .backbone import Expert
-from .batches import Batches, couples
+from .batches import Batches, match_real_fake
 
 
-def train(expert: Expert, rows: pd.DataFrame, cfg, checkpoints: Path, out: Path) -> Path:
+def train(expert: Expert, rows: pd.DataFrame, cfg: ExpertParams, checkpoints: Path, out: Path) -> Path:
     """Train on image-table rows; write adapter, head, card and history to `out`. Goes on from the newest
     readable checkpoint if there is one.
     """
-    batches, optim = Batches(couples(rows, cfg.seed), cfg, 0), objective.optimiser(expert, cfg)
+    batches, optim = Batches(match_real_fake(rows, cfg.seed), cfg, 0), objective.optimiser(expert, cfg)
     steps = math.ceil(batches.stop / cfg.gradient_accumulation)
     state = Path(checkpoints) / "state.pt"
     begun, log = states.resume(state, _trained(expert), optim)
@@ -40,17 +41,17 @@ def train(expert: Expert, rows: pd.DataFrame, cfg, checkpoints: Path, out: Path)
     return Path(out)
 
 
-def _updates(batches: Batches, cfg) -> Iterator[list[torch.Tensor]]:
+def _updates(batches: Batches, cfg: ExpertParams) -> Iterator[list[torch.Tensor]]:
     """The batches of each update, read ahead in other processes."""
     workers = min(cfg.workers, 1 + len(batches) // (50 * cfg.gradient_accumulation))
-    made = processes.ahead(batches, workers)
+    ready = processes.ahead(batches, workers)
     if torch.cuda.is_available():
-        made = (each.pin_memory() for each in made)
-    while parts := list(islice(made, cfg.gradient_accumulation)):
+        ready = (each.pin_memory() for each in ready)
+    while parts := list(islice(ready, cfg.gradient_accumulation)):
         yield parts
 
 
-def update(expert: Expert, optim, parts: list[torch.Tensor], cfg) -> float:
+def update(expert: Expert, optim: torch.optim.Optimizer, parts: list[torch.Tensor], cfg: ExpertParams) -> float:
     """One update on batches whose first halves are real; returns their mean loss."""
     optim.zero_grad(set_to_none=True)
     total = torch.zeros((), device=expert.device)

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ..workbook.forms import ExpertParams
 from . import augment, mixing
 from .frame import Frame, framed
 
@@ -14,7 +15,7 @@ FILTERS = [getattr(Image.Resampling, name) for name in ("NEAREST", "BOX", "BILIN
 
 
 @dataclass(frozen=True)
-class Draw:
+class SampledViews:
     """All that the views of one pair depend on; positions are shares of the room that a crop leaves.
 
     resized: factor and filter of each resized view.
@@ -27,42 +28,47 @@ class Draw:
     mix: mixing.Mix = field(default_factory=mixing.Mix)
 
 
-def draw(cfg, rng: np.random.Generator) -> Draw:
-    """Draw position, changes, resizing and mixing of one pair."""
+def sample(cfg: ExpertParams, rng: np.random.Generator) -> SampledViews:
+    """Sample position, changes, resizing and mixing of one pair."""
     top, left = (float(share) for share in rng.random(2))
-    changes = augment.draw(cfg, rng)
+    changes = augment.sample(cfg, rng)
     factors = [float(rng.uniform(*limits)) for limits in (cfg.downscale, cfg.upscale)]
     filters = [FILTERS[i] for i in rng.permutation(len(FILTERS))[:2]]
     resized = tuple(zip(factors, filters, strict=True)) if cfg.resized_views else ()
-    return Draw(top, left, changes, resized, mixing.draw(cfg, rng))
+    return SampledViews(top, left, changes, resized, mixing.sample(cfg, rng))
 
 
-def names(cfg) -> list[str]:
-    """What `pair` returns, in its order."""
+def names(cfg: ExpertParams) -> list[str]:
+    """What `paired_views` returns, in its order."""
     sizes = ["", ", smaller", ", larger"] if cfg.resized_views else [""]
     return [f"{member}{size}" for member in ("real", "fake") for size in sizes]
 
 
-def pair(
-    real: np.ndarray, fake: np.ndarray, cfg, drawn: Draw, rng: np.random.Generator, quality: float = float("nan")
+def paired_views(
+    real: np.ndarray,
+    fake: np.ndarray,
+    cfg: ExpertParams,
+    sampled: SampledViews,
+    rng: np.random.Generator,
+    quality: float = float("nan"),
 ) -> np.ndarray:
     """All views of a photograph and its fake (uint8 [H, W, 3]): uint8 [2 v, crop, crop, 3], the real's v first.
 
     Pictures of different sizes are no pair and are not mixed. quality: the photograph's JPEG quality, NaN for none.
     """
-    frames = [_frames(rgb, cfg, drawn) for rgb in (real, fake)]
-    if real.shape == fake.shape and drawn.mix != mixing.Mix():
-        fake = _mixed(real, fake, quality, drawn.mix, frames[1])
+    frames = [_frames(rgb, cfg, sampled) for rgb in (real, fake)]
+    if real.shape == fake.shape and sampled.mix != mixing.Mix():
+        fake = _mixed(real, fake, quality, sampled.mix, frames[1])
     placed = [(frame, rgb) for rgb, several in zip((real, fake), frames, strict=True) for frame in several]
     regions = np.stack([frame.region(rgb) for frame, rgb in placed])
-    done = augment.changed(regions, drawn.changes, cfg.chain, rng)
-    upend, flip = (name in cfg.chain and getattr(drawn.changes, name) for name in ("upend", "flip"))
+    done = augment.apply(regions, sampled.changes, cfg.chain, rng)
+    upend, flip = (name in cfg.chain and getattr(sampled.changes, name) for name in ("upend", "flip"))
     return np.stack([frame.cut(region, upend, flip) for (frame, _), region in zip(placed, done, strict=True)])
 
 
-def _frames(rgb: np.ndarray, cfg, drawn: Draw) -> list[Frame]:
-    place = (rgb.shape[:2], (drawn.top, drawn.left), cfg.crop, cfg.margin)
-    return [framed(*place), *(framed(*place, factor, resampling) for factor, resampling in drawn.resized)]
+def _frames(rgb: np.ndarray, cfg: ExpertParams, sampled: SampledViews) -> list[Frame]:
+    place = (rgb.shape[:2], (sampled.top, sampled.left), cfg.crop, cfg.margin)
+    return [framed(*place), *(framed(*place, factor, resampling) for factor, resampling in sampled.resized)]
 
 
 def _mixed(real: np.ndarray, fake: np.ndarray, quality: float, mix: mixing.Mix, frames: Sequence[Frame]) -> np.ndarray:
@@ -72,7 +78,7 @@ def _mixed(real: np.ndarray, fake: np.ndarray, quality: float, mix: mixing.Mix, 
     bottom, right = needed[:, 2:].max(0)
     window = slice(top, bottom), slice(left, right)
     fake = fake.copy()
-    fake[window] = mixing.mixed(real[window], fake[window], quality, mix)
+    fake[window] = mixing.mix(real[window], fake[window], quality, mix)
     return fake
 
 

@@ -19,7 +19,7 @@ from ..branches import scoring
 from ..branches.branch import Branch
 from ..expert import backbone, objective
 from ..expert import train as expert_train
-from ..expert.batches import Batches, couples
+from ..expert.batches import Batches, match_real_fake
 from ..expert.branch import ExpertBranch
 from ..images import autoencoder, decode, reconstruct
 from ..images.table import frame
@@ -109,7 +109,7 @@ def expert_training(expert: backbone.Expert, setting: Setting, folder: Path, lap
 
 def _batches(setting: Setting, folder: Path, count: int) -> Batches:
     rows = pictures(folder / "pairs", count * setting.expert.batch_pairs, *PHOTO[setting.scale])
-    return Batches(couples(rows, setting.expert.seed), setting.expert, 0)
+    return Batches(match_real_fake(rows, setting.expert.seed), setting.expert, 0)
 
 
 def expert_scoring(expert: backbone.Expert, setting: Setting, folder: Path, lap: Lap) -> None:

@@ -60,16 +60,16 @@ class WholePictures(batches.Batches):
     """The same batches, cropped last."""
 
     def _views(self, row, epoch: int) -> np.ndarray:
-        drawn = views.draw(self.cfg, generator("view", self.cfg.seed, epoch, row.pair_id))
+        drawn = views.sample(self.cfg, generator("view", self.cfg.seed, epoch, row.pair_id))
         real, fake = (decode.read(path).rgb for path in (row.real, row.fake))
-        fake = mixing.mixed(real, fake, row.quality, drawn.mix)
+        fake = mixing.mix(real, fake, row.quality, drawn.mix)
         return np.stack([self._view(rgb, drawn, how) for rgb in (real, fake) for how in (None, *drawn.resized)])
 
-    def _view(self, rgb: np.ndarray, drawn: views.Draw, how) -> np.ndarray:
+    def _view(self, rgb: np.ndarray, drawn: views.SampledViews, how) -> np.ndarray:
         if how:
             height, width = (int(length * how[0]) for length in rgb.shape[:2])
             rgb = np.asarray(Image.fromarray(rgb).resize((width, height), how[1]))
-        done = augment.changed(rgb[None], drawn.changes, self.cfg.chain, generator("grain", self.cfg.seed))[0]
+        done = augment.apply(rgb[None], drawn.changes, self.cfg.chain, generator("grain", self.cfg.seed))[0]
         return views.window(done, self.cfg.crop, drawn.top, drawn.left)
 
 
@@ -77,7 +77,7 @@ def straightforward(expert: backbone.Expert, rows: pd.DataFrame, cfg) -> None:
     """One epoch, as it is written first."""
     optim = objective.optimiser(expert, cfg)
     expert.model.requires_grad_(True).train()
-    made = WholePictures(batches.couples(rows, cfg.seed), cfg, 0)
+    made = WholePictures(batches.match_real_fake(rows, cfg.seed), cfg, 0)
     with torch.autocast("cuda", enabled=False):
         for number, pictures in enumerate(DataLoader(made, batch_size=None, num_workers=cfg.workers), start=1):
             (plain_loss(expert, pictures, cfg) / cfg.gradient_accumulation).backward()
@@ -115,7 +115,7 @@ def main(count: int, size: str, workers: int) -> None:
         quick = rate(lambda: train.train(ours, rows, cfg, out / "c", out / "a"), count)
         slow = rate(lambda: straightforward(plain, rows, cfg), count)
         for what, Made in (("ours", batches.Batches), ("whole pictures", WholePictures)):
-            made = Made(batches.couples(rows, 0), cfg, 0)
+            made = Made(batches.match_real_fake(rows, 0), cfg, 0)
             alone = rate(lambda made=made: [made[i] for i in range(len(made))], count)
             print(f"views alone, {what}: {alone:.2f} pairs/s in one process")
         print(f"training a {size} model on {ours.device} with {workers} workers beside it:")

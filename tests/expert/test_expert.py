@@ -1,4 +1,4 @@
-"""The expert: couples and batches, what trains, resuming, scoring."""
+"""The expert: matches and batches, what trains, resuming, scoring."""
 
 import numpy as np
 import pandas as pd
@@ -16,9 +16,9 @@ BASE = str(bases.FOLDERS["expert"])
 
 
 def test_both_members_of_a_pair_stay_in_one_batch_half_real_half_fake(rows):
-    couples = batches.couples(rows, seed=0)
-    assert all(r.rsplit("_", 1)[0] == f.rsplit("_", 1)[0] for r, f in zip(couples.real, couples.fake, strict=True))
-    batch = batches.Batches(couples, CFG, 0)[0]
+    matches = batches.match_real_fake(rows, seed=0)
+    assert all(r.rsplit("_", 1)[0] == f.rsplit("_", 1)[0] for r, f in zip(matches.real, matches.fake, strict=True))
+    batch = batches.Batches(matches, CFG, 0)[0]
     assert batch.shape == (8, 3, 112, 112) and batch.dtype == torch.uint8
     real, fake = batch[:4].float(), batch[4:].float()
     assert (real - fake).abs().mean() < (real - fake.roll(1, 0)).abs().mean()
@@ -26,7 +26,7 @@ def test_both_members_of_a_pair_stay_in_one_batch_half_real_half_fake(rows):
 
 def test_an_update_of_several_batches_is_one_on_all_their_pairs(rows):
     """Two pairs twice or four pairs once: the same gradients but for rounding, so LoRA moves the same way."""
-    frame, moved = batches.couples(rows, 0), []
+    frame, moved = batches.match_real_fake(rows, 0), []
     for pairs in (2, 4):
         cfg = CFG.replace(batch_pairs=pairs, gradient_accumulation=4 // pairs)
         made, expert = batches.Batches(frame, cfg, 0), fresh()
@@ -37,7 +37,7 @@ def test_an_update_of_several_batches_is_one_on_all_their_pairs(rows):
 
 def test_six_views_train_like_two(rows, tmp_path):
     cfg = CFG.replace(resized_views=True, margin=16, contrastive_weight=0.5, pixel_mix_probability=0.5, workers=0)
-    made = batches.Batches(batches.couples(rows, 0), cfg, 0)[0]
+    made = batches.Batches(batches.match_real_fake(rows, 0), cfg, 0)[0]
     assert made.shape == (24, 3, 112, 112)
     history = pd.read_parquet(
         train.train(fresh(), rows, cfg.replace(epochs=0.7), tmp_path / "c", tmp_path / "a") / "history.parquet"
@@ -46,9 +46,9 @@ def test_six_views_train_like_two(rows, tmp_path):
 
 
 def test_pictures_without_partners_are_coupled_class_by_class(rows):
-    couples = batches.couples(rows.assign(pair_id=rows.image_id), seed=0)
-    assert len(couples) == 12 and couples.real.is_unique and couples.fake.is_unique and not couples.kin.any()
-    assert all(p.endswith("_0.png") for p in couples.real) and all(p.endswith("_1.png") for p in couples.fake)
+    matches = batches.match_real_fake(rows.assign(pair_id=rows.image_id), seed=0)
+    assert len(matches) == 12 and matches.real.is_unique and matches.fake.is_unique and not matches.matched.any()
+    assert all(p.endswith("_0.png") for p in matches.real) and all(p.endswith("_1.png") for p in matches.fake)
 
 
 def test_lora_sits_on_the_blocks_and_never_on_the_patch_embedding():

@@ -26,7 +26,7 @@ def stepped(rows):
     def step(mode: str, part: str) -> dict[str, float]:
         expert, cfg = fresh(mode=mode), CFG.replace(mode=mode)
         before = weights(expert, part)
-        batch = batches.Batches(batches.couples(rows, 0), cfg, 0)[0]
+        batch = batches.Batches(batches.match_real_fake(rows, 0), cfg, 0)[0]
         train.update(expert, objective.optimiser(expert, cfg), [batch], cfg)
         return {name: (w - before[name]).abs().max().item() for name, w in weights(expert, part).items()}
 
@@ -84,15 +84,15 @@ def test_slip_3_the_rate_climbs_again():
 def test_slip_6_the_coefficient_stands_on_the_fake(mode):
     """Drawn from 0 to 0.8: on the fake it leaves at least a fifth of the photograph, on the photograph at most four."""
     cfg = CFG.replace(mode=mode, pixel_mix_probability=1.0)
-    shares = [mixing.draw(cfg, generator("mix", i)).share for i in range(300)]
+    shares = [mixing.sample(cfg, generator("mix", i)).share for i in range(300)]
     assert (min(shares) > 0.19, max(shares) > 0.81) == ((mode == "faithful"),) * 2
-    assert all(mixing.draw(CFG.replace(mode=mode), generator("mix", i)) == mixing.Mix() for i in range(20))
+    assert all(mixing.sample(CFG.replace(mode=mode), generator("mix", i)) == mixing.Mix() for i in range(20))
 
 
 def test_a_frequency_mix_puts_its_weight_on_the_photograph_in_both():
     for mode in MODES:
         cfg = CFG.replace(mode=mode, frequency_mix_probability=1.0)
-        shares = [mixing.draw(cfg, generator("mix", i)).share for i in range(300)]
+        shares = [mixing.sample(cfg, generator("mix", i)).share for i in range(300)]
         assert min(shares) < 0.05 and 0.75 < max(shares) <= 0.8
 
 
@@ -108,7 +108,7 @@ def test_the_contrastive_loss_pulls_likes_together_and_pushes_others_apart():
 
 def test_the_weight_divides_the_loss_between_entropy_and_contrast(rows):
     expert, cfg = fresh(), CFG
-    batch = batches.Batches(batches.couples(rows, 0), cfg, 0)[0]
+    batch = batches.Batches(batches.match_real_fake(rows, 0), cfg, 0)[0]
     entropy, half, contrast = (objective.loss(expert, batch, weight).item() for weight in (0.0, 0.5, 1.0))
     assert half == pytest.approx((entropy + contrast) / 2, rel=1e-5) and entropy != pytest.approx(contrast)
 

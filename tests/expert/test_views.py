@@ -28,22 +28,24 @@ def two() -> list[np.ndarray]:
 
 def test_a_pair_gets_identical_crops_and_changes(two):
     changes = augment.Changes(jpeg=80, noise=4.0, blur=0.5, flip=True)
-    first, second = views.pair(two[0], two[0], CFG, views.Draw(0.3, 0.8, changes), generator("grain", 1))
+    first, second = views.paired_views(
+        two[0], two[0], CFG, views.SampledViews(0.3, 0.8, changes), generator("grain", 1)
+    )
     assert np.array_equal(first, second) and first.shape == (112, 112, 3)
 
 
 def test_all_views_of_a_pair_share_every_draw(two):
     """Black and white in, so that a mirrored or turned view or another field of noise would show."""
     cfg = SIX.replace(chain=list(augment.CHANGES), pepper_probability=1.0, noise_probability=1.0)
-    drawn = views.draw(cfg, generator("views", 3))
-    made = views.pair(two[0], two[0], cfg, drawn, generator("grain", 1))
+    drawn = views.sample(cfg, generator("views", 3))
+    made = views.paired_views(two[0], two[0], cfg, drawn, generator("grain", 1))
     assert made.shape == (6, 112, 112, 3) and made.dtype == np.uint8 and len(views.names(cfg)) == 6
     assert np.array_equal(made[:3], made[3:]) and not np.array_equal(made[0], made[2])
 
 
 def test_the_same_pair_gives_the_same_views_whatever_was_drawn_before(two):
-    once, again = (views.draw(SIX, generator("view", 0, 1, "a")) for _ in range(2))
-    assert once == again != views.draw(SIX, generator("view", 0, 2, "a"))
+    once, again = (views.sample(SIX, generator("view", 0, 1, "a")) for _ in range(2))
+    assert once == again != views.sample(SIX, generator("view", 0, 2, "a"))
 
 
 def test_a_crop_is_cut_and_never_resized():
@@ -67,10 +69,10 @@ def test_a_resized_view_is_the_crop_of_the_resized_picture(two, factor, resampli
 @pytest.mark.parametrize("shares", [(0.0, 0.0), (0.5, 0.37), (1.0, 1.0)])
 def test_compression_before_the_crop_is_that_of_the_whole_picture(two, shares):
     """With a margin the blocks of the region are those of the picture, up to the borders of a crop inside it."""
-    drawn = views.Draw(*shares, augment.Changes(jpeg=60))
+    drawn = views.SampledViews(*shares, augment.Changes(jpeg=60))
     expected = views.window(degrade.compress(two[0], 60), 112, *shares)
-    near = views.pair(*two, CFG.replace(margin=16), drawn, generator("grain"))[0]
-    far = views.pair(*two, CFG, drawn, generator("grain"))[0]
+    near = views.paired_views(*two, CFG.replace(margin=16), drawn, generator("grain"))[0]
+    far = views.paired_views(*two, CFG, drawn, generator("grain"))[0]
     inner = slice(None) if shares == (0.5, 0.37) else slice(16, -16)
     assert np.array_equal(near[inner, inner], expected[inner, inner])
     assert shares == (0.0, 0.0) or (far[inner, inner] != expected[inner, inner]).mean() > 0.2
@@ -80,7 +82,7 @@ def test_compression_before_the_crop_is_that_of_the_whole_picture(two, shares):
 def test_a_mirrored_region_gives_the_mirrored_crop(two, flip, upend):
     cfg = CFG.replace(margin=16, chain=["flip", "upend"], crop=182)
     plain, turned = (
-        views.pair(*two, cfg, views.Draw(0.2, 0.9, change), generator("grain"))[0]
+        views.paired_views(*two, cfg, views.SampledViews(0.2, 0.9, change), generator("grain"))[0]
         for change in (augment.Changes(), augment.Changes(flip=flip, upend=upend))
     )
     assert np.array_equal(turned, plain[:: -1 if upend else 1, :: -1 if flip else 1])
@@ -90,10 +92,10 @@ def test_a_mirrored_region_gives_the_mirrored_crop(two, flip, upend):
 def test_the_fake_is_mixed_only_where_its_views_need_it_and_there_exactly(two):
     real, fake = two
     mix = mixing.Mix(True, 0.4)
-    drawn = views.Draw(0.6, 0.3, resized=((1.0, views.FILTERS[-1]), (2.5, views.FILTERS[2])), mix=mix)
-    made = views.pair(real, fake, CFG.replace(resized_views=True, chain=[]), drawn, generator("grain"), 75.0)
-    whole = mixing.mixed(real, fake, 75.0, mix)
-    bare = views.pair(real, whole, CFG.replace(chain=[]), replace(drawn, mix=mixing.Mix()), generator("grain"))
+    drawn = views.SampledViews(0.6, 0.3, resized=((1.0, views.FILTERS[-1]), (2.5, views.FILTERS[2])), mix=mix)
+    made = views.paired_views(real, fake, CFG.replace(resized_views=True, chain=[]), drawn, generator("grain"), 75.0)
+    whole = mixing.mix(real, fake, 75.0, mix)
+    bare = views.paired_views(real, whole, CFG.replace(chain=[]), replace(drawn, mix=mixing.Mix()), generator("grain"))
     assert np.array_equal(made, bare)
     enlarged = frame.framed(real.shape[:2], (0.6, 0.3), 112, 0, 3.5, views.FILTERS[0])
     top, left, bottom, right = enlarged.source(*real.shape[:2])
@@ -105,21 +107,21 @@ def test_one_weight_for_all_cosine_coefficients_is_a_mix_of_pixels(two):
     real, fake = (rgb.astype(np.float64) for rgb in two)
     coefficients = [scipy.fft.dctn(rgb, axes=(0, 1), norm="ortho") for rgb in (real, fake)]
     by_frequency = scipy.fft.idctn(0.3 * coefficients[0] + 0.7 * coefficients[1], axes=(0, 1), norm="ortho")
-    ours = mixing.mixed(*two, float("nan"), mixing.Mix(share=0.3))
+    ours = mixing.mix(*two, float("nan"), mixing.Mix(share=0.3))
     assert np.abs(ours - by_frequency).max() <= 0.501
 
 
 def test_a_mixed_fake_lies_between_both_and_an_unknown_quality_compresses_nothing(two):
     real, fake = two
     for quality in (float("nan"), 100.0):
-        assert np.array_equal(mixing.mixed(real, fake, quality, mixing.Mix(True)), fake)
-    assert not np.array_equal(mixing.mixed(real, fake, 80.0, mixing.Mix(True)), fake)
-    assert np.array_equal(mixing.mixed(real, fake, 80.0, mixing.Mix(share=1.0)), real)
+        assert np.array_equal(mixing.mix(real, fake, quality, mixing.Mix(True)), fake)
+    assert not np.array_equal(mixing.mix(real, fake, 80.0, mixing.Mix(True)), fake)
+    assert np.array_equal(mixing.mix(real, fake, 80.0, mixing.Mix(share=1.0)), real)
 
 
 def test_pictures_of_different_sizes_are_never_mixed(two):
-    drawn = views.Draw(0.5, 0.5, mix=mixing.Mix(True, 0.9))
-    made = views.pair(two[0][:160], two[1], CFG, drawn, generator("grain"), 50.0)
+    drawn = views.SampledViews(0.5, 0.5, mix=mixing.Mix(True, 0.9))
+    made = views.paired_views(two[0][:160], two[1], CFG, drawn, generator("grain"), 50.0)
     assert np.array_equal(made[1], views.window(two[1], 112))
 
 
@@ -131,16 +133,16 @@ def test_the_parameters_allow_every_change_and_blur_there_is_and_no_other():
 def test_each_change_happens_only_if_drawn_and_named(two, name):
     every = augment.Changes(50, 20.0, 1.0, True, True, "motion 5", 1.0, 1.0, 0.1, 2.0, (1.3, 0.8, 1.2, 0.1), True)
     stack = np.stack(two)
-    done = augment.changed(stack, every, [name], generator("grain"))
+    done = augment.apply(stack, every, [name], generator("grain"))
     assert done.shape == stack.shape and done.dtype == np.uint8 and not np.array_equal(done, stack)
     for drawn, chain in ((augment.Changes(), [name]), (every, [])):
-        assert np.array_equal(augment.changed(stack, drawn, chain, generator("grain")), stack)
+        assert np.array_equal(augment.apply(stack, drawn, chain, generator("grain")), stack)
 
 
 @pytest.mark.parametrize("kind", augment.BLURS)
 def test_a_blur_keeps_the_mean_and_takes_the_grain(two, kind):
     drawn = augment.Changes(blur=0.8, kind=kind, angle=0.6)
-    done = augment.changed(np.stack(two[:1]), drawn, ["blur"], generator("grain"))[0]
+    done = augment.apply(np.stack(two[:1]), drawn, ["blur"], generator("grain"))[0]
     grain = [np.abs(np.diff(rgb.astype(int), axis=1)).mean() for rgb in (two[0], done)]
     assert abs(done.mean() - two[0].mean()) < 1 and grain[1] < 0.85 * grain[0]
 
@@ -148,7 +150,7 @@ def test_a_blur_keeps_the_mean_and_takes_the_grain(two, kind):
 def test_the_order_of_the_chain_is_kept(two):
     drawn = augment.Changes(jpeg=30, noise=30.0)
     orders = [
-        augment.changed(np.stack(two), drawn, chain, generator("grain"))
+        augment.apply(np.stack(two), drawn, chain, generator("grain"))
         for chain in (["jpeg", "noise"], ["noise", "jpeg"])
     ]
     sizes = []

@@ -143,7 +143,7 @@ def test_a_model_trains_on_its_own_mixed_set(new_run, small, smoother):
     vlm, expert = (table.training(run, "mixed", own) for own in ("semantic", "pixel"))
     train = {name: rows[rows["split"] == "train"] for name, rows in (tables | {"vlm": vlm, "expert": expert}).items()}
     assert len(train["vlm"]) == len(train["semantic"]) and len(train["expert"]) == len(train["pixel"])
-    assert len(batches.couples(train["expert"], 0)) == len(batches.couples(train["pixel"], 0)) == 11
+    assert len(batches.match_real_fake(train["expert"], 0)) == len(batches.match_real_fake(train["pixel"], 0)) == 11
     assert table.counted(train["expert"]) == {"pictures_semantic": 12, "pictures_pixel": 10}
     assert table.training(run, "pixel", "semantic").equals(tables["pixel"])
 
