@@ -9,6 +9,7 @@ import numpy as np
 from ..branches import identity
 from ..workbook import manifest
 from ..workbook.params import Refused
+from ..workbook.run import Run
 from . import adapter as saved
 from . import backbone, score
 from .views import window
@@ -36,7 +37,7 @@ class ExpertBranch:
         return cls(expert, facts["crop"], facts, folder, name)
 
     @staticmethod
-    def facts(run) -> dict[str, Any]:
+    def facts(run: Run) -> dict[str, Any]:
         """The base of a run of notebook 03, at the commit that was trained on, and the side of its crops, px."""
         revision = run.models["base"]["revision"]
         return {"base": run.params["base"], "revision": revision, "crop": run.params["crop"]}

@@ -10,6 +10,7 @@ from PIL import Image
 from ..branches import identity
 from ..workbook import manifest
 from ..workbook.params import Refused
+from ..workbook.run import Run
 from . import load as bases
 from . import verdict
 from .look import look
@@ -36,11 +37,11 @@ class VLMBranch:
         return cls(bases.with_adapter(bases.load(**facts), folder), facts, folder, name)
 
     @staticmethod
-    def facts(run) -> dict[str, Any]:
+    def facts(run: Run) -> dict[str, Any]:
         """The base of a run of notebook 02, at the commit that was trained on."""
-        told = {name: run.params[name] for name in ("base", "precision", "max_pixels")}
-        told["quantise"] = run.params.get("quantise", "")  # runs from before there was a choice lack it
-        return told | {"revision": run.models["base"]["revision"]}
+        facts = {name: run.params[name] for name in ("base", "precision", "max_pixels")}
+        facts["quantise"] = run.params.get("quantise", "")  # runs from before there was a choice lack it
+        return facts | {"revision": run.models["base"]["revision"]}
 
     def prepare(self, rgb: np.ndarray, source: object = None, crop: int = 0) -> Image.Image:
         """The image as large as the model sees it; see look.look. Raises Unreadable for one that is too long."""

@@ -10,6 +10,7 @@ from ..images.failures import Failures, attempt, each, without_failures
 from ..images.feed import Feed, Item, batched
 from ..images.table import sample_whole_pairs
 from ..scores.cv_auroc import logreg_cv_auroc
+from ..workbook.run import Run
 from .load import VLM
 from .look import look
 from .verdict import spoken
@@ -24,10 +25,10 @@ def describe(vlm: VLM, pictures: list[Image.Image]) -> list[str]:
     return spoken(vlm, pictures, "", LONGEST, DESCRIBE)
 
 
-def once_per_run(run, vlm: VLM, rows: pd.DataFrame, batch: int) -> float:
+def once_per_run(run: Run, vlm: VLM, rows: pd.DataFrame, batch: int) -> float:
     """`description_auroc`, computed once in a run and stored in its words.json."""
-    found = run.compute("words.json", _measured, vlm, rows, batch)["auroc"]
-    return float("nan") if found is None else found
+    auroc = run.compute("words.json", _measured, vlm, rows, batch)["auroc"]
+    return float("nan") if auroc is None else auroc
 
 
 def _measured(vlm: VLM, rows: pd.DataFrame, batch: int) -> dict[str, float]:

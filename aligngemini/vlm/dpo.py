@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from transformers import PrinterCallback, TrainerCallback
 
+from ..workbook.forms import VLMParams
 from ..workbook.params import Refused
 from ..workbook.progress import note
 from . import adapter, launch, preference_pairs
@@ -59,11 +60,11 @@ def check_start(loss: float, gradient: float, objective: str = "dpo") -> None:
         )
 
 
-def settings(cfg, checkpoints: Path):
+def settings(cfg: VLMParams, checkpoints: Path):
     """The `DPOConfig` for notebook 02's parameters. No maximum length: it would cut image tokens or answers."""
     from trl import DPOConfig
 
-    told = DPOConfig(
+    config = DPOConfig(
         output_dir=str(checkpoints),
         beta=cfg.beta,
         loss_type=[LOSSES[cfg.objective]],
@@ -90,26 +91,26 @@ def settings(cfg, checkpoints: Path):
         use_cpu=not torch.cuda.is_available(),  # where `load` puts the base; bfloat16 is refused there otherwise
         **_checkpointing(DPOConfig, cfg.gradient_checkpointing),
     )
-    told._n_gpu = min(told.n_gpu, 1)  # a process has one GPU: to spread batches over all it sees is refused by TRL
-    return _older_checkpoints(told)
+    config._n_gpu = min(config.n_gpu, 1)  # a process has one GPU: to spread batches over all it sees is refused by TRL
+    return _older_checkpoints(config)
 
 
-def _older_checkpoints(told):
+def _older_checkpoints(config):
     """Under ZeRO-3, activations beside frozen weights are recomputed in the older, reentrant way alone
     (huggingface/trl#2514). TRL says so under the setting's older name, where newer transformers do not look.
     """
-    if told.deepspeed_plugin is not None and told.deepspeed_plugin.zero_stage == 3:
-        told.activation_checkpointing_kwargs = told.gradient_checkpointing_kwargs = {"use_reentrant": True}
-    return told
+    if config.deepspeed_plugin is not None and config.deepspeed_plugin.zero_stage == 3:
+        config.activation_checkpointing_kwargs = config.gradient_checkpointing_kwargs = {"use_reentrant": True}
+    return config
 
 
 def _checkpointing(config, wanted: bool) -> dict[str, bool]:
-    """Activations recomputed in the backward pass, or kept: under the newer of the setting's two names if known."""
+    """Whether activations are computed again in the backward pass: the newer of the setting's two names if known."""
     newer = "activation_checkpointing"
     return {newer if newer in config.__dataclass_fields__ else "gradient_checkpointing": wanted}
 
 
-def accumulation(cfg, processes: int) -> int:
+def accumulation(cfg: VLMParams, processes: int) -> int:
     """Steps per weight update of each of `processes`, so that an update sees as many pairs as with one process.
 
     Raises Refused where gradient_accumulation cannot be divided among them.
@@ -123,7 +124,7 @@ def accumulation(cfg, processes: int) -> int:
     return steps
 
 
-def lora(cfg):
+def lora(cfg: VLMParams):
     """The `LoraConfig` for notebook 02's parameters."""
     from peft import LoraConfig
 
@@ -136,7 +137,7 @@ def lora(cfg):
     )
 
 
-def build(vlm: VLM, frame: pd.DataFrame, cfg, checkpoints: Path):
+def build(vlm: VLM, frame: pd.DataFrame, cfg: VLMParams, checkpoints: Path):
     """TRL's `DPOTrainer` over preference pairs; the reference is the same model with its adapter switched off."""
     from .trainer import Trainer
 
@@ -160,7 +161,7 @@ def build(vlm: VLM, frame: pd.DataFrame, cfg, checkpoints: Path):
     return trainer
 
 
-def fit(vlm: VLM, frame: pd.DataFrame, cfg, checkpoints: Path, out: Path) -> Path:
+def fit(vlm: VLM, frame: pd.DataFrame, cfg: VLMParams, checkpoints: Path, out: Path) -> Path:
     """Train on preference pairs, in this process or in those that accelerate_config asks for, and write the adapter.
 
     Goes on from the newest checkpoint that is as it was saved; raises Refused for what cannot start.
@@ -173,9 +174,9 @@ def fit(vlm: VLM, frame: pd.DataFrame, cfg, checkpoints: Path, out: Path) -> Pat
     return train(build(vlm, frame, cfg, checkpoints), out, adapter.facts(cfg, len(frame), vlm.processor))
 
 
-def train(trainer, out: Path, told: dict) -> Path:
+def train(trainer, out: Path, facts: dict) -> Path:
     """Train, going on from the newest checkpoint that is as it was saved; save adapter and history in `out`, with
-    `told`, the adapter's facts. Of several processes the first one saves.
+    `facts`, the adapter's metadata. Of several processes the first one saves.
     """
     from transformers.trainer_utils import get_last_checkpoint
 
@@ -186,7 +187,7 @@ def train(trainer, out: Path, told: dict) -> Path:
     trainer.train(resume_from_checkpoint=get_last_checkpoint(folder) if folder.is_dir() else None)
     weights = _gathered(trainer)
     if trainer.is_world_process_zero():
-        adapter.save(trainer.accelerator.unwrap_model(trainer.model), out, told, weights)
+        adapter.save(trainer.accelerator.unwrap_model(trainer.model), out, facts, weights)
         history(trainer).to_parquet(Path(out) / "history.parquet", index=False)
     trainer.accelerator.wait_for_everyone()
     return Path(out)
@@ -199,7 +200,7 @@ def _gathered(trainer) -> dict | None:
     return None
 
 
-def updates(pairs: int, cfg) -> int:
+def updates(pairs: int, cfg: VLMParams) -> int:
     """Weight updates of a training on so many pairs, as the trainer counts them."""
     return math.ceil(cfg.epochs * math.ceil(math.ceil(pairs / cfg.batch_size) / cfg.gradient_accumulation))
 

@@ -10,7 +10,9 @@ from PIL import Image
 
 from ..images import decode
 from ..workbook import models, values
+from ..workbook.forms import VLMParams
 from ..workbook.progress import progress
+from ..workbook.run import Run
 from ..workbook.seeds import generator
 from . import preference_pairs
 from .load import VLM, load
@@ -25,7 +27,7 @@ TEMPERATURE, TOP_P, TOKENS = 0.7, 0.9, 160
 BASE = "base"  # the model to tune is its own labeller
 
 
-def preference_table(run, vlm: VLM, rows: pd.DataFrame, cfg) -> pd.DataFrame:
+def preference_table(run: Run, vlm: VLM, rows: pd.DataFrame, cfg: VLMParams) -> pd.DataFrame:
     """Preference pairs of image-table rows, computed once in a run and stored in its pairs.parquet.
 
     Without a labeller they are those of `preference_pairs.from_remarks`. With one, `vlm` is the base, and a killed
@@ -34,20 +36,20 @@ def preference_table(run, vlm: VLM, rows: pd.DataFrame, cfg) -> pd.DataFrame:
     return run.compute("pairs.parquet", _made, vlm, rows, cfg, run.checkpoints / "labels")
 
 
-def _made(vlm: VLM, rows: pd.DataFrame, cfg, parts: Path) -> pd.DataFrame:
+def _made(vlm: VLM, rows: pd.DataFrame, cfg: VLMParams, parts: Path) -> pd.DataFrame:
     if cfg.labeller:
         return label(labelling(vlm, cfg), rows, cfg.seed, cfg.score_batch_size, parts)
     return preference_pairs.from_remarks(rows, cfg.reasons)
 
 
-def labelling(vlm: VLM, cfg) -> VLM:
+def labelling(vlm: VLM, cfg: VLMParams) -> VLM:
     """The model that labels: the base itself, or another of its family. Raises Refused if that cannot be loaded."""
     if cfg.labeller == BASE:
         return vlm
     return load(cfg.labeller, cfg.labeller_revision, cfg.precision, cfg.max_pixels, cfg.quantise)
 
 
-def named(cfg) -> dict[str, dict[str, str]]:
+def named(cfg: VLMParams) -> dict[str, dict[str, str]]:
     """The labeller's name and its commit on the hub, for the record of a run; {} where no model labels."""
     if not cfg.labeller:
         return {}
@@ -60,12 +62,12 @@ def label(vlm: VLM, rows: pd.DataFrame, seed: int, batch: int, parts: Path) -> p
     that stores each finished batch.
     """
     done = [values.read(path) for path in sorted(parts.glob("*.parquet"))]
-    known = {image for part in done for image in part.image_id}
-    left = rows[~rows.image_id.isin(known)]
+    labelled = {image for part in done for image in part.image_id}
+    left = rows[~rows.image_id.isin(labelled)]
     starts = range(0, len(left), batch)
     for start in progress(starts, "labelling", len(left), batch):
         done.append(_part(vlm, left.iloc[start : start + batch], seed))
-        values.write(parts / f"{len(known) + start:08}.parquet", done[-1])
+        values.write(parts / f"{len(labelled) + start:08}.parquet", done[-1])
     return pd.concat(done).set_index("image_id").loc[rows.image_id].reset_index()
 
 
@@ -76,9 +78,9 @@ def _part(vlm: VLM, rows: pd.DataFrame, seed: int) -> pd.DataFrame:
     check_images(batch, vlm.processor, vlm.max_pixels)
     with temporary_vision_cache(vlm.model):
         said = {verdict: reasons(vlm, batch, verdict, list(rows.image_id), seed) for verdict in VERDICTS}
-    told = [[said[verdict][i] for verdict in (own, 1 - own)] for i, own in enumerate(rows.label)]
+    answers = [[said[verdict][i] for verdict in (own, 1 - own)] for i, own in enumerate(rows.label)]
     columns = {"image_id": rows.image_id, "path": rows.path, "label": rows.label}
-    return pd.DataFrame({**columns, "chosen": [c for c, _ in told], "rejected": [r for _, r in told]})
+    return pd.DataFrame({**columns, "chosen": [c for c, _ in answers], "rejected": [r for _, r in answers]})
 
 
 @torch.inference_mode()

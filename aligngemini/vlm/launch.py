@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 
 from ..workbook import json_file, paths, reading, redaction
+from ..workbook.forms import VLMParams
 from ..workbook.params import Refused, said, shown
 from ..workbook.progress import FILE, note
 
@@ -21,7 +22,7 @@ PAUSE = 0.5  # seconds between two looks at the progress
 GRACE = 15  # seconds that processes get to end by themselves
 
 
-def train(frame: pd.DataFrame, cfg, checkpoints: Path, out: Path) -> Path:
+def train(frame: pd.DataFrame, cfg: VLMParams, checkpoints: Path, out: Path) -> Path:
     """Train on preference pairs as `dpo.train` does, in the processes that cfg.accelerate_config asks for.
 
     Raises Refused for what cannot start, RuntimeError with the first error of a process and where its log is.
@@ -32,8 +33,8 @@ def train(frame: pd.DataFrame, cfg, checkpoints: Path, out: Path) -> Path:
     words = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(file)]
     words += ["-m", "aligngemini.vlm.worker", str(job)]
     with (job / "log.txt").open("w") as log:
-        told = {"env": _environment(job, config.use_cpu), "stdout": log, "stderr": log, "start_new_session": True}
-        process = subprocess.Popen(words, **told)
+        options = {"env": _environment(job, config.use_cpu), "stdout": log, "stderr": log, "start_new_session": True}
+        process = subprocess.Popen(words, **options)
         try:
             _wait(process, job / "progress.json")
         finally:
@@ -67,22 +68,22 @@ def check(file: Path):
     return config
 
 
-def _job(frame: pd.DataFrame, cfg, checkpoints: Path, out: Path) -> Path:
+def _job(frame: pd.DataFrame, cfg: VLMParams, checkpoints: Path, out: Path) -> Path:
     """A folder with all that a process needs to know, beside the checkpoints."""
     job = Path(checkpoints) / "job"
     shutil.rmtree(job, ignore_errors=True)
     job.mkdir(parents=True)
     frame.to_parquet(job / "pairs.parquet", index=False)
-    told = {"params": dataclasses.asdict(cfg), "checkpoints": str(checkpoints), "out": str(out)}
-    json_file.write(job / "job.json", told | {"kernel": os.getpid()})
+    order = {"params": dataclasses.asdict(cfg), "checkpoints": str(checkpoints), "out": str(out)}
+    json_file.write(job / "job.json", order | {"kernel": os.getpid()})
     return job
 
 
 def _environment(job: Path, cpu: bool) -> dict[str, str]:
     # The launcher of several processes does not pass on that they are to stay off the GPUs.
-    told = {FILE: str(job / "progress.json"), "ACCELERATE_USE_CPU": str(cpu).lower()}
+    variables = {FILE: str(job / "progress.json"), "ACCELERATE_USE_CPU": str(cpu).lower()}
     path = os.pathsep.join(filter(None, [str(paths.ROOT), os.environ.get("PYTHONPATH")]))
-    return os.environ | told | {"PYTHONPATH": path}
+    return os.environ | variables | {"PYTHONPATH": path}
 
 
 def _wait(process: subprocess.Popen, file: Path) -> None:
@@ -108,10 +109,10 @@ def end(process: subprocess.Popen) -> None:
 
 
 def _failure(job: Path) -> Exception:
-    """The first error of a process, as it said it itself."""
-    told = reading.known(job / "error.json")
-    if not told:
+    """The first error of a process, in its own words."""
+    error = reading.known(job / "error.json")
+    if not error:
         return RuntimeError(f"training in several processes ended without a word; its log is {job / 'log.txt'}")
-    if told["refused"]:
-        return Refused(told["text"])
-    return RuntimeError(f"training in several processes failed: {told['text']} (its log is {job / 'log.txt'})")
+    if error["refused"]:
+        return Refused(error["text"])
+    return RuntimeError(f"training in several processes failed: {error['text']} (its log is {job / 'log.txt'})")

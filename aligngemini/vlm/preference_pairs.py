@@ -21,8 +21,8 @@ def from_remarks(rows: pd.DataFrame, reasons: str = "twin") -> pd.DataFrame:
     """
     twins = rows.merge(rows[["pair_id", "label", "remark"]], on="pair_id", suffixes=("", "_twin"), how="left")
     twins = twins[twins.label != twins.label_twin].drop_duplicates("image_id")
-    known = dict(zip(twins.image_id, twins.remark_twin, strict=True))
-    twin = rows.image_id.map(lambda image: known.get(image, "")).astype(object)
+    remarks = dict(zip(twins.image_id, twins.remark_twin, strict=True))
+    twin = rows.image_id.map(lambda image: remarks.get(image, "")).astype(object)
     own = rows.remark.where((twin != "") & (reasons != "none"), "")
     other = twin if reasons == "twin" else own
     return pd.DataFrame({
@@ -45,10 +45,10 @@ def dataset(frame: pd.DataFrame):
     from datasets import Dataset
 
     def open_rows(rows: dict) -> dict:
-        asked = [[{"role": "user", "content": chat()[0]["content"][1]["text"]}] for _ in rows["path"]]
+        questions = [[{"role": "user", "content": chat()[0]["content"][1]["text"]}] for _ in rows["path"]]
         return {
             "images": [[Image.fromarray(decode.read(path).rgb)] for path in rows["path"]],
-            "prompt": asked,
+            "prompt": questions,
             "chosen": [[{"role": "assistant", "content": text}] for text in rows["chosen"]],
             "rejected": [[{"role": "assistant", "content": text}] for text in rows["rejected"]],
         }

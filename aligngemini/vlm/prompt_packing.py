@@ -1,4 +1,4 @@
-"""Chosen and rejected answer stand behind one copy of the prompt that they share, not behind a copy each."""
+"""Pack chosen and rejected answer into one sequence that shares the prompt: faster, equal up to rounding."""
 
 import torch
 
@@ -39,11 +39,11 @@ class PackedLayout:
         return torch.cat([values[row, places] for places in columns])
 
     def mask(self) -> torch.Tensor:
-        """Who may look at whom, bool [n, 1, longest, longest]: never ahead, and never from one answer at the other."""
-        asks, told = self.place[..., None], self.place[:, None]
+        """The attention mask, bool [n, 1, longest, longest]: no token sees a later one, or one of the other answer."""
+        query, key = self.place[..., None], self.place[:, None]
         common, chosen, total = (size[..., None] for size in (self.common, self.chosen, self.total))
-        other = (asks >= chosen) & (told >= common) & (told < chosen)
-        return (((told <= asks) & (told < total) & ~other) | (told == asks))[:, None]
+        other = (query >= chosen) & (key >= common) & (key < chosen)
+        return (((key <= query) & (key < total) & ~other) | (key == query))[:, None]
 
 
 class PackedForward:
@@ -54,14 +54,14 @@ class PackedForward:
 
     def __call__(self, inputs_embeds=None, position_ids=None, attention_mask=None, **options):
         """As the model's own, with the same last hidden state [rows, width, d]."""
-        given = {"inputs_embeds": inputs_embeds, "position_ids": position_ids, "attention_mask": attention_mask}
+        inputs = {"inputs_embeds": inputs_embeds, "position_ids": position_ids, "attention_mask": attention_mask}
         if not self._pairs(position_ids, attention_mask):
-            return self.run(**given, **options)
+            return self.run(**inputs, **options)
         layout = PackedLayout(inputs_embeds, position_ids, attention_mask)
         positions = torch.stack([layout.packed(axis) for axis in position_ids])
         packed = layout.packed(inputs_embeds)
-        found = self.run(inputs_embeds=packed, position_ids=positions, attention_mask=layout.mask(), **options)
-        return type(found)(last_hidden_state=layout.unpacked(found.last_hidden_state))
+        output = self.run(inputs_embeds=packed, position_ids=positions, attention_mask=layout.mask(), **options)
+        return type(output)(last_hidden_state=layout.unpacked(output.last_hidden_state))
 
     def _pairs(self, position_ids, attention_mask) -> bool:
         """Whether these are rows of training pairs, filled from the left."""

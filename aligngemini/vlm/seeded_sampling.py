@@ -21,8 +21,8 @@ class SeededSampler(LogitsProcessor):
         """`scores` [rows, vocabulary] with all but the drawn token ruled out."""
         likely, order = (scores.double() / self.temperature).softmax(-1).sort(dim=-1, descending=True, stable=True)
         before = likely.cumsum(-1) - likely
-        kept = torch.where(before < self.top_p, likely, 0.0).cumsum(-1)
-        chance = self.chances[:, self.step, None].to(kept.device)
+        total = torch.where(before < self.top_p, likely, 0.0).cumsum(-1)
+        chance = self.chances[:, self.step, None].to(total.device)
         self.step += 1
-        place = torch.searchsorted(kept, chance * kept[:, -1:], right=True).clamp(max=kept.shape[1] - 1)
+        place = torch.searchsorted(total, chance * total[:, -1:], right=True).clamp(max=total.shape[1] - 1)
         return torch.full_like(scores, -torch.inf).scatter(1, order.gather(1, place), 0.0)

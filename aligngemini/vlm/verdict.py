@@ -39,9 +39,9 @@ def prompts(vlm: VLM, pictures: list[Image.Image], question: str = QUESTION) -> 
 
 def continued(batch: dict, tokens: tuple[int, ...]) -> dict:
     """The same prompts followed by the same answer tokens."""
-    asked = batch["input_ids"]
-    tail = torch.tensor(tokens, dtype=asked.dtype, device=asked.device).expand(len(asked), -1)
-    longer = {"input_ids": torch.cat([asked, tail], 1)}
+    prompt = batch["input_ids"]
+    tail = torch.tensor(tokens, dtype=prompt.dtype, device=prompt.device).expand(len(prompt), -1)
+    longer = {"input_ids": torch.cat([prompt, tail], 1)}
     for name, fill in (("attention_mask", 1), ("mm_token_type_ids", 0)):
         if name in batch:
             longer[name] = torch.cat([batch[name], torch.full_like(tail, fill)], 1)

@@ -16,11 +16,11 @@ from ..workbook.forms import VLMParams
 
 def main(job: Path) -> None:
     """Load base and pairs, train, and save the adapter if this is the first process."""
-    told = json.loads((job / "job.json").read_text(encoding="utf-8"))
-    processes.end_with(told["kernel"])
+    order = json.loads((job / "job.json").read_text(encoding="utf-8"))
+    processes.end_with(order["kernel"])
     _know_processors_by_number()
     with _reported(job):
-        _train(params.build(VLMParams, told["params"]), job, Path(told["checkpoints"]), Path(told["out"]))
+        _train(params.build(VLMParams, order["params"]), job, Path(order["checkpoints"]), Path(order["out"]))
 
 
 def _train(cfg: VLMParams, job: Path, checkpoints: Path, out: Path) -> None:
@@ -28,11 +28,11 @@ def _train(cfg: VLMParams, job: Path, checkpoints: Path, out: Path) -> None:
 
     vlm = load.load(cfg.base, cfg.base_revision, cfg.precision, cfg.max_pixels, cfg.quantise)
     frame = pd.read_parquet(job / "pairs.parquet")
-    told = adapter.facts(cfg, len(frame), vlm.processor)
+    facts = adapter.facts(cfg, len(frame), vlm.processor)
     trainer = dpo.build(vlm, frame, cfg, checkpoints)
     if trainer.args.world_size != int(os.environ["WORLD_SIZE"]):
         raise RuntimeError("the processes did not find each other: each would train alone")
-    dpo.train(trainer, out, told)
+    dpo.train(trainer, out, facts)
 
 
 def _know_processors_by_number() -> None:
@@ -50,10 +50,10 @@ def _reported(job: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        told = {"refused": isinstance(error, params.Refused), "text": params.said(error)}
+        record = {"refused": isinstance(error, params.Refused), "text": params.said(error)}
         try:
             with (job / "error.json").open("x", encoding="utf-8") as file:
-                json.dump(told, file)
+                json.dump(record, file)
         except FileExistsError:
             print("another process failed before this one", file=sys.stderr)
         raise

@@ -82,13 +82,13 @@ class Answer:
 
     def summary(self) -> str:
         """Versions, machine and time of a complete run in one line, such as `Python 3.12.1, torch 2.8.0 · 8 processors
-        · 12:30`. The time is that of the last attempt.
+        · made in 12:30`. The time is that of the last attempt.
         """
         environment, seconds = self.manifest["environment"], self.manifest["run"].get("seconds", 0)
         packages = environment["packages"]
         versions = [f"{name} {packages[name]}" for name in ("torch", "transformers") if name in packages]
         machine = environment.get("accelerator") or f"{environment['machine']['processors']} processors"
-        return f"{', '.join(['Python ' + environment['python'], *versions])} · {machine} · {spell(seconds)}"
+        return f"{', '.join(['Python ' + environment['python'], *versions])} · {machine} · made in {spell(seconds)}"
 
     def _repr_html_(self) -> str:
         rows = "".join(

@@ -1,5 +1,6 @@
 """The expert: matches and batches, what trains, resuming, scoring."""
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +11,7 @@ from aligngemini.branches import scoring
 from aligngemini.expert import adapter, backbone, batches, objective, train
 from aligngemini.expert.branch import ExpertBranch
 from aligngemini.mini import bases
+from aligngemini.workbook import paths, stages
 from tests.expert.conftest import CFG, fresh
 
 BASE = str(bases.FOLDERS["expert"])
@@ -135,3 +137,15 @@ def test_other_crop_sizes_work(trained, rows):
 def test_a_base_that_is_not_there_is_refused_with_the_next_step():
     with pytest.raises(ValueError, match="mini pretrain"):
         backbone.load("data/mini/expret")
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5])
+def test_the_loss_by_hand_in_notebook_03_is_that_of_training(rows, trained, weight):
+    book = nbformat.read(paths.notebook(stages.EXPERT), as_version=4)
+    *lines, last = next(cell.source for cell in book.cells if cell.id == "loss-by-hand-and-by-the-trainer").splitlines()
+    cfg = CFG.replace(contrastive_weight=weight)
+    names = {"expert": trained[0], "batch": batches.Batches(batches.match_real_fake(rows, 0), cfg, 0)[0], "half": 4}
+    names |= {"cfg": cfg, "objective": objective, "torch": torch, "pd": pd}
+    exec("\n".join(lines), names)
+    loss = eval(last, names).loss
+    assert loss["by hand"] == pytest.approx(loss["training"], abs=1e-5) and loss["training"] > 0

@@ -3,6 +3,8 @@
 import math
 from types import SimpleNamespace
 
+import nbformat
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -11,7 +13,7 @@ from safetensors.torch import load_file
 from aligngemini.images import decode
 from aligngemini.mini import bases
 from aligngemini.vlm import adapter, dpo, load, preference_pairs, verdict, vision_cache
-from aligngemini.workbook import stages
+from aligngemini.workbook import paths, stages
 from aligngemini.world import world
 from tests import model_card
 
@@ -291,3 +293,21 @@ def test_the_adapter_of_a_four_bit_base_trains_in_float32(rows, tmp_path):
 def test_updates_are_counted_as_the_trainer_counts_them(pairs_given, batch, accumulation, epochs, updates):
     cfg = stages.VLMParams(batch_size=batch, gradient_accumulation=accumulation, epochs=epochs)
     assert dpo.updates(pairs_given, cfg) == updates
+
+
+def by_hand(trainer, cfg) -> pd.DataFrame:
+    """The table that notebook 02 makes of the first pair."""
+    book = nbformat.read(paths.notebook(stages.VLM), as_version=4)
+    cells = {cell.id: cell.source for cell in book.cells}
+    *lines, last = f"{cells['log-probabilities-by-hand']}\n{cells['loss-by-hand-and-by-trl']}".splitlines()
+    names = {"trainer": trainer, "untrained": load.VLM(trainer.model.eval(), trainer.processing_class), "cfg": cfg}
+    names |= {"pair": trainer.data_collator([trainer.train_dataset[0]]), "torch": torch, "pd": pd}
+    exec("\n".join(lines), names)
+    return eval(last, names)
+
+
+def test_the_loss_by_hand_in_notebook_02_is_that_of_the_trainer_after_training_too(trained, tuned):
+    for (trainer, _), objective in ((trained, "dpo"), (tuned, "sft")):
+        table = by_hand(trainer, CFG.replace(objective=objective))
+        assert table["policy, by hand"].tolist() == pytest.approx(table["policy, by TRL"].tolist(), abs=1e-3)
+        assert abs(table["policy, by hand"] - table.reference)[:2].min() > 0.01, "the adapter changes both answers"
