@@ -250,6 +250,14 @@ def test_the_table_says_where_and_with_what(little):
     assert isinstance(run.table, pd.DataFrame)
 
 
+def test_the_summary_says_versions_machine_and_time_in_one_line(little):
+    run = small.made(DATA, small.data(little), images=1)
+    environment = run.manifest["environment"] | {"accelerator": "NVIDIA H100"}
+    run.manifest |= {"environment": environment, "run": run.manifest["run"] | {"seconds": 61.0}}
+    versions = f"Python {environment['python']}, torch {environment['packages']['torch']}"
+    assert run.summary().startswith(versions) and run.summary().endswith(" · NVIDIA H100 · made in 1:01")
+
+
 def test_no_environment_variable_reaches_a_manifest(little, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     run = small.made(DATA, small.data(little), images=1)
