@@ -130,6 +130,14 @@ def test_no_variable_takes_the_name_of_a_parameter(notebook):
         assert not made & names, source
 
 
+def test_no_variable_takes_the_name_of_what_is_imported(notebook):
+    trees = [ast.parse(source) for source in code(notebook)]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    aliases = [each for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for each in node.names]
+    made = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    assert not made & {each.asname or each.name for each in aliases}
+
+
 def test_prose_and_code_are_in_balance(notebook):
     words = sum(len(text.split()) for text in prose(notebook))
     lines = sum(len(source.splitlines()) for source in code(notebook))
