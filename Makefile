@@ -35,7 +35,7 @@ test-gpu: $(READY)  ## the tests that need a GPU
 	$(BIN)/python -m pytest -q -m gpu
 
 sync: $(READY)  ## write the parameter cells of the notebooks and the recipes of mini from the dataclasses
-	$(BIN)/python -m aligngemini.workbook.sync
+	$(BIN)/python -m aligngemini.workflow.sync
 
 clean:  ## remove the environment and caches, never data or outputs
 	rm -rf .venv build aligngemini.egg-info .pytest_cache .ruff_cache

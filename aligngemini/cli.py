@@ -12,10 +12,11 @@ from aligngemini.bench import command as bench
 from aligngemini.fetch import command as data
 from aligngemini.mini import command as mini
 from aligngemini.rehearse import command as rehearse
-from aligngemini.workbook import paths, redaction, streams, unforeseen
+from aligngemini.workbook import paths, redaction
 from aligngemini.workbook.codes import DONE, FAILED, REFUSED, STOPPED
 from aligngemini.workbook.names import ANALYSIS
 from aligngemini.workbook.params import Refused, shown
+from aligngemini.workflow import streams, unforeseen
 
 
 def main(words: list[str] | None = None) -> int:
@@ -23,8 +24,8 @@ def main(words: list[str] | None = None) -> int:
 
     `audit`, `bench` and `data` return 3 if they are done and have found something to tell, or left something out.
     """
-    from aligngemini.workbook.execute import Failed
     from aligngemini.workbook.manifest import DiskFull, no_space
+    from aligngemini.workflow.execute import Failed
 
     streams.prepare()
     args = _parser().parse_args(words)
@@ -112,7 +113,8 @@ def _add_runs(commands: Any) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from aligngemini.workbook import commands, execute, plan
+    from aligngemini.workbook import commands
+    from aligngemini.workflow import execute, plan
 
     paths.set_outputs(args.outputs)
     options = [tuple(pair) for pair in args.p] + ([("seed", args.seed)] if args.seed is not None else [])
@@ -129,7 +131,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _sweep(args: argparse.Namespace) -> None:
-    from aligngemini.workbook import sweep
+    from aligngemini.workflow import sweep
 
     paths.set_outputs(args.outputs)
     options = [tuple(pair) for pair in args.p]
@@ -164,7 +166,8 @@ def _conclude(answers: list[Any]) -> None:
 
 
 def _runs(args: argparse.Namespace) -> None:
-    from aligngemini.workbook import listing, runs
+    from aligngemini.workbook import runs
+    from aligngemini.workflow import listing
 
     paths.set_outputs(args.outputs)
     found = runs.all()

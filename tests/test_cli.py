@@ -12,9 +12,11 @@ import pytest
 
 import aligngemini
 from aligngemini import cli
-from aligngemini.workbook import execute, plan, stages
+from aligngemini.vlm.params import VLMParams
+from aligngemini.workbook import stages
 from aligngemini.workbook.manifest import DiskFull
 from aligngemini.workbook.params import Refused
+from aligngemini.workflow import execute, plan
 
 
 @pytest.fixture(autouse=True)
@@ -217,8 +219,8 @@ def test_the_range_of_seeds_is_said_by_run_sweep_and_notebooks(capsys):
     assert cli.main(["run", "--seed", "4294967296"]) == 2 and told in capsys.readouterr().err
     assert cli.main(["sweep", "alignment", "--seeds", "0,4294967296"]) == 2 and told in capsys.readouterr().err
     with pytest.raises(Refused, match=told):
-        stages.VLMParams(seed=2**32)
-    assert stages.VLMParams(seed=2**32 - 1).seed == 2**32 - 1
+        VLMParams(seed=2**32)
+    assert VLMParams(seed=2**32 - 1).seed == 2**32 - 1
 
 
 ODD = ["²", "٣", "9" * 5000, "07", "x" * 300, "\udce9", "a\0b", "../01", "1.0", "-1"]

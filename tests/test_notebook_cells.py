@@ -7,6 +7,7 @@ from PIL import Image
 
 from aligngemini.analysis import figures, pictures, published, style
 from aligngemini.expert import objective
+from aligngemini.expert.params import ExpertParams
 from aligngemini.images import decode
 from aligngemini.scores.metrics import BALANCED
 from aligngemini.vlm import verdict
@@ -59,7 +60,7 @@ def test_the_surest_pictures_are_pictures_with_a_score(train):
 @pytest.mark.parametrize(("weight", "lines"), [(0.0, 1), (0.5, 0)])
 def test_the_loss_of_guessing_is_drawn_where_there_is_one(weight, lines):
     history = pd.DataFrame({"step": [1, 2], "loss": [0.8, 0.7], "learning_rate": [1e-4, 1e-5]})
-    told = {"figures": figures, "objective": objective, "cfg": stages.ExpertParams(contrastive_weight=weight)}
+    told = {"figures": figures, "objective": objective, "cfg": ExpertParams(contrastive_weight=weight)}
     figure, _ = look(stages.EXPERT, "figures.training", history=history, **told)
     assert len(figure.layout.shapes) == lines
 

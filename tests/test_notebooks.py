@@ -13,7 +13,8 @@ import pytest
 from aligngemini.detector import Detector
 from aligngemini.images import cells, table
 from aligngemini.scores import table as scores
-from aligngemini.workbook import kernel, paths, runs, stages, values
+from aligngemini.workbook import paths, runs, stages, values
+from aligngemini.workflow import kernel
 
 NAMES = list(stages.STAGES)
 

@@ -11,10 +11,13 @@ from PIL import Image
 
 from aligngemini import cli
 from aligngemini.branches.registry import KINDS, Kind
+from aligngemini.expert.params import ExpertParams
 from aligngemini.explore import fusion as explorer
 from aligngemini.images import decode, table
+from aligngemini.images.params import DataParams
 from aligngemini.scores import metrics
 from aligngemini.scores import table as scores
+from aligngemini.vlm.params import VLMParams
 from aligngemini.workbook import params, paths, runs, stages, values
 
 SHIPPED = paths.resolve("data/mini/detector")
@@ -78,7 +81,7 @@ def outputs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("outputs")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ALIGNGEMINI_OUTPUTS", str(folder))
-        data = runs.start(stages.DATA, stages.DataParams(scale="smoke"))
+        data = runs.start(stages.DATA, DataParams(scale="smoke"))
         sets = {
             "test": images(folder / "test", "test", AXES),
             "joint": images(folder / "joint", "joint", AXES),
@@ -87,8 +90,8 @@ def outputs(tmp_path_factory):
         for name, rows in sets.items():
             data.save(f"{name}.parquet", rows)
         data.finish({"images": len(sets["test"])})
-        _trained(stages.VLM, stages.VLMParams(scale="smoke", max_pixels=784), sets)
-        _trained(stages.EXPERT, stages.ExpertParams(scale="smoke"), sets)
+        _trained(stages.VLM, VLMParams(scale="smoke", max_pixels=784), sets)
+        _trained(stages.EXPERT, ExpertParams(scale="smoke"), sets)
         yield folder
 
 

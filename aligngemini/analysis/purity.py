@@ -11,7 +11,7 @@ ROW = ["data", "point", "training set", "probe"]
 
 
 def gather(made: list, confidence: float = 0.95) -> pd.DataFrame:
-    """AUROC of the probes that the runs of a sweep (workbook.sweep.Made) measured; no rows if they measured none.
+    """AUROC of the probes that the runs of a sweep (workflow.sweep.Made) measured; no rows if they measured none.
 
     Columns: data and point (of the probed run), training set, probe (PIXELS, from notebook 01, or WORDS, from 02),
     one column per seed, mean, low, high, n (seeds). A pixel set should leave WORDS at .5, a semantic set PIXELS.

@@ -41,7 +41,7 @@ def interval(values: Iterable[float], confidence: float = 0.95) -> Spread:
 
 
 def gather(made: list, confidence: float = 0.95) -> pd.DataFrame:
-    """The table of a sweep from its runs (workbook.sweep.Made): levels first, then differences between them.
+    """The table of a sweep from its runs (workflow.sweep.Made): levels first, then differences between them.
 
     Columns: data (point of notebook 01), point (of the model's own notebook), model, supervision, against ("" for
     levels), benchmark, subset (mean: unweighted, last in its benchmark), metric, one column per seed ("seed 0"),

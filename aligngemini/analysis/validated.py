@@ -10,7 +10,7 @@ ROW = ["data", "point", "rule", "metric", "measured on", "against"]
 
 
 def gather(made: list, confidence: float = 0.95) -> pd.DataFrame:
-    """What the runs of notebook 04 of a sweep (workbook.sweep.Made) measured, from their sides.parquet; no rows if
+    """What the runs of notebook 04 of a sweep (workflow.sweep.Made) measured, from their sides.parquet; no rows if
     there are none.
 
     Columns: data and point, rule (or branch), metric, measured on (of SETS), against ("" for levels), one column per

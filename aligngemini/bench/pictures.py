@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from aligngemini.images.params import DataParams
+
 from ..images import sources
 from ..images.places import benchmarks, layouts, skips
 from ..workbook import seeds
 from ..workbook.params import Refused, shown
-from ..workbook.stages import DataParams
 
 
 class Pictures(NamedTuple):

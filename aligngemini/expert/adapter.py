@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from ..workbook import adapters
-from ..workbook.forms import ExpertParams
 from ..workbook.params import Refused
 from .backbone import Expert, as_released, colours, load
+from .params import ExpertParams
 
 SUMMARY = (
     "A LoRA adapter and a linear head that let a vision backbone say whether a picture carries traces of a decoder: "

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
 from ..images import degrade
-from ..workbook.forms import ExpertParams
+from .params import ExpertParams
 
 JPEG = (55, 100)  # quality; this range and those below are those of DDA's training code unless called ours
 SOFT = (0.3, 0.9)  # px, sigma of "gaussian", ours: DDA's kernels are a fixed 3 or 5 px wide

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 
 from ..workbook import models
-from ..workbook.forms import ExpertParams
+from .params import ExpertParams
 
 # DDA's choice (its Training/ code): attention qkv and proj, MLP fc1 and fc2 of every block. Anchored on the blocks,
 # since the patch embedding has a `proj` too.

@@ -9,10 +9,10 @@ import torch
 from torch.utils.data import Dataset
 
 from ..images import decode, table
-from ..workbook.forms import ExpertParams
 from ..workbook.seeds import generator
 from . import views
 from .mixing import Mix
+from .params import ExpertParams
 
 
 def match_real_fake(rows: pd.DataFrame, seed: int) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 from ..branches import identity
 from ..workbook import manifest
 from ..workbook.params import Refused
-from ..workbook.run import Run
+from ..workbook.runs import Run
 from . import adapter as saved
 from . import backbone, score
 from .views import window

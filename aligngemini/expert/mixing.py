@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..images import degrade
-from ..workbook.forms import ExpertParams
+from .params import ExpertParams
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ import math
 import torch
 from torch.nn import functional
 
-from ..workbook.forms import ExpertParams
 from .backbone import Expert
+from .params import ExpertParams
 
 CYCLE = 1000  # updates in half a wave of the released code's learning rate
 LOWEST = 0.001  # share of the learning rate at the bottom, as in DDA's code

@@ -9,11 +9,11 @@ import pandas as pd
 import torch
 
 from ..workbook import processes, states
-from ..workbook.forms import ExpertParams
 from ..workbook.progress import progress
 from . import adapter, objective
 from .backbone import Expert
 from .batches import Batches, match_real_fake
+from .params import ExpertParams
 
 
 def train(expert: Expert, rows: pd.DataFrame, cfg: ExpertParams, checkpoints: Path, out: Path) -> Path:

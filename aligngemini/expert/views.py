@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ..workbook.forms import ExpertParams
 from . import augment, mixing
 from .frame import Frame, framed
+from .params import ExpertParams
 
 FILTERS = [getattr(Image.Resampling, name) for name in ("NEAREST", "BOX", "BILINEAR", "HAMMING", "BICUBIC", "LANCZOS")]
 

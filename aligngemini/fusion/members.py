@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from aligngemini.branches import registry, scoring
+from aligngemini.branches import branch_runs, registry, scoring
+from aligngemini.branches.branch_runs import Choice
 from aligngemini.fusion.rules import Fusion
 from aligngemini.images import table
 from aligngemini.scores import metrics, thresholds
 from aligngemini.scores import table as score_table
-from aligngemini.workbook import branch_runs, json_file, reading
-from aligngemini.workbook.branch_runs import Choice
+from aligngemini.workbook import json_file, reading
 
 FACTS = "facts.json"
 BATCH_SIZE = 32

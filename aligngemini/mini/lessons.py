@@ -50,8 +50,9 @@ def seen(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 @cache
 def _ranges() -> dict:
     """The degradation of notebook 01 as it is by default."""
+    from aligngemini.images.params import DataParams
+
     from ..images import degrade
-    from ..workbook.stages import DataParams
 
     return degrade.ranges(DataParams())
 

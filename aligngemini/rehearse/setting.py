@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass, replace
 
+from aligngemini.expert.params import ExpertParams
+from aligngemini.images.params import DataParams
+from aligngemini.vlm.params import VLMParams
+
 from ..workbook import params, recipes, stages
-from ..workbook.forms import DataParams, ExpertParams, VLMParams
 from ..workbook.params import Refused
 
 SCALES = ("paper", "mini")

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from ..workbook import adapters, models
-from ..workbook.forms import VLMParams
 from ..workbook.params import Refused
 from .load import VLM, load, with_adapter
+from .params import VLMParams
 from .verdict import QUESTION, VERDICTS
 
 LOADED = ("base", "revision", "precision", "max_pixels", "quantise")  # arguments of `load`

@@ -10,7 +10,7 @@ from PIL import Image
 from ..branches import identity
 from ..workbook import manifest
 from ..workbook.params import Refused
-from ..workbook.run import Run
+from ..workbook.runs import Run
 from . import load as bases
 from . import verdict
 from .look import look

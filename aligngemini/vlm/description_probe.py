@@ -10,7 +10,7 @@ from ..images.failures import Failures, attempt, each, without_failures
 from ..images.feed import Feed, Item, batched
 from ..images.table import sample_whole_pairs
 from ..scores.cv_auroc import logreg_cv_auroc
-from ..workbook.run import Run
+from ..workbook.runs import Run
 from .load import VLM
 from .look import look
 from .verdict import spoken

@@ -11,12 +11,12 @@ import pandas as pd
 import torch
 from transformers import PrinterCallback, TrainerCallback
 
-from ..workbook.forms import VLMParams
 from ..workbook.params import Refused
 from ..workbook.progress import note
 from . import adapter, launch, preference_pairs
 from .checkpoints import newest
 from .load import VLM, dtype_for
+from .params import VLMParams
 from .prompt_packing import pack_prompts
 from .vision_cache import CheckedCollator, cache_vision_features
 

@@ -10,12 +10,12 @@ from PIL import Image
 
 from ..images import decode
 from ..workbook import models, values
-from ..workbook.forms import VLMParams
 from ..workbook.progress import progress
-from ..workbook.run import Run
+from ..workbook.runs import Run
 from ..workbook.seeds import generator
 from . import preference_pairs
 from .load import VLM, load
+from .params import VLMParams
 from .seeded_sampling import SeededSampler
 from .verdict import QUESTION, VERDICTS, continued, prompts
 from .vision_cache import check_images, temporary_vision_cache

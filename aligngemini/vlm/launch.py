@@ -14,9 +14,9 @@ import pandas as pd
 import torch
 
 from ..workbook import json_file, paths, reading, redaction
-from ..workbook.forms import VLMParams
 from ..workbook.params import Refused, said, shown
 from ..workbook.progress import FILE, note
+from .params import VLMParams
 
 PAUSE = 0.5  # seconds between two looks at the progress
 GRACE = 15  # seconds that processes get to end by themselves

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 
 from ..workbook import params, processes
-from ..workbook.forms import VLMParams
+from .params import VLMParams
 
 
 def main(job: Path) -> None:

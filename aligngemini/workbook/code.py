@@ -15,14 +15,18 @@ from aligngemini.workbook import paths
 
 APART = {
     "analysis.figures": "draws",
+    "analysis.params": "the values of parameters stand in the question",
     "analysis.pictures": "draws",
     "analysis.plane": "draws",
     "analysis.report": "makes a page of what runs hold",
     "analysis.style": "draws",
     "branches.registry": "titles and colours; what decides of a branch stands in the question",
+    "expert.params": "the values of parameters stand in the question",
     "explore": "widgets",
+    "fusion.params": "the values of parameters stand in the question",
+    "images.params": "the values of parameters stand in the question",
+    "vlm.params": "the values of parameters stand in the question",
     "workbook.fingerprint": "gives names, and whatever it gives stands in them",
-    "workbook.forms": "the values of parameters stand in the question",
     "workbook.hub": "uploads what is finished",
     "workbook.manifest": "says of a run what it is",
     "workbook.params": "the values of parameters stand in the question",
@@ -31,7 +35,6 @@ APART = {
     "workbook.redaction": "changes what is printed",
     "workbook.runs": "finds, locks and lists runs",
     "workbook.shipped": "refuses damaged files, and changes nothing",
-    "workbook.stages": "the values of parameters stand in the question",
 }
 """Modules, or packages with all that they hold, that decide no answer, and why. In doubt a module decides."""
 RUNS = ["workbook.filling"]  # what `workbook.runs`, which is apart, makes every answer with

@@ -61,9 +61,10 @@ def param(default: Any, help: str, choices=None, least=None, most=None, **rules:
 
     `choices`: the only values allowed; `least`, `most`: bounds, inclusive. Rules: `above` (exclusive lower
     bound), `multiple` (whole multiple of), `pair` (a list low, high), `filled` (text or list not empty),
-    `upstream` (notebook whose run the value selects), `branches` (see forms.fields.branch_runs), `source` ("folder",
-    "file", "model" or "benchmark": a path whose content belongs to the question), `besides` (words that a source may be
-    and that are no path), `on_card` (a number format: what auto means where there is a GPU, see `models.number`). Lists
+    `upstream` (notebook whose run the value selects), `branches` and `read` (see branches.branch_runs.field), `source`
+    ("folder", "file", "model" or "benchmark": a path whose content belongs to the question), `parts` (a function: the
+    paths that a text names, where it may name several), `besides` (words that stand for no path), `on_card` (a number
+    format: what auto means where there is a GPU, see `models.number`). Lists
     are checked element by element. Raises ValueError if the help holds '=', because papermill would misread the cell.
     """
     if "=" in help:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aligngemini.workbook import branch_runs, fingerprint, models, paths, reading, records, stages
-from aligngemini.workbook.forms import WORLD
+from aligngemini.workbook import fingerprint, models, paths, reading, records, stages
 from aligngemini.workbook.params import Params, Refused, shown
 from aligngemini.workbook.records import Record
 
@@ -72,10 +71,9 @@ def modules(notebook: str, cfg: Params) -> list[str]:
     return [each.kind.code.partition(":")[0] for each in branches(cfg)] if stages.find(notebook).loads else []
 
 
-def branches(cfg: Params) -> list[branch_runs.Choice]:
-    """Return the branches that `cfg` names."""
-    lists = [getattr(cfg, field.name) for field in dataclasses.fields(cfg) if field.metadata.get("branches")]
-    return [each for texts in lists for each in branch_runs.read(texts)]
+def branches(cfg: Params) -> list[Any]:
+    """Return the branches that `cfg` names; see branches.branch_runs.Choice."""
+    return [each for choices in stages.branches(cfg).values() for each in choices]
 
 
 def _name(notebook: str, block: dict[str, Any]) -> str:
@@ -110,20 +108,22 @@ def _input(record: Record) -> dict[str, str]:
 def there(cfg: Params) -> dict[str, Path]:
     """Return value -> path of the folders, models and files of scores that `cfg` names on this disk.
 
-    Hub names, the word "world" and a field's words `besides` have none. Raises `Refused` for what is not there.
+    Hub names and a field's words `besides` have none. Raises `Refused` for what is not there.
     """
     found = {}
     for field in dataclasses.fields(cfg):
         _check_texts(field.name, getattr(cfg, field.name))
         value, kind = getattr(cfg, field.name), field.metadata.get("source")
-        texts = (value if isinstance(value, list) else [value]) if kind else []
-        for text in texts if kind != "benchmark" else _parts(texts):
-            if text in field.metadata.get("besides", ()) or (kind != "model" and text == WORLD):
+        given = (value if isinstance(value, list) else [value]) if kind else []
+        parts = field.metadata.get("parts", lambda text: [text])
+        for text in [part for each in given for part in parts(each)]:
+            if text in field.metadata.get("besides", ()):
                 continue
             path = _model(text, field.name) if kind == "model" else _there(text, field.name, kind)
             found |= {text: path} if path else {}
-    files = [each.rest for each in branches(cfg) if each.kind.file]
-    return found | {file: _there(file, branch_runs.FIELD, "scores") for file in files}
+    for name, choices in stages.branches(cfg).items():
+        found |= {each.rest: _there(each.rest, name, "scores") for each in choices if each.kind.file}
+    return found
 
 
 def _check_texts(name: str, value: Any) -> None:
@@ -152,13 +152,6 @@ def _there(text: str, name: str, kind: str) -> Path:
         return path
     what = "file" if kind in ("file", "scores") else "folder"
     raise Refused(f"{name}: there is no {what} {text}, looked for at {path}: {ADVICE[kind]}")
-
-
-def _parts(texts: list[str]) -> list[str]:
-    """The folders and files that benchmarks consist of; those of a named one have been looked for."""
-    from aligngemini.images.places import benchmarks
-
-    return [part for text in texts for part in benchmarks.parts(text)]
 
 
 def same_data(inputs: dict[str, Record]) -> None:

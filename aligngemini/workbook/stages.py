@@ -1,26 +1,31 @@
-"""The five notebooks: the form of each and the runs it needs."""
+"""The five notebooks: where the parameters of each are, and the runs that they need."""
 
 import dataclasses
-from typing import NamedTuple
+from importlib import import_module
+from typing import Any, NamedTuple
 
-from aligngemini.workbook import branch_runs
-from aligngemini.workbook.forms import AnalysisParams, DataParams, ExpertParams, FusionParams, VLMParams
 from aligngemini.workbook.names import ANALYSIS, DATA, EXPERT, FUSION, VLM
 from aligngemini.workbook.params import Params, Refused, shown
 
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """One notebook: its name and parameters.
+    """One notebook: its name, and the class of its parameters, "module:class", which is loaded when it is needed.
 
     `torch`: whether its steps draw from torch's generators, so that these are seeded too. `loads`: whether it makes
     objects of the branches that its parameters name, so that their code counts.
     """
 
     name: str
-    params: type[Params]
+    code: str
     torch: bool = False
     loads: bool = False
+
+    @property
+    def params(self) -> type[Params]:
+        """The class of its parameters."""
+        module, name = self.code.split(":")
+        return getattr(import_module(module), name)
 
     @property
     def place(self) -> int:
@@ -31,11 +36,11 @@ class Stage:
 STAGES = {
     stage.name: stage
     for stage in (
-        Stage(DATA, DataParams, torch=True),
-        Stage(VLM, VLMParams, torch=True),
-        Stage(EXPERT, ExpertParams, torch=True),
-        Stage(FUSION, FusionParams, loads=True),
-        Stage(ANALYSIS, AnalysisParams),
+        Stage(DATA, "aligngemini.images.params:DataParams", torch=True),
+        Stage(VLM, "aligngemini.vlm.params:VLMParams", torch=True),
+        Stage(EXPERT, "aligngemini.expert.params:ExpertParams", torch=True),
+        Stage(FUSION, "aligngemini.fusion.params:FusionParams", loads=True),
+        Stage(ANALYSIS, "aligngemini.analysis.params:AnalysisParams"),
     )
 }
 
@@ -60,17 +65,21 @@ class Selector(NamedTuple):
     text: str
 
 
+def branches(cfg: Params) -> dict[str, list[Any]]:
+    """Return field -> the branches that it names, for each list of branches; see branches.branch_runs.Choice."""
+    readers = {field.name: field.metadata.get("read") for field in dataclasses.fields(cfg)}
+    return {name: read(getattr(cfg, name)) for name, read in readers.items() if read}
+
+
 def selectors(cfg: Params) -> list[Selector]:
     """Return what in `cfg` selects runs, in order."""
-    found = []
+    found, lists = [], branches(cfg)
     for field in dataclasses.fields(cfg):
         if upstream := field.metadata.get("upstream"):
             label = field.name.removesuffix("_run")
             found.append(Selector(field.name, None, label, upstream, getattr(cfg, field.name)))
-        if field.metadata.get("branches"):
-            choices = enumerate(branch_runs.read(getattr(cfg, field.name)))
-            trained = [(place, each) for place, each in choices if each.kind.notebook]
-            found += [Selector(field.name, at, each.label, each.kind.notebook, each.rest) for at, each in trained]
+        trained = [(place, each) for place, each in enumerate(lists.get(field.name, [])) if each.kind.notebook]
+        found += [Selector(field.name, at, each.label, each.kind.notebook, each.rest) for at, each in trained]
     return found
 
 

@@ -23,7 +23,7 @@ from trl import DPOTrainer
 from aligngemini.mini import bases
 from aligngemini.rehearse.clock import free
 from aligngemini.vlm import dpo, load, preference_pairs
-from aligngemini.workbook import stages
+from aligngemini.vlm.params import VLMParams
 
 LONG = 50  # words of a reason, about two sentences
 WORDS = ["the", "dog", "house", "on", "in", "a", "tree", "and", "one", "two", "red", "blue"]
@@ -103,7 +103,7 @@ def measured(trainer: DPOTrainer, cfg) -> tuple[list[float], list[float]]:
 
 
 def main(count: int, shrink: int, precision: str) -> None:
-    cfg = stages.VLMParams(batch_size=1, learning_rate=1e-3, max_pixels=448 * 448, gradient_checkpointing=True)
+    cfg = VLMParams(batch_size=1, learning_rate=1e-3, max_pixels=448 * 448, gradient_checkpointing=True)
     cfg = cfg.replace(share_prompt=True, precision=precision, beta=0.05)
     with tempfile.TemporaryDirectory() as folder:
         rows, home = frame(folder, count), Path(folder)

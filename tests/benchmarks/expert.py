@@ -21,8 +21,9 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from aligngemini.expert import augment, backbone, batches, mixing, objective, train, views
+from aligngemini.expert.params import ExpertParams
 from aligngemini.images import decode
-from aligngemini.workbook import params, paths, stages
+from aligngemini.workbook import params, paths
 from aligngemini.workbook.seeds import generator
 
 MODELS = {
@@ -105,7 +106,7 @@ def rate(work, count: int) -> float:
 
 def main(count: int, size: str, workers: int) -> None:
     recipe = paths.ROOT / "notebooks" / "recipes" / "paper" / "03_expert_lora.yaml"
-    cfg = params.build(stages.ExpertParams, yaml.safe_load(recipe.read_text())).replace(workers=workers)
+    cfg = params.build(ExpertParams, yaml.safe_load(recipe.read_text())).replace(workers=workers)
     with tempfile.TemporaryDirectory() as name:
         rows, out = lay(Path(name), count), Path(name)
         few = rows.head(16)

@@ -16,7 +16,7 @@ from PIL import Image
 from aligngemini.detector import SHIPPED
 from aligngemini.mini import bases
 from aligngemini.vlm import load, verdict
-from aligngemini.workbook import stages
+from aligngemini.vlm.params import VLMParams
 from aligngemini.world import world
 
 
@@ -56,7 +56,7 @@ def model(shrink: int) -> tuple[load.VLM, int]:
         return load.with_adapter(load.load(str(bases.FOLDERS["vlm"])), SHIPPED / "vlm"), 112
     from dpo import base  # beside this script
 
-    vlm = base(shrink, stages.VLMParams(max_pixels=448 * 448))
+    vlm = base(shrink, VLMParams(max_pixels=448 * 448))
     return load.VLM(vlm.model.eval(), vlm.processor, vlm.max_pixels), 448
 
 

@@ -8,11 +8,11 @@ import torch
 from PIL import Image, ImageFilter
 
 from aligngemini.expert import backbone, train
+from aligngemini.expert.params import ExpertParams
 from aligngemini.mini import bases
-from aligngemini.workbook import stages
 from aligngemini.world import world
 
-CFG = stages.ExpertParams(batch_pairs=4, checkpoint_steps=3, epochs=2.0, learning_rate=1e-2)
+CFG = ExpertParams(batch_pairs=4, checkpoint_steps=3, epochs=2.0, learning_rate=1e-2)
 
 
 def fresh(seed: int = 0, mode: str = "fixed") -> backbone.Expert:

@@ -9,8 +9,8 @@ import scipy.fft
 from PIL import Image
 
 from aligngemini.expert import augment, frame, mixing, views
+from aligngemini.expert import params as form
 from aligngemini.images import degrade
-from aligngemini.workbook.forms import expert as form
 from aligngemini.workbook.seeds import generator
 from tests.expert.conftest import CFG
 

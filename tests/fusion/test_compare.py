@@ -6,9 +6,10 @@ import pytest
 import yaml
 
 from aligngemini.fusion import compare
+from aligngemini.fusion.params import FusionParams
 from aligngemini.fusion.rules import Fusion
 from aligngemini.scores import metrics
-from aligngemini.workbook import paths, stages
+from aligngemini.workbook import paths
 
 NAMES = ["vlm", "expert"]
 
@@ -76,5 +77,5 @@ def test_without_a_validation_set_the_fitted_rules_are_absent(joined):
 
 def test_the_paper_recipe_judges_by_the_published_thresholds():
     recipe = yaml.safe_load((paths.ROOT / "notebooks/recipes/paper/04_fusion.yaml").read_text())
-    asked = stages.FusionParams(**recipe)
+    asked = FusionParams(**recipe)
     assert (asked.thresholds, asked.fixed_thresholds, asked.rule) == ("fixed", [0.5], "or")

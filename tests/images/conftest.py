@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from aligngemini.images import sets
-from aligngemini.workbook import stages
+from aligngemini.images.params import DataParams
 from aligngemini.workbook.run import Run
 from tests.folder_run import folder_run
 from tests.images.miniatures import TREES
@@ -87,10 +87,10 @@ def new_run(tmp_path):
     return lambda name="run": folder_run(tmp_path / "runs" / name)
 
 
-def few(**changes) -> stages.DataParams:
+def few(**changes) -> DataParams:
     """Small data parameters with changes."""
     counts = {"train_images": 16, "validation_images": 8, "joint_images": 4, "test_images": 4}
-    return stages.DataParams(**({**counts, "workers": 1, "generators": []} | changes))
+    return DataParams(**({**counts, "workers": 1, "generators": []} | changes))
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def parquet(tmp_path, little):
     return make
 
 
-def on_the_world(folder: Path, cfg: stages.DataParams) -> tuple[Run, stages.DataParams, dict[str, pd.DataFrame]]:
+def on_the_world(folder: Path, cfg: DataParams) -> tuple[Run, DataParams, dict[str, pd.DataFrame]]:
     """A run on the small world with a Smoother, its parameters, and its tables by name."""
     from aligngemini.images import autoencoder
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from aligngemini.images import degrade
-from aligngemini.workbook import stages
+from aligngemini.images.params import DataParams
 
-RANGES = degrade.ranges(stages.DataParams())
+RANGES = degrade.ranges(DataParams())
 
 
 def values(**changes) -> degrade.Values:

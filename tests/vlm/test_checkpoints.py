@@ -14,10 +14,11 @@ from transformers import TrainerCallback
 
 from aligngemini.mini import bases
 from aligngemini.vlm import adapter, checkpoints, dpo, load, preference_pairs
-from aligngemini.workbook import manifest, paths, stages
+from aligngemini.vlm.params import VLMParams
+from aligngemini.workbook import manifest, paths
 
 # Eight steps, a checkpoint after every second
-CFG = stages.VLMParams(base="data/mini/vlm", batch_size=1, gradient_accumulation=1, checkpoint_steps=2, epochs=1.0)
+CFG = VLMParams(base="data/mini/vlm", batch_size=1, gradient_accumulation=1, checkpoint_steps=2, epochs=1.0)
 CFG = CFG.replace(learning_rate=1e-2)
 
 

@@ -13,11 +13,12 @@ from safetensors.torch import load_file
 from aligngemini.images import decode
 from aligngemini.mini import bases
 from aligngemini.vlm import adapter, dpo, load, preference_pairs, verdict, vision_cache
+from aligngemini.vlm.params import VLMParams
 from aligngemini.workbook import paths, stages
 from aligngemini.world import world
 from tests import model_card
 
-CFG = stages.VLMParams(base="data/mini/vlm", batch_size=2, checkpoint_steps=2, learning_rate=1e-2)
+CFG = VLMParams(base="data/mini/vlm", batch_size=2, checkpoint_steps=2, learning_rate=1e-2)
 
 
 def base() -> load.VLM:
@@ -291,7 +292,7 @@ def test_the_adapter_of_a_four_bit_base_trains_in_float32(rows, tmp_path):
     [(10_000, 1, 8, 1.0, 1250), (2400, 16, 1, 1.0, 150), (24, 4, 1, 1.0, 6), (25, 4, 2, 1.5, 6)],
 )
 def test_updates_are_counted_as_the_trainer_counts_them(pairs_given, batch, accumulation, epochs, updates):
-    cfg = stages.VLMParams(batch_size=batch, gradient_accumulation=accumulation, epochs=epochs)
+    cfg = VLMParams(batch_size=batch, gradient_accumulation=accumulation, epochs=epochs)
     assert dpo.updates(pairs_given, cfg) == updates
 
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from aligngemini.vlm import labels, preference_pairs
+from aligngemini.vlm.params import VLMParams
 from aligngemini.vlm.seeded_sampling import SeededSampler
 from aligngemini.vlm.verdict import VERDICTS
-from aligngemini.workbook import stages
 from tests.folder_run import folder_run
 
 
@@ -93,7 +93,7 @@ def test_an_answer_that_was_cut_off_ends_with_its_last_whole_sentence(text, kept
 
 def test_the_template_gives_photographs_without_remarks_bare_verdicts(rows, tmp_path):
     photographs = rows.assign(pair_id=rows.image_id, remark="")
-    frame = labels.preference_table(folder_run(tmp_path), None, photographs, stages.VLMParams())
+    frame = labels.preference_table(folder_run(tmp_path), None, photographs, VLMParams())
     assert preference_pairs.share_with_reason(frame) == 0 and set(frame.chosen) == {
         "This image is real.",
         "This image is fake.",
@@ -102,7 +102,7 @@ def test_the_template_gives_photographs_without_remarks_bare_verdicts(rows, tmp_
 
 
 def test_the_base_labels_itself_when_asked(vlm, told, rows, tmp_path):
-    cfg = stages.VLMParams(labeller="base", score_batch_size=8)
+    cfg = VLMParams(labeller="base", score_batch_size=8)
     frame = labels.preference_table(folder_run(tmp_path), vlm, rows, cfg)
     assert frame.equals(told) and (tmp_path / "pairs.parquet").is_file()
 
@@ -110,26 +110,26 @@ def test_the_base_labels_itself_when_asked(vlm, told, rows, tmp_path):
 def test_another_labeller_is_loaded_and_recorded_in_its_own_revision(monkeypatch):
     asked = []
     monkeypatch.setattr(labels, "load", lambda *told: asked.append(told))
-    cfg = stages.VLMParams(base_revision="one", labeller="owner/large", labeller_revision="two")
+    cfg = VLMParams(base_revision="one", labeller="owner/large", labeller_revision="two")
     labels.labelling(None, cfg)
     assert [told[:2] for told in asked] == [("owner/large", "two")]
     assert labels.named(cfg) == {"labeller": {"name": "owner/large", "revision": "two"}}
-    itself = stages.VLMParams(base_revision="one", labeller="base")
+    itself = VLMParams(base_revision="one", labeller="base")
     assert labels.named(itself) == {"labeller": {"name": itself.base, "revision": "one"}}
-    assert labels.named(stages.VLMParams()) == {}
+    assert labels.named(VLMParams()) == {}
 
 
 @pytest.mark.parametrize("labeller", ["", "base"])
 def test_a_revision_without_a_labeller_of_its_own_is_refused(labeller):
     with pytest.raises(ValueError, match="labeller_revision"):
-        stages.VLMParams(labeller=labeller, labeller_revision="two")
+        VLMParams(labeller=labeller, labeller_revision="two")
 
 
 def test_a_labeller_that_is_not_there_is_refused_in_the_first_second():
     from aligngemini.workbook import questions
 
     with pytest.raises(ValueError, match="labeller"):
-        questions.there(stages.VLMParams(labeller="./nowhere"))
+        questions.there(VLMParams(labeller="./nowhere"))
     with pytest.raises(ValueError, match="leave one of them out"):
-        stages.VLMParams(labeller="base", reasons="none")
-    questions.there(stages.VLMParams(labeller="base"))
+        VLMParams(labeller="base", reasons="none")
+    questions.there(VLMParams(labeller="base"))

@@ -12,12 +12,13 @@ from safetensors.torch import load_file
 from transformers import TrainerCallback
 
 from aligngemini.vlm import adapter, checkpoints, dpo, launch, load, preference_pairs
-from aligngemini.workbook import paths, recipes, stages
+from aligngemini.vlm.params import VLMParams
+from aligngemini.workbook import paths, recipes
 from aligngemini.workbook.params import Refused
 
 CONFIGS = sorted((paths.ROOT / "notebooks" / "recipes" / "accelerate").glob("*.yaml"))
 CPU = "notebooks/recipes/accelerate/cpu.yaml"
-CFG = stages.VLMParams(batch_size=1, gradient_accumulation=2, checkpoint_steps=2, learning_rate=1e-2)
+CFG = VLMParams(batch_size=1, gradient_accumulation=2, checkpoint_steps=2, learning_rate=1e-2)
 
 
 class Kill(TrainerCallback):

@@ -5,9 +5,9 @@ import torch
 
 from aligngemini.mini import bases
 from aligngemini.vlm import dpo, load, preference_pairs, prompt_packing
-from aligngemini.workbook import stages
+from aligngemini.vlm.params import VLMParams
 
-CFG = stages.VLMParams(batch_size=3, learning_rate=1e-2, gradient_accumulation=1)
+CFG = VLMParams(batch_size=3, learning_rate=1e-2, gradient_accumulation=1)
 
 
 def trainer(rows, folder, **changes):

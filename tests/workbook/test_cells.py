@@ -6,12 +6,15 @@ import nbformat
 import pandas as pd
 import pytest
 
-from aligngemini.workbook import kernel, params, runs, stages
+from aligngemini.images.params import DataParams
+from aligngemini.workbook import params, runs, stages
+from aligngemini.workflow import kernel
 
 SETUP = f"""\
 import pandas as pd
-from aligngemini.workbook import params, runs, stages
-cfg = params.read(stages.DataParams, globals())
+from aligngemini.images.params import DataParams
+from aligngemini.workbook import params, runs
+cfg = params.read(DataParams, globals())
 run = runs.start("{stages.DATA}", cfg)"""
 FUNCTION = "double = lambda rows: rows.assign(n=2 * rows.n)"
 TABLE = 'table = run.compute("table.parquet", double, pd.DataFrame({"n": [1, 2]}))\ntable'
@@ -23,7 +26,7 @@ class Lab:
     """A notebook in a kernel; its cells may be changed and run again in any order."""
 
     def __init__(self, little, cfg):
-        sources = [params.cell(stages.DataParams), f"scale, vae = {cfg.scale!r}, {cfg.vae!r}"]
+        sources = [params.cell(DataParams), f"scale, vae = {cfg.scale!r}, {cfg.vae!r}"]
         self.sources = [*sources, SETUP, FUNCTION, TABLE, TOTAL, FINISH]
         self.little, self.cells = little, [nbformat.v4.new_code_cell(source) for source in self.sources]
 
@@ -63,7 +66,7 @@ def kept(little, pattern: str):
 
 @pytest.fixture
 def lab(little):
-    from tests.workbook import small
+    from tests import small
 
     return Lab(little, small.data(little))
 

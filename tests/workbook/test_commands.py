@@ -7,8 +7,9 @@ import shlex
 import pytest
 
 from aligngemini import cli
-from aligngemini.workbook import commands, execute, params, plan, records, runs, stages
+from aligngemini.workbook import commands, params, records, runs, stages
 from aligngemini.workbook.params import Refused
+from aligngemini.workflow import execute, plan
 
 DATA, VLM, EXPERT, FUSION, ANALYSIS = stages.STAGES
 

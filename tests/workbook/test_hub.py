@@ -3,7 +3,9 @@
 import huggingface_hub
 import pytest
 
-from aligngemini.workbook import codes, forms, hub, models
+from aligngemini.expert.params import ExpertParams
+from aligngemini.vlm.params import VLMParams
+from aligngemini.workbook import codes, hub, models
 from aligngemini.workbook.params import Refused
 
 
@@ -57,7 +59,7 @@ def test_a_missing_login_is_refused_before_training(monkeypatch):
         hub.check("user/name")
 
 
-@pytest.mark.parametrize("form", [forms.VLMParams, forms.ExpertParams])
+@pytest.mark.parametrize("form", [VLMParams, ExpertParams])
 def test_a_name_that_no_repository_can_have_is_refused(form):
     assert form(push_to_hub="user/name").push_to_hub == "user/name"
     with pytest.raises(Refused, match="user/name"):

@@ -7,9 +7,10 @@ import os
 import pytest
 
 from aligngemini.detector import Detector
-from aligngemini.workbook import listing, manifest, records, runs, stages, status
+from aligngemini.workbook import manifest, records, runs, stages
 from aligngemini.workbook.params import Refused
-from tests.workbook import small
+from aligngemini.workflow import listing, status
+from tests import small
 
 DATA = stages.DATA
 ODD = {

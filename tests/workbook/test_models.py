@@ -7,9 +7,10 @@ import pytest
 
 from aligngemini.detector import Detector
 from aligngemini.expert import backbone
+from aligngemini.expert.params import ExpertParams
 from aligngemini.images import autoencoder
 from aligngemini.vlm import load
-from aligngemini.workbook import models, paths, questions, stages
+from aligngemini.workbook import models, paths, questions
 from aligngemini.workbook.params import Refused
 
 MINI = paths.ROOT / "data" / "mini"
@@ -86,7 +87,7 @@ def test_a_damaged_base_is_refused_before_anything_is_asked_of_it(little):
     folder = shutil.copytree(MINI / "expert", little.root / "base")
     _cut(folder / "model.safetensors")
     with pytest.raises(Refused, match="model.safetensors cannot be read"):
-        questions.there(stages.ExpertParams(base=str(folder)))
+        questions.there(ExpertParams(base=str(folder)))
 
 
 def test_a_full_memory_is_not_taken_for_a_damaged_base(tmp_path):

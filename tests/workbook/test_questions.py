@@ -4,9 +4,11 @@ import pytest
 import torch
 
 from aligngemini.branches.registry import KINDS
+from aligngemini.fusion.params import FusionParams
+from aligngemini.images.params import DataParams
 from aligngemini.workbook import questions, records, runs, stages
 from aligngemini.workbook.params import Refused
-from tests.workbook import small
+from tests import small
 
 DATA, VLM, EXPERT, FUSION = stages.DATA, stages.VLM, stages.EXPERT, stages.FUSION
 
@@ -76,10 +78,10 @@ def test_runs_on_different_data_are_not_joined(little):
     second = small.made(DATA, small.data(little, seed=1), images=1)
     expert = small.made(EXPERT, small.expert(little), loss=1.0)
     with pytest.raises(Refused) as refusal:
-        runs.start(FUSION, stages.FusionParams(scale="tiny"))
+        runs.start(FUSION, FusionParams(scale="tiny"))
     assert all(name in str(refusal.value) for name in (first.name, second.name, expert.name))
     small.made(VLM, small.vlm(little), loss=1.0)
-    run = runs.start(FUSION, stages.FusionParams(scale="tiny"))
+    run = runs.start(FUSION, FusionParams(scale="tiny"))
     assert run.inputs["vlm"].inputs["data"].name == run.inputs["expert"].inputs["data"].name == second.name
     assert run.data.name == second.name
 
@@ -91,7 +93,7 @@ def fusion(little):
     runs_ = small.made(VLM, small.vlm(little), loss=1.0), small.made(EXPERT, small.expert(little), loss=1.0)
 
     def ask(*texts, **values):
-        return questions.question(FUSION, stages.FusionParams(scale="tiny", branch_runs=list(texts), **values))
+        return questions.question(FUSION, FusionParams(scale="tiny", branch_runs=list(texts), **values))
 
     return ask, *(run.name for run in runs_)
 
@@ -147,7 +149,7 @@ def test_a_file_of_scores_is_part_of_the_question_by_its_content(fusion, little)
 def test_what_is_not_there_is_refused_with_the_next_step(little, field, value, advice):
     values = {"vae": str(little.root / "model")} | {field: value}
     with pytest.raises(Refused, match=f"data/raw/nowhere.*{advice}"):
-        runs.start(DATA, stages.DataParams(scale="tiny", **values))
+        runs.start(DATA, DataParams(scale="tiny", **values))
 
 
 @pytest.mark.parametrize(("head", "words"), [(b"\x89PNG\r\n\x1a\n", "an image"), (b"PK\3\4", "an archive")])
@@ -155,9 +157,9 @@ def test_a_test_list_that_is_no_list_is_refused_before_anything_is_made(little, 
     file = little.root / "pictures.csv"
     file.write_bytes(head + bytes(100))
     with pytest.raises(Refused, match=f"pictures.csv is {words}.*, not a list"):
-        questions.there(stages.DataParams(scale="tiny", vae=str(little.root / "model"), test=["world", str(file)]))
+        questions.there(DataParams(scale="tiny", vae=str(little.root / "model"), test=["world", str(file)]))
     file.write_text("path,label\na.png,real\n")
-    known = questions.there(stages.DataParams(scale="tiny", vae=str(little.root / "model"), test=["world", str(file)]))
+    known = questions.there(DataParams(scale="tiny", vae=str(little.root / "model"), test=["world", str(file)]))
     assert known[str(file)] == file
 
 

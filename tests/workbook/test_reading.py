@@ -4,8 +4,9 @@ import os
 
 import pytest
 
-from aligngemini.workbook import plan, reading, recipes
+from aligngemini.workbook import reading, recipes
 from aligngemini.workbook.params import Refused, shown
+from aligngemini.workflow import plan
 
 BOMB = "\n".join(
     ["a0: &a0 [x, x, x, x, x, x, x, x, x]", *(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12))]

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from aligngemini.branches.registry import KINDS
+from aligngemini.images.params import DataParams
 from aligngemini.workbook import code, fingerprint, paths, questions, stages
 
 DATA, VLM, EXPERT, FUSION, ANALYSIS = stages.STAGES
@@ -50,24 +51,16 @@ UNUSED = {  # modules, or rooms but for what notebooks import of them: what uses
     "workbook.code": "runs, for their names",
     "workbook.codes": "the command line",
     "workbook.commands": "runs, for advice",
-    "workbook.death": "the commands `run` and `sweep`",
-    "workbook.execute": "the commands `run` and `sweep`",
-    "workbook.kernel": "the commands `run` and `sweep`",
+    "workbook.fields": "the parameters of notebooks, whose values stand in the question",
     "workbook.keys": "runs, to know what is made already",
-    "workbook.listing": "the command `runs`",
     "workbook.names": "runs, and stands in their questions",
-    "workbook.plan": "the commands `run` and `sweep`",
     "workbook.questions": "runs, for their names",
     "workbook.recipes": "the command `run`: its values stand in the question",
     "workbook.records": "runs, to find others",
     "workbook.run": "runs: it says when `filling` computes, and where that lies",
-    "workbook.status": "the commands `run` and `sweep`",
-    "workbook.stopping": "the commands `run` and `sweep`",
-    "workbook.streams": "the command line",
-    "workbook.sweep": "the command `sweep`",
-    "workbook.sync": "`make sync`",
-    "workbook.unforeseen": "the command line",
+    "workbook.stages": "runs, for what they stand on; the values of parameters stand in the question",
     "workbook.verified": "runs, to refuse damaged ones",
+    "workflow": "the command line, and `make sync`",
 }
 
 
@@ -155,7 +148,7 @@ def test_what_is_apart_changes_no_name(package, name):
     [
         ("analysis.style", "#", "#0"),  # a colour
         ("workbook.progress", "left", "to go"),
-        ("workbook.forms.expert", "backbone to tune", "base to tune"),  # a help text
+        ("expert.params", "backbone to tune", "base to tune"),  # a help text
         ("cli", "add_argument(", "add_argument(\n"),
         ("images.decode", '"""', '"""Words. '),  # a docstring
         ("vlm.dpo", "import ", "# words\nimport "),  # a comment
@@ -166,7 +159,7 @@ def test_what_is_only_seen_or_said_changes_no_name(package, module, old, new):
 
 
 def test_a_name_holds_the_code_that_decides(monkeypatch):
-    asked = stages.DataParams()
+    asked = DataParams()
     before = questions.question(DATA, asked)
     assert before.block["code"] == _codes(paths.PACKAGE)[DATA]
     monkeypatch.setattr(fingerprint, "of_code", lambda *_: "other")

@@ -14,7 +14,7 @@ from filelock import FileLock
 from aligngemini.workbook import json_file, manifest, paths, questions, runs, stages
 from aligngemini.workbook.manifest import DiskFull
 from aligngemini.workbook.params import Refused
-from tests.workbook import small
+from tests import small
 
 DATA, VLM, EXPERT, FUSION = stages.DATA, stages.VLM, stages.EXPERT, stages.FUSION
 
@@ -228,8 +228,9 @@ def test_a_second_process_waits_and_then_finds_the_answer(little):
     lock = FileLock(asked.lock)
     lock.acquire()
     code = (
-        "from aligngemini.workbook import runs, stages; runs.NOTICE_SECONDS = 1;"
-        f"print(runs.start('{DATA}', stages.DataParams(scale='tiny', vae={cfg.vae!r})).complete)"
+        "from aligngemini.images.params import DataParams; from aligngemini.workbook import runs;"
+        "runs.NOTICE_SECONDS = 1;"
+        f"print(runs.start('{DATA}', DataParams(scale='tiny', vae={cfg.vae!r})).complete)"
     )
     environment = os.environ | {"PYTHONPATH": little.environment["PYTHONPATH"]}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}

@@ -6,6 +6,11 @@ import nbformat
 import papermill
 import pytest
 
+from aligngemini.analysis.params import AnalysisParams
+from aligngemini.expert.params import ExpertParams
+from aligngemini.fusion.params import FusionParams
+from aligngemini.images.params import DataParams
+from aligngemini.vlm.params import VLMParams
 from aligngemini.workbook import params, stages
 from aligngemini.workbook.params import Refused
 
@@ -28,36 +33,36 @@ def test_papermill_shows_every_parameter_with_type_and_help(cls, tmp_path):
 @pytest.mark.parametrize(
     ("cls", "values", "words"),
     [
-        (stages.DataParams, {"train_images": 2401}, "even"),
-        (stages.DataParams, {"image_size": 100}, "multiple of 28"),
-        (stages.DataParams, {"degrade_jpeg": [70, 30]}, "lower first"),
-        (stages.DataParams, {"degrade_jpeg": [0, 30]}, "at least 1"),
-        (stages.DataParams, {"degrade_scale": [0.0, 0.5]}, "above 0"),
-        (stages.DataParams, {"plausible": "photos"}, "both"),
-        (stages.DataParams, {"test_images": 0}, "no end"),
-        (stages.DataParams, {"train_images": 0}, "no end"),
-        (stages.VLMParams, {"supervision": "pixels"}, "'pixel'"),
-        (stages.VLMParams, {"lora_dropout": 1.5}, "at most 1"),
-        (stages.VLMParams, {"epochs": 0}, "above 0"),
-        (stages.ExpertParams, {"crop": 100}, "multiple of 14"),
-        (stages.ExpertParams, {"jpeg_probability": -0.1}, "at least 0"),
-        (stages.FusionParams, {"rule": "xor"}, "'or'"),
-        (stages.FusionParams, {"confidence": 1.0}, "at most 0.999"),
-        (stages.FusionParams, {"branch_runs": ["vml latest"]}, "did you mean 'vlm'"),
-        (stages.FusionParams, {"branch_runs": ["latest supervision:semantic"]}, "begin with one of vlm, expert"),
-        (stages.FusionParams, {"branch_runs": ["vlm"]}, 'write "vlm latest"'),
-        (stages.FusionParams, {"branch_runs": ["vlm latest", "scores"]}, "needs a file"),
-        (stages.FusionParams, {"branch_runs": ["vlm latest", "frequency x"]}, "stands alone"),
-        (stages.FusionParams, {"branch_runs": ["frequency", "scores a.csv"]}, "must name a run"),
-        (stages.FusionParams, {"branch_runs": ["vlm latest", "frequency", "frequency"]}, "called frequency"),
-        (stages.FusionParams, {"branch_runs": ["vlm latest", "scores a/x.csv", "scores b/x.parquet"]}, "called x"),
-        (stages.FusionParams, {"fixed_thresholds": [0.1, 0.2, 0.3]}, "each of the 2"),
-        (stages.FusionParams, {"fixed_thresholds": [1.5]}, "at most 1"),
-        (stages.FusionParams, {"vlm_run": "latest"}, "no parameter 'vlm_run' any more: .*\"vlm RUN\""),
-        (stages.FusionParams, {"expert_threshold": 0.5}, "any more: fixed_thresholds"),
-        (stages.AnalysisParams, {"vlm_runs": ["latest"]}, "any more: name them in branch_runs"),
-        (stages.AnalysisParams, {"branch_runs": []}, "empty"),
-        (stages.AnalysisParams, {"seed": -1}, "at least 0"),
+        (DataParams, {"train_images": 2401}, "even"),
+        (DataParams, {"image_size": 100}, "multiple of 28"),
+        (DataParams, {"degrade_jpeg": [70, 30]}, "lower first"),
+        (DataParams, {"degrade_jpeg": [0, 30]}, "at least 1"),
+        (DataParams, {"degrade_scale": [0.0, 0.5]}, "above 0"),
+        (DataParams, {"plausible": "photos"}, "both"),
+        (DataParams, {"test_images": 0}, "no end"),
+        (DataParams, {"train_images": 0}, "no end"),
+        (VLMParams, {"supervision": "pixels"}, "'pixel'"),
+        (VLMParams, {"lora_dropout": 1.5}, "at most 1"),
+        (VLMParams, {"epochs": 0}, "above 0"),
+        (ExpertParams, {"crop": 100}, "multiple of 14"),
+        (ExpertParams, {"jpeg_probability": -0.1}, "at least 0"),
+        (FusionParams, {"rule": "xor"}, "'or'"),
+        (FusionParams, {"confidence": 1.0}, "at most 0.999"),
+        (FusionParams, {"branch_runs": ["vml latest"]}, "did you mean 'vlm'"),
+        (FusionParams, {"branch_runs": ["latest supervision:semantic"]}, "begin with one of vlm, expert"),
+        (FusionParams, {"branch_runs": ["vlm"]}, 'write "vlm latest"'),
+        (FusionParams, {"branch_runs": ["vlm latest", "scores"]}, "needs a file"),
+        (FusionParams, {"branch_runs": ["vlm latest", "frequency x"]}, "stands alone"),
+        (FusionParams, {"branch_runs": ["frequency", "scores a.csv"]}, "must name a run"),
+        (FusionParams, {"branch_runs": ["vlm latest", "frequency", "frequency"]}, "called frequency"),
+        (FusionParams, {"branch_runs": ["vlm latest", "scores a/x.csv", "scores b/x.parquet"]}, "called x"),
+        (FusionParams, {"fixed_thresholds": [0.1, 0.2, 0.3]}, "each of the 2"),
+        (FusionParams, {"fixed_thresholds": [1.5]}, "at most 1"),
+        (FusionParams, {"vlm_run": "latest"}, "no parameter 'vlm_run' any more: .*\"vlm RUN\""),
+        (FusionParams, {"expert_threshold": 0.5}, "any more: fixed_thresholds"),
+        (AnalysisParams, {"vlm_runs": ["latest"]}, "any more: name them in branch_runs"),
+        (AnalysisParams, {"branch_runs": []}, "empty"),
+        (AnalysisParams, {"seed": -1}, "at least 0"),
     ],
 )
 def test_impossible_values_are_refused(cls, values, words):
@@ -77,9 +82,9 @@ def test_other_stages_are_refused(text):
 
 
 def test_needs_are_labelled_after_their_parameters():
-    assert stages.needs(stages.DataParams()) == {}
-    assert stages.needs(stages.VLMParams()) == {"data": (stages.DATA, "latest")}
-    labels = list(stages.needs(stages.AnalysisParams()))
+    assert stages.needs(DataParams()) == {}
+    assert stages.needs(VLMParams()) == {"data": (stages.DATA, "latest")}
+    labels = list(stages.needs(AnalysisParams()))
     assert labels == ["fusion", "vlm 1", "vlm 2", "expert 1", "expert 2"]
-    mixed = stages.FusionParams(branch_runs=["scores my scores.csv", "expert 0123", "vlm latest seed:1", "frequency"])
+    mixed = FusionParams(branch_runs=["scores my scores.csv", "expert 0123", "vlm latest seed:1", "frequency"])
     assert stages.needs(mixed) == {"expert": (stages.EXPERT, "0123"), "vlm": (stages.VLM, "latest seed:1")}

@@ -17,7 +17,7 @@ from PIL import Image
 
 from aligngemini.workbook import keys, runs, stages, values
 from aligngemini.workbook.params import Refused
-from tests.workbook import small
+from tests import small
 
 DATA = stages.DATA
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from aligngemini.detector import Detector
+from aligngemini.fusion.params import FusionParams
 from aligngemini.workbook import fingerprint, manifest, paths, runs, stages, verified
 from aligngemini.workbook.params import Refused
-from tests.workbook import small
+from tests import small
 
 DATA = stages.DATA
 
@@ -142,7 +143,7 @@ def test_a_manifest_written_with_other_spaces_and_order_is_the_same(little):
 def test_a_detector_is_not_built_from_a_changed_run(little, branch):
     small.made(DATA, small.data(little))
     made = {"vlm": small.made(stages.VLM, small.vlm(little)), "expert": small.made(stages.EXPERT, small.expert(little))}
-    made["fusion"] = small.made(stages.FUSION, stages.FusionParams(scale="tiny"))
+    made["fusion"] = small.made(stages.FUSION, FusionParams(scale="tiny"))
     flip(made[branch].path("numbers.json"))
     with pytest.raises(Refused, match=f"run {made[branch].name} .* damaged, numbers.json has changed"):
         Detector.from_run("latest")

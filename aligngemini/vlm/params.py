@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from aligngemini.workbook.forms import fields
+from aligngemini.workbook import fields
 from aligngemini.workbook.params import Params, Refused, param
 
 REASONS = ["twin", "own", "none"]

@@ -1,12 +1,14 @@
 """`make sync`: what is in git is what it would write, and it writes what the dataclasses say."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import yaml
 
-from aligngemini.workbook import paths, recipes, sync
-from aligngemini.workbook.forms import FusionParams
+from aligngemini.fusion.params import FusionParams
+from aligngemini.workbook import paths, recipes
 from aligngemini.workbook.stages import STAGES
+from aligngemini.workflow import sync
 
 
 def test_cells_and_recipes_in_git_are_what_it_writes():
@@ -22,6 +24,6 @@ def test_a_changed_default_reaches_cell_and_recipe():
             default=500, metadata=FusionParams.__dataclass_fields__["resamples"].metadata
         )
 
-    stage = dataclasses.replace(STAGES["04_fusion"], params=Other)
+    stage = SimpleNamespace(name="04_fusion", params=Other)
     assert "resamples: int = 500  #" in sync.notebook(stage)
     assert yaml.safe_load(sync.recipe(stage))["resamples"] == 500

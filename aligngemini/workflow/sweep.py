@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from aligngemini.branches.registry import KINDS
-from aligngemini.workbook import execute, paths, plan, recipes, stages
-from aligngemini.workbook.execute import Answer
+from aligngemini.workbook import paths, recipes, stages
 from aligngemini.workbook.params import Refused
-from aligngemini.workbook.plan import Item, Plan
 from aligngemini.workbook.recipes import Study
 from aligngemini.workbook.stages import STAGES
-from aligngemini.workbook.status import expected
+from aligngemini.workflow import execute, plan
+from aligngemini.workflow.execute import Answer
+from aligngemini.workflow.plan import Item, Plan
+from aligngemini.workflow.status import expected
 
 TRAINED = {kind.notebook: kind.name for kind in KINDS.values() if kind.notebook}
 TOLD = ("supervision",)  # parameters that have a column of their own

@@ -2,11 +2,16 @@
 
 import dataclasses
 
-from aligngemini.workbook import params
-from aligngemini.workbook.forms import fields
+from aligngemini.workbook import fields, params
 from aligngemini.workbook.params import Params, Refused, param
 
 WORLD = "world"  # where pictures are drawn, not read
+
+
+def _parts(text: str) -> list[str]:
+    from .places import benchmarks
+
+    return benchmarks.parts(text)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,12 +21,14 @@ class DataParams(Params):
     scale: str = fields.scale()
     seed: int = fields.seed()
     plausible: str = param(
-        "world", "real pictures of the semantic set, a folder or world", filled=True, source="folder"
+        "world", "real pictures of the semantic set, a folder or world", filled=True, source="folder", besides=(WORLD,)
     )
     implausible: str = param(
-        "world", "surreal fakes of the semantic set, a folder or world", filled=True, source="folder"
+        "world", "surreal fakes of the semantic set, a folder or world", filled=True, source="folder", besides=(WORLD,)
     )
-    photos: str = param("world", "real pictures of the pixel set, a folder or world", filled=True, source="folder")
+    photos: str = param(
+        "world", "real pictures of the pixel set, a folder or world", filled=True, source="folder", besides=(WORLD,)
+    )
     vae: str = param(
         "data/mini/vae/kl", "autoencoder that reconstructs, a folder or hub name", filled=True, source="model"
     )
@@ -42,7 +49,12 @@ class DataParams(Params):
         "original", "files of a pair, both encoded like the original or both lossless", choices=["original", "png"]
     )
     test: list[str] = param(
-        ["world"], "test sets, world, labelled folders, CSV lists or NAME:DIR", filled=True, source="benchmark"
+        ["world"],
+        "test sets, world, labelled folders, CSV lists or NAME:DIR",
+        filled=True,
+        source="benchmark",
+        parts=_parts,
+        besides=(WORLD,),
     )
     generators: list[str] = param(
         ["data/mini/vae"],

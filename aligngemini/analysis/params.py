@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from aligngemini.workbook import branch_runs
-from aligngemini.workbook.forms import fields
+from aligngemini.branches import branch_runs
+from aligngemini.workbook import fields
 from aligngemini.workbook.names import FUSION
 from aligngemini.workbook.params import Params, param
 
@@ -15,7 +15,7 @@ class AnalysisParams(Params):
     scale: str = fields.scale()
     seed: int = fields.seed()
     fusion_run: str = param("latest", "run of notebook 04 to analyse", filled=True, upstream=FUSION)
-    branch_runs: list[str] = fields.branch_runs(
+    branch_runs: list[str] = branch_runs.field(
         [
             "vlm latest supervision:semantic",
             "vlm latest supervision:mixed",

@@ -7,13 +7,14 @@ from typing import Any
 
 import psutil
 
-from aligngemini.workbook import hub, kernel, manifest, paths, questions, records, redaction, runs
+from aligngemini.workbook import hub, manifest, paths, questions, records, redaction, runs
 from aligngemini.workbook.manifest import DiskFull
 from aligngemini.workbook.params import Params, Refused
-from aligngemini.workbook.plan import Item, Plan
 from aligngemini.workbook.progress import FILE, spell
 from aligngemini.workbook.questions import Question
-from aligngemini.workbook.status import Status, expected
+from aligngemini.workflow import kernel
+from aligngemini.workflow.plan import Item, Plan
+from aligngemini.workflow.status import Status, expected
 
 
 class Failed(RuntimeError):

@@ -4,11 +4,11 @@ that is made from a file by the file, and any other stands alone.
 
 import difflib
 from collections import Counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aligngemini.branches import registry
 from aligngemini.branches.registry import KINDS, Kind
-from aligngemini.workbook.params import Refused, shown
+from aligngemini.workbook.params import Refused, param, shown
 
 FIELD = "branch_runs"
 
@@ -62,6 +62,13 @@ def _check(found: list[Choice]) -> None:
     twice = [name for name, count in Counter(each.name for each in found).items() if count > 1]
     if twice:
         raise Refused(f"{FIELD}: two branches would be called {twice[0]}: name it once, or rename a file")
+
+
+def field(usual: list[str], text: str, every: bool) -> Any:
+    """Return the field `branch_runs` of parameters. A plan puts its own runs there where nothing is said: `every` one,
+    or the first of each kind.
+    """
+    return param(usual, text, filled=True, branches="every" if every else "first", read=read)
 
 
 def texts(kind: Kind, runs: list[str]) -> list[str]:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from aligngemini.workbook import execute, kernel, plan, runs, stages
+from aligngemini.workbook import runs, stages
 from aligngemini.workbook.params import Refused
+from aligngemini.workflow import execute, kernel, plan
 
 DATA, VLM, EXPERT, FUSION, ANALYSIS = stages.STAGES
 NUMBERS = ("first.json", "second.json")

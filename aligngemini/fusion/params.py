@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from aligngemini.workbook import branch_runs
-from aligngemini.workbook.forms import fields
+from aligngemini.branches import branch_runs
+from aligngemini.workbook import fields
 from aligngemini.workbook.params import Params, Refused, param
 
 RULES = ["or", "and", "max", "mean", "odds", "majority", "or_budget", "learned"]
@@ -15,7 +15,7 @@ class FusionParams(Params):
 
     scale: str = fields.scale()
     seed: int = fields.seed()
-    branch_runs: list[str] = fields.branch_runs(
+    branch_runs: list[str] = branch_runs.field(
         ["vlm latest supervision:semantic", "expert latest supervision:pixel"],
         "branches to join, vlm or expert and a run, scores and a file, or frequency",
         every=False,

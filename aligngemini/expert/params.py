@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from aligngemini.workbook.forms import fields
+from aligngemini.workbook import fields
 from aligngemini.workbook.params import Params, param
 
 CHANGES = ["jpeg", "flip", "upend", "noise", "pepper", "blur", "sharpen", "colour", "grey"]

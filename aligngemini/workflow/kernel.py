@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from aligngemini.workbook import death, paths, stopping
+from aligngemini.workbook import paths
+from aligngemini.workflow import death, stopping
 
 START_SECONDS = 120  # a loaded machine is slow to start a kernel
 PORTS = ("Address already in use", "Kernel died before replying")  # what a taken port looks like from here

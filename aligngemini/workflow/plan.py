@@ -4,8 +4,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from aligngemini.branches import branch_runs
 from aligngemini.branches.registry import KINDS
-from aligngemini.workbook import branch_runs, params, recipes, records, stages
+from aligngemini.workbook import params, recipes, records, stages
 from aligngemini.workbook.params import Params, Refused
 from aligngemini.workbook.recipes import Study
 from aligngemini.workbook.stages import STAGES, Stage

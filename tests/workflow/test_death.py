@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from aligngemini.workbook import death
+from aligngemini.workflow import death
 
 
 @pytest.fixture

@@ -2,7 +2,9 @@
 
 import json
 
-from aligngemini.workbook import runs, stages, status
+from aligngemini.images.params import DataParams
+from aligngemini.workbook import runs, stages
+from aligngemini.workflow import status
 
 
 def test_the_line_counts_the_stage_and_all_after_it(tmp_path):
@@ -33,7 +35,7 @@ def test_a_log_gets_a_line_now_and_then_and_the_file_is_removed(tmp_path, monkey
 def test_expected_is_what_the_last_run_of_that_scale_took(little):
     assert status.expected(stages.DATA, "tiny", {stages.DATA: 2}) == 120
     assert status.expected(stages.DATA, "tiny", {}) == 60
-    run = runs.start(stages.DATA, stages.DataParams(scale="tiny", vae=str(little.root / "model")))
+    run = runs.start(stages.DATA, DataParams(scale="tiny", vae=str(little.root / "model")))
     run.finish({})
     assert status.expected(stages.DATA, "tiny", {stages.DATA: 2}) == run.manifest["run"]["seconds"]
     assert status.expected(stages.DATA, "mini", {stages.DATA: 2}) == 120

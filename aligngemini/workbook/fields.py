@@ -24,13 +24,6 @@ def data_run() -> Any:
     return param("latest", "run of notebook 01 to train on", filled=True, upstream=DATA)
 
 
-def branch_runs(usual: list[str], text: str, every: bool) -> Any:
-    """Return the field `branch_runs`, see workbook.branch_runs. A plan puts its own runs there where nothing is said:
-    `every` one, or the first of each kind.
-    """
-    return param(usual, text, filled=True, branches="every" if every else "first")
-
-
 def supervision(pure: str) -> Any:
     """Return the field `supervision` of a branch whose own training set is `pure`."""
     text = "training set, semantic, pixel, half of each (mixed) or all of both (union)"

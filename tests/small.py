@@ -1,0 +1,25 @@
+"""The smallest questions and runs, on the folders of the little workbook."""
+
+from aligngemini.expert.params import ExpertParams
+from aligngemini.images.params import DataParams
+from aligngemini.vlm.params import VLMParams
+from aligngemini.workbook import runs
+
+
+def data(little, **values):
+    return DataParams(scale="tiny", vae=str(little.root / "model"), **values)
+
+
+def vlm(little, **values):
+    return VLMParams(scale="tiny", base=str(little.root / "model"), **values)
+
+
+def expert(little, **values):
+    return ExpertParams(scale="tiny", base=str(little.root / "model"), **values)
+
+
+def made(notebook, cfg, **results):
+    run = runs.start(notebook, cfg)
+    run.save("numbers.json", results)
+    run.finish(results)
+    return run
