@@ -78,7 +78,7 @@ def attach(images: pd.DataFrame, scores: pd.DataFrame, threshold: float) -> pd.D
     told = scores.set_index("image_id")[["score", "reason"]].reindex(images.image_id)
     verdict = pd.array(told.score.gt(threshold), dtype="Int8")
     verdict[told.score.isna().to_numpy()] = pd.NA
-    reason = np.where(told.reason.isna(), "not in the score table", told.reason.fillna(""))
+    reason = np.where(told.reason.isna(), "not in the score table", told.reason)
     return images.assign(score=told.score.to_numpy(), verdict=verdict, reason=reason)
 
 
