@@ -39,13 +39,19 @@ def read(texts: list[str]) -> list[Choice]:
     return found
 
 
+def split(text: str) -> tuple[str, str]:
+    """The name of a kind, and the rest, which any white space parts from it; "" for what is not there."""
+    word, rest, *_ = [*text.split(maxsplit=1), "", ""]
+    return word, rest.strip()
+
+
 def _parts(text: str) -> tuple[Kind, str]:
-    word, _, rest = text.strip().partition(" ")
+    word, rest = split(text)
     if word not in KINDS:
-        near = difflib.get_close_matches(word, KINDS, n=1, cutoff=0.4)
+        near = difflib.get_close_matches(word.lower(), KINDS, n=1, cutoff=0.4)
         hint = f"did you mean {near[0]!r}?" if near else f"begin with one of {', '.join(KINDS)}"
         raise Refused(f"{FIELD}: there is no branch {shown(word)}: {hint}")
-    kind, rest = KINDS[word], rest.strip()
+    kind = KINDS[word]
     if kind.notebook and not rest:
         raise Refused(f'{FIELD}: {word} needs a run of {kind.notebook}: write "{word} latest"')
     if kind.file and not rest:

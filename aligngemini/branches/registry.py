@@ -40,6 +40,7 @@ TAKEN = ("fusion", "fused", "known", "constant")  # they head other columns, or 
 TAKEN += ("or", "and", "max", "mean", "odds", "majority", "or_budget", "learned")  # or are rules beside branches
 LONGEST = 40  # letters of a name
 KINDS = {kind.name: kind for kind in _KINDS}
+NUMBERED = re.compile(f"({'|'.join(kind.name for kind in _KINDS if kind.notebook)})_([0-9]+)")  # one of several runs
 
 
 def kind(name: str) -> Kind:
@@ -55,17 +56,22 @@ def of_notebook(notebook: str) -> Kind | None:
 
 
 def title(name: str) -> str:
-    """What tables and figures call the branch of that name; the name itself if it is somebody's own."""
+    """What tables and figures call the branch of that name: "VLM", "VLM 2" for vlm_2; the name itself if it is
+    somebody's own.
+    """
+    if numbered := NUMBERED.fullmatch(name):
+        return f"{KINDS[numbered[1]].title} {numbered[2]}"
     return KINDS[name].title if name in KINDS else name
 
 
 def called(name: str) -> str:
-    """What sentences call it: "the VLM", or the name alone if it is somebody's own."""
-    return f"the {KINDS[name].title}" if name in KINDS else name
+    """What sentences call it: "the VLM", or its title alone if it is one of several, or somebody's own."""
+    return f"the {KINDS[name].title}" if name in KINDS else title(name)
 
 
 def own_name(file: str) -> str:
     """The name of a branch of one's own from its file: letters a to z, digits and _, and no name that is taken."""
     plain = unicodedata.normalize("NFKD", Path(file).stem).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:LONGEST]
-    return f"file_{slug}".rstrip("_") if slug in (*KINDS, *TAKEN) or not slug[:1].isalpha() else slug
+    taken = slug in (*KINDS, *TAKEN) or NUMBERED.fullmatch(slug)
+    return f"file_{slug}".rstrip("_") if taken or not slug[:1].isalpha() else slug

@@ -15,6 +15,7 @@ from ..workbook import fingerprint, paths, reading, values
 from ..workbook.params import Refused, said, shown
 
 KEYS = ("image_id", "path")  # columns that say which image; the first that is there counts
+SCORES = ("fake", "prob", "score", "conf", "pred")  # words in names that others give to p(fake)
 TABLE = "scores.parquet"
 ID = r"[0-9a-f]{64}"
 
@@ -80,6 +81,8 @@ def read(path: Path) -> pd.DataFrame:
     Relative paths start at the folder of the file. Raises Refused with the first image that makes no sense.
     """
     table = _columns(path, _table(path))
+    comma = table["score"].astype("str").str.fullmatch(r"\s*[01]?,\d+\s*")
+    _refuse(path, table[comma], "has a score with a decimal comma: write points, as in 0.5")
     table["score"] = pd.to_numeric(table["score"], errors="coerce").astype("float64")
     _refuse(path, table[~table["score"].between(0, 1)], "has no score in [0, 1]: give p(fake), or leave the image out")
     if table.columns[0] == "image_id":
@@ -100,7 +103,11 @@ def _table(path: Path) -> pd.DataFrame:
         table = pd.read_parquet(path) if path.suffix.lower() == ".parquet" else _csv(path, max(",;\t", key=head.count))
     except Exception as error:  # of any kind: what a damaged file makes its readers raise is not theirs to choose
         why = getattr(error, "strerror", None) or said(error)
-        raise Refused(f"{path} cannot be read as scores ({why}): write CSV in UTF-8, or Parquet.") from error
+        raise Refused(
+            f"{path} cannot be read as scores ({why}): write CSV in UTF-8 with decimal points, or Parquet."
+        ) from error
+    if not isinstance(table.index, pd.RangeIndex) and path.suffix.lower() != ".parquet":
+        raise Refused(f"{path} has rows of more fields than columns: write scores with decimal points, not commas.")
     return table.rename(columns=lambda name: str(name).strip().lower())
 
 
@@ -117,8 +124,11 @@ def _columns(path: Path, table: pd.DataFrame) -> pd.DataFrame:
     for name, wanted in ((key, KEYS), ("score", ("score",))):
         if name not in there:
             near = next((close[0] for each in wanted if (close := difflib.get_close_matches(each, there, 1))), "")
-            hint = f"is {near!r} meant?" if near else f"it has {', '.join(there)}"
-            raise Refused(f"{path} has no column {' or '.join(wanted)}: {hint}")
+            if not near and name == "score":
+                near = next((each for each in there if any(word in each for word in SCORES)), "")
+            meant = f"is {near!r} meant? " if near else ""
+            rename = f"rename {'it' if near else 'the one that is meant'} to {wanted[-1]}"
+            raise Refused(f"{path} has no column {' or '.join(wanted)}: {meant}it has {', '.join(there)}; {rename}")
     return table[[key, "score"]].astype({key: "str"}).reset_index(drop=True)
 
 

@@ -17,7 +17,7 @@ class FusionParams(Params):
     seed: int = fields.seed()
     branch_runs: list[str] = branch_runs.field(
         ["vlm latest supervision:semantic", "expert latest supervision:pixel"],
-        "branches to join, vlm or expert and a run, scores and a file, or frequency",
+        "branches to join, each a kind of branches/registry.py with its run or file, if it has one",
         every=False,
     )
     rule: str = param("or", "rule that joins the scores", choices=RULES)

@@ -25,6 +25,7 @@ INSTEAD = {
 }  # parameters of earlier versions, and what takes their place
 
 
+NOTHING = ("", "~", "null", "Null", "NULL")  # how YAML spells that there is no value
 LONGEST = 4000  # characters of a sentence: what it quotes may have come from anywhere
 QUOTED = reprlib.Repr()
 QUOTED.maxstring = QUOTED.maxother = QUOTED.maxlong = 160
@@ -199,6 +200,8 @@ def _hint(value: Any, kind: Any) -> str:
 def _list_hint(value: Any, kind: type) -> str:
     if isinstance(value, str) and value.lstrip().startswith("["):
         return ": this is a text; papermill takes lists with -y"
+    if value in (None, *NOTHING):
+        return ": leave it out to have its default, or write a list in brackets"
     if isinstance(value, str) and kind is str:
         return f": write {json.dumps([value])}"
     told = numbers.advice(value, kind).removeprefix("write ").split(" or ")[0] if kind is not str else ""

@@ -55,6 +55,7 @@ def question(notebook: str, cfg: Params, needs: dict[str, tuple[str, str]] | Non
     inputs = {label: records.pick(upstream, selector, cfg.scale) for label, (upstream, selector) in needs.items()}
     same_data(inputs)
     chosen = {need: inputs[label].name for label, need in needs.items()}
+    _once(cfg, chosen)
     block = {
         "params": dataclasses.asdict(cfg) | _resolved(cfg, chosen),
         "inputs": {label: _input(record) for label, record in inputs.items()},
@@ -80,6 +81,18 @@ def _name(notebook: str, block: dict[str, Any]) -> str:
     """Labels are names of ours for the inputs, so they are left out: they do not change the answer."""
     distinct = sorted({json.dumps(entry, sort_keys=True) for entry in block["inputs"].values()})
     return fingerprint.digest([notebook, block | {"inputs": distinct}])[: fingerprint.LENGTH]
+
+
+def _once(cfg: Params, chosen: dict[tuple[str, str], str]) -> None:
+    """Raise `Refused` if two of the branches that `cfg` joins are one run."""
+    joined = [field.name for field in dataclasses.fields(cfg) if field.metadata.get("branches") == "first"]
+    first: dict[tuple[str, str], str] = {}
+    for field, place, _, upstream, text in stages.selectors(cfg):
+        run = chosen[upstream, text]
+        if field in joined and (upstream, run) in first:
+            both = " and ".join(map(shown, (first[upstream, run], getattr(cfg, field)[place])))
+            raise Refused(f"{field}: run {run} of {upstream} is named twice, by {both}: name it once")
+        first[upstream, run] = "" if place is None else getattr(cfg, field)[place]
 
 
 def _resolved(cfg: Params, chosen: dict[tuple[str, str], str]) -> dict[str, Any]:

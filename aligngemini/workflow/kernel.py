@@ -62,7 +62,9 @@ def _manager(tell: dict[str, str]) -> type:
     from jupyter_client.kernelspec import KernelSpec
 
     path = os.pathsep.join(filter(None, [str(paths.PACKAGE.parent), os.environ.get("PYTHONPATH")]))
-    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    # A busy kernel complains when it is interrupted before it is shut down; errors of cells are no lines of its log.
+    quiet = "--IPKernelApp.log_level=CRITICAL"
+    argv = [sys.executable, "-m", "ipykernel_launcher", quiet, "-f", "{connection_file}"]
     spec = KernelSpec(**get_kernel_dict() | {"argv": argv, "env": {"PYTHONPATH": path, **tell}})
 
     class ThisPython(AsyncKernelManager):

@@ -71,9 +71,9 @@ class Item:
 
 def _branch(text: str, made: dict[str, list[str]]) -> str:
     """Return a text of a recipe's `branch_runs` with the first run of `made` that fits in place of "latest ..."."""
-    word, _, rest = text.strip().partition(" ")
+    word, rest = branch_runs.split(text)
     runs = made.get(KINDS[word].notebook) if word in KINDS else None
-    return f"{word} {records.fitting(KINDS[word].notebook, rest.strip(), runs)}" if runs else text
+    return f"{word} {records.fitting(KINDS[word].notebook, rest, runs)}" if runs else text
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,12 @@ def test_its_identity_is_that_of_its_scores(images, branch):
         ("paths,score\na.png,0.5\n", "no column image_id or path: is 'paths' meant"),
         ("path,scores\na.png,0.5\n", "no column score: is 'scores' meant"),
         ("a,b\n1,2\n", "no column image_id or path: it has a, b"),
+        ("path,p_fake\na.png,0.5\n", "no column score: is 'p_fake' meant.*it has path, p_fake; rename it to score"),
+        ("path,AI prob\na.png,0.5\n", "is 'ai prob' meant.*rename it to score"),
+        ("path,x\na.png,0.5\n", "no column score: it has path, x; rename the one that is meant to score"),
+        ("path;score\na.png;0.5\nb.png;0,5\n", "b.png' has a score with a decimal comma: write points"),
+        ("path,score\na.png,0,5\nb.png,0,6\n", "more fields than columns: write scores with decimal points"),
+        ("path,score\na.png,1\nb.png,0,6\n", "with decimal points"),
         ("path,score\na.png,0.5\nb.png,1.5\n", r"b.png' has no score in \[0, 1\].*1 such row"),
         ("path,score\na.png,\n", r"no score in \[0, 1\]"),
         ("path,score\na.png,nan\n", r"no score in \[0, 1\]"),
@@ -139,7 +145,13 @@ def test_a_damaged_or_absent_table_is_refused(tmp_path, content):
     [
         ("runs/My Detector-2.csv", "my_detector_2"), ("vlm.csv", "file_vlm"), ("scores.parquet", "file_scores"),
         ("fused.csv", "file_fused"), ("2024.csv", "file_2024"), ("é.csv", "e"), ("画.csv", "file"),
+        ("vlm_1.csv", "file_vlm_1"), ("vlm_a.csv", "vlm_a"),
     ],
 )  # fmt: skip
 def test_a_branch_is_called_by_its_file_unless_that_name_is_taken(file, name):
     assert registry.own_name(file) == name
+
+
+def test_several_runs_of_a_kind_are_titled_by_number():
+    assert [registry.title(name) for name in ("vlm", "vlm_1", "expert_12")] == ["VLM", "VLM 1", "expert 12"]
+    assert [registry.called(name) for name in ("vlm", "vlm_2", "mine_2")] == ["the VLM", "VLM 2", "mine_2"]

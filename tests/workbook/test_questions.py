@@ -106,6 +106,13 @@ def test_runs_of_branches_are_named_in_their_places(fusion):
     assert asked.name == ask("frequency", f"expert {expert[:6]}", f"vlm {vlm}").name
 
 
+def test_a_run_that_is_named_twice_is_refused(fusion):
+    ask, vlm, expert = fusion
+    for second in ("vlm latest", f"vlm {vlm[:6]}", "vlm\tlatest supervision:semantic"):
+        with pytest.raises(Refused, match=rf"run {vlm} of {VLM} is named twice, by 'vlm latest' and .*: name it once"):
+            ask("vlm latest", f"expert {expert}", second)
+
+
 def test_the_order_of_branches_and_their_code_are_part_of_the_question(fusion, monkeypatch):
     ask, *_ = fusion
     names = {ask(*texts).name for texts in (("vlm latest", "expert latest"), ("expert latest", "vlm latest"))}

@@ -50,6 +50,10 @@ def test_papermill_shows_every_parameter_with_type_and_help(cls, tmp_path):
         (FusionParams, {"confidence": 1.0}, "at most 0.999"),
         (FusionParams, {"branch_runs": ["vml latest"]}, "did you mean 'vlm'"),
         (FusionParams, {"branch_runs": ["latest supervision:semantic"]}, "begin with one of vlm, expert"),
+        (FusionParams, {"branch_runs": ["VLM latest"]}, "did you mean 'vlm'"),
+        (FusionParams, {"branch_runs": ["vlm latest", " "]}, "begin with one of vlm, expert"),
+        (FusionParams, {"branch_runs": "null"}, "leave it out to have its default"),
+        (FusionParams, {"branch_runs": None}, "leave it out to have its default"),
         (FusionParams, {"branch_runs": ["vlm"]}, 'write "vlm latest"'),
         (FusionParams, {"branch_runs": ["vlm latest", "scores"]}, "needs a file"),
         (FusionParams, {"branch_runs": ["vlm latest", "frequency x"]}, "stands alone"),
@@ -87,4 +91,6 @@ def test_needs_are_labelled_after_their_parameters():
     labels = list(stages.needs(AnalysisParams()))
     assert labels == ["fusion", "vlm 1", "vlm 2", "expert 1", "expert 2"]
     mixed = FusionParams(branch_runs=["scores my scores.csv", "expert 0123", "vlm latest seed:1", "frequency"])
+    spaced = FusionParams(branch_runs=["scores\tmy scores.csv", "expert  0123", " vlm\nlatest seed:1 ", "frequency"])
+    assert stages.needs(spaced) == stages.needs(mixed)
     assert stages.needs(mixed) == {"expert": (stages.EXPERT, "0123"), "vlm": (stages.VLM, "latest seed:1")}

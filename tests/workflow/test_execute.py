@@ -217,6 +217,19 @@ def test_an_error_keeps_the_notebook_and_tells_stage_reason_place_and_what_to_do
     assert not little.manifests(DATA) and "all black" in little.run("runs")[1]
 
 
+def test_a_kernel_that_is_interrupted_says_nothing_and_an_error_in_a_cell_is_still_told(little, capfd):
+    """jupyter_client interrupts a kernel before it shuts it down; a busy one notes that as an error of its own."""
+    late = (
+        "handlers = get_ipython().kernel.shell_handlers\nexecute = handlers['execute_request']\n"
+        "async def interrupted(*request):\n    await execute(*request)\n    raise KeyboardInterrupt\n"
+        "handlers['execute_request'] = interrupted"
+    )
+    little.write(DATA, late, "1 + 1", "raise ValueError('no light')")
+    code, said = little.run("run", "--scale", "tiny", "--only", "01")
+    assert code == 1 and "ValueError: no light" in said
+    assert "KeyboardInterrupt" not in "".join(capfd.readouterr())  # a kernel shares the terminal of the command
+
+
 def test_a_refusal_inside_a_notebook_is_exit_code_2(little):
     refuse = "from aligngemini.workbook.params import Refused\nraise Refused('give me photographs')"
     little.write(DATA, refuse)
