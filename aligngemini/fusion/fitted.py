@@ -4,12 +4,13 @@ Neither ever sees a test score. A classifier is not stored: it is fitted again o
 """
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from scipy.special import logit
 
 from aligngemini.scores.thresholds import middle
-from aligngemini.workbook.params import Refused
+from aligngemini.workbook.params import Refused, shown
 
 LEARNERS = ("logistic", "boosting")
 TINY = 1e-9  # a score of exactly 0 or 1 is very sure, not infinitely sure
@@ -38,7 +39,16 @@ def thresholds(scores: np.ndarray, label: np.ndarray, false_positives: float) ->
 
     All ways of dividing the allowed false alarms among the branches are tried. Each threshold lies in the middle
     between two validation scores. Of equally good ones those with fewer false alarms, then the higher ones are taken.
+    Branches are tried in the order of their scores, whatever order they come in, and those with equal scores have
+    equal thresholds.
     """
+    scores, place = np.unique(scores, axis=1, return_inverse=True)
+    found = _thresholds(scores, label, false_positives)
+    return tuple(found[each] for each in place.ravel())
+
+
+def _thresholds(scores: np.ndarray, label: np.ndarray, false_positives: float) -> list[float]:
+    """`thresholds` of branches that all differ, in an order that is theirs."""
     fakes, reals = scores[label == 1], scores[label == 0]
     budget = int(np.floor(false_positives * len(reals) + 1e-9))
     most = max(2, int(SPLITS ** (1 / max(1, scores.shape[1] - 1))))
@@ -46,7 +56,7 @@ def thresholds(scores: np.ndarray, label: np.ndarray, false_positives: float) ->
         _splits(reals, budget, most),
         key=lambda at: (_fires(fakes, at).sum(), -_fires(reals, at).sum(), sorted(at)),
     )
-    return tuple(_between(scores[:, branch], low) for branch, low in enumerate(best))
+    return [_between(scores[:, branch], low) for branch, low in enumerate(best)]
 
 
 def _fires(scores: np.ndarray, at: tuple[float, ...]) -> np.ndarray:
@@ -77,6 +87,24 @@ def _lowest(reals: np.ndarray, alarms: int) -> float:
 def _between(scores: np.ndarray, low: float) -> float:
     """The middle between a threshold and the next score above it: on these scores it decides the same."""
     return middle(low, float(scores[scores > low].min(initial=1.0)))
+
+
+def fault(fitted_on: dict[str, Any], branches: int) -> str:
+    """Why no rule for so many branches can have been fitted on this (see rules.Fusion); "" if one can."""
+    budget, learner = fitted_on["false_positives"], fitted_on["learner"]
+    try:
+        scores, label = np.asarray(fitted_on["scores"]), np.asarray(fitted_on["label"])
+    except ValueError:
+        return "its validation scores are no table"
+    if scores.shape != (len(label), branches) or label.ndim != 1:
+        return f"it needs a label and {branches} scores, one per branch, for each validation image"
+    if scores.dtype.kind not in "if" or not ((scores >= 0) & (scores <= 1)).all():
+        return "its validation scores must be numbers in [0, 1]"
+    if label.dtype.kind not in "if" or set(label.tolist()) != {0, 1}:
+        return "its validation labels must be 0 and 1, some of each"
+    if not 0 <= budget <= 1:
+        return f"its false_positives must lie in [0, 1], got {budget}"
+    return "" if learner in LEARNERS else f"there is no learner {shown(learner)}, it is one of {', '.join(LEARNERS)}"
 
 
 def model(scores, label, learner: str) -> Callable[[np.ndarray], np.ndarray]:

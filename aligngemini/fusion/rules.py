@@ -166,6 +166,8 @@ class Fusion:
         numbers = all(manifest.fits(each, manifest.NUMBER) for each in config["thresholds"])
         if not numbers or not (fitted_on is None or manifest.fits(fitted_on, FITTED_ON)):
             raise Refused("This describes no fusion: its thresholds, or what it was fitted on, cannot be read.")
+        if fitted_on and (fault := fitted.fault(fitted_on, len(config["thresholds"]))):
+            raise Refused(f"This describes no fusion: {fault}.")
         return cls(config["rule"], tuple(config["thresholds"]), fitted_on)
 
 

@@ -1,6 +1,7 @@
 """Properties that every rule keeps, whatever the scores and thresholds, and however many branches there are."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -210,6 +211,52 @@ def test_refuses():
 def test_what_describes_no_fusion_is_refused(config):
     with pytest.raises(Refused, match="no fusion"):
         Fusion.from_dict(config)
+
+
+@pytest.mark.parametrize("rule", ["or_budget", "learned"])
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        ({"label": [1, 1, 1, 1]}, "labels must be 0 and 1, some of each"),
+        ({"label": [0, 1, 2, 1]}, "labels must be 0 and 1"),
+        ({"label": ["0", "1", "0", "1"]}, "labels must be 0 and 1"),
+        ({"label": [0, 1]}, "a label and 2 scores, one per branch, for each"),
+        ({"scores": [[0.1], [0.9], [0.2], [0.8]]}, "a label and 2 scores"),
+        ({"scores": [[0.1, 0.2], [0.9], [0.2, 0.1], [0.8, 0.9]]}, "no table"),
+        ({"scores": [["a", "b"]] * 4}, r"must be numbers in \[0, 1\]"),
+        ({"scores": [["0.1", "0.2"]] * 4}, r"must be numbers in \[0, 1\]"),
+        ({"scores": [[0.1, None]] * 4}, r"must be numbers in \[0, 1\]"),
+        ({"scores": [[0.1, 1.5]] * 4}, r"must be numbers in \[0, 1\]"),
+        ({"scores": [[0.1, float("nan")]] * 4}, r"must be numbers in \[0, 1\]"),
+        ({"scores": [], "label": []}, "a label and 2 scores"),
+        ({"learner": "forest"}, "no learner 'forest', it is one of logistic, boosting"),
+        ({"false_positives": 2}, r"false_positives must lie in \[0, 1\], got 2"),
+    ],
+)
+def test_a_damaged_record_of_what_a_rule_was_fitted_on_is_refused_when_it_is_loaded(rule, damage, words):
+    data, label = validation(2, 4)
+    whole = Fusion.fit(rule, (0.5, 0.5), data, label).as_dict()
+    assert Fusion.from_dict(whole) == Fusion.fit(rule, (0.5, 0.5), data, label)
+    with pytest.raises(Refused, match=f"describes no fusion: .*{words}"):
+        Fusion.from_dict(whole | {"fitted_on": whole["fitted_on"] | damage})
+
+
+@pytest.mark.parametrize("k", [2, 3, 4])
+@pytest.mark.parametrize("digits", [1, 2])
+@pytest.mark.parametrize("budget", [0.05, 0.2, 1.0])
+def test_thresholds_under_a_budget_do_not_depend_on_the_order_of_branches_with_tied_scores(k, digits, budget):
+    data, label = validation(k, 60)
+    data = np.round(data, digits)
+    expected = fitted.thresholds(data, label, budget)
+    for order in itertools.permutations(range(k)):
+        found = fitted.thresholds(data[:, order], label, budget)
+        assert found == tuple(expected[place] for place in order)
+
+
+def test_branches_with_equal_scores_get_equal_thresholds():
+    data, label = validation(2, 60)
+    first, other, again = fitted.thresholds(data[:, [0, 1, 0]], label, 0.1)
+    assert first == again and (first, other) == fitted.thresholds(data, label, 0.1)
 
 
 def test_fired_names_the_branches():
