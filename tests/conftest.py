@@ -1,8 +1,11 @@
 """What is built from data sets during the tests lies in a folder of theirs."""
 
 import os
+from pathlib import Path
 
 import pytest
+
+HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -11,3 +14,53 @@ def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("built")
     os.environ["ALIGNGEMINI_BUILT"] = str(folder)
     return folder
+
+
+SLOW = {  # files of tests that train, start kernels or processes, or simulate: `make check` leaves them out
+    "analysis/test_story.py",
+    "audit/test_command.py",
+    "audit/test_degradation_strength.py",
+    "bench/test_bench.py",
+    "bench/test_branches.py",
+    "expert/test_expert.py",
+    "fetch/test_bases.py",
+    "fetch/test_large.py",
+    "images/test_cells.py",
+    "images/test_joint_set.py",
+    "images/test_sets.py",
+    "mini/test_bases.py",
+    "mini/test_generators.py",
+    "mini/test_lessons.py",
+    "rehearse/test_counts.py",
+    "rehearse/test_run.py",
+    "scores/test_coverage.py",
+    "test_detector.py",
+    "test_known.py",
+    "test_notebooks.py",
+    "test_third_branch.py",
+    "vlm/test_checkpoints.py",
+    "vlm/test_dpo.py",
+    "vlm/test_launch.py",
+    "vlm/test_prompt_packing.py",
+    "vlm/test_verdict.py",
+    "workbook/test_adapters.py",
+    "workbook/test_cells.py",
+    "workbook/test_commands.py",
+    "workbook/test_execute.py",
+    "workbook/test_manifest.py",
+    "workbook/test_models.py",
+    "workbook/test_paths.py",
+    "workbook/test_processes.py",
+    "workbook/test_run_names.py",
+    "workbook/test_runs.py",
+    "workbook/test_states.py",
+    "workbook/test_sweep.py",
+    "workbook/test_verified.py",
+}
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the tests of SLOW files."""
+    for item in items:
+        if item.path.relative_to(HERE).as_posix() in SLOW:
+            item.add_marker("slow")
