@@ -46,7 +46,6 @@ SLOW = {  # files of tests that train, start kernels or processes, or simulate: 
     "workbook/test_adapters.py",
     "workbook/test_cells.py",
     "workbook/test_commands.py",
-    "workbook/test_execute.py",
     "workbook/test_manifest.py",
     "workbook/test_models.py",
     "workbook/test_paths.py",
@@ -54,8 +53,9 @@ SLOW = {  # files of tests that train, start kernels or processes, or simulate: 
     "workbook/test_run_names.py",
     "workbook/test_runs.py",
     "workbook/test_states.py",
-    "workbook/test_sweep.py",
     "workbook/test_verified.py",
+    "workflow/test_execute.py",
+    "workflow/test_sweep.py",
 }
 
 
