@@ -13,12 +13,14 @@ from aligngemini import cli
 from aligngemini.branches.registry import KINDS, Kind
 from aligngemini.expert.params import ExpertParams
 from aligngemini.explore import fusion as explorer
+from aligngemini.fusion import members
 from aligngemini.images import decode, table
 from aligngemini.images.params import DataParams
 from aligngemini.scores import metrics
 from aligngemini.scores import table as scores
 from aligngemini.vlm.params import VLMParams
 from aligngemini.workbook import params, paths, runs, stages, values
+from aligngemini.workbook.params import Refused
 
 SHIPPED = paths.resolve("data/mini/detector")
 AXES = {"semantic": "semantic", "pixel": "pixel", "both": "both"}  # subset -> axis of its fakes
@@ -163,6 +165,49 @@ def test_a_baseline_and_a_file_of_scores_go_everywhere(outputs, tmp_path, capsys
     assert said["frequency_score"].tolist() == pytest.approx(fused["frequency_score"].tolist())
     assert said["verdict"].notna().all() and said["fired"].str.contains("frequency").any()
     assert metrics.auroc(fused["label"], said["frequency_score"]) > 0.9
+
+
+def made(folder, rows, **given):
+    """The branches of notebook 04, the last of them a file of scores with these rows."""
+    rows.assign(score=0.5).to_csv(folder / "mine.csv", index=False)
+    texts = ["expert latest", f"scores {folder / 'mine.csv'}"]
+    run = runs.start(stages.FUSION, stages.STAGES[stages.FUSION].params(scale="smoke", branch_runs=texts, **given))
+    return members.of(run)
+
+
+def test_a_file_of_scores_without_a_test_image_is_refused_when_branches_are_made(outputs, tmp_path):
+    test, joint = (values.read(next(outputs.glob(f"01*/*/{name}.parquet"))) for name in ("test", "joint"))
+    elsewhere = pd.DataFrame({"path": ["else/where.png"]})
+    words = rf"none of the 18 test images is in .*mine.csv: its first path resolves to {tmp_path}/else/where.png, "
+    with pytest.raises(Refused, match=words + rf"the run's is {outputs}/test/.*; give absolute paths or image_id"):
+        made(tmp_path, elsewhere)
+    with pytest.raises(Refused, match="none of the 18 test images .* its first image_id is .*; give the SHA-256"):
+        made(tmp_path, joint[["image_id"]])
+    with pytest.raises(Refused, match="mine.csv has no rows: give one for each image"):
+        made(tmp_path, test[["path"]].head(0))
+
+
+def test_a_fitted_rule_names_the_file_that_lacks_joint_images_before_any_scoring(outputs, tmp_path, monkeypatch):
+    test, joint = (values.read(next(outputs.glob(f"01*/*/{name}.parquet"))) for name in ("test", "joint"))
+    monkeypatch.setattr(members.scoring, "table", None)
+    words = (
+        "rule or_budget is fitted on the joint validation set, but of the images scored by mine 0 are real and 0 fake: "
+    )
+    with pytest.raises(Refused, match=words + "add the images of .*joint.parquet to .*mine.csv, or choose a rule that"):
+        made(tmp_path, test[["path"]], rule="or_budget")
+    reals = pd.concat([test, joint[joint["label"] == 0]])
+    with pytest.raises(Refused, match="scored by mine 9 are real and 0 fake"):
+        made(tmp_path, reals[["path"]], rule="learned")
+
+
+def test_thresholds_that_a_rule_fits_are_those_that_are_shown_and_recorded(outputs):
+    branches = ["vlm latest", "expert latest"]
+    run = play(stages.FUSION, scale="smoke", resamples=100, branch_runs=branches, rule="or_budget", false_positives=0.2)
+    config = values.read(run.path("detector.json"))
+    used = config["fusion"]["thresholds"]
+    assert used != [0.5, 0.5] and [each["threshold"] for each in config["branches"]] == used
+    assert [run.results[f"{name}_threshold"] for name in ("vlm", "expert")] == used
+    assert [each["given"] for each in config["branches"]] == [0.5, 0.5]
 
 
 def test_a_branch_is_added_by_its_file_and_a_line(outputs, tmp_path, capsys, monkeypatch):

@@ -84,7 +84,7 @@ def without_run(fusion) -> list[Model]:
 
 
 def _without_run(fused: pd.DataFrame, member: dict, given: bool) -> Model:
-    name, supervision, threshold = member["name"], registry.kind(member["kind"]).supervision, member["threshold"]
+    name, supervision, threshold = member["name"], registry.kind(member["kind"]).supervision, _alone(member)
     score = fused[f"{name}_score"]
     reason = fused.reason.where(score.isna(), "")
     table = score_table.make(fused.image_id, score, name, supervision, reason)
@@ -99,5 +99,10 @@ def fixed(fusion) -> dict[str, float] | None:
     if record["question"]["params"].get("thresholds") != "fixed":
         return None
     listed = members(fusion)
-    by_kind = {each["kind"]: each["threshold"] for each in reversed(listed)}
-    return by_kind | {Path(each["run"]).name: each["threshold"] for each in listed if each["run"]}
+    by_kind = {each["kind"]: _alone(each) for each in reversed(listed)}
+    return by_kind | {Path(each["run"]).name: _alone(each) for each in listed if each["run"]}
+
+
+def _alone(member: dict) -> float:
+    """The threshold that a branch was given; that of a rule that fits its own is another one."""
+    return member.get("given", member["threshold"])

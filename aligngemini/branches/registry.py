@@ -13,7 +13,7 @@ from ..workbook.params import Refused, shown
 class Kind(NamedTuple):
     """A detector: its name, its title and colour in tables and figures, the supervision that it is made for ("": not
     known), the notebook that trains it ("": none), its class (see branch.Branch), loaded when it is needed, and whether
-    it is made from a file, which then names it, and which the class can `check`.
+    it is made from a file, which then names it, which the class can `check`, and of which it `knows` the images.
     """
 
     name: str

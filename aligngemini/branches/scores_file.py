@@ -61,6 +61,17 @@ class ScoresFile:
             raise Unreadable(f"it is not in the file of scores, which knows images by {self.by}")
         return self.scores[key]
 
+    def knows(self, images: pd.DataFrame) -> np.ndarray:
+        """Whether it has a score of each row of an image table, bool [n]; no file is opened."""
+        keys = images["image_id"] if self.by == "image_id" else map(_absolute, images["path"])
+        return np.array([key in self.scores for key in keys], dtype=bool)
+
+    def unlike(self, images: pd.DataFrame) -> str:
+        """How what it has differs from an image table that it does not know, and what to write instead."""
+        verb = "resolves to" if self.by == "path" else "is"
+        advice = "give absolute paths or image_id" if self.by == "path" else "give the SHA-256 of the bytes, or paths"
+        return f"its first {self.by} {verb} {next(iter(self.scores))}, the run's is {images[self.by].iloc[0]}; {advice}"
+
     def _key(self, source: object) -> str:
         if self.by == "image_id" and isinstance(source, str | Path | bytes):
             return hashlib.sha256(contents(source)).hexdigest()
@@ -81,6 +92,8 @@ def read(path: Path) -> pd.DataFrame:
     Relative paths start at the folder of the file. Raises Refused with the first image that makes no sense.
     """
     table = _columns(path, _table(path))
+    if table.empty:
+        raise Refused(f"{path} has no rows: give one for each image, of image_id or path, and score.")
     comma = table["score"].astype("str").str.fullmatch(r"\s*[01]?,\d+\s*")
     _refuse(path, table[comma], "has a score with a decimal comma: write points, as in 0.5")
     table["score"] = pd.to_numeric(table["score"], errors="coerce").astype("float64")

@@ -8,11 +8,13 @@ import pandas as pd
 
 from aligngemini.branches import branch_runs, registry, scoring
 from aligngemini.branches.branch_runs import Choice
+from aligngemini.fusion import coverage
 from aligngemini.fusion.rules import Fusion
 from aligngemini.images import table
 from aligngemini.scores import metrics, thresholds
 from aligngemini.scores import table as score_table
 from aligngemini.workbook import json_file, reading
+from aligngemini.workbook.params import Refused
 
 FACTS = "facts.json"
 BATCH_SIZE = 32
@@ -37,10 +39,19 @@ class Member(NamedTuple):
 def of(run) -> list[Member]:
     """The branches that a run of notebook 04 joins, in order. What no notebook has trained is fitted and scored here.
 
-    Raises Refused where a branch cannot be made of what it is given.
+    Raises Refused where a branch cannot be made of what it is given, and where too few images have all scores.
     """
-    choices = branch_runs.read(run.params[branch_runs.FIELD])
-    return [_trained(run.inputs[each.label], each) if each.kind.notebook else _own(run, each) for each in choices]
+    choices, made = branch_runs.read(run.params[branch_runs.FIELD]), {}
+    test, joint = (table.load(run.data.path(f"{each}.parquet")) for each in ("test", "joint"))
+    for each in sorted(
+        choices, key=lambda choice: not choice.kind.notebook
+    ):  # those that are scored already come first
+        trained = each.kind.notebook
+        made[each.name] = _trained(run.inputs[each.label], each) if trained else _own(run, each, test, joint)
+        coverage.check_test({name: coverage.ids(member.test) for name, member in made.items()}, test)
+        scored = {name: coverage.ids(member.joint) for name, member in made.items()}
+        coverage.check_joint(run.params["rule"], scored, joint)
+    return [made[each.name] for each in choices]
 
 
 def _trained(run, choice: Choice) -> Member:
@@ -52,18 +63,28 @@ def _trained(run, choice: Choice) -> Member:
     )
 
 
-def _own(run, choice: Choice) -> Member:
+def _own(run, choice: Choice, test: pd.DataFrame, joint: pd.DataFrame) -> Member:
     """A branch without a run; its files and scores become part of this one."""
-    name, kind, images = choice.name, choice.kind, run.data
-    folder = run.compute(f"branches/{name}", fit, kind.name, choice.rest, images)
+    name, kind = choice.name, choice.kind
+    folder = run.compute(f"branches/{name}", fit, kind.name, choice.rest, run.data)
     facts = reading.json(folder / FACTS)
     branch = kind.load().load(facts, folder, name)
-    test, joint = (table.load(images.path(f"{each}.parquet")) for each in ("test", "joint"))
+    if kind.file:
+        _check_file(branch, choice.rest, run.params["rule"], test, joint)
     scored = [
         run.compute(f"branches/{name}_{each}.parquet", scoring.table, rows, branch, kind.supervision, BATCH_SIZE)
         for each, rows in (("test", test), ("joint", joint))
     ]
     return Member(name, kind.name, kind.supervision, facts, "", threshold(scored[1], joint, kind.supervision), *scored)
+
+
+def _check_file(branch, file: str, rule: str, test: pd.DataFrame, joint: pd.DataFrame) -> None:
+    """Raise Refused, before it is scored, if a file holds no test image, or not the joint ones that a rule needs."""
+    if not branch.knows(test).any():
+        raise Refused(f"none of the {test.image_id.nunique()} test images is in {file}: {branch.unlike(test)}")
+    known = set(joint.image_id[branch.knows(joint)])
+    advice = f"add the images of the data run's joint.parquet to {file}"
+    coverage.check_joint(rule, {branch.name: known}, joint, advice)
 
 
 def fit(kind: str, source: str, images, out: Path) -> None:
@@ -98,10 +119,12 @@ def fixed(given: Sequence[float], count: int) -> list[float]:
     return list(given) * count if len(given) == 1 else list(given)
 
 
-def described(members: Sequence[Member], at: Sequence[float], fusion: Fusion) -> dict[str, Any]:
-    """What detector.json says: the branches with their thresholds, and the fusion."""
+def described(members: Sequence[Member], given: Sequence[float], fusion: Fusion) -> dict[str, Any]:
+    """What detector.json says: the branches with the thresholds that the rule uses and those that it was `given`, which
+    differ where it fits its own, and the fusion.
+    """
     branches = [
-        {"name": each.name, "kind": each.kind, "facts": each.facts, "threshold": threshold, "run": each.run}
-        for each, threshold in zip(members, at, strict=True)
+        {"name": each.name, "kind": each.kind, "facts": each.facts, "threshold": used, "given": alone, "run": each.run}
+        for each, used, alone in zip(members, fusion.thresholds, given, strict=True)
     ]
     return {"branches": branches, "fusion": fusion.as_dict()}

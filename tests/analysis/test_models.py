@@ -1,5 +1,6 @@
 """The branches compared come from their runs, and those without a run from that of fusion."""
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -63,6 +64,17 @@ def test_branches_are_judged_by_the_thresholds_that_fusion_was_given(expert, joi
     assert compared.of_run(expert, fixed).threshold == 0.6 and compared.of_run(expert, fixed).validation == 0.25
     assert compared.of_run(expert, {"expert": 0.7}).threshold == 0.7, "another run of the same kind of branch"
     assert compared.of_run(expert, {"vlm": 0.7}).threshold == 0.25, "a branch that fusion does not join"
+
+
+def test_branches_alone_are_not_judged_by_the_thresholds_that_a_rule_fits_for_itself(joined):
+    for thresholds in ("fixed", "validation"):
+        folder = joined(thresholds)
+        config = json.loads((folder / "detector.json").read_text())
+        for branch in config["branches"]:
+            branch |= {"given": branch["threshold"], "threshold": 0.9}
+        (folder / "detector.json").write_text(json.dumps(config))
+        assert [each.threshold for each in compared.without_run(folder)] == [0.2, 0.5]
+        assert compared.fixed(folder) in (None, {"expert": 0.6, "frequency": 0.2, "scores": 0.5, "abc123": 0.6})
 
 
 def test_branches_without_a_run_come_from_that_of_fusion(expert, joined, images):

@@ -46,13 +46,14 @@ def test_the_description_holds_branches_thresholds_and_fusion(joint, table):
         members.Member("vlm", "vlm", "semantic", {"base": "b"}, "02_vlm_dpo/abc", 0.3, table, table),
         members.Member("mine", "scores", "", {}, "", 0.5, table, table),
     ]
-    fusion = Fusion("or", (0.5, 0.6))
+    fusion = Fusion("or", (0.2, 0.6))
     assert members.described(branches, [0.5, 0.6], fusion) == {
         "branches": [
-            {"name": "vlm", "kind": "vlm", "facts": {"base": "b"}, "threshold": 0.5, "run": "02_vlm_dpo/abc"},
-            {"name": "mine", "kind": "scores", "facts": {}, "threshold": 0.6, "run": ""},
+            {"name": "vlm", "kind": "vlm", "facts": {"base": "b"}, "run": "02_vlm_dpo/abc"}
+            | {"threshold": 0.2, "given": 0.5},
+            {"name": "mine", "kind": "scores", "facts": {}, "run": "", "threshold": 0.6, "given": 0.6},
         ],
-        "fusion": {"rule": "or", "thresholds": [0.5, 0.6], "fitted_on": None},
+        "fusion": {"rule": "or", "thresholds": [0.2, 0.6], "fitted_on": None},
     }
     summary = members.summary(branches, joint)
     assert summary.title.to_dict() == {"vlm": "VLM", "mine": "mine"} and set(summary["joint images"]) == {32}
