@@ -5,6 +5,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from aligngemini.analysis import style
+from aligngemini.branches import registry
 
 HATCH = {"mixed": "/", "union": "x"}
 DASH = {"mixed": "dash", "union": "dot"}
@@ -107,7 +108,7 @@ def dots(table: pd.DataFrame, title: str) -> go.Figure:
         figure.add_scatter(
             x=rows.value.tolist(),
             y=(places + shift).tolist(),
-            name=name,
+            name=registry.title(name),
             mode="markers",
             error_x=style.bounds(rows) | {"color": colour},
             text=rows.place + ", " + rows.metric,

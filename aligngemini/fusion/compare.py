@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from aligngemini.branches import registry
 from aligngemini.fusion import fitted, rules
 from aligngemini.fusion.join import fuse, scored
 from aligngemini.scores import intervals, metrics
@@ -75,7 +76,7 @@ def at_each(
     tables = []
     for choice, (thresholds, fusion) in choices.items():
         table = compare(joined, names, thresholds, {fusion.rule: fusion}, resamples, confidence, seed)
-        tables.append(table.assign(thresholds=choice, title=table.rule + ", " + choice))
+        tables.append(table.assign(thresholds=choice, title=table.rule.map(registry.title) + ", " + choice))
     return pd.concat(tables, ignore_index=True)
 
 

@@ -36,7 +36,7 @@ def test_dots_for_models_and_for_rules(aligned, fused):
     whole = fused[["subset", "image_id", "label", "vlm_score", "expert_score"]]
     joint = compare.fusions((0.5, 0.5), whole[["vlm_score", "expert_score"]], whole.label)
     dots = figures.subsets(compare.compare(whole, ["vlm", "expert"], (0.5, 0.5), joint, 50)).data
-    assert [dot.name for dot in dots] == ["vlm", "expert", *rules.RULES]
+    assert [dot.name for dot in dots] == ["VLM", "expert", *rules.RULES]
     assert len({dot.marker.color for dot in dots}) == len(dots)
 
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from aligngemini.analysis import figures
 from aligngemini.fusion import compare
 from aligngemini.fusion.params import FusionParams
 from aligngemini.fusion.rules import Fusion
@@ -27,12 +28,21 @@ def test_branches_and_rule_are_judged_by_each_choice_of_thresholds(joined):
     choices = {name: (at, Fusion("or", at)) for name, at in (("published", (0.5, 0.5)), ("validation", (0.35, 0.3)))}
     found = compare.at_each(joined, NAMES, choices, 100).set_index(["title", "subset"]).value
     assert found.index.get_level_values(0).unique().tolist() == [
-        f"{rule}, {name}" for name in choices for rule in ("vlm", "expert", "or")
+        f"{rule}, {name}" for name in choices for rule in ("VLM", "expert", "or")
     ]
     part = joined[joined.subset == "x"]
     for name, (at, _) in choices.items():
         fake = (part.vlm_score > at[0]) | (part.expert_score > at[1])
         assert found[f"or, {name}", "x"] == metrics.accuracies(part.label, fake)["value"]
+
+
+def test_several_runs_of_a_kind_are_titled_by_number(joined):
+    rows = joined.rename(columns={"vlm_score": "vlm_1_score", "expert_score": "vlm_2_score"})
+    names, at = ["vlm_1", "vlm_2"], (0.5, 0.5)
+    cut = compare.at_each(rows, names, {"published": (at, Fusion("or", at))}, 100)
+    assert cut.title.unique().tolist() == ["VLM 1, published", "VLM 2, published", "or, published"]
+    ranked = compare.compare(rows, names, at, compare.fusions(at), 100)
+    assert [dots.name for dots in figures.subsets(ranked).data][:3] == ["VLM 1", "VLM 2", "or"]
 
 
 def test_another_rule_or_subset_changes_no_interval(joined):
