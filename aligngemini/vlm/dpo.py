@@ -5,6 +5,7 @@ Both with TRL's own DPO trainer: the same pairs, pictures and steps, and another
 
 import math
 import os
+import tempfile
 from pathlib import Path
 
 import pandas as pd
@@ -137,14 +138,17 @@ def lora(cfg: VLMParams):
     )
 
 
-def build(vlm: VLM, frame: pd.DataFrame, cfg: VLMParams, checkpoints: Path):
-    """TRL's `DPOTrainer` over preference pairs; the reference is the same model with its adapter switched off."""
+def build(vlm: VLM, frame: pd.DataFrame, cfg: VLMParams, checkpoints: Path | None = None):
+    """TRL's `DPOTrainer` over preference pairs; the reference is the same model with its adapter switched off.
+
+    Without `checkpoints` it is there to be looked at: it has no folder of its own, and must not train.
+    """
     from .trainer import Trainer
 
     vlm.model.train()
     trainer = Trainer(
         model=vlm.model,
-        args=settings(cfg, checkpoints),
+        args=settings(cfg, checkpoints or Path(tempfile.gettempdir())),
         train_dataset=preference_pairs.dataset(frame),
         processing_class=vlm.processor,
         peft_config=lora(cfg),
