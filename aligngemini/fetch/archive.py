@@ -1,4 +1,4 @@
-"""Unpack archives of images that nobody vouches for: below one folder, bounded, and going on after a stop."""
+"""Unpack archives of images that nobody vouches for: below one folder, and never too much."""
 
 import stat
 import tarfile
@@ -21,12 +21,14 @@ DAMAGE = (zipfile.BadZipFile, NotImplementedError, ValueError, *shards.DAMAGE)
 
 
 def unpacked(pack: Path, folder: Path, top: str = "", there: int = 0, discard: bool = False) -> dict[str, str]:
-    """Unpack the images of a tar, or those in the folder `top` of a zip, into `folder`: path -> "" or why it was not.
+    """Unpack the images of a tar, or those in the folder `top` of a zip, into `folder`.
 
-    Files that are there in their size stay; `there` bytes of them are. `discard` deletes the archive afterwards. Raises
-    Refused for an archive that is damaged or swells, and for a disk that is too small; OSError of the disk.
+    Returns path -> why it was not unpacked, or "". Files that are there in their size stay, which are `there` bytes.
+    `discard` deletes the archive afterwards. Raises Refused for an archive that is damaged or swells and for a disk
+    that is too small, and OSError of the disk.
     """
-    disk_space.need(folder, pack.stat().st_size - there, f"unpacking {pack.name}")  # images do not shrink in an archive
+    size = pack.stat().st_size - there  # images do not shrink in an archive
+    disk_space.need(folder, size, f"unpacking {pack.name}")
     folder.mkdir(parents=True, exist_ok=True)
     with readable(pack):
         reasons = _from_zip(pack, folder, top) if pack.suffix == ".zip" else _from_tar(pack, folder)
@@ -52,10 +54,10 @@ def _from_zip(pack: Path, folder: Path, top: str) -> dict[str, str]:
     """The record of `folder` comes from the archive's own directory, before the first file is written."""
     with zipfile.ZipFile(pack) as archive:
         members = [info for info in archive.infolist() if _is_image(info.filename, info.is_dir())]
-        members = [info for info in members if PurePosixPath(info.filename).parts[0] in (top, "..", "/")]
+        members = [info for info in members if _parts(info)[0] in (top, "..", "/")]
         _bounded(pack, sum(info.file_size for info in members))
         reasons = {info.filename: _problem(info) for info in members}
-        good = {"/".join(PurePosixPath(info.filename).parts[1:]): info for info in members if not _problem(info)}
+        good = {"/".join(_parts(info)[1:]): info for info in members if not _problem(info)}
         record.write(folder, [(name, info.file_size, info.CRC) for name, info in good.items()])
         for name, info in progress(good.items(), f"unpacking {pack.name}", len(good)):
             reasons[info.filename] = _put(folder / name, info.file_size, partial(archive.read, info))
@@ -78,6 +80,10 @@ def _is_image(name: str, is_folder: bool) -> bool:
     path = PurePosixPath(name)
     hidden = any(part.startswith(".") and part != ".." for part in path.parts)
     return not (is_folder or hidden) and path.suffix.lower() in SUFFIXES
+
+
+def _parts(info: zipfile.ZipInfo) -> tuple[str, ...]:
+    return PurePosixPath(info.filename).parts
 
 
 def _problem(info: zipfile.ZipInfo) -> str:

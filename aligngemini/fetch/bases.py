@@ -1,4 +1,4 @@
-"""The models that the paper recipes name, brought into the hub's cache: an offline machine can then load them."""
+"""The models that the paper recipes name, brought into the hub's cache for machines without a network."""
 
 import re
 from argparse import Namespace
@@ -18,7 +18,7 @@ BESIDE = r"[^/]+\.(json|txt|jinja|model)"
 
 @dataclass(frozen=True)
 class Base:
-    """One model: the recipe's stage and parameter that name it, and, for an autoencoder, the subfolder it may be in."""
+    """One model: the stage and parameter of the recipe that name it, and the subfolder that it may be in."""
 
     stage: str
     parameter: str

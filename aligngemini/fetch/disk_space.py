@@ -10,7 +10,7 @@ SPARE = 10**9  # bytes left to everybody else: ours
 
 
 def need(folder: Path, size: int, what: str, option: str = "--root") -> None:
-    """Raise Refused unless the disk of `folder` has `size` bytes for `what`, and SPARE; `option` chooses the place."""
+    """Raise Refused unless the disk of `folder` has `size` bytes, and SPARE; `option` chooses another."""
     free = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free
     if size and size + SPARE > free:
         raise Refused(

@@ -16,10 +16,10 @@ SUFFIX = ".tar.gz"
 
 
 def fetch(root: Path, args: Namespace) -> dict[str, str]:
-    """Fetch `args.shards` shards (0: all) and the table of captions, unpack them into `echo4o/images/<shard>`.
+    """Fetch `args.shards` shards (0: all) and the table of captions; unpack into `echo4o/images/<shard>`.
 
-    Shards that lie anywhere under `echo4o` are taken before others are fetched. Returns path -> why it was left out,
-    or ""; raises Refused.
+    Shards that lie anywhere under `echo4o` are taken before others are fetched. Returns path -> why it was left
+    out, or "". Raises Refused.
     """
     home = root / "echo4o"
     folders = _folders(home)
@@ -30,9 +30,14 @@ def fetch(root: Path, args: Namespace) -> dict[str, str]:
     if not args.shards or len(have) < args.shards or not (home / TABLE).is_file():
         _download(home, have, folders, args.shards)
     packs = {name: pack for name, pack in _packs(home).items() if name not in done}
+    chosen = sorted(packs, key=_first)[: max(0, args.shards - len(done)) if args.shards else None]
+    return _unpacked({name: packs[name] for name in chosen}, home / "images", args.discard)
+
+
+def _unpacked(packs: dict[str, Path], folder: Path, discard: bool) -> dict[str, str]:
     reasons = {}
-    for name in sorted(packs, key=_first)[: max(0, args.shards - len(done)) if args.shards else None]:
-        reasons |= archive.unpacked(packs[name], home / "images" / name, discard=args.discard)
+    for name, pack in packs.items():
+        reasons |= archive.unpacked(pack, folder / name, discard=discard)
     return reasons
 
 
@@ -51,7 +56,7 @@ def check(root: Path, quick: bool) -> record.State:
 
 
 def _download(home: Path, have: set[str], folders: list[str], count: int) -> None:
-    """Fetch what is missing of `count` shards: those of which something is here first, then the lowest numbers."""
+    """Fetch what is missing of `count` shards: first those of which something is here."""
     source = hub.repository(REPO, "dataset")
     offered = {
         _name(path): path for path in source.sizes if path.startswith(f"{TOP}/images/") and path.endswith(SUFFIX)

@@ -29,7 +29,7 @@ DIGEST = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")  # it becomes the name of a fil
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository at one commit: its files with sizes in bytes and digests (SHA-256, or git's SHA-1 of small ones)."""
+    """A repository at one commit: sizes of its files in bytes, and digests (see `record.digest`)."""
 
     name: str
     kind: str  # "model" or "dataset"
@@ -146,9 +146,8 @@ def _at_once(name: str, jobs: Iterable[web.Download], transfer: web.Transfer) ->
 
 def _name(source: Repository, names: list[str]) -> None:
     """Let the hub's client put the files' names on the bytes that lie in its cache."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub import snapshot_download, utils
 
-    disable_progress_bars()
+    utils.disable_progress_bars()
     options = {"repo_type": source.kind, "revision": source.revision or None, "allow_patterns": names}
     answered(source.name, lambda: snapshot_download(source.name, **options))

@@ -49,7 +49,7 @@ def row(path: Path, folder: Path) -> list:
 
 
 def digest(path: Path, like: str) -> str:
-    """The digest of a file as the hub gives it: SHA-256 if `like` is one, else git's SHA-1 of a blob."""
+    """The digest of a file as the hub gives it: SHA-256 if `like` is one, else git's SHA-1."""
     if len(like) == 64:
         return fingerprint.of_file(path)
     data = path.read_bytes()
@@ -71,7 +71,7 @@ def left_alone(source: str, folder: Path) -> dict[str, str]:
 
 
 def problems(folder: Path, quick: bool) -> dict[str, str]:
-    """What is wrong with each file that `folder` should hold: path -> "", "missing", or how it is damaged.
+    """What is wrong with each file that `folder` should hold: "", "missing", or how it is damaged.
 
     Without a record these are the images that lie there. `quick` looks at names and sizes alone.
     """
@@ -83,7 +83,7 @@ def problems(folder: Path, quick: bool) -> dict[str, str]:
 
 
 def cleared(folder: Path) -> bool:
-    """Remove the files of `folder` that differ from its record; whether it has one and all of it is there."""
+    """Remove files that differ from the record of `folder`; whether it has one and is complete."""
     if read(folder) is None:
         return False
     reasons = problems(folder, quick=False)
@@ -93,7 +93,7 @@ def cleared(folder: Path) -> bool:
 
 
 def state(folder: Path, quick: bool, count: int = 0) -> State:
-    """The state of a folder of images; `count` is how many the source is known to have (0: not known)."""
+    """The state of a folder of images, of which there should be `count` (0: not known)."""
     reasons, by_hand = problems(folder, quick), read(folder) is None
     if by_hand and not reasons:
         return State(MISSING, "")
@@ -103,7 +103,7 @@ def state(folder: Path, quick: bool, count: int = 0) -> State:
 
 
 def of_files(reasons: dict[str, str], note: str = "") -> State:
-    """The state of files of which each is fine (""), "missing", or damaged in some way; `note` is added."""
+    """The state of files, each of them fine (""), "missing", or damaged; `note` is added."""
     wrong = {path: why for path, why in reasons.items() if why not in ("", "missing")}
     fine = sum(why == "" for why in reasons.values())
     if wrong:

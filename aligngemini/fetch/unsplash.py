@@ -1,4 +1,4 @@
-"""Unsplash Lite: a zip of tables, then photographs from the CDN at one width, for the reals of the semantic set."""
+"""Unsplash Lite: a zip of tables, then photographs at one width, for the reals of the semantic set."""
 
 import os
 import re
@@ -38,8 +38,7 @@ def address() -> str:
 def fetch(root: Path, args: Namespace) -> dict[str, str]:
     """Fetch the tables, then `args.count` photographs (0: all) of `args.width` px into `unsplash/photos`.
 
-    Which ones is drawn by their ids, always in the same order. Returns path -> why it did not come, or "". Raises
-    Refused.
+    Their ids say which ones, always in the same order. Returns path -> why it did not come, or "". Raises Refused.
     """
     home = root / "unsplash"
     folder = home / "photos"
@@ -63,7 +62,7 @@ def check(root: Path, quick: bool) -> record.State:
 
 
 def _table(home: Path, pack: Path) -> pd.Series:
-    """photo_id -> address of the photograph, from loose tables under `home`, or from the zip, fetched if need be."""
+    """photo_id -> address of the photograph, from loose tables under `home`, else from the zip."""
     loose = [path for path in sorted(home.rglob("photos.[tc]sv*")) if TABLES.fullmatch(path.name)]
     if not loose and not pack.is_file():
         web.archive(address(), pack, "unsplash", MIRROR)
@@ -130,7 +129,7 @@ def _at_once(waiting: dict[str, str], folder: Path, width: int, workers: int, re
 
 
 def _note(folder: Path, wanted: dict[str, str], reasons: dict[str, str]) -> None:
-    """Bring the record up to date: files that are there get their size and checksum, once; what is gone leaves it."""
+    """Bring the record up to date: files get their size and checksum, once; what is gone leaves it."""
     rows = record.read(folder)
     known = {name: [name, -1, -1] for name in wanted}
     known |= {} if rows is None else {row.path: [row.path, row.bytes, row.crc32] for row in rows.itertuples()}

@@ -1,4 +1,4 @@
-"""Download files: an interrupted download goes on where it stopped, and a busy server is asked again."""
+"""Download files: what was interrupted goes on where it was, and a busy server is asked again."""
 
 import os
 import re
@@ -30,11 +30,11 @@ BROKEN = (requests.ConnectionError, requests.Timeout, requests.exceptions.Chunke
 
 
 class DownloadFailed(RuntimeError):
-    """A file did not come; the text is the reason, without a full stop, fit for a sentence or a table."""
+    """A file did not come; the text is the reason, fit for a sentence or a table."""
 
 
 class Transfer:
-    """Progress of one or of several downloads, in MB; `had` bytes of `size` (0: not known) are there already."""
+    """Progress of downloads, in MB; `had` bytes of `size` (0: not known) are there already."""
 
     def __init__(self, label: str, size: int, had: int = 0) -> None:
         self.meter = Meter(f"{label}, MB", size // MB or None, had // MB)
@@ -64,10 +64,10 @@ def session(connections: int = 1) -> requests.Session:
 
 @dataclass
 class Download:
-    """A file to fetch from `url` to `path`, whole or not at all; what has come of it stays in `<path>.part`.
+    """A file to fetch from `url` to `path`, whole or not at all; what comes of it lies in `<path>.part`.
 
-    A later one goes on there if it has the same `version` (an ETag or a date, which is shown to the server) or
-    `digest` (as in `record.digest`, compared in the end). `moved` is called with the number of new bytes.
+    A later one goes on there if it has the same `version` (an ETag or a date, which the server sees) or `digest` (see
+    `record.digest`, compared in the end). `moved` is called with the number of new bytes.
     """
 
     client: requests.Session
@@ -145,8 +145,7 @@ class Download:
         """Give the file its name."""
         if self.digest and record.digest(self.part, self.digest) != self.digest:
             self.part.unlink()
-            name = self.url.rsplit("/", 1)[-1]
-            raise DownloadFailed(f"{name} came with another checksum than the hub's and is removed")
+            raise DownloadFailed(f"{Path(self.url).name} came with another checksum than the hub's and is removed")
         os.replace(self.part, self.path)
         self.mark.unlink(missing_ok=True)
 
@@ -157,7 +156,7 @@ def part(path: Path) -> Path:
 
 
 def archive(url: str, path: Path, source: str, mirror: str, copies: int = 1) -> None:
-    """Download an archive, if the disk has space for `copies` times its size; `mirror` is a variable that names one.
+    """Download an archive, if the disk has space for `copies` of it; `mirror` is a variable that names one.
 
     Raises Refused with the ways to the archive, and OSError of the disk.
     """
