@@ -1,1 +1,1 @@
-"""The dress rehearsal: every stage of an experiment with the true architectures and sizes, without its weights."""
+"""Try the whole experiment before running it: the stages themselves, with random weights and few steps."""

@@ -1,114 +1,133 @@
-"""The rehearsal from end to end: every stage computed for a card, and run on this machine where it can be."""
+"""Run every stage, on paper or on this machine: one row of the table for each."""
 
+import gc
 import math
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+import psutil
 import torch
 
+from ..workbook.params import Refused
 from ..workbook.progress import say
-from .cards import Card, smallest
-from .clock import Clock, free
-from .ledger import Count
-from .parts import CASTS, Cast, Part
-from .setting import PHOTO, Setting
+from . import models
+from .flop_counter import Count, counted
+from .gpus import GPU, smallest
+from .setting import Setting
+from .stages import STAGES, Stage
+
+Row = dict[str, Any]
+
+MEMORY = 20  # GB that the true sizes take on a CPU: most of it are the VLM's weights in bfloat16
 
 
-@dataclass(frozen=True)
-class Row:
-    """A line of the table. how: "computed" or "measured"; rate: units a second; peak: bytes; seconds: for all `many`
-    units of the published experiment; fits: on `device`; card: the smallest known card that the count fits, or "".
+def place(scale: str, wanted: str = "") -> str:
+    """Where to measure, `wanted` or a GPU; without one what takes seconds on the CPU, and the true sizes nowhere ("").
+
+    Raises Refused where there is no GPU, or too little memory.
     """
-
-    stage: str
-    how: str
-    device: str
-    size: str
-    batch: int
-    unit: str
-    rate: float
-    peak: float
-    many: float
-    seconds: float
-    fits: bool
-    shrink: str
-    notebook: str
-    card: str = ""
-    flops: float = math.nan
+    gpu, free = torch.cuda.is_available(), psutil.virtual_memory().available / 1e9
+    if wanted == "cuda" and not gpu:
+        raise Refused("there is no GPU here: take --device cpu, or --computed")
+    if wanted == "cpu" and scale == "paper" and free < MEMORY:
+        raise Refused(f"the true sizes take {MEMORY} GB of memory, {free:.0f} are free: free some, or take --computed")
+    return wanted or ("cuda" if gpu else "cpu" if scale == "mini" else "")
 
 
-def computed(setting: Setting, card: Card) -> list[Row]:
-    """Every stage, counted on the meta device and timed for `card`."""
-    rows = []
-    for cast in CASTS:
-        say(f"counting the {cast.name}")
-        model = cast.shape(setting)
-        rows += [
-            _computed(part, part.count(model, setting), setting, card) for part in cast.asked(setting) if part.count
-        ]
-    return rows
+def computed(setting: Setting, gpu: GPU) -> Iterator[Row]:
+    """Count every stage that works on a GPU, in batches of one; peak and time are those of the recipe's batches."""
+    single = setting.single()
+    for stage, folder, (model, module) in _each(single, models.HOLLOW):
+        if stage.batch:
+            say(f"counting: {stage.name}")
+            with torch.autocast("cpu", torch.bfloat16, enabled=stage.model != "vlm"):  # as on a GPU
+                count, (units, _) = counted(partial(stage.run, model, single, folder, 1), module)
+            yield _counted(stage, setting, gpu, count, units)
+        del model, module  # before the next is built
 
 
-def _computed(part: Part, count: Count, setting: Setting, card: Card) -> Row:
-    rate = count.units / card.seconds(count)
-    return Row(
-        part.name, "computed", card.name, part.px(setting), count.units, part.unit, rate, count.peak,
-        part.units(setting), part.units(setting) / rate, card.fits(count), part.shrink, part.notebook,
-        smallest(count), count.flops / count.units,
-    )  # fmt: skip
+def _counted(stage: Stage, setting: Setting, gpu: GPU, count: Count, units: int) -> Row:
+    batch, flops = stage.held(setting), count.flops / units
+    peak, seconds = count.weights + batch * count.activations / units, gpu.seconds(flops, count.read / batch)
+    row = _row(stage, setting, "computed", gpu.name, batch, seconds, peak)
+    return row | {"TFLOP each": flops / 1e12, "fits": gpu.fits(peak), "smallest GPU": smallest(peak)}
 
 
-def measured(setting: Setting) -> list[Row]:
-    """Every stage that this machine can run; without a GPU that is not the VLM of paper scale, and less of the rest."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    tried = setting if device == "cuda" else setting.on_cpu()
-    casts = [cast for cast in CASTS if device == "cuda" or setting.scale != "paper" or not cast.heavy]
-    return [row for cast in casts for row in _played(cast, tried, device)]
+def measured(setting: Setting, device: str, steps: int) -> Iterator[Row]:
+    """Run every stage on "cuda" or "cpu"; the first of several steps warms up and is not counted."""
+    setting = setting.single() if device == "cpu" and setting.scale == "paper" else setting
+    name = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+    for stage, folder, built in _each(setting, device):
+        say(f"rehearsing: {stage.name}")
+        with Peak(device) as peak:
+            ran = built and _tried(partial(stage.run, built[0], setting, folder, steps + (steps > 1)))
+        batch, times = ran or (0, [])
+        row = _row(stage, setting, "measured", name, batch, _seconds(times) / (batch or 1), peak.bytes)
+        yield row | {"TFLOP each": math.nan, "fits": bool(times), "smallest GPU": ""}
+        del built  # before the next is
 
 
-def _played(cast: Cast, setting: Setting, device: str) -> list[Row]:
-    torch.manual_seed(setting.vlm.seed)
-    with TemporaryDirectory() as folder:
-        say(f"building the {cast.name}")
-        try:
-            model = cast.build(setting, Path(folder), device)
-        except torch.OutOfMemoryError:
-            free()
-            return [_measured(part, Clock(device, large=True), setting) for part in cast.asked(setting)]
-        rows = [_part(part, model, setting, Path(folder) / part.name, device) for part in cast.asked(setting)]
-    del model
-    free()
-    return rows
+def _seconds(times: list[float]) -> float:
+    """Those of a step; NaN for none."""
+    times = times[1:] if len(times) > 2 else times
+    return (times[-1] - times[0]) / (len(times) - 1) if times else math.nan
 
 
-def _part(part: Part, model, setting: Setting, folder: Path, device: str) -> Row:
-    say(f"rehearsing: {part.name}")
-    clock = Clock(device).run(partial(part.door, model, setting, folder))
-    free()
-    return _measured(part, clock, setting)
+def _row(stage: Stage, setting: Setting, how: str, device: str, batch: int, seconds: float, peak: float) -> Row:
+    """What both have in common; `seconds` are those of one image or pair, `peak` is in bytes."""
+    units, processes = stage.units(setting), 1 if stage.batch else max(1, setting.expert.workers)
+    size, minutes = "x".join(map(str, setting.sizes[stage.model])), units * seconds / processes / 60
+    names = {"stage": stage.name, "how": how, "on": device, "px": size, "batch": batch, "unit": stage.unit}
+    numbers = {"a second": 1 / seconds, "peak, GB": peak / 1e9, "for": units, "minutes": minutes}
+    return names | numbers | {"notebook": stage.notebook, "lower": stage.lower}
 
 
-def _measured(part: Part, clock: Clock, setting: Setting) -> Row:
-    true, tried = (math.prod(photo) for photo in (PHOTO[setting.scale], setting.photo))
-    longer = (true / tried if part.by_area else 1.0) / part.processes(setting)
-    batch = clock.laps[0][1] if clock.laps else 0
-    return Row(
-        part.name, "measured", place(clock.device), part.px(setting), batch, part.unit, clock.rate, clock.peak,
-        part.units(setting), longer * part.units(setting) / clock.rate, not clock.large, part.shrink, part.notebook,
-    )  # fmt: skip
+def _each(setting: Setting, device: str) -> Iterator[tuple[Stage, Path, Any]]:
+    """Every stage that the recipes ask for, a folder and its model; None for one that the device is too small for."""
+    asked = [stage for stage in STAGES if stage.name != "labelling" or setting.vlm.labeller]
+    for model, stages in groupby(asked, lambda stage: stage.model):
+        with TemporaryDirectory() as folder:
+            torch.manual_seed(setting.vlm.seed)
+            say(f"building: {model}")
+            built = _tried(partial(getattr(models, model), setting, Path(folder), device))
+            for stage in stages:
+                yield stage, Path(folder) / stage.name, built
+            built = None
 
 
-def place(device: str) -> str:
-    """The name of what was measured on: the GPU's own, or the number of threads."""
-    return torch.cuda.get_device_name() if device == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+def _tried(call: Callable[[], Any]) -> Any:
+    """What a call gives; None where the GPU is too small for it, which is a finding and no failure."""
+    gc.collect()
+    try:
+        return call()
+    except torch.OutOfMemoryError:
+        return None
 
 
-def minutes(rows: list[Row]) -> dict[str, int]:
-    """Minutes of each notebook by the computed rows, rounded up; for plan.yaml."""
-    times: dict[str, float] = {}
-    for row in rows:
-        if row.how == "computed" and row.notebook:
-            times[row.notebook] = times.get(row.notebook, 0) + row.seconds / 60
-    return {notebook: math.ceil(time) for notebook, time in sorted(times.items())}
+class Peak(threading.Thread):
+    """Bytes at the peak: what torch has allocated on a GPU, else the whole process, looked at all the time."""
+
+    def __init__(self, device: str):
+        super().__init__(daemon=True)
+        self.gpu, self.bytes, self.over = device == "cuda", 0, threading.Event()
+
+    def run(self) -> None:
+        while not self.over.wait(0.02):
+            self.bytes = max(self.bytes, psutil.Process().memory_info().rss)
+
+    def __enter__(self) -> "Peak":
+        if self.gpu:
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats()
+        else:
+            self.start()
+        return self
+
+    def __exit__(self, *error) -> None:
+        self.over.set()
+        self.bytes = torch.cuda.max_memory_allocated() if self.gpu else self.bytes

@@ -7,6 +7,7 @@ by as much again: vision tower, layers and vocabulary keep their proportion. Pic
 are as long as a labeller writes them.
 """
 
+import gc
 import sys
 import tempfile
 import time
@@ -21,7 +22,6 @@ from transformers import PrinterCallback, Qwen2_5_VLConfig, Qwen2_5_VLForConditi
 from trl import DPOTrainer
 
 from aligngemini.mini import bases
-from aligngemini.rehearse.clock import free
 from aligngemini.vlm import dpo, load, preference_pairs
 from aligngemini.vlm.params import VLMParams
 
@@ -108,7 +108,9 @@ def main(count: int, shrink: int, precision: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         rows, home = frame(folder, count), Path(folder)
         slow, wanted = measured(plain(base(shrink, cfg), rows, cfg, home / "plain"), cfg)
-        free()  # the first model, before the second is made
+        gc.collect()  # the first model, before the second is made
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
         if torch.cuda.is_available():
             torch.cuda.reset_peak_memory_stats()
         quick, found = measured(dpo.build(base(shrink, cfg), rows, cfg, home / "ours"), cfg)

@@ -1,0 +1,37 @@
+"""Known GPUs: what fits, and how long a count of operations takes."""
+
+from typing import NamedTuple
+
+UTILISATION = 0.4  # share of the peak rate that training reaches (ours; .35 to .5 is usual at this size)
+USABLE = 0.9  # share of the memory left by driver, libraries and gaps between blocks (ours)
+
+
+class GPU(NamedTuple):
+    """Memory in GB (1e9 bytes), dense bfloat16 rate in TFLOP/s, memory bandwidth in GB/s: NVIDIA's data sheets."""
+
+    name: str
+    memory: float
+    rate: float
+    bandwidth: float
+
+    def seconds(self, flops: float, read: float = 0.0) -> float:
+        """Time for operations at UTILISATION of the peak rate, then for `read` bytes that it waits for."""
+        return flops / (UTILISATION * self.rate * 1e12) + read / (self.bandwidth * 1e9)
+
+    def fits(self, peak: float) -> bool:
+        """Whether `peak` bytes are at most USABLE of the memory."""
+        return peak <= USABLE * self.memory * 1e9
+
+
+GPUS = {
+    "rtx4090": GPU("RTX 4090 24 GB", 24, 165, 1008),
+    "a100-40": GPU("A100 40 GB", 40, 312, 1555),
+    "a100-80": GPU("A100 80 GB", 80, 312, 2039),
+    "h100": GPU("H100 80 GB", 80, 989, 3350),
+    "h200": GPU("H200 141 GB", 141, 989, 4800),
+}
+
+
+def smallest(peak: float) -> str:
+    """The name of the first GPU that `peak` bytes fit, or "none"."""
+    return next((gpu.name for gpu in GPUS.values() if gpu.fits(peak)), "none")

@@ -1,0 +1,55 @@
+"""The table of a rehearsal, for people and for MEASUREMENTS.md."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..analysis import export
+from ..workbook import atomic, json_file, manifest
+from .gpus import UTILISATION
+
+NOTE = (
+    "measured: the stage as the notebooks run it, with random weights, files read and written; without a GPU the peak "
+    "is that of the whole process. computed: the same without its arithmetic, in batches of one; peak and time for the "
+    f"batches of the recipe, time at {UTILISATION:.0%} of the GPU's bfloat16 rate (ours), files not counted. Batches "
+    "of training are updates where they are measured. Views are made by one process; their time is that of all workers "
+    "of the recipe, beside the training. Time is for the published sizes, scoring and explaining for 10,000 images."
+)
+HIDDEN = ["lower", "notebook"]  # columns
+Rows = list[dict[str, Any]]
+
+
+def table(rows: Rows) -> pd.DataFrame:
+    """The rows of `run` as people read them."""
+    shown = pd.DataFrame(rows).drop(columns=HIDDEN).map(_spelt)
+    shown["fits"] = ["yes" if row["fits"] else f"no: lower {row['lower']}" for row in rows]
+    return shown
+
+
+def _spelt(value: Any) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return "-" if math.isnan(value) else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def minutes(rows: Rows) -> dict[str, int]:
+    """Minutes of each notebook by the computed rows, rounded up; for plan.yaml."""
+    counted = pd.DataFrame(rows).query("how == 'computed' and notebook != ''")
+    return counted.groupby("notebook")["minutes"].sum().map(math.ceil).to_dict()
+
+
+def write(rows: Rows, folder: Path, name: str, command: str) -> Path:
+    """Write <name>.json and <name>.md, each whole; return the latter."""
+    machine = manifest.environment()
+    content = {"command": command, "environment": machine, "utilisation": UTILISATION, "minutes": minutes(rows)}
+    with manifest.room_on_disk(folder):
+        json_file.write(folder / f"{name}.json", content | {"rows": rows})
+        text = f"{_head(command, machine)}\n\n{export.markdown(table(rows))}\n\n{NOTE}\n"
+        return atomic.write(folder / f"{name}.md", text)
+
+
+def _head(command: str, machine: dict[str, Any]) -> str:
+    versions = ", ".join(f"{name} {machine['packages'][name]}" for name in ("torch", "transformers", "trl", "peft"))
+    return f"`{command}`: {machine['accelerator'] or 'no GPU'}, Python {machine['python']}, {versions}."

@@ -1,0 +1,89 @@
+"""What is counted without arithmetic against the same with it: operations by torch, memory by its profiler."""
+
+import json
+
+import pytest
+import torch
+from torch.profiler import ProfilerActivity, profile
+from torch.utils.flop_counter import FlopCounterMode
+
+from aligngemini.rehearse import flop_counter, models, setting, stages
+
+MINI = setting.of("mini")
+SMALL = MINI._replace(
+    expert=MINI.expert.replace(batch_pairs=4, score_batch_size=4, workers=0),
+    vlm=MINI.vlm.replace(batch_size=2, score_batch_size=2, gradient_checkpointing=True, precision="float32"),
+    sizes=MINI.sizes | {"vae": (224, 336)},
+    answer=4,
+)
+
+
+@pytest.fixture
+def both(tmp_path):
+    """Run a stage of the small setting with and without arithmetic: operations of both, and the count."""
+
+    def run(name: str, **changes) -> tuple[int, flop_counter.Count]:
+        stage = next(stage for stage in stages.STAGES if stage.name == name)
+        tried = SMALL._replace(vlm=SMALL.vlm.replace(**changes))
+        model, _ = getattr(models, stage.model)(tried, tmp_path / "a", "cpu")
+        with FlopCounterMode(display=False) as flops:
+            stage.run(model, tried, tmp_path / "b", 1)
+        model, module = getattr(models, stage.model)(tried, tmp_path / "c", models.HOLLOW)
+        count, (units, _) = flop_counter.counted(lambda: stage.run(model, tried, tmp_path / "d", 1), module)
+        assert units > 0
+        return flops.get_total_flops(), count
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "name", ["reconstruction", "expert training", "expert scoring", "verdict scoring", "explaining"]
+)
+def test_a_stage_without_arithmetic_has_the_same_operations(name, both):
+    real, count = both(name)
+    assert real == count.flops > 0
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["prompts apart", "prompts shared"])
+def test_dpo_by_the_real_trainer_has_the_same_operations_without_arithmetic(shared, both):
+    real, count = both("DPO", share_prompt=shared)
+    assert real == count.flops > 0
+
+
+def test_weights_that_are_read_for_every_word_are_counted(both):
+    _, count = both("explaining")
+    spoken = models.vlm(SMALL, None, models.HOLLOW)[1]
+    once = sum(weight.nbytes for part in (spoken.get_decoder(), spoken.lm_head) for weight in part.parameters())
+    assert count.read > 0.5 * (SMALL.answer - 1) * once
+
+
+def test_recomputed_activations_cost_operations_and_save_memory(both):
+    """Most of what is left are TRL's tiles of the vocabulary, which are as large for the mini one."""
+    (_, again), (_, kept) = (both("DPO", gradient_checkpointing=switch) for switch in (True, False))
+    assert again.flops > 1.1 * kept.flops and again.activations < 0.9 * kept.activations
+
+
+def growth(step, folder) -> int:
+    """Bytes by which the memory that torch has allocated grows at its peak."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as run:
+        step()
+    run.export_chrome_trace(str(folder / "trace.json"))
+    events = json.loads((folder / "trace.json").read_text())["traceEvents"]
+    seen = [event["args"] for event in events if event.get("name") == "[memory]"]
+    return max(one["Total Allocated"] for one in seen) - (seen[0]["Total Allocated"] - seen[0]["Bytes"])
+
+
+@pytest.mark.parametrize("name", ["expert training", "DPO"])
+def test_the_memory_that_is_counted_is_what_torch_allocates(name, both, tmp_path):
+    stage = next(stage for stage in stages.STAGES if stage.name == name)
+    _, count = both(name)
+    model, _ = getattr(models, stage.model)(SMALL, tmp_path, "cpu")
+    assert growth(lambda: stage.run(model, SMALL, tmp_path / "e", 1), tmp_path) == pytest.approx(
+        count.activations, rel=0.2
+    )
+
+
+def test_what_is_not_counted_is_computed():
+    module = torch.nn.Linear(3, 2)
+    count, made = flop_counter.counted(lambda: module(torch.ones(1, 3)) + torch.arange(2.0), module)
+    assert made.tolist() == [[0.0, 1.0]] and count.flops == 2 * 3 * 2
