@@ -9,13 +9,13 @@ from typing import Any
 from aligngemini import __version__, detect
 from aligngemini.audit import command as audit
 from aligngemini.bench import command as bench
+from aligngemini.core import paths, redaction
+from aligngemini.core.codes import DONE, FAILED, REFUSED, STOPPED
+from aligngemini.core.names import ANALYSIS
+from aligngemini.core.params import Refused, shown
 from aligngemini.fetch import command as data
 from aligngemini.mini import command as mini
 from aligngemini.rehearse import command as rehearse
-from aligngemini.workbook import paths, redaction
-from aligngemini.workbook.codes import DONE, FAILED, REFUSED, STOPPED
-from aligngemini.workbook.names import ANALYSIS
-from aligngemini.workbook.params import Refused, shown
 from aligngemini.workflow import streams, unforeseen
 
 
@@ -24,7 +24,7 @@ def main(words: list[str] | None = None) -> int:
 
     `audit`, `bench` and `data` return 3 if they are done and have found something to tell, or left something out.
     """
-    from aligngemini.workbook.manifest import DiskFull, no_space
+    from aligngemini.core.manifest import DiskFull, no_space
     from aligngemini.workflow.execute import Failed
 
     streams.prepare()
@@ -113,7 +113,7 @@ def _add_runs(commands: Any) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from aligngemini.workbook import commands
+    from aligngemini.core import commands
     from aligngemini.workflow import execute, plan
 
     paths.set_outputs(args.outputs)
@@ -166,7 +166,7 @@ def _conclude(answers: list[Any]) -> None:
 
 
 def _runs(args: argparse.Namespace) -> None:
-    from aligngemini.workbook import runs
+    from aligngemini.core import runs
     from aligngemini.workflow import listing
 
     paths.set_outputs(args.outputs)

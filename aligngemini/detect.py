@@ -4,9 +4,9 @@ import argparse
 import os
 from typing import Any
 
-from .workbook import paths
-from .workbook.codes import DONE, FAILED
-from .workbook.params import Refused, shown
+from .core import paths
+from .core.codes import DONE, FAILED
+from .core.params import Refused, shown
 
 EPILOG = """Every file of a folder is a row: with verdict and scores, or with the reason why it is no image that can be
 read; texts and hidden files stand last. Hidden folders are not entered, and hidden files are read only where they are
@@ -54,8 +54,8 @@ def act(args: argparse.Namespace) -> int:
 
 def _tell(table: Any, file: Any, as_json: bool) -> None:
     """Write the table to `file`, or print it."""
+    from .core.manifest import room_on_disk
     from .images import filenames
-    from .workbook.manifest import room_on_disk
 
     if file:
         with room_on_disk(file, "--csv"):
@@ -68,9 +68,9 @@ def _tell(table: Any, file: Any, as_json: bool) -> None:
 
 
 def _self_check() -> int:
-    from . import known
+    from . import self_check
 
-    found = known.check()
+    found = self_check.check()
     print(found.round(4).to_string(index=False))
     print("all as known" if found.agrees.all() else "some scores are off: another version, or a damaged file")
     return DONE if found.agrees.all() else FAILED

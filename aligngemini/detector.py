@@ -14,14 +14,14 @@ import pandas as pd
 
 from .branches import registry, scoring
 from .branches.branch import Branch
+from .core import manifest, names, paths, reading, records, runs, shipped
+from .core.params import Refused
 from .fusion import join
 from .fusion.rules import Fusion
 from .images import decode, filenames
 from .images.failures import attempt, each
 from .images.feed import Feed, Item, batched
-from .images.places import folders, skips
-from .workbook import manifest, names, paths, reading, records, runs, shipped
-from .workbook.params import Refused
+from .images.loaders import folders, skips
 
 FILE = "detector.json"
 FORM = {"branches": list, "fusion": dict}  # what it holds; `from_dict` of Fusion knows the rest

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from aligngemini.workbook import stages
-from aligngemini.workbook.run import Run
+from aligngemini.core import stages
+from aligngemini.core.run import Run
 
 
 def folder_run(folder: Path, seed: int = 0) -> Run:

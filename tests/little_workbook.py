@@ -17,14 +17,14 @@ import pytest
 import yaml
 
 from aligngemini import cli
-from aligngemini.workbook import params, paths, runs, stages
+from aligngemini.core import params, paths, runs, stages
 from aligngemini.workflow import kernel
 
 SETUP = """\
 import json, os, random, time
 from pathlib import Path
 import numpy as np
-from aligngemini.workbook import params, progress, runs, stages
+from aligngemini.core import params, progress, runs, stages
 cfg = params.read(stages.STAGES["{notebook}"].params, globals())
 run = runs.start("{notebook}", cfg)
 run"""

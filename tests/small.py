@@ -1,9 +1,9 @@
 """The smallest questions and runs, on the folders of the little workbook."""
 
+from aligngemini.core import runs
 from aligngemini.expert.params import ExpertParams
 from aligngemini.images.params import DataParams
 from aligngemini.vlm.params import VLMParams
-from aligngemini.workbook import runs
 
 
 def data(little, **values):

@@ -12,10 +12,10 @@ import pytest
 
 import aligngemini
 from aligngemini import cli
+from aligngemini.core import stages
+from aligngemini.core.manifest import DiskFull
+from aligngemini.core.params import Refused
 from aligngemini.vlm.params import VLMParams
-from aligngemini.workbook import stages
-from aligngemini.workbook.manifest import DiskFull
-from aligngemini.workbook.params import Refused
 from aligngemini.workflow import execute, plan
 
 
@@ -258,7 +258,7 @@ def test_a_name_that_no_terminal_can_show_stops_no_listing(outputs):
 import sys
 from types import SimpleNamespace
 from aligngemini import cli
-from aligngemini.workbook import runs
+from aligngemini.core import runs
 runs.all = lambda: [{{"run": {{"notebook": "01", "name": "x", "status": "failed", "error": "no \\udce9"}},
     "question": {{"params": {{}}}}, "results": {{}}}}]
 assert cli.main(["runs", "--outputs", {str(outputs)!r}]) == 0

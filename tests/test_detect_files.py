@@ -12,7 +12,7 @@ from PIL import Image
 
 from aligngemini import cli, detector
 from aligngemini.images import decode
-from aligngemini.images.places import skips
+from aligngemini.images.loaders import skips
 
 
 def _read(image):

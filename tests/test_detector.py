@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from aligngemini import cli, known
+from aligngemini import cli, self_check
 from aligngemini.branches.frequency import RINGS, Frequency
 from aligngemini.branches.scores_file import ScoresFile
+from aligngemini.core import runs, values
+from aligngemini.core.params import Refused
 from aligngemini.detector import FILE, SHIPPED, Detector
 from aligngemini.fusion.rules import Fusion
-from aligngemini.workbook import runs, values
-from aligngemini.workbook.params import Refused
 
 
 @pytest.fixture(scope="module")
@@ -155,9 +155,9 @@ def test_a_detector_of_any_branches_is_packed_with_its_answers_and_checked(fusio
     judged = Detector.load(three)(files).rename(columns={"image": "path"})
     rows = judged.assign(benchmark="b", image_id=["x", "y"], axis=["none", "semantic"], label=[0, 1])
     values.write(fusion.path("fused.parquet"), rows)
-    packed = known.pack(folder=tmp_path / "packed", each=1)
-    found = known.check(packed)
+    packed = self_check.pack(folder=tmp_path / "packed", each=1)
+    found = self_check.check(packed)
     assert found.agrees.all() and found["mine"].tolist() == [0.25, 0.75] and len(found) == 2
     assert all(branch["run"] == "" for branch in json.loads((packed / FILE).read_text())["branches"])
     (packed / "frequency" / "weights.json").write_text(json.dumps({"weights": [0.0] * (RINGS - 1), "bias": 0.0}))
-    assert not known.check(packed).agrees.any()
+    assert not self_check.check(packed).agrees.any()

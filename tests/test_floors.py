@@ -3,21 +3,21 @@
 import ast
 import re
 
-from aligngemini.workbook import paths
+from aligngemini.core import paths
 
 FLOORS = (
-    ("workbook",),  # parameters, run folders, manifests, fingerprints, seeds, progress, errors
+    ("core",),  # parameters, run folders, manifests, fingerprints, seeds, progress, errors
     ("world",),
     ("images", "scores"),
     ("branches",),
     ("vlm", "expert", "fusion", "analysis", "audit", "fetch"),
     ("detector",),
-    ("known", "mini", "explore", "bench", "rehearse"),
+    ("self_check", "mini", "explore", "bench", "rehearse"),
     ("detect", "command", "workflow"),
     ("cli",),
 )
 BY_NAME = {  # tables that name code above them, "module:class", which is loaded when somebody asks for it
-    "workbook.stages",  # the parameters of each notebook
+    "core.stages",  # the parameters of each notebook
     "branches.registry",  # the class of each kind of branch
 }
 MODULES = {

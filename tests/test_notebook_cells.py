@@ -6,12 +6,12 @@ import pytest
 from PIL import Image
 
 from aligngemini.analysis import figures, pictures, published, style
+from aligngemini.core import paths, stages
 from aligngemini.expert import objective
 from aligngemini.expert.params import ExpertParams
 from aligngemini.images import decode
 from aligngemini.scores.metrics import BALANCED
 from aligngemini.vlm import verdict
-from aligngemini.workbook import paths, stages
 
 
 @pytest.fixture

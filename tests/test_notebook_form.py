@@ -10,7 +10,7 @@ import nbformat
 import pytest
 import yaml
 
-from aligngemini.workbook import params, paths, stages
+from aligngemini.core import params, paths, stages
 
 NOTEBOOKS = {name: paths.ROOT / "notebooks" / f"{name}.ipynb" for name in stages.STAGES}
 SECTIONS = ["Parameters", "Setup", "Results", "Explore", "Exercises"]

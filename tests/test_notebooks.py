@@ -10,10 +10,10 @@ import nbformat
 import pandas as pd
 import pytest
 
+from aligngemini.core import paths, runs, stages, values
 from aligngemini.detector import Detector
-from aligngemini.images import cells, table
+from aligngemini.images import table, world_tests
 from aligngemini.scores import table as scores
-from aligngemini.workbook import paths, runs, stages, values
 from aligngemini.workflow import kernel
 
 NAMES = list(stages.STAGES)
@@ -73,7 +73,7 @@ def test_images_are_disjoint_by_content_and_every_one_is_scored(here):
     assert table.content_overlap(tables).empty
     assert len(tables["mixed_semantic"]) == len(tables["pixel"])
     assert set(tables["union"].image_id) == set(tables["semantic"].image_id) | set(tables["pixel"].image_id)
-    assert set(tables["test"].benchmark) == set(cells.BENCHMARKS)
+    assert set(tables["test"].benchmark) == set(world_tests.BENCHMARKS)
     for name in NAMES[1:3]:
         run = runs.load(name, "latest", "smoke")
         frame = scores.load(run.path("scores.parquet"))

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 import aligngemini
-from aligngemini.workbook import paths
+from aligngemini.core import paths
 
 WHOLE = tomllib.loads((paths.ROOT / "pyproject.toml").read_text())
 PROJECT = WHOLE["project"]

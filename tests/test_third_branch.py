@@ -11,6 +11,8 @@ from PIL import Image
 
 from aligngemini import cli
 from aligngemini.branches.registry import KINDS, Kind
+from aligngemini.core import params, paths, runs, stages, values
+from aligngemini.core.params import Refused
 from aligngemini.expert.params import ExpertParams
 from aligngemini.explore import fusion as explorer
 from aligngemini.fusion import members
@@ -19,8 +21,6 @@ from aligngemini.images.params import DataParams
 from aligngemini.scores import metrics
 from aligngemini.scores import table as scores
 from aligngemini.vlm.params import VLMParams
-from aligngemini.workbook import params, paths, runs, stages, values
-from aligngemini.workbook.params import Refused
 
 SHIPPED = paths.resolve("data/mini/detector")
 AXES = {"semantic": "semantic", "pixel": "pixel", "both": "both"}  # subset -> axis of its fakes

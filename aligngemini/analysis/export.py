@@ -7,8 +7,8 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from aligngemini.analysis import tables
-from aligngemini.workbook import manifest
-from aligngemini.workbook.params import Refused
+from aligngemini.core import manifest
+from aligngemini.core.params import Refused
 
 SPELT = re.compile(r"([+-]?\d+\.\d+) \[([^\]]+)\]")  # a value with its interval, as tables.spell writes it
 INTERVALS = {"brackets": r"$\1$ $[\2]$", "subscript": r"$\1_{[\2]}$"}

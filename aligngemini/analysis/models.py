@@ -6,9 +6,9 @@ from typing import NamedTuple
 import pandas as pd
 
 from aligngemini.branches import registry
+from aligngemini.core import manifest, values
+from aligngemini.core.params import Refused
 from aligngemini.scores import table as score_table
-from aligngemini.workbook import manifest, values
-from aligngemini.workbook.params import Refused
 
 TRAINING = " or ".join(kind.notebook[:2] for kind in registry.KINDS.values() if kind.notebook)  # "02 or 03"
 TRAINED = {"semantic": "pictures_semantic", "pixel": "pictures_pixel", "updates": "updates"}

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from aligngemini.branches.registry import KINDS
+from aligngemini.core.seeds import generator
 from aligngemini.scores import intervals
-from aligngemini.workbook.seeds import generator
 
 ROW = ["subset", "image_id"]
 PICTURE = ["benchmark", "subset", "image_id", "label", "axis", "family", "path"]

@@ -3,9 +3,9 @@
 import dataclasses
 
 from aligngemini.branches import branch_runs
-from aligngemini.workbook import fields
-from aligngemini.workbook.names import FUSION
-from aligngemini.workbook.params import Params, param
+from aligngemini.core import fields
+from aligngemini.core.names import FUSION
+from aligngemini.core.params import Params, param
 
 
 @dataclasses.dataclass(frozen=True)

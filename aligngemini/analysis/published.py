@@ -10,10 +10,10 @@ from pathlib import Path
 import pandas as pd
 
 from aligngemini.analysis import models
-from aligngemini.images.places.layouts import LAYOUTS, key
+from aligngemini.core.params import Refused
+from aligngemini.images.loaders.benchmarks import LAYOUTS, key
 from aligngemini.images.protocols import PROTOCOLS, Protocol, treatment
 from aligngemini.scores.metrics import BALANCED, RECALL, SPECIFICITY
-from aligngemini.workbook.params import Refused
 
 FILE = Path(__file__).with_name("published.csv")
 BENCHMARKS = tuple(map(key, LAYOUTS))

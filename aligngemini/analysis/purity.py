@@ -3,7 +3,7 @@
 import pandas as pd
 
 from aligngemini.analysis import seeds
-from aligngemini.workbook import manifest
+from aligngemini.core import manifest
 
 PIXELS, WORDS = "noise statistics", "words of the untuned VLM"
 PROBED = ": pixel probe auroc"  # how notebook 01 calls what it measured, after the name of a training set

@@ -10,8 +10,8 @@ import pandas as pd
 from nbconvert import HTMLExporter
 
 from aligngemini.analysis import families, figures, page, pictures, published, tables
-from aligngemini.workbook import commands, paths
-from aligngemini.workbook.run import Run
+from aligngemini.core import commands, paths
+from aligngemini.core.run import Run
 
 PLOTLY = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"

@@ -10,10 +10,10 @@ from scipy import stats
 
 from aligngemini.analysis import models, tables
 from aligngemini.branches import registry
+from aligngemini.core import values
+from aligngemini.core.names import DATA, FUSION
 from aligngemini.images import table as images
 from aligngemini.scores import metrics
-from aligngemini.workbook import values
-from aligngemini.workbook.names import DATA, FUSION
 
 AUROC = "AUROC"
 BETTER = "better branch"

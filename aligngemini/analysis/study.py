@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from aligngemini.analysis import export, seeds
-from aligngemini.workbook import json_file, manifest
+from aligngemini.core import json_file, manifest
 
 NOTE = (
     "Balanced accuracy, one column per seed; mean, low and high over n seeds (Student's t, 95 %). Rows with a value "

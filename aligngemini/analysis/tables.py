@@ -5,9 +5,9 @@ import pandas as pd
 
 from aligngemini.analysis.models import Model, folder
 from aligngemini.branches import registry
+from aligngemini.core.params import Refused
 from aligngemini.scores import intervals, metrics
 from aligngemini.scores import table as score_table
-from aligngemini.workbook.params import Refused
 
 CARRIED = ("benchmark", "subset", "image_id", "pair_id", "label", "axis", "family", "generator", "path")
 

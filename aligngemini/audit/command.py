@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ..workbook import paths
-from ..workbook.codes import DONE, FOUND
+from aligngemini.core import paths
+from aligngemini.core.codes import DONE, FOUND
 
 EPILOG = """exit code: 0 no picture was left out and every verdict is "usable" (texts and hidden files are counted,
 and are no loss), 3 done with findings, 1 failed, 2 refused, 130 stopped"""
@@ -37,7 +37,7 @@ def act(args: argparse.Namespace) -> int:
 
 
 def _words(base: str) -> Any:
-    from ..vlm import description_probe, load
+    from aligngemini.vlm import description_probe, load
 
     vlm = load.load(str(Path(base).absolute()) if Path(base).exists() else base)
     return lambda rows: description_probe.description_auroc(vlm, rows)

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import pandas as pd
 
-from ..images.failures import without_failures
-from ..images.feed import Feed, Item, batched
-from ..images.table import sample_whole_pairs
-from ..scores.cv_auroc import logreg_cv_auroc, tree_cv_auroc
+from aligngemini.images.failures import without_failures
+from aligngemini.images.feed import Feed, Item, batched
+from aligngemini.images.table import sample_whole_pairs
+from aligngemini.scores.cv_auroc import logreg_cv_auroc, tree_cv_auroc
+
 from . import pixel_statistics
 
 PROBE, WORDS = "pixel probe", "words probe"  # see the image: shown, and not held against a set

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from ..images import decode, jpeg
-from ..images.failures import attempt
-from ..images.header import contents, opened
-from ..images.table import briefly
-from ..workbook import seeds
+from aligngemini.core import seeds
+from aligngemini.images import decode, jpeg
+from aligngemini.images.failures import attempt
+from aligngemini.images.header import contents, opened
+from aligngemini.images.table import briefly
+
 from . import cues
 
 COMPARED = 100  # pairs whose pixels are compared

@@ -6,9 +6,10 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from ..images import degrade
-from ..images.feed import Item
-from ..scores.cv_auroc import logreg_cv_auroc
+from aligngemini.images import degrade
+from aligngemini.images.feed import Item
+from aligngemini.scores.cv_auroc import logreg_cv_auroc
+
 from . import cues, pixel_statistics
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)

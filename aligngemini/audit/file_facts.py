@@ -6,9 +6,10 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from ..images import decode, header, protocols
-from ..images.failures import attempt, reason
-from ..images.places import memory
+from aligngemini.images import decode, header, protocols
+from aligngemini.images.failures import attempt, reason
+from aligngemini.images.loaders import scan_cache
+
 from . import metadata, perceptual_hash, pixel_statistics
 
 PLAIN = {"thumbnails": b"", "constant": False, "camera": False, "c2pa": False, "texts": "", "reason": ""}
@@ -39,9 +40,9 @@ def add(rows: pd.DataFrame, probed: Iterable[str] = (), workers: int = 2) -> pd.
 
     Files of rows with a reason are not read. Facts of files that have not changed are remembered.
     """
-    plain = memory.Reading(read, list(PLAIN), (__name__,))
-    full = memory.Reading(partial(read, statistics=True), list(NOTHING), (__name__, pixel_statistics.__name__))
+    plain = scan_cache.Reading(read, list(PLAIN), (__name__,))
+    full = scan_cache.Reading(partial(read, statistics=True), list(NOTHING), (__name__, pixel_statistics.__name__))
     probed = set(probed)
     others = set(rows["path"]) - probed
     readings = [(plain, others, "looking at pictures"), (full, probed, "looking closely at some")]
-    return memory.added(rows, readings, NOTHING, workers)
+    return scan_cache.added(rows, readings, NOTHING, workers)

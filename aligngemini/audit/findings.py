@@ -5,7 +5,8 @@ from math import isnan, sqrt
 
 import pandas as pd
 
-from ..scores.cv_auroc import LEAST
+from aligngemini.scores.cv_auroc import LEAST
+
 from . import cues
 
 CONFOUNDED = 0.65  # AUROC of a single cue from which on it counts, in a large set

@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 from pyarrow import parquet
 
-from ..images import table
-from ..images.places import benchmarks, folders
-from ..workbook.params import Refused
+from aligngemini.core.params import Refused
+from aligngemini.images import table
+from aligngemini.images.loaders import benchmark_rows, folders
 
 TRAINING = ("semantic.parquet", "pixel.parquet", "joint.parquet")  # all else that a run learns from is made of these
 
@@ -28,7 +28,7 @@ def read(text: str, split: str = "test") -> pd.DataFrame:
     if path.suffix == ".parquet":
         rows = table.unchecked(path).assign(root=str(path))
     else:
-        scanned = benchmarks.rows(_absolute(text))
+        scanned = benchmark_rows.rows(_absolute(text))
         rows = folders.identified(scanned).assign(root=scanned["root"], split=split, pair_id="")
     if rows.empty:
         raise Refused(f"{text} holds no picture: give another set.")

@@ -2,8 +2,8 @@
 
 import re
 
-from ..images import exif, segments
-from ..images.header import opened
+from aligngemini.images import exif, segments
+from aligngemini.images.header import opened
 
 CAMERA = {0x010F, 0x0110}  # EXIF: make and model
 EXPOSURE = {0x829A, 0x829D, 0xA434}  # EXIF, inner block: exposure time, aperture, lens

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ..images.filenames import spelled
-from ..images.places import skips
-from ..images.table import sample_whole_pairs
-from ..scores.cv_auroc import groups_per_class
-from ..workbook.params import Refused
-from ..workbook.progress import progress
+from aligngemini.core.params import Refused
+from aligngemini.core.progress import progress
+from aligngemini.images.filenames import spelled
+from aligngemini.images.loaders import skips
+from aligngemini.images.table import sample_whole_pairs
+from aligngemini.scores.cv_auroc import groups_per_class
+
 from . import cues, duplicates, file_facts, findings, image_sets
 
 ALL = "all"

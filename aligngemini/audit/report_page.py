@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..images import aspect
-from ..images.filenames import printable
-from ..images.table import briefly
-from ..workbook import manifest, paths
+from aligngemini.core import manifest, paths
+from aligngemini.images import aspect
+from aligngemini.images.filenames import printable
+from aligngemini.images.table import briefly
+
 from . import cues, duplicates
 from .report import Report
 

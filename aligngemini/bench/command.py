@@ -3,8 +3,8 @@
 import argparse
 from typing import Any
 
-from ..workbook import paths
-from ..workbook.codes import DONE, FOUND
+from aligngemini.core import paths
+from aligngemini.core.codes import DONE, FOUND
 
 FILES = ("scores.*", "results.*", "measures.*", "left_out.*", "published.*", "against.*", "robustness.*", "bench.json")
 HELP = (
@@ -39,10 +39,11 @@ def act(args: argparse.Namespace) -> int:
     """Run the benchmark and print its tables; 0, or 3 if a picture was left out. Raises Refused, DiskFull."""
     paths.set_outputs(args.outputs)
     home = paths.writable(args.out or paths.outputs() / "bench", "--out", *FILES)
-    from ..detector import Detector
-    from ..images import perturb, protocols
-    from ..images.filenames import spelled
-    from ..images.places import skips
+    from aligngemini.detector import Detector
+    from aligngemini.images import perturb, protocols
+    from aligngemini.images.filenames import spelled
+    from aligngemini.images.loaders import skips
+
     from . import pictures, run
 
     asked = protocols.named(args.protocol)
@@ -59,8 +60,9 @@ def act(args: argparse.Namespace) -> int:
 
 def _print(answer: Any, found: Any, sample: int) -> None:
     """Everything that was counted, widest picture first."""
-    from ..analysis import published
-    from . import against, results, robustness
+    from aligngemini.analysis import published
+
+    from . import compare_runs, results, robustness
 
     few = f", at most {sample} of each class and subset" if sample else ""
     print(f"{found.name}: {found.rows['image_id'].nunique()} pictures{few}\n")
@@ -71,8 +73,8 @@ def _print(answer: Any, found: Any, sample: int) -> None:
         beside = published.shown(answer.published).drop(columns=["benchmark", "how", "doubt"])
         print(f"\npublished by others, on all pictures\n{beside.to_string(index=False)}")
     if answer.paired is not None:
-        print(f"\nminus {against.THEIRS}, on the pictures that both judged; p after Holm")
-        print(against.shown(answer.paired).to_string(index=False))
+        print(f"\nminus {compare_runs.THEIRS}, on the pictures that both judged; p after Holm")
+        print(compare_runs.shown(answer.paired).to_string(index=False))
     if answer.curves is not None:
         print(f"\nunder perturbations\n{robustness.shown(answer.curves).to_string(index=False)}")
     if len(answer.left_out):

@@ -1,8 +1,8 @@
 """What a score of a file depends on: the branch that looks, and the code that makes pixels of the file."""
 
-from ..branches.branch import Branch
-from ..images import header
-from ..workbook import fingerprint
+from aligngemini.branches.branch import Branch
+from aligngemini.core import fingerprint
+from aligngemini.images import header
 
 PIXELS = ("aligngemini.images.decode", "aligngemini.images.protocols")
 

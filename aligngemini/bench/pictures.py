@@ -6,12 +6,11 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from aligngemini.core import seeds
+from aligngemini.core.params import Refused, shown
+from aligngemini.images import sources
+from aligngemini.images.loaders import benchmark_rows, benchmarks, skips
 from aligngemini.images.params import DataParams
-
-from ..images import sources
-from ..images.places import benchmarks, layouts, skips
-from ..workbook import seeds
-from ..workbook.params import Refused, shown
 
 
 class Pictures(NamedTuple):
@@ -36,7 +35,7 @@ def find(benchmark: str, root: str = "", reals: str = "", sample: int = 0) -> Pi
     there, is no benchmark or has no picture that counts.
     """
     text = _text(benchmark, root, reals)
-    named, _ = benchmarks.split(text)
+    named, _ = benchmark_rows.split(text)
     rows = sources.collect(DataParams(test=[text]))
     usable = (rows["reason"] == "") & rows["label"].isin((0, 1))
     if not usable.any():
@@ -45,7 +44,7 @@ def find(benchmark: str, root: str = "", reals: str = "", sample: int = 0) -> Pi
     name, kept = rows["benchmark"].iloc[0], rows[usable].reset_index(drop=True)
     left_out = rows.loc[~usable, ["path", "subset", "reason"]].replace({"reason": {"": "without a label"}})
     return Pictures(
-        Path(name).name, layouts.key(named) if named else "", sampled(kept, sample), left_out.reset_index(drop=True)
+        Path(name).name, benchmarks.key(named) if named else "", sampled(kept, sample), left_out.reset_index(drop=True)
     )
 
 

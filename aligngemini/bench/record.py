@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ..analysis import export, published
-from ..images.filenames import spelled
-from ..images.protocols import Protocol
-from ..workbook import json_file, manifest, values
-from . import against, judge, results, robustness
+from aligngemini.analysis import export, published
+from aligngemini.core import json_file, manifest, values
+from aligngemini.images.filenames import spelled
+from aligngemini.images.protocols import Protocol
+
+from . import compare_runs, results, robustness, verdicts
 
 
 class Answer(NamedTuple):
@@ -27,7 +28,7 @@ class Answer(NamedTuple):
     paired: pd.DataFrame | None
 
 
-def of(bench: judge.Bench, protocols: list[Protocol], lost: pd.DataFrame, told: dict) -> dict:
+def of(bench: verdicts.Bench, protocols: list[Protocol], lost: pd.DataFrame, told: dict) -> dict:
     """What bench.json says, except for the files; `told` is what was asked."""
     names, rows = bench.detector.names, bench.pictures.rows
     counts = pd.crosstab(rows["subset"], rows["label"]).reindex(columns=[0, 1], fill_value=0)
@@ -44,7 +45,7 @@ def of(bench: judge.Bench, protocols: list[Protocol], lost: pd.DataFrame, told: 
     }
 
 
-def _settings(bench: judge.Bench, protocol: Protocol) -> dict:
+def _settings(bench: verdicts.Bench, protocol: Protocol) -> dict:
     """The rule and every branch's threshold under a protocol."""
     fusion = bench.fusion(protocol)
     return {"rule": fusion.rule, "thresholds": dict(zip(bench.detector.names, fusion.thresholds, strict=True))}
@@ -82,7 +83,7 @@ def _texts(answer: Answer, title: str) -> dict[str, str]:
     """The files beside scores and results, by name."""
     texts = {"measures.md": export.markdown(results.shown(answer.measured)) + "\n"}
     texts["left_out.csv"] = answer.left_out.to_csv(index=False)
-    tables = (answer.published, published), (answer.paired, against), (answer.curves, robustness)
+    tables = (answer.published, published), (answer.paired, compare_runs), (answer.curves, robustness)
     for name, (table, room) in zip(("published", "against", "robustness"), tables, strict=True):
         if table is not None:
             texts[f"{name}.csv"] = table.to_csv(index=False)

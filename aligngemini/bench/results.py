@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from ..analysis import published, tables
-from ..images.table import briefly
-from ..scores.metrics import BALANCED
+from aligngemini.analysis import published, tables
+from aligngemini.images.table import briefly
+from aligngemini.scores.metrics import BALANCED
 
 MEASURES = {
     "real_accuracy": "real",

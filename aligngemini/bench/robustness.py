@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from ..analysis import style
-from ..images.perturb import PERTURBATIONS
-from ..images.protocols import Protocol
-from ..scores import intervals, metrics
-from ..workbook.seeds import generator
-from .judge import View
+from aligngemini.analysis import style
+from aligngemini.core.seeds import generator
+from aligngemini.images.perturb import PERTURBATIONS
+from aligngemini.images.protocols import Protocol
+from aligngemini.scores import intervals, metrics
+
+from .verdicts import View
 
 UNTOUCHED = "none"
 SIDES = {"real_accuracy": ("real", "solid"), "fake_accuracy": ("fake", "dash")}

@@ -4,14 +4,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..detector import Detector
-from ..images.protocols import Protocol
-from ..workbook.params import Refused
-from . import against, record, results, robustness
-from .judge import Bench, View
+from aligngemini.core.params import Refused
+from aligngemini.detector import Detector
+from aligngemini.images.protocols import Protocol
+
+from . import compare_runs, record, results, robustness
 from .pictures import Pictures
 from .record import Answer
-from .remembered import Scores
+from .score_cache import Scores
+from .verdicts import Bench, View
 
 
 def run(
@@ -42,7 +43,7 @@ def run(
     curves, more = _curves(bench, [plain[0], *harmed], judged[plain[0].title]) if harmed else (None, lost.head(0))
     if harmed and curves is None:
         empty.append(f"no perturbed picture can be judged{results.why(more)}")
-    paired = against.differences(verdicts, _others(bench, other, plain)) if other else None
+    paired = compare_runs.differences(verdicts, _others(bench, other, plain)) if other else None
     beside = results.beside(table, pictures.known, {each.name for each in protocols if bench.as_published(each)})
     answer = Answer(folder, table, empty, beside, pd.concat([lost, more], ignore_index=True), curves, paired)
     record.write(answer, judged, record.of(bench, protocols, answer.left_out, told), pictures.name)

@@ -7,12 +7,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..branches import scoring
-from ..branches.branch import Branch
-from ..images import feed, protocols
-from ..images.failures import attempt
-from ..images.header import Unreadable
-from .remembered import Scores
+from aligngemini.branches import scoring
+from aligngemini.branches.branch import Branch
+from aligngemini.images import feed, protocols
+from aligngemini.images.failures import attempt
+from aligngemini.images.header import Unreadable
+
+from .score_cache import Scores
 
 
 class NearConstant:

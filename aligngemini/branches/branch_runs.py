@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from aligngemini.branches import registry
 from aligngemini.branches.registry import KINDS, Kind
-from aligngemini.workbook.params import Refused, param, shown
+from aligngemini.core.params import Refused, param, shown
 
 FIELD = "branch_runs"
 

@@ -7,10 +7,10 @@ import numpy as np
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from ..images import feed, protocols, table
-from ..images.header import Unreadable
-from ..workbook import fingerprint, json_file, manifest, reading
-from ..workbook.params import Refused
+from aligngemini.core import fingerprint, json_file, manifest, reading
+from aligngemini.core.params import Refused
+from aligngemini.images import feed, protocols, table
+from aligngemini.images.header import Unreadable
 
 RINGS, LIMIT = 16, 4000  # frequencies up to half a cycle per px; images to fit on, of the pixel set
 STATE, FORM = "weights.json", {"weights": list, "bias": float}

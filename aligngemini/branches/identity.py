@@ -3,7 +3,7 @@
 from importlib import metadata
 from pathlib import Path
 
-from ..workbook import fingerprint, paths
+from aligngemini.core import fingerprint, paths
 
 
 def of_model(weight, base: str, revision: str, adapter: Path, library: str, module: str) -> dict:

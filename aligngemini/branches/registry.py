@@ -6,8 +6,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
-from ..workbook import names
-from ..workbook.params import Refused, shown
+from aligngemini.core import names
+from aligngemini.core.params import Refused, shown
 
 
 class Kind(NamedTuple):

@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from ..images import filenames
-from ..images.header import Unreadable, contents
-from ..workbook import fingerprint, paths, reading, values
-from ..workbook.params import Refused, said, shown
+from aligngemini.core import fingerprint, paths, reading, values
+from aligngemini.core.params import Refused, said, shown
+from aligngemini.images import filenames
+from aligngemini.images.header import Unreadable, contents
 
 KEYS = ("image_id", "path")  # columns that say which image; the first that is there counts
 SCORES = ("fake", "prob", "score", "conf", "pred")  # words in names that others give to p(fake)

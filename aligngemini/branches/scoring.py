@@ -10,9 +10,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..images.failures import HOPELESS, Failures, attempt, each, reason
-from ..images.feed import Feed, Item, batched, items
-from ..scores import table as score_table
+from aligngemini.images.failures import HOPELESS, Failures, attempt, each, reason
+from aligngemini.images.feed import Feed, Item, batched, items
+from aligngemini.scores import table as score_table
+
 from . import registry
 from .branch import Branch
 
@@ -95,7 +96,7 @@ def plain_looks(branches: Iterable[Branch], item: Item, rgb: np.ndarray) -> list
 def table(images: pd.DataFrame, branch: Branch, supervision: str, batch_size: int, kept=None) -> pd.DataFrame:
     """The score table of every distinct image of an image table, by one branch.
 
-    `kept` remembers scores (bench.remembered.Scores): those it knows are not computed again, and a killed call leaves
+    `kept` remembers scores (bench.score_cache.Scores): those it knows are not computed again, and a killed call leaves
     what it had. Batches are the same whatever is known, so that the scores are, too.
     """
     everything, reasons = items(images), {}

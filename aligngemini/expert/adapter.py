@@ -4,8 +4,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ..workbook import adapters
-from ..workbook.params import Refused
+from aligngemini.core import adapters
+from aligngemini.core.params import Refused
+
 from .backbone import Expert, as_released, colours, load
 from .params import ExpertParams
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
-from ..images import degrade
+from aligngemini.images import degrade
+
 from .params import ExpertParams
 
 JPEG = (55, 100)  # quality; this range and those below are those of DDA's training code unless called ours

@@ -9,7 +9,8 @@ import pandas as pd
 import torch
 from torch.nn import functional
 
-from ..workbook import models
+from aligngemini.core import models
+
 from .params import ExpertParams
 
 # DDA's choice (its Training/ code): attention qkv and proj, MLP fc1 and fc2 of every block. Anchored on the blocks,

@@ -8,8 +8,9 @@ import pandas as pd
 import torch
 from torch.utils.data import Dataset
 
-from ..images import decode, table
-from ..workbook.seeds import generator
+from aligngemini.core.seeds import generator
+from aligngemini.images import decode, table
+
 from . import views
 from .mixing import Mix
 from .params import ExpertParams

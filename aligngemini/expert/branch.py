@@ -6,10 +6,11 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from ..branches import identity
-from ..workbook import manifest
-from ..workbook.params import Refused
-from ..workbook.runs import Run
+from aligngemini.branches import identity
+from aligngemini.core import manifest
+from aligngemini.core.params import Refused
+from aligngemini.core.runs import Run
+
 from . import adapter as saved
 from . import backbone, score
 from .views import window

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from ..images.jpeg import GRID
+from aligngemini.images.jpeg import GRID
 
 REACH = 3  # pixels of the larger of both sizes that Lanczos, the widest filter, looks at on either side
 

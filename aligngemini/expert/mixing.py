@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..images import degrade
+from aligngemini.images import degrade
+
 from .params import ExpertParams
 
 

@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from aligngemini.workbook import fields
-from aligngemini.workbook.params import Params, param
+from aligngemini.core import fields
+from aligngemini.core.params import Params, param
 
 CHANGES = ["jpeg", "flip", "upend", "noise", "pepper", "blur", "sharpen", "colour", "grey"]
 BLURS = ["gaussian", "gaussian 3", "gaussian 5", "median 3", "motion 5"]

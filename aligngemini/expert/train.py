@@ -8,8 +8,9 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from ..workbook import processes, states
-from ..workbook.progress import progress
+from aligngemini.core import processes, states
+from aligngemini.core.progress import progress
+
 from . import adapter, objective
 from .backbone import Expert
 from .batches import Batches, match_real_fake

@@ -12,10 +12,10 @@ from IPython.display import HTML
 from aligngemini.analysis import plane as planes
 from aligngemini.analysis import style
 from aligngemini.branches import registry
+from aligngemini.core import reading, values
 from aligngemini.explore import show
 from aligngemini.fusion import join, rules
 from aligngemini.scores import metrics
-from aligngemini.workbook import reading, values
 
 DRAWN = 1500  # points in the moving plane; counts are over all images
 ALL = "all subsets"

@@ -8,7 +8,7 @@ from IPython.core.formatters import DisplayFormatter
 from IPython.display import HTML
 
 from aligngemini.analysis import renderer, style
-from aligngemini.workbook.params import Refused
+from aligngemini.core.params import Refused
 
 LABEL = {"style": {"description_width": "110px"}, "layout": ipywidgets.Layout(width="420px")}
 _FORMAT = DisplayFormatter()

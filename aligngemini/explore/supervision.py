@@ -8,8 +8,8 @@ import plotly.graph_objects as go
 from aligngemini.analysis import figures, pictures, style
 from aligngemini.analysis.tables import first, folder
 from aligngemini.branches.registry import title
+from aligngemini.core import values
 from aligngemini.explore import show
-from aligngemini.workbook import values
 
 PICTURES = 8
 EVERY, BESIDE = "every subset", "side by side"

@@ -8,16 +8,17 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from ..images.places import shards
-from ..images.places.skips import SUFFIXES
-from ..workbook import paths
-from ..workbook.atomic import write
-from ..workbook.params import Refused
-from ..workbook.progress import progress
+from aligngemini.core import paths
+from aligngemini.core.atomic import write
+from aligngemini.core.params import Refused
+from aligngemini.core.progress import progress
+from aligngemini.images.loaders import archives
+from aligngemini.images.loaders.skips import SUFFIXES
+
 from . import disk_space, record
 
 SWELL = 20  # times the archive's size that may come out of it: ours, images hardly shrink
-DAMAGE = (zipfile.BadZipFile, NotImplementedError, ValueError, *shards.DAMAGE)
+DAMAGE = (zipfile.BadZipFile, NotImplementedError, ValueError, *archives.DAMAGE)
 
 
 def unpacked(pack: Path, folder: Path, top: str = "", there: int = 0, discard: bool = False) -> dict[str, str]:
@@ -69,7 +70,7 @@ def _from_tar(pack: Path, folder: Path) -> dict[str, str]:
     reasons = {}
     with tarfile.open(pack) as tar:
         for member in progress(_members(tar, pack), f"unpacking {pack.name}"):
-            reason = shards.problem(member.name, member.isreg(), member.size) or shards.filtered(member, folder)
+            reason = archives.problem(member.name, member.isreg(), member.size) or archives.filtered(member, folder)
             reasons[member.name] = reason or _put(folder / member.name, member.size, partial(_content, tar, member))
     good = [folder / name for name, reason in reasons.items() if not reason]
     record.write(folder, [record.row(path, folder) for path in dict.fromkeys(good)])
@@ -90,7 +91,7 @@ def _problem(info: zipfile.ZipInfo) -> str:
     mode = info.external_attr >> 16  # 0 where the zip was not made on Unix
     if info.flag_bits & 1:
         return "it is encrypted"
-    return shards.problem(info.filename, stat.S_IFMT(mode) in (0, stat.S_IFREG), info.file_size)
+    return archives.problem(info.filename, stat.S_IFMT(mode) in (0, stat.S_IFREG), info.file_size)
 
 
 def _members(tar: tarfile.TarFile, pack: Path) -> Iterator[tarfile.TarInfo]:
@@ -101,7 +102,7 @@ def _members(tar: tarfile.TarFile, pack: Path) -> Iterator[tarfile.TarInfo]:
         _bounded(pack, total)
         if _is_image(member.name, member.isdir()):
             yield member
-    shards.check_end(tar)
+    archives.check_end(tar)
 
 
 def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
@@ -109,7 +110,7 @@ def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
 
 
 def _bounded(pack: Path, total: int) -> None:
-    if total > SWELL * pack.stat().st_size + shards.LARGEST:
+    if total > SWELL * pack.stat().st_size + archives.LARGEST:
         raise Refused(f"{paths.short(pack)} would swell to {total / 1e9:.0f} GB: no archive of pictures, delete it")
 
 
@@ -120,7 +121,7 @@ def _put(path: Path, size: int, read: Callable[[], bytes]) -> str:
     try:
         write(path, read())
     except OSError as error:
-        if error.errno not in shards.NAMELESS:
+        if error.errno not in archives.NAMELESS:
             raise
         return f"it cannot be written under its name ({error.strerror})"
     return ""

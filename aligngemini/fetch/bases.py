@@ -5,9 +5,10 @@ from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..workbook import models, paths, reading, recipes, stages
-from ..workbook.params import Refused
-from ..workbook.progress import progress, say
+from aligngemini.core import models, paths, reading, recipes, stages
+from aligngemini.core.params import Refused
+from aligngemini.core.progress import progress, say
+
 from . import hub, record
 
 SCALE = "paper"

@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..workbook import params, paths
-from ..workbook.codes import DONE, FOUND, REFUSED
-from ..workbook.params import Refused
+from aligngemini.core import params, paths
+from aligngemini.core.codes import DONE, FOUND, REFUSED
+from aligngemini.core.params import Refused
 
 COMPLETE = "complete"  # as in record.State
 NAMES = {
@@ -49,7 +49,7 @@ def add(commands: Any) -> None:
 
 def _fetch(args: argparse.Namespace) -> int:
     """Fetch each source; one that refuses does not keep the others from coming."""
-    from ..workbook.manifest import room_on_disk
+    from aligngemini.core.manifest import room_on_disk
 
     _bounds(args)
     root, worst = paths.writable(_root(args), "--root"), DONE

@@ -3,8 +3,8 @@
 import shutil
 from pathlib import Path
 
-from ..workbook import paths
-from ..workbook.params import Refused
+from aligngemini.core import paths
+from aligngemini.core.params import Refused
 
 SPARE = 10**9  # bytes left to everybody else: ours
 

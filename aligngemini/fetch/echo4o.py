@@ -4,8 +4,9 @@ import re
 from argparse import Namespace
 from pathlib import Path
 
-from ..workbook import paths
-from ..workbook.params import Refused
+from aligngemini.core import paths
+from aligngemini.core.params import Refused
+
 from . import archive, disk_space, hub, record
 
 REPO = "Yejy53/Echo-4o-Image"

@@ -16,9 +16,10 @@ from typing import Any
 
 from filelock import FileLock
 
-from ..workbook import models, paths
-from ..workbook.manifest import DiskFull, no_space
-from ..workbook.params import Refused, said
+from aligngemini.core import models, paths
+from aligngemini.core.manifest import DiskFull, no_space
+from aligngemini.core.params import Refused, said
+
 from . import disk_space, record, web
 
 CONNECTIONS = 8  # files at once: as many as the hub's client takes

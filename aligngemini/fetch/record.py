@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..images.decode import identify
-from ..images.places import folders
-from ..workbook import atomic, fingerprint, paths
-from ..workbook.progress import progress, say
+from aligngemini.core import atomic, fingerprint, paths
+from aligngemini.core.progress import progress, say
+from aligngemini.images.decode import identify
+from aligngemini.images.loaders import folders
 
 FILE = ".fetched.parquet"
 COLUMNS = ["path", "bytes", "crc32"]  # path within the folder; -1: not known

@@ -12,11 +12,12 @@ from urllib.parse import urlsplit
 import pandas as pd
 import requests
 
-from ..images.decode import identify
-from ..images.places import shards
-from ..workbook import atomic, paths, seeds
-from ..workbook.params import Refused
-from ..workbook.progress import progress
+from aligngemini.core import atomic, paths, seeds
+from aligngemini.core.params import Refused
+from aligngemini.core.progress import progress
+from aligngemini.images.decode import identify
+from aligngemini.images.loaders import archives
+
 from . import archive, disk_space, record, web
 
 MIRROR, CDN_MIRROR = "ALIGNGEMINI_UNSPLASH", "ALIGNGEMINI_UNSPLASH_IMAGES"
@@ -75,7 +76,7 @@ def _packed(pack: Path) -> list[pd.DataFrame]:
     """The tables of a zip. Raises Refused where it holds none or is damaged."""
     with archive.readable(pack), zipfile.ZipFile(pack) as tables:
         members = [info for info in tables.infolist() if TABLES.fullmatch(info.filename)]
-        if not members or any(info.file_size > shards.LARGEST for info in members):
+        if not members or any(info.file_size > archives.LARGEST for info in members):
             raise Refused(f"{paths.short(pack)} holds no table of photos: delete it and run the same command again")
         return [_read(tables.open(info)) for info in members]
 

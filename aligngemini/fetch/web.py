@@ -15,9 +15,10 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NameResolutionError
 from urllib3.util import Retry
 
-from ..workbook import atomic, paths
-from ..workbook.params import Refused
-from ..workbook.progress import Meter
+from aligngemini.core import atomic, paths
+from aligngemini.core.params import Refused
+from aligngemini.core.progress import Meter
+
 from . import disk_space, record
 
 TRIES, BACKOFF = 5, 1.0  # tries without a new byte, and seconds before the second, doubled each time: ours

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Set
 import pandas as pd
 
 from aligngemini.branches import registry
+from aligngemini.core.params import Refused
 from aligngemini.fusion.rules import RULES
-from aligngemini.workbook.params import Refused
 
 PLAIN = ", ".join(name for name, rule in RULES.items() if not rule.fitted)
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from scipy.special import logit
 
+from aligngemini.core.params import Refused, shown
 from aligngemini.scores.thresholds import middle
-from aligngemini.workbook.params import Refused, shown
 
 LEARNERS = ("logistic", "boosting")
 TINY = 1e-9  # a score of exactly 0 or 1 is very sure, not infinitely sure

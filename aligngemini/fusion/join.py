@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from aligngemini.core.params import Refused
 from aligngemini.fusion import rules
-from aligngemini.workbook.params import Refused
 
 CARRIED = ("subset", "image_id", "pair_id", "label", "axis", "family", "generator", "benchmark", "path")
 FUSED = "fused_score"

@@ -8,13 +8,13 @@ import pandas as pd
 
 from aligngemini.branches import branch_runs, registry, scoring
 from aligngemini.branches.branch_runs import Choice
+from aligngemini.core import json_file, reading
+from aligngemini.core.params import Refused
 from aligngemini.fusion import coverage
 from aligngemini.fusion.rules import Fusion
 from aligngemini.images import table
 from aligngemini.scores import metrics, thresholds
 from aligngemini.scores import table as score_table
-from aligngemini.workbook import json_file, reading
-from aligngemini.workbook.params import Refused
 
 FACTS = "facts.json"
 BATCH_SIZE = 32

@@ -3,8 +3,8 @@
 import dataclasses
 
 from aligngemini.branches import branch_runs
-from aligngemini.workbook import fields
-from aligngemini.workbook.params import Params, Refused, param
+from aligngemini.core import fields
+from aligngemini.core.params import Params, Refused, param
 
 RULES = ["or", "and", "max", "mean", "odds", "majority", "or_budget", "learned"]
 

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from scipy.special import expit
 
+from aligngemini.core import manifest
+from aligngemini.core.params import Refused
 from aligngemini.fusion import fitted
-from aligngemini.workbook import manifest
-from aligngemini.workbook.params import Refused
 
 DESCRIBED = {"rule": str, "thresholds": list}  # what `Fusion.as_dict` gives, and its part `fitted_on`
 FITTED_ON = {"scores": list, "label": list, "false_positives": manifest.NUMBER, "learner": str}

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..workbook import models
-from ..workbook.params import Refused
+from aligngemini.core import models
+from aligngemini.core.params import Refused
+
 from . import taef2, weights
 
 BUDGET = {"cpu": 2**30, "cuda": 8 * 2**30}  # bytes of activations held at once

@@ -5,7 +5,7 @@ A couple is a pair, or a real and a fake image that have no partner.
 
 import pandas as pd
 
-from ..workbook import seeds
+from aligngemini.core import seeds
 
 TASKS = ("semantic", "pixel")  # the pure sets
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageFilter
 
-from ..workbook import seeds
+from aligngemini.core import seeds
+
 from . import jpeg
 
 FILTERS = {

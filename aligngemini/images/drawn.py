@@ -2,9 +2,10 @@
 
 import pandas as pd
 
-from ..world.kinds import KINDS
-from ..world.scenes import FAMILIES
-from ..world.world import Limits
+from aligngemini.world.kinds import KINDS
+from aligngemini.world.scenes import FAMILIES
+from aligngemini.world.world import Limits
+
 from . import pictures, table
 
 ALIKE = "twins look alike: the violation is hidden"

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
-from ..workbook.manifest import DiskFull
-from ..workbook.params import Refused
-from ..workbook.progress import say
+from aligngemini.core.manifest import DiskFull
+from aligngemini.core.params import Refused
+from aligngemini.core.progress import say
+
 from .filenames import printable
 from .header import Unreadable
 

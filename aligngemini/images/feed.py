@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..workbook.progress import progress
+from aligngemini.core.progress import progress
+
 from . import decode
 from .failures import attempt
 from .header import contents, opened

@@ -10,7 +10,8 @@ from pathlib import Path
 import PIL
 from PIL import Image, ImageFile
 
-from ..workbook import reading
+from aligngemini.core import reading
+
 from . import exif, segments, tiff
 from .filenames import true
 from .kinds import TEXTS, kind

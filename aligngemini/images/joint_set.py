@@ -11,7 +11,8 @@ pixel set.
 
 import pandas as pd
 
-from ..workbook.progress import say
+from aligngemini.core.progress import say
+
 from . import drawn, pictures, reconstruct, sources, table
 from .sources import WORLD
 

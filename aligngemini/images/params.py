@@ -2,16 +2,16 @@
 
 import dataclasses
 
-from aligngemini.workbook import fields, params
-from aligngemini.workbook.params import Params, Refused, param
+from aligngemini.core import fields, params
+from aligngemini.core.params import Params, Refused, param
 
 WORLD = "world"  # where pictures are drawn, not read
 
 
 def _parts(text: str) -> list[str]:
-    from .places import benchmarks
+    from .loaders import benchmark_rows
 
-    return benchmarks.parts(text)
+    return benchmark_rows.parts(text)
 
 
 @dataclasses.dataclass(frozen=True)

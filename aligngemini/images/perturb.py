@@ -12,8 +12,9 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from ..workbook import seeds
-from ..workbook.params import Refused, unknown
+from aligngemini.core import seeds
+from aligngemini.core.params import Refused, unknown
+
 from . import degrade
 
 SEED = 42  # as published

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..workbook import atomic, processes, seeds
-from ..workbook.progress import progress
+from aligngemini.core import atomic, processes, seeds
+from aligngemini.core.progress import progress
+
 from . import decode, degrade, jpeg
 
 CHUNK = 25  # pictures per task: large enough to hide the cost of handing it over
@@ -35,7 +36,7 @@ def photograph(seed: int, split: str, index: int, violated: bool, size: int, lim
 
     Twins share camera and grain.
     """
-    from ..world import camera, world
+    from aligngemini.world import camera, world
 
     picture = world.draw(seed, split, index, violated, size, limits or world.ANYTHING)
     rgb, quality = camera.photograph(picture.rgb, seeds.generator("camera", seed, split, index))
@@ -126,7 +127,7 @@ def _file_row(folder: Path, row: dict, seed: int, split: str, size: int, ranges:
 
 def _encoded(rgb: np.ndarray, seed: int, image_id: str, ranges: dict | None) -> tuple[bytes, dict[str, float], str]:
     """The file of a square, the drawn values that the table keeps, and the suffix."""
-    from ..world import camera
+    from aligngemini.world import camera
 
     if ranges is None:
         settings = camera.settings(seeds.generator("camera", seed, image_id))

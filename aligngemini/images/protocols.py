@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from PIL import Image, ImageStat
 
-from ..workbook.params import Refused, unknown
+from aligngemini.core.params import Refused, unknown
+
 from . import perturb
 from .failures import attempt, reason
 from .header import Unreadable

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..workbook import atomic, models
-from ..workbook.progress import progress
+from aligngemini.core import atomic, models
+from aligngemini.core.progress import progress
+
 from . import aspect, decode, header, jpeg
 from .failures import reason
 from .feed import Feed, Item

@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from ..workbook import seeds
-from ..workbook.params import Refused
-from . import cells, couples, degrade, drawn, joint_set, pictures, reconstruct, sources, table
+from aligngemini.core import seeds
+from aligngemini.core.params import Refused
+
+from . import couples, degrade, drawn, joint_set, pictures, reconstruct, sources, table, world_tests
 from .sources import WORLD
 from .table import MIXED
 
@@ -226,7 +227,7 @@ def _joint(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _test(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:
-    world, hidden = cells.world(run, cfg) if WORLD in cfg.test else (table.frame([]), table.frame([]))
+    world, hidden = world_tests.world(run, cfg) if WORLD in cfg.test else (table.frame([]), table.frame([]))
     listed = _sources(run, cfg, "test")
     known = listed[(listed["label"] >= 0) & (listed["image_id"] != "")]
     known = known[~known["reason"].str.startswith(("same content", "the same content"))]

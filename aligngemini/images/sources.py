@@ -4,10 +4,11 @@ hold.
 
 import pandas as pd
 
-from ..workbook import paths, seeds
-from ..workbook.params import Refused
-from . import cells
-from .places import benchmarks, folders
+from aligngemini.core import paths, seeds
+from aligngemini.core.params import Refused
+
+from . import world_tests
+from .loaders import benchmark_rows, folders
 
 WORLD = "world"
 ROLES = {"plausible": 0, "implausible": 1, "photos": 0}
@@ -22,7 +23,7 @@ def collect(cfg) -> pd.DataFrame:
     if not listed:
         return pd.DataFrame(columns=["role", "path", "label", "subset", "generator", "benchmark", "image_id", "reason"])
     rows = folders.identified(pd.concat(listed, ignore_index=True), workers=cfg.workers)
-    _own_subsets(rows, cells.names(cfg) if WORLD in cfg.test else set())
+    _own_subsets(rows, world_tests.names(cfg) if WORLD in cfg.test else set())
     _strike_contradictions(rows)
     _strike_duplicates(rows)
     _strike_tested(rows)
@@ -39,10 +40,10 @@ def _role(role: str, text: str, label: int) -> pd.DataFrame:
 
 def _tests(texts: list[str]) -> list[pd.DataFrame]:
     """Each text is one benchmark, called by its name, or as it was given where that would not be its own."""
-    scanned = [benchmarks.rows(text).assign(role="test") for text in texts]
+    scanned = [benchmark_rows.rows(text).assign(role="test") for text in texts]
     names = [rows["benchmark"].iloc[0] for rows in scanned]
     own = [
-        name if names.count(name) == 1 and name not in cells.BENCHMARKS else text
+        name if names.count(name) == 1 and name not in world_tests.BENCHMARKS else text
         for name, text in zip(names, texts, strict=True)
     ]
     return [rows.assign(benchmark=name) for rows, name in zip(scanned, own, strict=True)]

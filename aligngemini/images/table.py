@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..workbook import seeds, values
-from ..workbook.params import Refused
+from aligngemini.core import seeds, values
+from aligngemini.core.params import Refused
 
 KINDS = {
     "image_id": "str", "path": "str", "label": "int64", "axis": "str", "source": "str", "generator": "str",

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import torch
 
-from ..workbook import models
-from ..workbook.params import Refused
+from aligngemini.core import models
+from aligngemini.core.params import Refused
+
 from . import taef2
 
 # diffusers' autoencoders of single images, and ours; SD2.1, SDXL, SD3.5 and FLUX.1 have an AutoencoderKL

@@ -3,7 +3,8 @@
 import argparse
 from typing import Any
 
-from ..workbook import paths
+from aligngemini.core import paths
+
 from . import bases
 
 
@@ -30,7 +31,7 @@ def _pretrain(args: argparse.Namespace) -> None:
 
 
 def _pack(args: argparse.Namespace) -> None:
-    from .. import known
+    from aligngemini import self_check
 
     paths.set_outputs(args.outputs)
-    print(f"packed: {paths.short(known.pack(args.run))}")
+    print(f"packed: {paths.short(self_check.pack(args.run))}")

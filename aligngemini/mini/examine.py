@@ -3,7 +3,8 @@
 import pandas as pd
 import torch
 
-from ..world import captions
+from aligngemini.world import captions
+
 from .language import HINT
 from .lessons import DESCRIBE, encode, shown
 

@@ -2,8 +2,8 @@
 
 import torch
 
-from ..world.kinds import KINDS, PLACES
-from ..world.scenes import HOURS, WEATHER, Scene
+from aligngemini.world.kinds import KINDS, PLACES
+from aligngemini.world.scenes import HOURS, WEATHER, Scene
 
 COLOURS = tuple(sorted({c for kind in KINDS.values() for c in kind.colours + kind.wrong_colours}))
 WEATHERS = tuple(sorted({weather for kinds in WEATHER.values() for weather in kinds}))

@@ -4,8 +4,8 @@ captions.
 
 from pathlib import Path
 
-from ..world import captions, world
-from ..world.scenes import FAMILIES
+from aligngemini.world import captions, world
+from aligngemini.world.scenes import FAMILIES
 
 SPECIAL = (
     "<|endoftext|>",

@@ -6,11 +6,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ..workbook.seeds import generator
-from ..world import captions, world
-from ..world.camera import photograph
-from ..world.kinds import KINDS
-from ..world.scenes import Scene
+from aligngemini.core.seeds import generator
+from aligngemini.world import captions, world
+from aligngemini.world.camera import photograph
+from aligngemini.world.kinds import KINDS
+from aligngemini.world.scenes import Scene
+
 from .eyes import COLOURS
 from .language import HINT
 
@@ -39,7 +40,7 @@ def shown(seed: int, split: str, index: int, favoured: tuple[str, ...] = HARD) -
 
 def seen(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A scene as a camera shows it, half the time heavily degraded: uint8 in, uint8 out, same size."""
-    from ..images import degrade
+    from aligngemini.images import degrade
 
     rgb, quality = photograph(rgb, rng)
     if rng.random() < DEGRADED:
@@ -50,9 +51,8 @@ def seen(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 @cache
 def _ranges() -> dict:
     """The degradation of notebook 01 as it is by default."""
+    from aligngemini.images import degrade
     from aligngemini.images.params import DataParams
-
-    from ..images import degrade
 
     return degrade.ranges(DataParams())
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch.utils.data import Dataset
 
-from ..workbook import processes, states
-from ..workbook.progress import note
+from aligngemini.core import processes, states
+from aligngemini.core.progress import note
 
 
 class Steps(Dataset):

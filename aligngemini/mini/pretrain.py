@@ -4,7 +4,8 @@ import shutil
 from functools import partial
 from pathlib import Path
 
-from ..workbook import atomic, manifest, paths, shipped
+from aligngemini.core import atomic, manifest, paths, shipped
+
 from . import bases, card, pretrain_expert, pretrain_vae, pretrain_vlm
 
 STEPS = {

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..workbook.seeds import generator
-from ..world import world
-from ..world.camera import RANGES, expose, settings
+from aligngemini.core.seeds import generator
+from aligngemini.world import world
+from aligngemini.world.camera import RANGES, expose, settings
+
 from .bases import EXPERT_NAME, EXPERT_SHAPE, INIT
 from .loop import fit
 
@@ -20,7 +21,7 @@ def sample(seed: int, index: int) -> tuple[np.ndarray, list[float]]:
     """A camera picture (uint8, JPEG decoded) and its settings, each scaled to [-1, 1]. No generator is ever
     involved.
     """
-    from ..images import degrade
+    from aligngemini.images import degrade
 
     rng = generator("settings", seed, index)
     values = settings(rng)

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..images import degrade
-from ..images.patches import PATCH, PatchAutoencoder
-from ..workbook.seeds import generator
-from ..world import world
-from ..world.camera import photograph
+from aligngemini.core.seeds import generator
+from aligngemini.images import degrade
+from aligngemini.images.patches import PATCH, PatchAutoencoder
+from aligngemini.world import world
+from aligngemini.world.camera import photograph
+
 from .adversary import Adversary
 from .loop import fit
 

@@ -4,8 +4,9 @@ import argparse
 import re
 from typing import Any
 
-from ..workbook import paths
-from ..workbook.params import Refused
+from aligngemini.core import paths
+from aligngemini.core.params import Refused
+
 from .gpus import GPUS
 
 HELP = "every stage with true architectures and sizes but random weights: speed, memory, time, and what does not fit"

@@ -11,10 +11,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ..expert import backbone
-from ..images import autoencoder
-from ..vlm import load
-from ..workbook import paths, reading
+from aligngemini.core import paths, reading
+from aligngemini.expert import backbone
+from aligngemini.images import autoencoder
+from aligngemini.vlm import load
+
 from .setting import Setting
 
 MINI = {"vlm": "data/mini/vlm", "expert": "data/mini/expert", "vae": "data/mini/vae/kl"}
@@ -61,7 +62,7 @@ def vae(setting: Setting, folder: Path, device: str) -> tuple[autoencoder.Autoen
     """The autoencoder (83,653,863 weights at paper scale), saved and loaded as one from the hub is."""
     from diffusers import AutoencoderKL
 
-    from ..images.patches import PatchAutoencoder
+    from aligngemini.images.patches import PatchAutoencoder
 
     cfg, kind = setting.vae, AutoencoderKL if setting.scale == "paper" else PatchAutoencoder
     model = kind.from_config(_sizes("vae", setting))

@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from ..analysis import export
-from ..workbook import atomic, json_file, manifest
+from aligngemini.analysis import export
+from aligngemini.core import atomic, json_file, manifest
+
 from .gpus import UTILISATION
 
 NOTE = (

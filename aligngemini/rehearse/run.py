@@ -13,8 +13,9 @@ from typing import Any
 import psutil
 import torch
 
-from ..workbook.params import Refused
-from ..workbook.progress import say
+from aligngemini.core.params import Refused
+from aligngemini.core.progress import say
+
 from . import models
 from .flop_counter import Count, counted
 from .gpus import GPU, smallest

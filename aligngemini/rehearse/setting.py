@@ -2,12 +2,12 @@
 
 from typing import NamedTuple
 
-from ..expert.params import ExpertParams
-from ..images.autoencoder import BUDGET, LIVE
-from ..images.params import DataParams
-from ..vlm.params import VLMParams
-from ..workbook import params, recipes, stages
-from ..workbook.params import Refused
+from aligngemini.core import params, recipes, stages
+from aligngemini.core.params import Refused
+from aligngemini.expert.params import ExpertParams
+from aligngemini.images.autoencoder import BUDGET, LIVE
+from aligngemini.images.params import DataParams
+from aligngemini.vlm.params import VLMParams
 
 PHOTO = {"paper": (640, 480), "mini": (112, 112)}  # px; most photographs of COCO have this size
 ANSWER = {"paper": 100, "mini": 20}  # tokens of an answer (ours; third parties allow 160)

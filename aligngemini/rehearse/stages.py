@@ -17,19 +17,20 @@ import torch
 from PIL import Image
 from transformers import TrainerCallback
 
-from ..branches import scoring
-from ..branches.branch import Branch
-from ..expert import objective, train
-from ..expert.backbone import Expert
-from ..expert.batches import Batches, match_real_fake
-from ..expert.branch import ExpertBranch
-from ..images import decode, reconstruct
-from ..images.autoencoder import Autoencoder
-from ..images.table import frame
-from ..vlm import dpo, labels, preference_pairs, verdict
-from ..vlm.branch import VLMBranch
-from ..vlm.load import VLM
-from ..workbook import stages as notebooks
+from aligngemini.branches import scoring
+from aligngemini.branches.branch import Branch
+from aligngemini.core import stages as notebooks
+from aligngemini.expert import objective, train
+from aligngemini.expert.backbone import Expert
+from aligngemini.expert.batches import Batches, match_real_fake
+from aligngemini.expert.branch import ExpertBranch
+from aligngemini.images import decode, reconstruct
+from aligngemini.images.autoencoder import Autoencoder
+from aligngemini.images.table import frame
+from aligngemini.vlm import dpo, labels, preference_pairs, verdict
+from aligngemini.vlm.branch import VLMBranch
+from aligngemini.vlm.load import VLM
+
 from .setting import Setting
 
 WORDS = "The fine texture looks like the grain of a camera."

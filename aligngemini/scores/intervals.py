@@ -16,10 +16,10 @@ import pandas as pd
 from scipy.special import betaincinv
 from scipy.stats import norm
 
-from aligngemini.scores import area
+from aligngemini.core.params import Refused
+from aligngemini.core.seeds import generator
+from aligngemini.scores import auroc_interval
 from aligngemini.scores.metrics import BALANCED, auroc, mean_over_subsets, per_subset
-from aligngemini.workbook.params import Refused
-from aligngemini.workbook.seeds import generator
 
 CLAIMED = 0.05  # chance of even one false claim among all that are made together
 FEW = 5  # a kind of fewer groups (of equal size, or as many unequal ones as say as much) joins another
@@ -158,15 +158,17 @@ def roc_area(label, score, confidence: float = 0.95, group=None) -> Interval:
     """Interval of AUROC for labels 0/1 and scores [n]; undefined if a class is absent."""
     if np.isnan(auroc(label, score)):
         return UNDEFINED
-    value, error = area.influence(label, score)
-    return Interval(value, *map(float, area.bounds(label, value, error, _rows(label, group).group, confidence)))
+    value, error = auroc_interval.influence(label, score)
+    return Interval(
+        value, *map(float, auroc_interval.bounds(label, value, error, _rows(label, group).group, confidence))
+    )
 
 
 def roc_area_difference(label, first, second, confidence: float = 0.95, group=None) -> Interval:
     """Interval of AUROC of scores `second` minus `first` on the same images; undefined for one class."""
     if np.isnan(auroc(label, second)):
         return UNDEFINED
-    return Interval(*area.gain(label, first, second, _rows(label, group).group, confidence))
+    return Interval(*auroc_interval.gain(label, first, second, _rows(label, group).group, confidence))
 
 
 def p_value(interval, null: float = 0.0, confidence: float = 0.95) -> float:

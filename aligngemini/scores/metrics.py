@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from aligngemini.scores import curves
-from aligngemini.workbook.params import Refused
+from aligngemini.core.params import Refused
+from aligngemini.scores import threshold_free
 
 BALANCED, RECALL, SPECIFICITY = "balanced accuracy", "recall", "specificity"
 
@@ -86,7 +86,7 @@ def per_subset(frame: pd.DataFrame) -> pd.DataFrame:
             "subset": subset,
             **accuracies(part.label, part.verdict),
             "auroc": auroc(part.label, part.score),
-            **curves.measures(part.label, part.score),
+            **threshold_free.measures(part.label, part.score),
         }
         for subset, part in frame.groupby("subset", sort=False)
     ]
@@ -101,7 +101,7 @@ def mean_over_subsets(measures: pd.DataFrame) -> dict:
     class.
     """
     both = measures[measures.metric == BALANCED]
-    names = ["value", "balanced_accuracy", "real_accuracy", "fake_accuracy", "auroc", *curves.NAMES]
+    names = ["value", "balanced_accuracy", "real_accuracy", "fake_accuracy", "auroc", *threshold_free.NAMES]
     mean = {name: float(both[name].mean()) if len(both) else float("nan") for name in names}
     return {
         "subset": "mean",

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from aligngemini.workbook.params import Refused
+from aligngemini.core.params import Refused
 
 COLUMNS = ("image_id", "branch", "supervision", "score", "reason")
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from aligngemini.workbook.params import Refused
+from aligngemini.core.params import Refused
 
 
 class Threshold(NamedTuple):

@@ -4,8 +4,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from ..workbook import adapters, models
-from ..workbook.params import Refused
+from aligngemini.core import adapters, models
+from aligngemini.core.params import Refused
+
 from .load import VLM, load, with_adapter
 from .params import VLMParams
 from .verdict import QUESTION, VERDICTS

@@ -4,8 +4,8 @@ import json
 import shutil
 from pathlib import Path
 
-from ..workbook import json_file, manifest, paths
-from ..workbook.progress import say
+from aligngemini.core import json_file, manifest, paths
+from aligngemini.core.progress import say
 
 PART = ".part-checkpoint"  # where one is written
 MARK = "whole.json"  # size and digest of every file; written last

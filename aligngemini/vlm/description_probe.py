@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from ..images.failures import Failures, attempt, each, without_failures
-from ..images.feed import Feed, Item, batched
-from ..images.table import sample_whole_pairs
-from ..scores.cv_auroc import logreg_cv_auroc
-from ..workbook.runs import Run
+from aligngemini.core.runs import Run
+from aligngemini.images.failures import Failures, attempt, each, without_failures
+from aligngemini.images.feed import Feed, Item, batched
+from aligngemini.images.table import sample_whole_pairs
+from aligngemini.scores.cv_auroc import logreg_cv_auroc
+
 from .load import VLM
 from .look import look
 from .verdict import spoken

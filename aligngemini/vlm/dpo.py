@@ -12,8 +12,9 @@ import pandas as pd
 import torch
 from transformers import PrinterCallback, TrainerCallback
 
-from ..workbook.params import Refused
-from ..workbook.progress import note
+from aligngemini.core.params import Refused
+from aligngemini.core.progress import note
+
 from . import adapter, launch, preference_pairs
 from .checkpoints import newest
 from .load import VLM, dtype_for

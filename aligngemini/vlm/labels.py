@@ -8,11 +8,12 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from ..images import decode
-from ..workbook import models, values
-from ..workbook.progress import progress
-from ..workbook.runs import Run
-from ..workbook.seeds import generator
+from aligngemini.core import models, values
+from aligngemini.core.progress import progress
+from aligngemini.core.runs import Run
+from aligngemini.core.seeds import generator
+from aligngemini.images import decode
+
 from . import preference_pairs
 from .load import VLM, load
 from .params import VLMParams

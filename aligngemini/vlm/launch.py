@@ -13,9 +13,10 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from ..workbook import json_file, paths, reading, redaction
-from ..workbook.params import Refused, said, shown
-from ..workbook.progress import FILE, note
+from aligngemini.core import json_file, paths, reading, redaction
+from aligngemini.core.params import Refused, said, shown
+from aligngemini.core.progress import FILE, note
+
 from .params import VLMParams
 
 PAUSE = 0.5  # seconds between two looks at the progress

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import torch
 
-from ..workbook import adapters, models
-from ..workbook.params import Refused
+from aligngemini.core import adapters, models
+from aligngemini.core.params import Refused
 
 
 @dataclass

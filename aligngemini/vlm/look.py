@@ -3,8 +3,9 @@
 import numpy as np
 from PIL import Image
 
-from ..images import aspect
-from ..images.header import Unreadable
+from aligngemini.images import aspect
+from aligngemini.images.header import Unreadable
+
 from .load import VLM
 
 SMALL = 256 * 256  # pixels; images up to this stay as they are, for any model

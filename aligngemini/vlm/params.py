@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from aligngemini.workbook import fields
-from aligngemini.workbook.params import Params, Refused, param
+from aligngemini.core import fields
+from aligngemini.core.params import Params, Refused, param
 
 REASONS = ["twin", "own", "none"]
 

@@ -3,7 +3,8 @@
 import pandas as pd
 from PIL import Image
 
-from ..images import decode
+from aligngemini.images import decode
+
 from .verdict import VERDICTS, chat
 
 

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ..images.failures import Failures, each
-from ..images.feed import batched
+from aligngemini.images.failures import Failures, each
+from aligngemini.images.feed import batched
+
 from .load import VLM
 from .look import look
 

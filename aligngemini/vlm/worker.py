@@ -10,7 +10,8 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from ..workbook import params, processes
+from aligngemini.core import params, processes
+
 from .params import VLMParams
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import psutil
 
-from aligngemini.workbook import hub, manifest, paths, questions, records, redaction, runs
-from aligngemini.workbook.manifest import DiskFull
-from aligngemini.workbook.params import Params, Refused
-from aligngemini.workbook.progress import FILE, spell
-from aligngemini.workbook.questions import Question
+from aligngemini.core import hub, manifest, paths, questions, records, redaction, runs
+from aligngemini.core.manifest import DiskFull
+from aligngemini.core.params import Params, Refused
+from aligngemini.core.progress import FILE, spell
+from aligngemini.core.questions import Question
 from aligngemini.workflow import kernel
 from aligngemini.workflow.plan import Item, Plan
 from aligngemini.workflow.status import Status, expected

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from aligngemini.workbook import paths
+from aligngemini.core import paths
 from aligngemini.workflow import death, stopping
 
 START_SECONDS = 120  # a loaded machine is slow to start a kernel

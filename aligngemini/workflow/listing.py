@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aligngemini.workbook.progress import spell
+from aligngemini.core.progress import spell
 
 TOLD = ("supervision", "rule")  # parameters that tell runs of one notebook apart
 RESULTS = 3

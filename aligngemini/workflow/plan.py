@@ -6,10 +6,10 @@ from typing import Any
 
 from aligngemini.branches import branch_runs
 from aligngemini.branches.registry import KINDS
-from aligngemini.workbook import params, recipes, records, stages
-from aligngemini.workbook.params import Params, Refused
-from aligngemini.workbook.recipes import Study
-from aligngemini.workbook.stages import STAGES, Stage
+from aligngemini.core import params, recipes, records, stages
+from aligngemini.core.params import Params, Refused
+from aligngemini.core.recipes import Study
+from aligngemini.core.stages import STAGES, Stage
 
 
 @dataclass(frozen=True)

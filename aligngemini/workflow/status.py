@@ -8,8 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from aligngemini.workbook import reading, records
-from aligngemini.workbook.progress import spell
+from aligngemini.core import reading, records
+from aligngemini.core.progress import spell
 
 LINE_SECONDS = 30.0
 DEFAULT_MINUTES = 1.0

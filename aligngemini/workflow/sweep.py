@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from aligngemini.branches.registry import KINDS
-from aligngemini.workbook import paths, recipes, stages
-from aligngemini.workbook.params import Refused
-from aligngemini.workbook.recipes import Study
-from aligngemini.workbook.stages import STAGES
+from aligngemini.core import paths, recipes, stages
+from aligngemini.core.params import Refused
+from aligngemini.core.recipes import Study
+from aligngemini.core.stages import STAGES
 from aligngemini.workflow import execute, plan
 from aligngemini.workflow.execute import Answer
 from aligngemini.workflow.plan import Item, Plan

@@ -3,8 +3,8 @@
 import dataclasses
 import json
 
-from aligngemini.workbook import params, paths, recipes
-from aligngemini.workbook.stages import STAGES, Stage
+from aligngemini.core import params, paths, recipes
+from aligngemini.core.stages import STAGES, Stage
 
 
 def notebook(stage: Stage) -> str:

@@ -3,8 +3,8 @@
 import tempfile
 import traceback
 
-from aligngemini.workbook import redaction
-from aligngemini.workbook.params import shown
+from aligngemini.core import redaction
+from aligngemini.core.params import shown
 
 
 def told(error: Exception) -> str:

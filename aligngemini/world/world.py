@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..workbook.params import Refused
-from ..workbook.seeds import generator
+from aligngemini.core.params import Refused
+from aligngemini.core.seeds import generator
+
 from . import captions, painter, scenes
 from .kinds import KINDS
 

@@ -10,10 +10,10 @@ from PIL import Image
 
 from aligngemini.analysis import tables
 from aligngemini.analysis.models import Model
+from aligngemini.core import values
 from aligngemini.fusion import join
 from aligngemini.fusion.rules import Fusion
 from aligngemini.scores import table as score_table
-from aligngemini.workbook import values
 
 SEES = {
     ("vlm", "semantic"): {"semantic": 1.6, "pixel": 0.0, "both": 1.6},

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from aligngemini.analysis import export, tables
-from aligngemini.workbook.params import Refused
+from aligngemini.core.params import Refused
 
 
 @pytest.fixture(scope="module")

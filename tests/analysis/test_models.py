@@ -8,8 +8,8 @@ import pytest
 
 from aligngemini.analysis import models as compared
 from aligngemini.analysis import pairs, published, tables
+from aligngemini.core.params import Refused
 from aligngemini.scores import table as score_table
-from aligngemini.workbook.params import Refused
 
 
 @pytest.fixture

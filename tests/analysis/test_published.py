@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from aligngemini.analysis import published, tables
+from aligngemini.core.params import Refused
 from aligngemini.scores.metrics import BALANCED, RECALL, SPECIFICITY
-from aligngemini.workbook.params import Refused
 
 METRICS = {BALANCED, RECALL, SPECIFICITY, "accuracy", published.PRECISION, published.GAIN}
 

@@ -9,7 +9,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from aligngemini.analysis import families, pairs, report, tables
-from aligngemini.workbook.run import Run
+from aligngemini.core.run import Run
 
 NAMED = "Run(04_fusion/ccc, running)"
 

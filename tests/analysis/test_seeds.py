@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from aligngemini.analysis import purity, seeds, study, validated
+from aligngemini.core import values
 from aligngemini.images import table as images
 from aligngemini.scores import table as score_table
-from aligngemini.workbook import values
 
 RIGHT = {  # seed -> how many of ten fakes each model finds; no real is accused
     ("02_vlm_dpo", "semantic"): {0: 8, 1: 6, 2: 10},

@@ -6,8 +6,8 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from aligngemini.analysis import pairs, tables
+from aligngemini.core.params import Refused
 from aligngemini.scores import intervals, metrics
-from aligngemini.workbook.params import Refused
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image, ImageDraw, PngImagePlugin
 
 from aligngemini.audit import cues, duplicates, findings, metadata, perceptual_hash, report, report_page
+from aligngemini.core.params import Refused
 from aligngemini.images import decode, jpeg, protocols, table
-from aligngemini.workbook.params import Refused
 
 MANY = 12  # pictures of each class
 

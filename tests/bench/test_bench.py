@@ -14,7 +14,7 @@ from aligngemini import cli
 from aligngemini.bench import identity
 from aligngemini.bench.pictures import sampled
 from aligngemini.images import pictures
-from aligngemini.images.places import skips
+from aligngemini.images.loaders import skips
 
 
 def _value(out, name, **where):

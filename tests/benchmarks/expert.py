@@ -20,11 +20,11 @@ import yaml
 from PIL import Image
 from torch.utils.data import DataLoader
 
+from aligngemini.core import params, paths
+from aligngemini.core.seeds import generator
 from aligngemini.expert import augment, backbone, batches, mixing, objective, train, views
 from aligngemini.expert.params import ExpertParams
 from aligngemini.images import decode
-from aligngemini.workbook import params, paths
-from aligngemini.workbook.seeds import generator
 
 MODELS = {
     "small": ("vit_small_patch14_dinov2", {"embed_dim": 64, "depth": 2, "num_heads": 2}),

@@ -9,10 +9,10 @@ from PIL import Image
 
 from aligngemini.branches import registry, scoring
 from aligngemini.branches.frequency import RINGS, Frequency
+from aligngemini.core import paths
+from aligngemini.core.params import Refused
 from aligngemini.images import autoencoder, table
 from aligngemini.images.header import Unreadable
-from aligngemini.workbook import paths
-from aligngemini.workbook.params import Refused
 from aligngemini.world import camera, world
 
 PAIRS = 16

@@ -10,8 +10,8 @@ from PIL import Image
 
 from aligngemini.branches import registry, scoring
 from aligngemini.branches.scores_file import ScoresFile, read
+from aligngemini.core.params import Refused
 from aligngemini.images.header import Unreadable
-from aligngemini.workbook.params import Refused
 
 RGB = np.zeros((8, 8, 3), np.uint8)
 

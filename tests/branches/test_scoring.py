@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from aligngemini.bench import remembered
-from aligngemini.bench.remembered import Scores
+from aligngemini.bench import score_cache
+from aligngemini.bench.score_cache import Scores
 from aligngemini.branches import scoring
+from aligngemini.core.manifest import DiskFull
+from aligngemini.core.params import Refused
 from aligngemini.images import feed
 from aligngemini.images.header import Unreadable
-from aligngemini.workbook.manifest import DiskFull
-from aligngemini.workbook.params import Refused
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_memory_that_is_too_small_for_a_batch_is_enough_for_single_images_or_rai
 
 
 def test_scoring_that_was_killed_goes_on_with_the_same_batches_and_loses_half_a_minute(table, tmp_path, monkeypatch):
-    monkeypatch.setattr(remembered, "PAUSE", -1)  # every batch is written at once
+    monkeypatch.setattr(score_cache, "PAUSE", -1)  # every batch is written at once
     whole, asked = score(table), []
 
     def killed(views):

@@ -8,11 +8,11 @@ import timm
 import torch
 from safetensors.torch import load_file, save_file
 
+from aligngemini.core import adapters
+from aligngemini.core.params import Refused
 from aligngemini.expert import adapter, backbone, score, train, views
 from aligngemini.images import decode
 from aligngemini.mini import bases
-from aligngemini.workbook import adapters
-from aligngemini.workbook.params import Refused
 from tests import model_card
 from tests.expert.conftest import CFG, fresh
 

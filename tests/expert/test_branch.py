@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from aligngemini.branches import registry
+from aligngemini.core import paths
+from aligngemini.core.params import Refused
 from aligngemini.expert.branch import ExpertBranch
-from aligngemini.workbook import paths
-from aligngemini.workbook.params import Refused
 from aligngemini.world import world
 
 ADAPTER = paths.ROOT / "data/mini/detector/expert"

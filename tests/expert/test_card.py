@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from aligngemini.core import states
 from aligngemini.expert import backbone, objective, score, train
-from aligngemini.workbook import states
 from tests.card import CARD, Card
 from tests.expert.conftest import CFG, fresh
 

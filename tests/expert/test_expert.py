@@ -8,10 +8,10 @@ import torch
 from safetensors.torch import load_file
 
 from aligngemini.branches import scoring
+from aligngemini.core import paths, stages
 from aligngemini.expert import adapter, backbone, batches, objective, train
 from aligngemini.expert.branch import ExpertBranch
 from aligngemini.mini import bases
-from aligngemini.workbook import paths, stages
 from tests.expert.conftest import CFG, fresh
 
 BASE = str(bases.FOLDERS["expert"])

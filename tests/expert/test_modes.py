@@ -7,9 +7,9 @@ import pytest
 import timm
 import torch
 
+from aligngemini.core.seeds import generator
 from aligngemini.expert import adapter, backbone, batches, mixing, objective, score, train
 from aligngemini.mini import bases
-from aligngemini.workbook.seeds import generator
 from tests.expert.conftest import CFG, fresh
 
 MODES = ["faithful", "fixed"]

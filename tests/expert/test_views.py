@@ -8,10 +8,10 @@ import pytest
 import scipy.fft
 from PIL import Image
 
+from aligngemini.core.seeds import generator
 from aligngemini.expert import augment, frame, mixing, views
 from aligngemini.expert import params as form
 from aligngemini.images import degrade
-from aligngemini.workbook.seeds import generator
 from tests.expert.conftest import CFG
 
 SIX = CFG.replace(resized_views=True, margin=16)

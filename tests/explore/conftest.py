@@ -7,9 +7,9 @@ import pytest
 
 from aligngemini.analysis import pairs, tables
 from aligngemini.analysis.models import Model
+from aligngemini.core import values
 from aligngemini.fusion import join
 from aligngemini.fusion.rules import Fusion
-from aligngemini.workbook import values
 
 _spec = importlib.util.spec_from_file_location(
     "analysis_fixtures", Path(__file__).parents[1] / "analysis" / "conftest.py"

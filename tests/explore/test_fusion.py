@@ -6,10 +6,10 @@ import ipywidgets
 import pandas as pd
 import pytest
 
+from aligngemini.core.params import Refused
 from aligngemini.explore import fusion
 from aligngemini.fusion import rules
 from aligngemini.scores import metrics
-from aligngemini.workbook.params import Refused
 
 PLOTLY = "application/vnd.plotly.v1+json"
 

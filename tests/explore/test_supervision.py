@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from aligngemini.analysis import figures
+from aligngemini.core.params import Refused
 from aligngemini.explore import supervision
-from aligngemini.workbook.params import Refused
 
 PLOTLY = "application/vnd.plotly.v1+json"
 

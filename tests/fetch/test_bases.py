@@ -10,8 +10,8 @@ import sys
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from aligngemini.core import codes, paths
 from aligngemini.fetch import bases
-from aligngemini.workbook import codes, paths
 
 VLM, EXPERT, VAE = (bases.BASES[role].name for role in ("vlm", "expert", "vae"))
 NEVER = ("pytorch_model.bin", "modeling.py", "weights.pt")  # what would run code when it is loaded
@@ -24,7 +24,7 @@ from aligngemini.expert import backbone
 from aligngemini.fetch import web
 from aligngemini.images import autoencoder
 from aligngemini.vlm import load
-from aligngemini.workbook.params import Refused
+from aligngemini.core.params import Refused
 
 blocks = {"down_block_types": ["DownEncoderBlock2D"] * 2, "up_block_types": ["UpDecoderBlock2D"] * 2}
 for folder in sys.argv[3:]:

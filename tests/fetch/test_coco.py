@@ -8,10 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from aligngemini.core import codes, manifest
 from aligngemini.fetch import archive, web
 from aligngemini.fetch import coco as coco_source
-from aligngemini.images.places import folders, skips
-from aligngemini.workbook import codes, manifest
+from aligngemini.images.loaders import folders, skips
 from tests.fetch.conftest import jpeg, zipped
 
 ZIP = "/zips/train2017.zip"
@@ -182,7 +182,7 @@ def test_evil_members_of_a_zip_are_left_out_and_named(fetch, served, root, capsy
 
 
 def test_an_archive_that_swells_is_refused(fetch, served, root, monkeypatch, capsys):
-    monkeypatch.setattr("aligngemini.images.places.shards.LARGEST", 10**6)
+    monkeypatch.setattr("aligngemini.images.loaders.archives.LARGEST", 10**6)
     served.files[ZIP] = zipped({"train2017/1.jpg": bytes(900_000), "train2017/2.jpg": bytes(900_000)}, 8)
     assert fetch("coco") == codes.REFUSED and "swell" in capsys.readouterr().err
     assert not list(root.rglob("*.jpg"))

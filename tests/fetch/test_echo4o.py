@@ -4,9 +4,9 @@ import tarfile
 
 import pytest
 
+from aligngemini.core import codes
 from aligngemini.fetch import archive, echo4o
-from aligngemini.images.places import folders, skips
-from aligngemini.workbook import codes
+from aligngemini.images.loaders import folders, skips
 from tests.fetch.conftest import jpeg, tarred
 
 SECOND = "5000-10000.tar.gz"

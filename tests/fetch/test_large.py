@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from aligngemini.core import codes, paths
 from aligngemini.fetch import bases, echo4o, web
-from aligngemini.workbook import codes, paths
 from tests.fetch.conftest import jpeg, tarred
 
 SHARD, WEIGHTS = "0-5000.tar.gz", "model.safetensors"

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from aligngemini.core import codes
 from aligngemini.fetch import unsplash as unsplash_source
-from aligngemini.images.places import folders, skips
-from aligngemini.workbook import codes
+from aligngemini.images.loaders import folders, skips
 from tests.fetch.conftest import jpeg, zipped
 
 

@@ -9,8 +9,8 @@ from huggingface_hub import constants
 from peft import LoraConfig, get_peft_model
 from torch import nn
 
-from aligngemini.workbook import adapters, hub, paths
-from aligngemini.workbook.params import Refused
+from aligngemini.core import adapters, hub, paths
+from aligngemini.core.params import Refused
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>':DeprecationWarning")  # between client and httpx
 TOKEN, FACTS = "hf_secretsecret", {"base": "owner/base", "revision": "abc"}

@@ -6,11 +6,11 @@ import pytest
 import yaml
 
 from aligngemini.analysis import figures
+from aligngemini.core import paths
 from aligngemini.fusion import compare
 from aligngemini.fusion.params import FusionParams
 from aligngemini.fusion.rules import Fusion
 from aligngemini.scores import metrics
-from aligngemini.workbook import paths
 
 NAMES = ["vlm", "expert"]
 

@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
+from aligngemini.core.params import Refused
 from aligngemini.fusion import coverage
 from aligngemini.scores import table as scores
-from aligngemini.workbook.params import Refused
 
 IMAGES = pd.DataFrame({"image_id": list("abcd"), "label": [0, 1, 0, 1]})
 

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from aligngemini.core.params import Refused
 from aligngemini.fusion import compare, join
 from aligngemini.fusion.rules import Fusion
 from aligngemini.scores import table
-from aligngemini.workbook.params import Refused
 
 NAMES = ["vlm", "expert"]
 

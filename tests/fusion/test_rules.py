@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
+from aligngemini.core import stages
+from aligngemini.core.params import Refused
 from aligngemini.fusion import fitted, rules
 from aligngemini.fusion.rules import Fusion
-from aligngemini.workbook import stages
-from aligngemini.workbook.params import Refused
 
 EDGES = [0.0, 1e-12, 0.3, 0.5, np.nextafter(0.5, 1), 0.9, 1.0]
 PLAIN = [name for name, rule in rules.RULES.items() if not rule.fitted]

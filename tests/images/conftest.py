@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from aligngemini.core.run import Run
 from aligngemini.images import sets
 from aligngemini.images.params import DataParams
-from aligngemini.workbook.run import Run
 from tests.folder_run import folder_run
 from tests.images.miniatures import TREES
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
+from aligngemini.core.params import Refused
 from aligngemini.images import autoencoder, taef2
-from aligngemini.workbook.params import Refused
 from tests.card import CARD, Card
 
 

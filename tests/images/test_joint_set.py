@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from aligngemini.audit import data_run
+from aligngemini.core.params import Refused
 from aligngemini.images import decode, sets, table
-from aligngemini.workbook.params import Refused
 from tests.images.conftest import few
 from tests.images.test_sets import hashes
 

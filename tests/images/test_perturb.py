@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from aligngemini.core.params import Refused
 from aligngemini.images import perturb
 from aligngemini.images.perturb import PERTURBATIONS
-from aligngemini.workbook.params import Refused
 
 NAMES = list(PERTURBATIONS)
 

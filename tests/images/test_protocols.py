@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from aligngemini.core.params import Refused
 from aligngemini.images import decode, degrade, protocols
-from aligngemini.images.places.layouts import LAYOUTS, key
+from aligngemini.images.loaders.benchmarks import LAYOUTS, key
 from aligngemini.images.protocols import PROTOCOLS, treatment
-from aligngemini.workbook.params import Refused
 
 
 def test_quality_96_touches_only_the_fakes_of_the_named_four():

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from PIL import Image, JpegImagePlugin
 
+from aligngemini.core import atomic
 from aligngemini.images import autoencoder, decode, jpeg, reconstruct, sets
-from aligngemini.workbook import atomic
 from tests.images.conftest import Smoother
 
 

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from aligngemini.audit import data_run
+from aligngemini.core import seeds
+from aligngemini.core.params import Refused
 from aligngemini.images import couples, decode, pictures, sets, table
-from aligngemini.workbook import seeds
-from aligngemini.workbook.params import Refused
 
 JOINT = ("semantic", "pixel", "both")
 

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
+from aligngemini.core.params import Refused
 from aligngemini.images import sources
-from aligngemini.workbook.params import Refused
 
 
 @pytest.fixture

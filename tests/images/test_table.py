@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
+from aligngemini.core import values
+from aligngemini.core.params import Refused
 from aligngemini.images import table
-from aligngemini.workbook import values
-from aligngemini.workbook.params import Refused
 
 
 def rows(*changes: dict) -> pd.DataFrame:

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
+from aligngemini.core.params import Refused
 from aligngemini.scores import intervals, metrics
-from aligngemini.workbook.params import Refused
 
 
 @pytest.fixture(scope="module")

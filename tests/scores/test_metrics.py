@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, recall_score, roc_auc_score
 
+from aligngemini.core.params import Refused
 from aligngemini.scores import metrics
-from aligngemini.workbook.params import Refused
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from aligngemini.core import values
+from aligngemini.core.params import Refused
 from aligngemini.scores import table
-from aligngemini.workbook import values
-from aligngemini.workbook.params import Refused
 
 
 def good(**changes) -> pd.DataFrame:

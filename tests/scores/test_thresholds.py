@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from aligngemini.core.params import Refused
 from aligngemini.scores import metrics, thresholds
-from aligngemini.workbook.params import Refused
 
 
 def reached(label, score, threshold):

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from aligngemini.branches import registry
+from aligngemini.core import keys, paths
+from aligngemini.core.params import Refused
 from aligngemini.images.header import Unreadable
 from aligngemini.vlm.branch import VLMBranch
-from aligngemini.workbook import keys, paths
-from aligngemini.workbook.params import Refused
 from aligngemini.world import world
 
 ADAPTER = paths.ROOT / "data/mini/detector/vlm"

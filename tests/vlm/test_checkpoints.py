@@ -12,10 +12,10 @@ import torch
 from safetensors.torch import load_file
 from transformers import TrainerCallback
 
+from aligngemini.core import manifest, paths
 from aligngemini.mini import bases
 from aligngemini.vlm import adapter, checkpoints, dpo, load, preference_pairs
 from aligngemini.vlm.params import VLMParams
-from aligngemini.workbook import manifest, paths
 
 # Eight steps, a checkpoint after every second
 CFG = VLMParams(base="data/mini/vlm", batch_size=1, gradient_accumulation=1, checkpoint_steps=2, epochs=1.0)

@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from aligngemini.core import paths, stages
 from aligngemini.images import decode
 from aligngemini.mini import bases
 from aligngemini.vlm import adapter, dpo, load, preference_pairs, verdict, vision_cache
 from aligngemini.vlm.params import VLMParams
-from aligngemini.workbook import paths, stages
 from aligngemini.world import world
 from tests import model_card
 

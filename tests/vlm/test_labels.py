@@ -126,7 +126,7 @@ def test_a_revision_without_a_labeller_of_its_own_is_refused(labeller):
 
 
 def test_a_labeller_that_is_not_there_is_refused_in_the_first_second():
-    from aligngemini.workbook import questions
+    from aligngemini.core import questions
 
     with pytest.raises(ValueError, match="labeller"):
         questions.there(VLMParams(labeller="./nowhere"))

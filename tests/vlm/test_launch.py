@@ -11,10 +11,10 @@ from accelerate.commands.config.config_args import load_config_from_file
 from safetensors.torch import load_file
 from transformers import TrainerCallback
 
+from aligngemini.core import paths, recipes
+from aligngemini.core.params import Refused
 from aligngemini.vlm import adapter, checkpoints, dpo, launch, load, preference_pairs
 from aligngemini.vlm.params import VLMParams
-from aligngemini.workbook import paths, recipes
-from aligngemini.workbook.params import Refused
 
 CONFIGS = sorted((paths.ROOT / "notebooks" / "recipes" / "accelerate").glob("*.yaml"))
 CPU = "notebooks/recipes/accelerate/cpu.yaml"
@@ -101,7 +101,7 @@ def test_ending_the_launcher_ends_what_it_started(tmp_path):
 
 def test_a_worker_ends_when_its_kernel_is_killed():
     kernel = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    code = f"from aligngemini.workbook import processes; processes.end_with({kernel.pid}); print('up', flush=True); "
+    code = f"from aligngemini.core import processes; processes.end_with({kernel.pid}); print('up', flush=True); "
     code += "import time; time.sleep(60)"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=paths.ROOT)
     process.stdout.readline()

@@ -10,10 +10,10 @@ import pytest
 import torch
 from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
+from aligngemini.core import recipes, stages
+from aligngemini.core.params import Refused, build
 from aligngemini.vlm import dpo, load
 from aligngemini.vlm.params import VLMParams
-from aligngemini.workbook import recipes, stages
-from aligngemini.workbook.params import Refused, build
 
 LAYERS, WIDE, INNER, GROUPED = 28, 3584, 18944, 512  # GROUPED: 4 key and value heads of 128
 PAPER = build(VLMParams, recipes.recipe("paper", stages.STAGES["02_vlm_dpo"]))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from aligngemini.workbook import runs, stages
-from aligngemini.workbook.params import Refused
+from aligngemini.core import runs, stages
+from aligngemini.core.params import Refused
 from aligngemini.workflow import execute, kernel, plan
 
 DATA, VLM, EXPERT, FUSION, ANALYSIS = stages.STAGES
@@ -231,7 +231,7 @@ def test_a_kernel_that_is_interrupted_says_nothing_and_an_error_in_a_cell_is_sti
 
 
 def test_a_refusal_inside_a_notebook_is_exit_code_2(little):
-    refuse = "from aligngemini.workbook.params import Refused\nraise Refused('give me photographs')"
+    refuse = "from aligngemini.core.params import Refused\nraise Refused('give me photographs')"
     little.write(DATA, refuse)
     code, said = little.run("run", "--scale", "tiny")
     assert code == 2 and "Refused: give me photographs" in said

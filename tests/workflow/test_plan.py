@@ -2,8 +2,8 @@
 
 import pytest
 
-from aligngemini.workbook import params, paths, recipes, stages
-from aligngemini.workbook.params import Refused
+from aligngemini.core import params, paths, recipes, stages
+from aligngemini.core.params import Refused
 from aligngemini.workflow import plan
 
 SHIPPED = sorted(path.parent.name for path in (paths.ROOT / "notebooks" / "recipes").glob("*/plan.yaml"))

@@ -2,8 +2,8 @@
 
 import json
 
+from aligngemini.core import runs, stages
 from aligngemini.images.params import DataParams
-from aligngemini.workbook import runs, stages
 from aligngemini.workflow import status
 
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from aligngemini import cli
-from aligngemini.workbook import paths
+from aligngemini.core import paths
 
 NAME = "café \udce9 图"
 

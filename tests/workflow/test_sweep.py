@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from aligngemini.workbook import paths, stages
-from aligngemini.workbook.params import Refused
+from aligngemini.core import paths, stages
+from aligngemini.core.params import Refused
 from aligngemini.workflow import plan, sweep
 from aligngemini.world import kinds, scenes
 

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import yaml
 
+from aligngemini.core import paths, recipes
+from aligngemini.core.stages import STAGES
 from aligngemini.fusion.params import FusionParams
-from aligngemini.workbook import paths, recipes
-from aligngemini.workbook.stages import STAGES
 from aligngemini.workflow import sync
 
 

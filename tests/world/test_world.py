@@ -7,7 +7,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from aligngemini.workbook.seeds import generator
+from aligngemini.core.seeds import generator
 from aligngemini.world import camera, captions, kinds, scenes, world
 
 JUDGING = ("strange", "usual", "real", "fake", "wrong", "impossible", "plausible", "odd", "generated")

@@ -1,0 +1,148 @@
+"""From remembered scores to verdicts: one frame for each way of looking at a benchmark, with a reason for every gap."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from aligngemini.analysis import published
+from aligngemini.branches import registry
+from aligngemini.branches.branch import Branch
+from aligngemini.core import fingerprint
+from aligngemini.detector import Detector
+from aligngemini.fusion import join
+from aligngemini.fusion.rules import Fusion
+from aligngemini.images.protocols import Protocol, treatment
+
+from . import identity, scoring
+from .pictures import Pictures
+from .score_cache import Scores
+from .scoring import Job, NearConstant, Reasons
+
+CARRIED = ["benchmark", "subset", "image_id", "label", "generator", "path"]
+CONSTANT = NearConstant()
+
+
+class View(NamedTuple):
+    """A protocol, and perhaps a perturbation at a severity after it."""
+
+    protocol: Protocol
+    perturbation: str = ""
+    severity: float = 0
+
+    @property
+    def title(self) -> str:
+        """'native', 'native, jpeg 90'."""
+        harm = f", {self.perturbation} {self.severity:g}" if self.perturbation else ""
+        return f"{self.protocol.name}{harm}"
+
+
+@dataclass
+class Bench:
+    """A benchmark before a detector: `facts` says what scores for each (branch, crop), `reasons` what has no score."""
+
+    pictures: Pictures
+    detector: Detector
+    store: Scores
+    facts: Mapping[tuple[str, int], dict]
+    reasons: Reasons = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, pictures: Pictures, detector: Detector, protocols: list[Protocol], store: Scores) -> "Bench":
+        """The bench of a detector under these protocols."""
+        branches = [*detector.branches, CONSTANT]
+        asked = {(each.name, crop(each, protocol)): each for protocol in protocols for each in branches}
+        return cls(pictures, detector, store, {key: identity.facts(each, key[1]) for key, each in asked.items()})
+
+    def jobs(self, view: View, label: int) -> list[Job]:
+        """What has to be known of a picture of that label, the branches first, in order."""
+        steps = treatment(view.protocol, self.pictures.known, label, view.perturbation, view.severity)
+        found = [self._job(branch, crop(branch, view.protocol), steps) for branch in self.detector.branches]
+        return [*found, self._job(CONSTANT, 0, ())] if view.protocol.skips_constant else found
+
+    def _job(self, branch: Branch, side: int, steps) -> Job:
+        return Job(branch, fingerprint.digest(self.facts[branch.name, side]), side, steps)
+
+    def rows(self, protocol: Protocol) -> pd.DataFrame:
+        """The pictures of the subsets that the protocol counts, with a reason for those too small for it."""
+        rows = self.pictures.rows
+        if counted := protocol.subsets.get(self.pictures.known):
+            rows = rows[rows["subset"].str.casefold().isin({name.casefold() for name in counted})]
+        small = rows[["width", "height"]].min(axis=1) < protocol.side
+        return rows.assign(reason=np.where(small, f"smaller than {protocol.side} px", ""))
+
+    def score(self, views: list[View]) -> None:
+        """Let the branches score what is not known of the views. Raises DiskFull."""
+        wanted: dict[Job, set[str]] = {}
+        for view in views:
+            rows = self.rows(view.protocol)
+            for label, part in rows[rows["reason"] == ""].groupby("label"):
+                for job in self.jobs(view, int(label)):
+                    wanted.setdefault(job, set()).update(part["image_id"])
+        images = self.pictures.rows.drop_duplicates("image_id")[["image_id", "path", "reason"]]
+        self.reasons |= scoring.score(images, wanted, self.store)
+
+    def judged(self, view: View) -> pd.DataFrame:
+        """One row per picture and subset: CARRIED, <name>_score for each branch, reason, fused_score, verdict, fired.
+
+        Rows that a protocol leaves out have no scores; where some branches have none, the reason names them.
+        """
+        rows = self.rows(view.protocol)
+        parts = [self._scored(rows[rows["label"] == label], self.jobs(view, label)) for label in (0, 1)]
+        frame = pd.concat(parts).loc[rows.index].reset_index(drop=True)
+        return join.fuse(frame, self.fusion(view.protocol), self.detector.names)
+
+    def _scored(self, rows: pd.DataFrame, jobs: list[Job]) -> pd.DataFrame:
+        """The rows of one label with what is known of them."""
+        known = {job.branch.name: rows["image_id"].map(self.store.recall(*job.kind)).astype(float) for job in jobs}
+        constant = known.pop(CONSTANT.name, pd.Series(np.nan, rows.index)) == 1
+        reason = rows["reason"].mask(constant & (rows["reason"] == ""), "near-constant")
+        counts = reason == ""
+        frame = rows[CARRIED].assign(**{f"{name}_score": score.where(counts) for name, score in known.items()})
+        gaps = counts & ~join.scored(frame, self.detector.names)
+        kinds = {None: None} | {job.branch.name: job.kind for job in jobs}
+        reason[gaps] = [self._reason(image_id, kinds) for image_id in rows["image_id"][gaps]]
+        return frame.assign(reason=reason)
+
+    def _reason(self, image_id: str, kinds: Mapping) -> str:
+        """Why an image lacks a score, by the kinds of its jobs; "" where nothing is known of that."""
+        found = {name: self.reasons.get((image_id, kind), "") for name, kind in kinds.items()}
+        gaps = {name: reason for name, reason in found.items() if reason}
+        return gaps.get(None) or join.reason(gaps, self.detector.names)
+
+    def fusion(self, protocol: Protocol) -> Fusion:
+        """The detector's rule and thresholds, or what the protocol puts in their place; a rule that was fitted stays
+        what it is unless the protocol names another."""
+        own, given = self.detector.fusion, protocol.threshold
+        thresholds = own.thresholds if given is None else (given,) * len(own.thresholds)
+        if protocol.rule:
+            return Fusion(protocol.rule, thresholds)
+        return own if given is None else Fusion(own.rule, thresholds, own.fitted_on)
+
+    def as_published(self, protocol: Protocol) -> bool:
+        """Whether a protocol comes to what the published numbers of the benchmark were made by, with this detector."""
+        fusion, known = self.fusion(protocol), self.pictures.known
+        crops = {crop(branch, protocol) for branch in self.detector.branches}
+        return all(published.as_published(known, side, set(fusion.thresholds), fusion.rule, protocol) for side in crops)
+
+    def verdicts(self, view: View, judged: pd.DataFrame) -> pd.DataFrame:
+        """`judged` once for each branch and once for the fusion: title, model, supervision (here the protocol), run,
+        axis, score and verdict, as analysis.tables wants them."""
+        fusion, name = self.fusion(view.protocol), view.protocol.name
+        same = {"supervision": name, "run": "", "axis": judged["label"].map({0: "none", 1: "unknown"})}
+        parts = []
+        for model, threshold in zip(self.detector.names, fusion.thresholds, strict=True):
+            score = judged[f"{model}_score"]
+            verdict = score.gt(threshold).astype("Int8").mask(score.isna())
+            title = f"{registry.title(model)}, {name}"
+            parts.append(judged.assign(title=title, model=model, **same, score=score, verdict=verdict))
+        title = f"fusion ({fusion.rule}), {name}"
+        parts.append(judged.assign(title=title, model="fusion", **same, score=judged["fused_score"]))
+        return pd.concat(parts, ignore_index=True)
+
+
+def crop(branch: Branch, protocol: Protocol) -> int:
+    """The side of the crop that a branch looks at under a protocol, px; 0 for one that looks at whole images."""
+    return branch.crop and (protocol.crop or branch.crop)

@@ -1,0 +1,148 @@
+"""Keys of what a run computes: a digest of the function and of what it is given, the same in every process.
+
+Numbers, texts, tables and what consists of them count by their content, a run by its name, a dataclass by its fields,
+an object that has `identity()` by that, and any other by its type alone.
+"""
+
+import dataclasses
+import hashlib
+import inspect
+import math
+import textwrap
+from collections.abc import Callable
+from datetime import date, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from functools import partial
+from pathlib import Path
+from types import CodeType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from aligngemini.core import code, fingerprint, paths, stages
+from aligngemini.core.params import Params
+
+SPELT = (range, slice, complex, Decimal, Enum, date, time, timedelta)  # they count by how they are spelt
+OWN = "__main__"  # the module of a notebook's cells
+
+
+def of(run: Any, function: Callable, args: tuple, kwargs: dict[str, Any]) -> str:
+    """Return the key of what `function` computes for `run` from these arguments."""
+    return fingerprint.digest(_Key(run).plain([function, args, kwargs]))
+
+
+class _Key:
+    """Values as JSON. Functions on the way are noted: one may call itself."""
+
+    def __init__(self, run: Any) -> None:
+        self.run, self.seen = run, set()
+
+    def plain(self, value: Any) -> Any:
+        if value is None or isinstance(value, bool | int):
+            return value
+        if isinstance(value, float):
+            return value if math.isfinite(value) else repr(value)
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, list | tuple):
+            return [self.plain(each) for each in value]
+        if isinstance(value, dict):
+            return [[self.plain(name), self.plain(value[name])] for name in sorted(value, key=str)]
+        if isinstance(value, set | frozenset):
+            return sorted(fingerprint.digest(self.plain(each)) for each in value)
+        return self.thing(value)
+
+    def thing(self, value: Any) -> Any:
+        """What is neither plain nor made of what is plain."""
+        if isinstance(value, bytes):
+            return hashlib.sha256(value).hexdigest()
+        if isinstance(value, Path):
+            return self.path(value)
+        if isinstance(value, pd.DataFrame | pd.Series | pd.Index):
+            return self.table(pd.DataFrame(value))
+        if isinstance(value, SPELT):
+            return repr(value)
+        if isinstance(value, partial) or inspect.isroutine(value) or hasattr(value, "__wrapped__"):
+            return self.function(value)
+        if isinstance(value, type | ModuleType):
+            return [getattr(value, "__module__", ""), getattr(value, "__qualname__", value.__name__)]
+        if isinstance(value, type(self.run)):
+            return [value.notebook, value.name]
+        if hasattr(value, "__array__") or hasattr(value, "__array_interface__"):
+            return self.array(value)
+        return [self.thing(type(value)), self.inside(value)]
+
+    def inside(self, value: Any) -> Any:
+        """What an object says of itself."""
+        if not dataclasses.is_dataclass(value):
+            return self.plain(value.identity()) if callable(getattr(value, "identity", None)) else None
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        # Words that select a run may differ where the run is the same, and the run has its name from that.
+        selectors = {each.field for each in stages.selectors(value)} if isinstance(value, Params) else ()
+        return self.plain({name: each for name, each in fields.items() if name not in selectors})
+
+    def text(self, value: str) -> str:
+        """A text, the same wherever the outputs lie and whether the run is complete or not."""
+        run, outputs = self.run, self.run.folder.parent.parent
+        return value.replace(str(outputs), "outputs").replace(f".{run.name}.partial", run.name)
+
+    def path(self, value: Path) -> list[str]:
+        """A path; one of what the run has computed counts by how that was made, too."""
+        inside = value.is_relative_to(self.run.folder) and value.relative_to(self.run.folder).as_posix()
+        return [self.text(str(value)), self.run.made.get(inside, "")]
+
+    def array(self, value: Any) -> Any:
+        """What NumPy makes of numbers, a tensor or a picture; one that it cannot read counts by its type."""
+        try:
+            array = np.asarray(value)
+        except (TypeError, ValueError, RuntimeError):
+            return self.thing(type(value))
+        if array.dtype == object or not array.shape:
+            return self.plain(array.tolist())
+        return [str(array.dtype), array.shape, hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()]
+
+    def table(self, table: pd.DataFrame) -> list[Any]:
+        """The names, index and rows of a table; an image_id says which image a path leads to."""
+        if "image_id" in table:
+            table = table.drop(columns="path", errors="ignore")
+        names = [str(name) for name in table]
+        table = table.set_axis([str(place) for place in range(len(names))], axis=1)
+        words = [name for name in table if not pd.api.types.is_numeric_dtype(table[name])]
+        rows = table.assign(**{name: table[name].map(str).map(self.text) for name in words})
+        index = pd.DataFrame({"index": table.index.map(str)})
+        return [names, fingerprint.of_rows(rows), fingerprint.of_rows(index)]
+
+    def function(self, value: Any) -> Any:
+        """Module, name and source of a function; of one from a cell also what it uses of other cells."""
+        if isinstance(value, partial):
+            return self.plain([value.func, value.args, value.keywords])
+        if isinstance(value, MethodType):
+            return self.plain([value.__func__, value.__self__])
+        value = inspect.unwrap(value)
+        if not isinstance(value, FunctionType) or value in self.seen:
+            return getattr(value, "__qualname__", "")
+        self.seen.add(value)
+        held = [cell.cell_contents for cell in value.__closure__ or ()]
+        names = sorted(_names(value.__code__) & value.__globals__.keys()) if value.__module__ == OWN else []
+        used = [held, value.__defaults__, value.__kwdefaults__, {name: value.__globals__[name] for name in names}]
+        return [value.__module__, value.__qualname__, _source(value), self.plain(used)]
+
+
+def _source(function: FunctionType) -> Any:
+    try:
+        text = textwrap.dedent(inspect.getsource(function))
+        return code.cell(text, paths.PACKAGE.name).digest  # comments and docstrings change nothing
+    except (OSError, TypeError):  # its text is in no file and in no cell
+        return _compiled(function.__code__)
+
+
+def _compiled(body: CodeType) -> list[Any]:
+    consts = [_compiled(each) if isinstance(each, CodeType) else repr(each) for each in body.co_consts]
+    return [body.co_code.hex(), list(body.co_names), consts]
+
+
+def _names(body: CodeType) -> set[str]:
+    """The names that a function, or one within it, looks up."""
+    return set(body.co_names).union(*(_names(each) for each in body.co_consts if isinstance(each, CodeType)))

@@ -1,0 +1,195 @@
+"""The manifest of a run, `manifest.json`: what was asked, in which environment, and what came out."""
+
+import errno
+import math
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from aligngemini.core import fingerprint, json_file, paths, reading
+
+NAME = "manifest.json"
+# Made after the answer, or about it: no part of what `files` lists.
+APART = (NAME, "notebook.ipynb", "failed.ipynb")
+FOLD = 50  # folders with more files than this get one line in the manifest
+NUMBER = (int, float)
+# What the parts of a manifest must be: a type, names with what they must be, or [what all values must be].
+PARTS = {
+    "run": {"notebook": str, "name": str, "status": str, "started": str, "attempts": int},
+    "question": {
+        "params": {"scale": str, "seed": int},
+        "inputs": [{"notebook": str, "run": str}],
+    },
+    "environment": {"packages": [str], "git": {}},
+    "models": {},
+    "results": {},
+    "files": [{"sha256": str, "bytes": int}],
+}
+MADE = [str]  # what `made` is, if a manifest has it: of what is computed, name -> key (see keys.of)
+TIMES = {"finished": str, "seconds": NUMBER, "error": str}  # what `run` may have besides
+
+
+class DiskFull(RuntimeError):
+    """The disk is full. What was written whole stays; the same command continues from there."""
+
+
+@contextmanager
+def room_on_disk(folder: Path, option: str = "--outputs") -> Iterator[None]:
+    """Turn "no space left" under `folder` into `DiskFull`, one sentence with what to do next.
+
+    `option` is what puts the files on another disk.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not no_space(error):
+            raise
+        free = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free
+        raise DiskFull(
+            f"no space left for {paths.short(folder)} ({free / 2**20:.0f} MB free): free some, or choose "
+            f"another disk with {option}, then run the same command again, it continues where it stopped"
+        ) from error
+
+
+def no_space(error: Exception) -> bool:
+    """Tell whether the disk was full; libraries written in C++ and Rust say so only in words."""
+    code = getattr(error, "errno", None)
+    # The last two are all that torch.save says where a write was cut short.
+    words = ("No space left on device", "os error 28", "Disk quota exceeded", "unexpected pos", "iostream error")
+    return code in (errno.ENOSPC, errno.EDQUOT) or any(word in str(error) for word in words)
+
+
+def new(notebook: str, name: str, block: dict[str, Any]) -> dict[str, Any]:
+    """Return the manifest of a run that has no status and no results yet; `block` says what was asked."""
+    return {
+        "run": {"notebook": notebook, "name": name},
+        "question": block,
+        "environment": environment(),
+        "models": {},
+        "results": {},
+        "files": {},
+    }
+
+
+def write(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write `manifest` into `folder`, all or nothing; raises `DiskFull`."""
+    with room_on_disk(folder):
+        json_file.write(folder / NAME, manifest)
+
+
+def read(folder: Path) -> dict[str, Any] | None:
+    """Return the manifest in `folder`, or None where it is missing, damaged or not a manifest."""
+    try:
+        manifest = reading.json(folder / NAME)
+    except (OSError, ValueError):
+        return None
+    if not fits(manifest, PARTS) or not fits(manifest.get("made", {}), MADE):
+        return None
+    run = manifest["run"]
+    timed = run["status"] != "complete" or "finished" in run
+    return manifest if timed and all(fits(run[name], TIMES[name]) for name in TIMES if name in run) else None
+
+
+def seal(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the manifest with a digest of all its parts, which `sealed` compares."""
+    return record | {"digest": fingerprint.digest(_parts(record))}
+
+
+def sealed(record: dict[str, Any]) -> bool:
+    """Tell whether a manifest is the one that `seal` gave; manifests without a digest are not."""
+    try:
+        return record.get("digest") == fingerprint.digest(_parts(record))
+    except ValueError:  # NaN or half characters, which no run writes
+        return False
+
+
+def _parts(record: dict[str, Any]) -> dict[str, Any]:
+    return {name: part for name, part in record.items() if name != "digest"}
+
+
+def fits(value: Any, form: Any) -> bool:
+    """Tell whether a value out of JSON has a form as in PARTS."""
+    if isinstance(form, dict):
+        return isinstance(value, dict) and all(name in value and fits(value[name], form[name]) for name in form)
+    if isinstance(form, list):
+        return isinstance(value, dict) and all(fits(each, form[0]) for each in value.values())
+    if isinstance(value, float) and not math.isfinite(value):
+        return False
+    return isinstance(value, form) and not isinstance(value, bool)
+
+
+def files(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return name -> `entry` of a run's files; a folder of more than 50 is one entry, its name ends with a slash."""
+    found = sorted(p for p in folder.rglob("*") if p.is_file())
+    names = [name for p in found if (name := p.relative_to(folder).as_posix()) not in APART]
+    inside = Counter(name.split("/")[0] + "/" for name in names if "/" in name)
+    large = [top for top, count in inside.items() if count > FOLD]
+    single = [name for name in names if not name.startswith(tuple(large))]
+    return {name: entry(folder, name) for name in [*single, *large]}
+
+
+def entry(folder: Path, name: str) -> dict[str, Any]:
+    """Return {sha256, bytes} of the file `name` under `folder`; of all files in it, with their count, for "name/"."""
+    if not name.endswith("/"):
+        return {"sha256": fingerprint.of_file(folder / name), "bytes": (folder / name).stat().st_size}
+    found = sorted(p.relative_to(folder).as_posix() for p in (folder / name).rglob("*") if p.is_file())
+    inside = {each: entry(folder, each) for each in found}
+    size = sum(each["bytes"] for each in inside.values())
+    return {"sha256": fingerprint.digest(inside), "bytes": size, "files": len(inside)}
+
+
+def environment() -> dict[str, Any]:
+    """Return versions of what the project depends on, Python, machine, accelerator and the state of the checkout."""
+    import psutil
+
+    return {
+        "packages": _packages(),
+        "python": platform.python_version(),
+        "machine": {
+            "platform": platform.platform(),
+            "processors": os.cpu_count(),
+            "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
+        },
+        "accelerator": _accelerator(),
+        "git": _git(),
+    }
+
+
+def _packages() -> dict[str, str]:
+    asked = metadata.requires("aligngemini") if _version("aligngemini") else []
+    return {name: version for name in asked if ";" not in name and (version := _version(name))}  # ";" begins an extra
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _accelerator() -> str | None:
+    torch = sys.modules.get("torch")  # not imported here: it costs seconds that a fusion run does not have to spend
+    if torch is None or not torch.cuda.is_available():
+        return None
+    return torch.cuda.get_device_name()
+
+
+def _git() -> dict[str, Any]:
+    commit = _ask_git("rev-parse", "HEAD")
+    return {"commit": commit or None, "dirty": bool(_ask_git("status", "--porcelain")) if commit else None}
+
+
+def _ask_git(*words: str) -> str:
+    try:
+        done = subprocess.run(["git", *words], cwd=paths.ROOT, capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,0 +1,125 @@
+"""Progress of long work: how far it is, how fast, and how long it will take. tqdm writes the line.
+
+A terminal gets a bar, a notebook one line of text that is updated (a widget would be lost where the saved notebook
+is read), anything else a line every 30 seconds. Who sets ALIGNGEMINI_PROGRESS to a file's path finds it there as JSON.
+"""
+
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import closing
+from os import environ
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tqdm import tqdm
+
+from aligngemini.core import json_file, manifest
+
+FILE = "ALIGNGEMINI_PROGRESS"
+T = TypeVar("T")
+_meters: dict[str, "Meter"] = {}
+
+
+def progress(iterable: Iterable[T], label: str, total: int | None = None, each: int = 1) -> Iterator[T]:
+    """Yield the items of `iterable` and show the progress of `label`; `total` defaults to its length.
+
+    An item that is a batch counts for `each`, and the last one for what is left of `total`. Ends with one summary line,
+    also when the loop is left early or fails.
+    """
+    if total is None and isinstance(iterable, Sized):
+        total = len(iterable)
+    with closing(Meter(label, total)) as meter:
+        for done, item in enumerate(iterable, start=1):
+            yield item
+            meter.update(done * each if total is None else min(done * each, total))
+
+
+def note(label: str, done: int, total: int | None = None) -> None:
+    """Show that `done` of `total` steps of `label` are done, for trainers' callbacks; ends with the last."""
+    meter = _meters.get(label)
+    if meter is None or done < meter.bar.n:
+        meter = _meters[label] = Meter(label, total, done)
+    meter.update(done)
+    if total is not None and done >= total:
+        _meters.pop(label).close()
+
+
+def say(text: str) -> None:
+    """Print a line on what is happening, where nothing can be counted; it goes the same way as progress."""
+    tqdm.write(text, file=sys.stderr)  # above the bar, if there is one
+    _file({"label": text, "done": 0, "total": None, "seconds": 0.0, "left": None})
+
+
+def spell(seconds: float) -> str:
+    """Return a duration as people read it: 0:07, 12:30, 3:05:00."""
+    return tqdm.format_interval(round(seconds)).removeprefix("0")
+
+
+class Meter:
+    """One progress line; `skipped` steps were done before it began and do not count for the rate."""
+
+    def __init__(self, label: str, total: int | None, skipped: int = 0) -> None:
+        self._filed, where = 0.0, _where(label)
+        steps = {"desc": label, "total": total, "initial": skipped, "miniters": 0, "smoothing": 0}
+        self.bar = tqdm(**steps, **where, mininterval=where["delay"], leave=False, position=0, disable=False)
+
+    def update(self, done: int) -> None:
+        """Note that `done` steps are done, and show it if the last time is long enough ago."""
+        self.bar.update(done - self.bar.n)
+        if time.monotonic() - self._filed >= 1:
+            self._filed = time.monotonic()
+            self._tell()
+
+    def close(self) -> None:
+        """End with one summary line."""
+        bar = self.bar
+        bar.close()
+        seconds, rate = self._tell()
+        short = f" of {bar.total}" if bar.total and bar.n < bar.total else ""
+        speed = f", {rate:.3g}/s" if rate else ""
+        tqdm.write(f"{bar.desc}: {bar.n}{short} in {spell(seconds)}{speed}", file=bar.fp)
+
+    def _tell(self) -> tuple[float, float]:
+        """Write the file, and return the seconds since the beginning and the steps per second."""
+        bar, seconds = self.bar, self.bar.format_dict["elapsed"]
+        rate = (bar.n - bar.initial) / seconds if seconds > 0 else 0.0
+        left = round(max(bar.total - bar.n, 0) / rate, 1) if bar.total and rate else None
+        _file({"label": bar.desc, "done": bar.n, "total": bar.total, "seconds": round(seconds, 1), "left": left})
+        return seconds, rate
+
+
+def _file(state: dict[str, Any]) -> None:
+    if environ.get(FILE):
+        path = Path(environ[FILE])
+        with manifest.room_on_disk(path.parent):
+            json_file.write(path, state)
+
+
+class _Lines:
+    """A stream for tqdm where nothing is overwritten: `show` gets each text that is not blank."""
+
+    encoding = "utf-8"
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self.show = show
+
+    def write(self, text: str) -> None:
+        if text.strip():
+            self.show(text.strip())
+
+
+def _where(label: str) -> dict[str, Any]:
+    """Return tqdm's options for where progress goes; `delay`: seconds between two updates there."""
+    ipython = sys.modules.get("IPython")
+    if ipython is not None and type(ipython.get_ipython()).__name__ == "ZMQInteractiveShell":
+        from IPython.display import DisplayHandle
+
+        handle = DisplayHandle()
+        handle.display({"text/plain": label}, raw=True)
+        return {"file": _Lines(lambda line: handle.update({"text/plain": line}, raw=True)), "delay": 1.0}
+    if sys.stderr is not None and sys.stderr.isatty():
+        columns = shutil.get_terminal_size().columns - 1  # also right where a terminal does not know its size
+        return {"file": sys.stderr, "delay": 0.2, "ncols": columns, "nrows": 20}
+    return {"file": _Lines(lambda line: print(line, file=sys.stderr, flush=True)), "delay": 30.0}

@@ -1,0 +1,124 @@
+"""Reading files that people write or that may be damaged: regular, of a sensible size, UTF-8, and never waited for."""
+
+import errno
+import json as library
+import math
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from aligngemini.core import numbers
+from aligngemini.core.params import Refused, shown
+
+MOST = 2**20  # bytes of a file that people write by hand
+NODES = 20_000  # values of a configuration, its aliases written out
+TEXT, MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
+
+
+def content(path: str | Path, most: int = MOST) -> bytes:
+    """Return the bytes of a regular file of at most `most` bytes.
+
+    Raises OSError for anything else: a folder, a pipe, a device, a file of the kernel that has no data or no end.
+    """
+    data = start(path, most + 1)
+    if len(data) > most:
+        raise OSError(errno.EFBIG, f"it has more than {most:,} bytes")
+    return data
+
+
+def start(path: str | Path, count: int) -> bytes:
+    """Return the first `count` bytes of a regular file, all of a shorter one; -1: all. Raises OSError as `content`."""
+    with open(path, "rb", opener=_without_waiting) as file:
+        data = file.read(count) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
+    if data is None:
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return data
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a pipe, or a log of the kernel, would wait for ever
+
+
+def json(path: str | Path, most: int = 2**28) -> Any:
+    """Return what a JSON file holds. Raises OSError or ValueError, the latter also for what is nested too deeply."""
+    try:
+        return library.loads(content(path, most))
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def known(path: str | Path) -> dict[str, Any]:
+    """Return the names and values that a JSON file holds, {} where there is none yet, or a damaged one."""
+    try:
+        found = json(path)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def mapping(path: Path, place: str) -> dict[str, Any]:
+    """Return what a YAML file of lines `name: value` holds, {} for an empty one; `place` is what sentences call it.
+
+    Raises `Refused` for a file that cannot be read, that is no UTF-8 or no YAML, or that names a key twice.
+    """
+    try:
+        text = content(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Refused(f"{place} is not UTF-8 text (byte {error.start}): save it as UTF-8") from error
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise Refused(f"{place} cannot be read: {why}; put a small YAML file there") from error
+    found = _parsed(text, place)
+    if not isinstance(found, dict | None):
+        raise Refused(f"{place} must hold lines `name: value`, got {type(found).__name__}")
+    return found or {}
+
+
+def _parsed(text: str, place: str) -> Any:
+    try:
+        loader = numbers.Loader(text)
+        node = loader.get_single_node()
+        if node is not None and _weigh(node, {}) > NODES:
+            raise Refused(f"{place} holds more than {NODES:,} values, its aliases (*name) written out: write fewer")
+        return None if node is None else loader.construct_document(node)
+    except RecursionError as error:
+        raise Refused(f"{place} is nested too deeply: it needs no more than a few levels") from error
+    except yaml.MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise Refused(f"{place} is not YAML: {line}{error.problem}") from error
+    except (
+        yaml.YAMLError,
+        ValueError,
+        LookupError,
+        AttributeError,
+        TypeError,
+    ) as error:  # of a date such as 2020-99-99
+        if isinstance(error, Refused):
+            raise
+        raise Refused(f"{place} is not YAML: {shown(str(error))}") from error
+
+
+def _weigh(node: yaml.Node, known: dict[int, float]) -> float:
+    """The number of values under `node` with its aliases written out: infinite for one inside itself."""
+    if id(node) not in known:
+        known[id(node)] = math.inf
+        parts = node.value if isinstance(node, yaml.CollectionNode) else []
+        if isinstance(node, yaml.MappingNode):
+            _check_keys(node)
+            parts = [part for pair in parts for part in pair]
+        known[id(node)] = 1 + sum(_weigh(part, known) for part in parts)
+    return known[id(node)]
+
+
+def _check_keys(node: yaml.MappingNode) -> None:
+    seen: dict[str, int] = {}
+    for key, _ in node.value:
+        problem = "" if key.tag in (TEXT, MERGE) else f"the key {shown(key.value)} is no text: put it in quotes"
+        if not problem and key.value in seen:
+            problem = f"the key {shown(key.value)} stands in line {seen[key.value]} already: keep one of them"
+        if problem:
+            raise yaml.constructor.ConstructorError(problem=problem, problem_mark=key.start_mark)
+        seen[key.value] = key.start_mark.line + 1

@@ -1,0 +1,96 @@
+"""What lies in the folder of recipes: parameters and settings of each scale, and studies, all checked."""
+
+import itertools
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aligngemini.core import params, paths, reading, stages
+from aligngemini.core.params import Refused, shown
+from aligngemini.core.stages import STAGES, Stage
+
+VARIED = tuple(name for name in STAGES if name != stages.ANALYSIS)  # 05 sees all points of a grid
+
+
+@dataclass(frozen=True)
+class Study:
+    """A question, and the values to try: notebook -> parameter -> list of values."""
+
+    name: str
+    question: str
+    grid: dict[str, dict[str, list]]
+
+
+def recipe(scale: str, stage: Stage) -> dict[str, Any]:
+    """Return the parameters that the recipe of `stage` at `scale` gives; none if there is no recipe."""
+    path = folder() / scale / f"{stage.name}.yaml"
+    given = reading.mapping(path, paths.short(path)) if os.path.lexists(path) else {}
+    for name in given:
+        if name not in params.names(stage.params):
+            raise params.unknown(name, params.names(stage.params), paths.short(path))
+    if given.get("scale", scale) != scale:
+        raise Refused(
+            f"{paths.short(path)} says scale {shown(given['scale'])} but lies in {scale}: correct one of them"
+        )
+    return given
+
+
+def folder() -> Path:
+    """Return the folder of recipes: one folder per scale, and `studies`."""
+    return paths.notebooks() / "recipes"
+
+
+def settings(scale: str) -> dict[str, Any]:
+    """Return what plan.yaml of `scale` says: study (a name or "") and minutes (notebook -> expected)."""
+    scales = [path.parent.name for path in sorted(folder().glob("*/plan.yaml"))]
+    if scale not in scales:
+        raise Refused(f"there is no scale {shown(scale)} in {paths.short(folder())}: choose {' or '.join(scales)}")
+    path = folder() / scale / "plan.yaml"
+    for file in path.parent.glob("*.yaml"):
+        if file != path and file.stem not in STAGES:
+            raise Refused(f"{paths.short(file)} is the recipe of no notebook: name it {' or '.join(STAGES)}")
+    return {"study": "", "minutes": {}} | _keys(path, {"study": str, "minutes": dict})
+
+
+def study(name: str) -> Study:
+    """Return the study called `name`; no name is a study without question and grid."""
+    if not name:
+        return Study("", "", {})
+    studies = sorted(path.stem for path in (folder() / "studies").glob("*.yaml"))
+    if name not in studies:
+        raise Refused(f"there is no study {shown(name)}: choose {' or '.join(studies) or 'none, the folder is empty'}")
+    path = folder() / "studies" / f"{name}.yaml"
+    content = _keys(path, {"question": str, "grid": dict})
+    if set(content) != {"question", "grid"}:
+        raise Refused(f"{paths.short(path)} needs question, a sentence, and grid: the values to try")
+    for stage, axes in content["grid"].items():
+        _check_axes(paths.short(path), stage, axes)
+    return Study(name, content["question"], content["grid"])
+
+
+def points(axes: dict[str, list]) -> list[dict[str, Any]]:
+    """Return the points of a grid, the last axis fastest; one empty point for no axes."""
+    return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+
+
+def _check_axes(path: str, stage: str, axes: Any) -> None:
+    if stage not in VARIED:
+        raise Refused(f"{path}: a grid may vary {', '.join(VARIED)}, not {shown(stage)}")
+    if not isinstance(axes, dict):
+        raise Refused(f"{path}: {stage} needs lines `parameter: list of values`, got {shown(axes)}")
+    for name, values in axes.items():
+        if name not in params.names(STAGES[stage].params):
+            raise params.unknown(name, params.names(STAGES[stage].params), f"{path}: {stage}")
+        if not isinstance(values, list) or not values:
+            raise Refused(f"{path}: {stage} needs a list of values for {name}, such as [1, 2], got {shown(values)}")
+
+
+def _keys(path: Path, kinds: dict[str, type]) -> dict[str, Any]:
+    content = reading.mapping(path, paths.short(path))
+    for key, value in content.items():
+        if key not in kinds:
+            raise params.unknown(str(key), list(kinds), paths.short(path))
+        if not isinstance(value, kinds[key]):
+            raise Refused(f"{paths.short(path)}: {key} must be a {kinds[key].__name__}, got {shown(value)}")
+    return content

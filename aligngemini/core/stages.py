@@ -1,0 +1,92 @@
+"""The five notebooks: where the parameters of each are, and the runs that they need."""
+
+import dataclasses
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from aligngemini.core.names import ANALYSIS, DATA, EXPERT, FUSION, VLM
+from aligngemini.core.params import Params, Refused, shown
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """One notebook: its name, and the class of its parameters, "module:class", which is loaded when it is needed.
+
+    `torch`: whether its steps draw from torch's generators, so that these are seeded too. `loads`: whether it makes
+    objects of the branches that its parameters name, so that their code counts.
+    """
+
+    name: str
+    code: str
+    torch: bool = False
+    loads: bool = False
+
+    @property
+    def params(self) -> type[Params]:
+        """The class of its parameters."""
+        module, name = self.code.split(":")
+        return getattr(import_module(module), name)
+
+    @property
+    def place(self) -> int:
+        """Its place in the order in which notebooks run."""
+        return list(STAGES).index(self.name)
+
+
+STAGES = {
+    stage.name: stage
+    for stage in (
+        Stage(DATA, "aligngemini.images.params:DataParams", torch=True),
+        Stage(VLM, "aligngemini.vlm.params:VLMParams", torch=True),
+        Stage(EXPERT, "aligngemini.expert.params:ExpertParams", torch=True),
+        Stage(FUSION, "aligngemini.fusion.params:FusionParams", loads=True),
+        Stage(ANALYSIS, "aligngemini.analysis.params:AnalysisParams"),
+    )
+}
+
+
+def find(text: str) -> Stage:
+    """Return the stage that `text` names, "03", "3" or "03_expert_lora"; raises `Refused` if none."""
+    for name, stage in STAGES.items():
+        if text == name or text.lstrip("0").zfill(2) == name[:2]:
+            return stage
+    raise Refused(f"there is no stage {shown(text)}: it is one of {', '.join(STAGES)}, or their numbers")
+
+
+class Selector(NamedTuple):
+    """A text among parameters that selects a run: the field, its place there if the field is a list of branches, what
+    the manifest calls the run, the notebook that made it, and the text.
+    """
+
+    field: str
+    place: int | None
+    label: str
+    notebook: str
+    text: str
+
+
+def branches(cfg: Params) -> dict[str, list[Any]]:
+    """Return field -> the branches that it names, for each list of branches; see branches.branch_runs.Choice."""
+    readers = {field.name: field.metadata.get("read") for field in dataclasses.fields(cfg)}
+    return {name: read(getattr(cfg, name)) for name, read in readers.items() if read}
+
+
+def selectors(cfg: Params) -> list[Selector]:
+    """Return what in `cfg` selects runs, in order."""
+    found, lists = [], branches(cfg)
+    for field in dataclasses.fields(cfg):
+        if upstream := field.metadata.get("upstream"):
+            label = field.name.removesuffix("_run")
+            found.append(Selector(field.name, None, label, upstream, getattr(cfg, field.name)))
+        trained = [(place, each) for place, each in enumerate(lists.get(field.name, [])) if each.kind.notebook]
+        found += [Selector(field.name, at, each.label, each.kind.notebook, each.rest) for at, each in trained]
+    return found
+
+
+def needs(cfg: Params) -> dict[str, tuple[str, str]]:
+    """Return the runs `cfg` stands on: label -> (upstream notebook, selector).
+
+    `data_run` is labelled "data"; the elements of `branch_runs` by their kind, "vlm", or "vlm 1", "vlm 2" if there are
+    several.
+    """
+    return {each.label: (each.notebook, each.text) for each in selectors(cfg)}

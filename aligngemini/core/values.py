@@ -1,0 +1,107 @@
+"""What the files of a run hold, by suffix: tables (.parquet), JSON values (.json) and texts (.html, .md, .txt)."""
+
+import json
+import math
+import os
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from aligngemini.core import atomic, json_file
+from aligngemini.core.params import Refused
+
+TEXTS = (".html", ".md", ".txt")
+SUFFIXES = (".parquet", ".json", *TEXTS)
+CLOSE = 1e-9  # relative: the last digits of a sum depend on the machine
+
+
+def check(name: str) -> None:
+    """Raise Refused for the name of a file that has another suffix; folders have none."""
+    if Path(name).suffix not in (*SUFFIXES, ""):
+        raise Refused(f"{name} is not a file that a run can hold: let its name end in one of {', '.join(SUFFIXES)}")
+
+
+def dump(value: Any, path: Path) -> bytes:
+    """Return the content of a file at `path` that holds `value`.
+
+    Tables lose their index, and their column `path` is stored as `relative` says. JSON holds no NaN: it becomes None.
+    Raises Refused for another suffix, and for a value that the suffix is not for.
+    """
+    check(path.name)
+    kind = {".parquet": pd.DataFrame, ".json": object}.get(path.suffix, str)
+    if not isinstance(value, kind):
+        raise Refused(f"{path.name} must hold a {kind.__name__}, got {type(value).__name__}: choose another suffix")
+    if path.suffix == ".parquet":
+        return _parquet(value, path.parent)
+    return (value if path.suffix in TEXTS else json_file.spell(value)).encode()
+
+
+def parse(data: bytes, path: Path) -> Any:
+    """Return the value of which `dump` made `data` for `path`; the column `path` of a table is absolute again."""
+    if path.suffix != ".parquet":
+        return json.loads(data) if path.suffix == ".json" else data.decode()
+    table = pd.read_parquet(BytesIO(data))
+    return table.assign(path=[absolute(each, path.parent) for each in table["path"]]) if "path" in table else table
+
+
+def write(path: Path, value: Any) -> Path:
+    """Write the file at `path`, whole or not at all, and return its path. Raises OSError, and Refused as `dump`."""
+    return atomic.write(path, dump(value, path))
+
+
+def read(path: str | Path, what: str = "table", maker: str = "the notebook that writes it") -> Any:
+    """Return the value that the file at `path` holds; `what` it is and its `maker` stand in refusals.
+
+    Raises Refused if there is none, or it is damaged.
+    """
+    path = Path(path).absolute()
+    try:
+        return parse(path.read_bytes(), path)
+    except FileNotFoundError as error:
+        raise Refused(f"There is no {what} {path}; run {maker} first.") from error
+    except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors and OSErrors
+        raise Refused(f"{path} is not a readable {what.split()[-1]} ({error}); make it again with {maker}.") from error
+
+
+def _parquet(table: pd.DataFrame, folder: Path) -> bytes:
+    if "path" in table:
+        table = table.assign(path=[relative(each, folder) for each in table["path"]])
+    buffer = BytesIO()
+    table.to_parquet(buffer, index=False)
+    return buffer.getvalue()
+
+
+def relative(path: str | Path, folder: Path) -> str:
+    """`path` as a table in `folder` stores it: seen from there if it lies in the same outputs, which may move.
+
+    The folder of a run lies two below its outputs. What lies elsewhere stays absolute, and "" is "".
+    """
+    if not str(path):
+        return ""
+    path, folder = Path(path).absolute(), Path(folder).absolute()
+    inside = path.is_relative_to(folder) or path.is_relative_to(folder.parent.parent)
+    return Path(os.path.relpath(path, folder)).as_posix() if inside else path.as_posix()
+
+
+def absolute(path: str, folder: Path) -> str:
+    """The absolute path of what `relative` gave."""
+    return os.path.normpath(Path(folder).absolute() / path) if path else ""
+
+
+def same(one: Any, other: Any) -> bool:
+    """Tell whether two values of `parse` are equal but for the last digits of their numbers."""
+    if isinstance(one, pd.DataFrame):
+        try:
+            pd.testing.assert_frame_equal(one, other, check_dtype=False, rtol=CLOSE, atol=0)
+        except AssertionError:
+            return False
+        return True
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=CLOSE)
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return type(one) is type(other) and one == other

@@ -1,0 +1,73 @@
+"""Known answers: a packed detector, a few pictures, and the scores it must give them on any machine."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from . import detector
+from .core import adapters, atomic, json_file, names, paths, runs, shipped, values
+from .detector import SHIPPED, Detector
+from .fusion import join
+
+WITHIN = 0.02  # other processors and libraries add in another order; a wrong model is off by far more
+
+
+def pack(run: str = "latest", folder: Path = SHIPPED, scale: str | None = None, each: int = 2) -> Path:
+    """Write the detector of a run of notebook 04 into `folder`, with `each` real and fake pictures of every cell of its
+    first benchmark and their scores. Raises Refused if there is no such run.
+    """
+    fusion, folder = runs.load(names.FUSION, run, scale), Path(folder)
+    paths.writable(folder.parent, "a checkout of your own")
+    config, trained = detector.described(fusion.folder), detector.trained(fusion)
+    with atomic.replacing(folder) as fresh:
+        for branch in config["branches"]:
+            _copy_branch(detector.home(fusion, trained, branch), fresh / branch["name"])
+            branch["run"] = ""
+        json_file.write(fresh / detector.FILE, config)
+        _write_pictures(_chosen(fusion, each), fresh / "known")
+    return shipped.record(folder)
+
+
+def _copy_branch(source: Path, target: Path) -> None:
+    """Copy what a branch is loaded from; of a folder with an adapter its weights, configuration, facts and card, which
+    name the base as the run did, by no path of this machine.
+    """
+    files = (adapters.WEIGHTS, "adapter_config.json", adapters.FACTS, adapters.CARD)
+    target.mkdir(parents=True)
+    for path in [source / name for name in files] if (source / adapters.WEIGHTS).is_file() else source.iterdir():
+        shutil.copy(path, target)
+
+
+def _chosen(fusion, each: int) -> pd.DataFrame:
+    """Rows of fused.parquet, each picture once."""
+    rows = values.read(fusion.path("fused.parquet"))
+    rows = rows[rows.benchmark == rows.benchmark.iloc[0]].drop_duplicates("image_id")
+    return rows.groupby(["axis", "label"], sort=False).head(each)
+
+
+def _write_pictures(rows: pd.DataFrame, folder: Path) -> None:
+    folder.mkdir()
+    files = [f"{place}_{row.axis}{Path(row.path).suffix}" for place, row in enumerate(rows.itertuples())]
+    for path, name in zip(rows.path, files, strict=True):
+        shutil.copy(path, folder / name)
+    scores = [f"{name}_score" for name in join.names(rows)]
+    answers = rows[["label", "axis", *scores, "verdict"]].round(4)
+    answers.insert(0, "file", files)
+    answers.to_csv(folder / "answers.csv", index=False)
+
+
+def check(folder: Path = SHIPPED) -> pd.DataFrame:
+    """Score the known pictures with the packed detector.
+
+    Columns: file, axis, and for each branch its score, the known one, and `agrees` (all within WITHIN).
+    """
+    known = pd.read_csv(Path(folder) / "known" / "answers.csv")
+    judge = Detector.load(folder)
+    found = judge([Path(folder) / "known" / name for name in known.file])
+    rows, agrees = known[["file", "axis"]].copy(), np.full(len(known), True)
+    for name in judge.names:
+        rows[name], rows[f"{name} known"] = found[f"{name}_score"].to_numpy(), known[f"{name}_score"]
+        agrees &= (rows[name] - rows[f"{name} known"]).abs() <= WITHIN
+    return rows.assign(agrees=agrees)

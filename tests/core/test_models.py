@@ -1,0 +1,114 @@
+"""Models in folders: one that is damaged is refused before a library sees it, with the file's name and what to do."""
+
+import os
+import shutil
+
+import pytest
+
+from aligngemini.core import models, paths, questions
+from aligngemini.core.params import Refused
+from aligngemini.detector import Detector
+from aligngemini.expert import backbone
+from aligngemini.expert.params import ExpertParams
+from aligngemini.images import autoencoder
+from aligngemini.vlm import load
+
+MINI = paths.ROOT / "data" / "mini"
+LOADERS = {"vlm": load.load, "expert": backbone.load, "vae/kl": autoencoder.load}
+FILES = [
+    ("vlm", "config.json"),
+    ("vlm", "tokenizer.json"),
+    ("vlm", "processor_config.json"),
+    ("vlm", "chat_template.jinja"),
+    ("vlm", "model.safetensors"),
+    ("expert", "config.json"),
+    ("expert", "model.safetensors"),
+    ("vae/kl", "config.json"),
+    ("vae/kl", "diffusion_pytorch_model.safetensors"),
+]
+
+
+def _cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _empty(path):
+    path.write_bytes(b"")
+
+
+def _noise(path):
+    path.write_bytes(b"\xff\x00\x81" * 100)
+
+
+def _pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _endless(path):
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+def _nowhere(path):
+    path.unlink()
+    path.symlink_to(path.with_name("nowhere"))
+
+
+@pytest.mark.parametrize("damage", [_cut, _empty, _noise, _pipe, _endless, _nowhere])
+@pytest.mark.parametrize(("base", "name"), FILES)
+def test_a_damaged_file_of_a_base_is_refused_by_its_name(base, name, damage, tmp_path):
+    if damage is _cut and name.endswith(".jinja"):
+        pytest.skip("half a template is text, and may be a template")
+    folder = shutil.copytree(MINI / base, tmp_path / "base")
+    damage(folder / name)
+    with pytest.raises(Refused, match=f"is damaged: {name} .*; copy or fetch it again") as refusal:
+        LOADERS[base](str(folder))
+    assert len(str(refusal.value)) < 500
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "null", '{"model_type": 3}', '{"architecture": []}'])
+@pytest.mark.parametrize("base", LOADERS)
+def test_a_configuration_that_says_nothing_is_refused(base, content, tmp_path):
+    folder = shutil.copytree(MINI / base, tmp_path / "base")
+    (folder / "config.json").write_text(content)
+    with pytest.raises(Refused, match="base|autoencoder"):
+        LOADERS[base](str(folder))
+
+
+def test_half_a_template_is_refused_when_the_base_is_loaded(tmp_path):
+    folder = shutil.copytree(MINI / "vlm", tmp_path / "base")
+    (folder / "chat_template.jinja").write_text("{% for message in messages %}{{ message.")
+    with pytest.raises(Refused, match="VLM base .* cannot be loaded"):
+        load.load(str(folder))
+
+
+def test_a_damaged_base_is_refused_before_anything_is_asked_of_it(little):
+    folder = shutil.copytree(MINI / "expert", little.root / "base")
+    _cut(folder / "model.safetensors")
+    with pytest.raises(Refused, match="model.safetensors cannot be read"):
+        questions.there(ExpertParams(base=str(folder)))
+
+
+def test_a_full_memory_is_not_taken_for_a_damaged_base(tmp_path):
+    with pytest.raises(MemoryError), models.loading(str(tmp_path), "base"):
+        raise MemoryError
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "null", "{}", '{"vlm": 1}', b"\xff", '{"vlm": {"base": "x", "why": 1}}', "[" * 10**5]
+)
+def test_a_shipped_detector_that_does_not_say_what_it_is_made_of_is_refused(content, tmp_path):
+    folder = shutil.copytree(MINI / "detector", tmp_path / "detector")
+    (folder / "detector.json").write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(Refused, match="detector"):
+        Detector.load(folder)
+
+
+@pytest.mark.parametrize("damage", [_cut, _empty, _noise])
+@pytest.mark.parametrize("name", ["vlm/adapter_model.safetensors", "expert/adapter_config.json", "expert/facts.json"])
+def test_a_damaged_adapter_of_a_shipped_detector_is_refused(name, damage, tmp_path):
+    folder = shutil.copytree(MINI / "detector", tmp_path / "detector")
+    damage(folder / name)
+    with pytest.raises(Refused, match="damaged"):
+        Detector.load(folder)

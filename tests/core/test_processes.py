@@ -1,0 +1,111 @@
+"""Worker processes end with whoever started them, and hand over what they make without shared memory."""
+
+import shutil
+import subprocess
+import sys
+
+import psutil
+import pytest
+import torch
+from torch.utils.data import Dataset
+
+from aligngemini.core import paths, processes
+
+TINY_SHM = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs -o size=1m tmpfs /dev/shm && exec "$@"', "sh"]
+BUSY = """
+import sys, time, torch
+from aligngemini.images.pictures import spread
+from aligngemini.core.processes import ahead
+class Slow:
+    def __len__(self): return 1000
+    def __getitem__(self, i): return torch.zeros(2**20)
+def slow(chunk):
+    time.sleep(60)
+    return [{}]
+if sys.argv[1] == "spread":
+    spread(slow, list(range(100)), 2, "slow")
+else:
+    items = ahead(Slow(), 2)
+    next(items)
+    time.sleep(60)
+"""
+SUM = "from tests.core.test_processes import Numbers; from aligngemini.core.processes import ahead; "
+SUM += "print(sum(int(each['a'].sum()) for each in ahead(Numbers(2**21), 2)))"
+
+
+class Numbers(Dataset):
+    """Six dicts of tensors with `size` numbers each."""
+
+    def __init__(self, size=3):
+        self.size = size
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, i):
+        return {"a": torch.full((self.size,), i, dtype=torch.uint8), "b": {"c": torch.tensor([i / 3, float("nan")])}}
+
+
+class Single(Numbers):
+    def __getitem__(self, i):
+        return super().__getitem__(i)["a"]
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_items_are_the_same_in_order_whatever_the_number_of_workers(workers):
+    made = list(processes.ahead(Numbers(), workers))
+    assert len(made) == 6
+    for wanted, got in zip((Numbers()[i] for i in range(6)), made, strict=True):
+        assert torch.equal(wanted["a"], got["a"]) and got["a"].dtype == torch.uint8
+        assert wanted["b"]["c"].numpy().tobytes() == got["b"]["c"].numpy().tobytes()
+    assert [int(each[0]) for each in processes.ahead(Single(), workers)] == list(range(6))
+
+
+def test_no_item_goes_through_shared_memory(monkeypatch):
+    def full(*_, **__):
+        raise RuntimeError("No space left on device")
+
+    for name in ("_share_fd_cpu_", "_share_filename_cpu_"):
+        monkeypatch.setattr(torch.UntypedStorage, name, full)
+    assert len(list(processes.ahead(Numbers(), 1, timeout=20))) == 6
+
+
+def test_a_tiny_dev_shm_is_large_enough():
+    if shutil.which("unshare") is None or subprocess.run([*TINY_SHM, "true"], capture_output=True).returncode:
+        pytest.skip("another /dev/shm can be mounted by root on Linux alone")
+    words = [*TINY_SHM, sys.executable, "-c", SUM]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, cwd=paths.ROOT)
+    assert done.stdout == f"{15 * 2**21}\n", done.stderr
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # half a loader of torch
+def test_where_no_process_can_be_started_this_one_does_the_work(monkeypatch, capsys):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch.multiprocessing, "Queue", full)
+    assert [int(each[0]) for each in processes.ahead(Single(), 2)] == list(range(6))
+    assert "no worker processes can be started" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("way", ["spread", "ahead"])
+def test_workers_end_when_their_owner_is_killed(way, tmp_path):
+    (tmp_path / "busy.py").write_text(BUSY)
+    owner = psutil.Popen([sys.executable, tmp_path / "busy.py", way], cwd=tmp_path, stderr=subprocess.DEVNULL)
+    try:
+        workers = _started(owner)
+    finally:
+        owner.kill()
+        owner.wait()
+    assert not psutil.wait_procs(workers, timeout=15)[1]
+
+
+def _started(owner: psutil.Popen) -> list[psutil.Process]:
+    """The processes below `owner` once two of them wait or work and have loaded numpy."""
+    for _ in range(600):
+        below = owner.children(recursive=True)
+        if sum(each.num_threads() > 1 for each in below if each.is_running()) >= 2:
+            return below
+        psutil.wait_procs([owner], timeout=0.1)
+        assert owner.is_running(), "it ended before it was killed"
+    raise AssertionError("no workers were started")

@@ -1,0 +1,336 @@
+"""The two verbs of a run: what is computed is made again when it has changed; what is saved is what is shown."""
+
+import dataclasses
+import importlib
+import json
+import random
+import subprocess
+import sys
+from datetime import date
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from aligngemini.core import keys, runs, stages, values
+from aligngemini.core.params import Refused
+from tests import small
+
+DATA = stages.DATA
+
+
+def numbers(n, scale=1.0):
+    return pd.DataFrame({"n": range(n), "value": [scale * each for each in range(n)]})
+
+
+def other(n, scale=1.0):
+    return numbers(n, scale)
+
+
+def fill(text, folder):
+    (folder / "text.txt").write_text(text)
+
+
+@pytest.fixture
+def run(little):
+    return runs.start(DATA, small.data(little))
+
+
+def again(run, little):
+    """The run as the next process finds it."""
+    run.close()
+    return runs.start(DATA, small.data(little))
+
+
+def test_a_table_is_made_once_and_reads_the_same_made_or_reused(run, capsys):
+    made = run.compute("numbers.parquet", numbers, 3)
+    reused = run.compute("numbers.parquet", numbers, 3)
+    pd.testing.assert_frame_equal(made, reused)
+    pd.testing.assert_frame_equal(made, pd.read_parquet(run.path("numbers.parquet")))
+    assert capsys.readouterr().out.splitlines() == ["numbers.parquet: made", "numbers.parquet: reused"]
+
+
+def test_each_kind_of_file_comes_back_as_it_is_read(run):
+    assert run.compute("facts.json", lambda: {"a": (1, np.float64(2)), "b": float("nan")}) == {"a": [1, 2.0], "b": None}
+    assert run.save("page.html", "<p>é</p>") == run.path("page.html").read_text("utf-8") == "<p>é</p>"
+    assert run.compute("notes.md", str, 5) == "5"
+
+
+def test_a_folder_is_filled_and_its_path_comes_back(run, capsys):
+    assert run.compute("tables", fill, "a") == run.path("tables")
+    assert run.compute("tables", fill, "a").joinpath("text.txt").read_text() == "a"
+    assert run.compute("tables", fill, "b").joinpath("text.txt").read_text() == "b"
+    assert [line.split(":")[1] for line in capsys.readouterr().out.splitlines()] == [" made", " reused", " made again"]
+    with pytest.raises(RuntimeError, match="nothing wrote nothing"):
+        run.compute("empty", nothing, 1)
+    assert not run.path("empty").exists()
+
+
+def nothing(value, folder):
+    return value
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("t.csv", "a,b", "t.csv is not a file .* .parquet, .json"),
+        ("t.parquet", {"a": 1}, "t.parquet must hold a DataFrame, got dict"),
+        ("t.md", 5, "t.md must hold a str, got int"),
+    ],
+)
+def test_what_a_file_cannot_hold_is_refused_in_one_sentence(run, name, value, words):
+    for verb in (lambda: run.save(name, value), lambda: run.compute(name, lambda: value)):
+        with pytest.raises(Refused, match=words):
+            verb()
+    assert not run.path(name).exists()
+
+
+def test_paths_to_pictures_are_kept_relative_and_come_back_absolute(run, tmp_path):
+    places = [run.path("images", "a.png"), run.folder.parent.parent / "other" / "b.png", tmp_path / "raw" / "c.png", ""]
+    table = run.save("pictures.parquet", pd.DataFrame({"path": list(map(str, places))}))
+    assert table.path.tolist() == list(map(str, places))
+    kept = pd.read_parquet(run.path("pictures.parquet")).path.tolist()
+    assert kept == ["images/a.png", "../../other/b.png", str(tmp_path / "raw" / "c.png"), ""]
+
+
+def test_a_table_is_made_again_when_what_it_is_given_or_its_function_changes(run, capsys):
+    run.compute("numbers.parquet", numbers, 3)
+    assert len(run.compute("numbers.parquet", numbers, 4)) == len(pd.read_parquet(run.path("numbers.parquet"))) == 4
+    run.compute("numbers.parquet", numbers, 4, scale=2.0)
+    run.compute("numbers.parquet", other, 4, scale=2.0)
+    changed = "numbers.parquet: made again: its cell or what it is given has changed"
+    assert capsys.readouterr().out.splitlines()[1:] == [changed] * 3
+
+
+def test_what_fails_when_made_again_leaves_nothing_of_the_old(run):
+    run.compute("numbers.parquet", numbers, 3)
+    with pytest.raises(TypeError):
+        run.compute("numbers.parquet", numbers, "no number")
+    assert not run.path("numbers.parquet").exists()
+    assert len(run.compute("numbers.parquet", numbers, 3)) == 3
+
+
+def test_a_kill_between_a_file_and_whatever_comes_next_makes_nothing_again(run, little, capsys):
+    run.compute("numbers.parquet", numbers, 3)
+    run = again(run, little)
+    run.compute("numbers.parquet", numbers, 3)
+    run.path("numbers.parquet").unlink()  # a kill before the file was whole
+    run = again(run, little)
+    assert len(run.compute("numbers.parquet", numbers, 3)) == 3
+    assert [line.split(": ")[1] for line in capsys.readouterr().out.splitlines()] == ["made", "reused", "made"]
+
+
+def test_checkpoints_of_what_has_changed_are_gone_and_of_what_was_killed_stay(run, little):
+    def train(rate, folder):
+        (folder / "seen.json").write_text(json.dumps(sorted(p.name for p in run.checkpoints.iterdir())))
+        (run.checkpoints / f"rate-{rate}").touch()
+        if rate < 0:
+            raise InterruptedError
+
+    def seen(rate):
+        return json.loads((run.compute("adapter", train, rate) / "seen.json").read_text())
+
+    with pytest.raises(InterruptedError):
+        run.compute("adapter", train, -1)
+    with pytest.raises(InterruptedError):
+        run.compute("adapter", train, -1)
+    assert [p.name for p in run.checkpoints.iterdir()] == ["rate--1"]
+    assert seen(1) == [] and seen(1) == [] and seen(2) == []
+
+
+def test_a_second_process_reuses_what_the_first_has_made(run, little, capsys):
+    table = pd.DataFrame({"image_id": ["a", "b"], "path": [str(run.path("a.png")), ""], "x": [0.5, np.nan]})
+    given = (
+        table,
+        {"b", "a"},
+        Path("x"),
+        (1, 2.5),
+        np.arange(3),
+        small.data(little),
+        run.checkpoints,
+        partial(other, 3),
+    )
+    run.compute("facts.json", count, *given, more=[None, True])
+    key = run.made["facts.json"]
+    run = again(run, little)
+    run.compute("facts.json", count, *given, more=[None, True])
+    assert run.made["facts.json"] == key
+    assert capsys.readouterr().out.splitlines() == ["facts.json: made", "facts.json: reused"]
+
+
+def count(*given, more):
+    return len(given)
+
+
+def test_keys_are_the_same_whatever_python_hashes_and_wherever_the_outputs_lie(tmp_path):
+    code = (
+        "import sys; from types import SimpleNamespace; from pathlib import Path; from json import dumps\n"
+        "from aligngemini.core import keys\n"
+        "run = SimpleNamespace(folder=Path(sys.argv[1]) / '01' / '.x.partial', name='x', made={})\n"
+        "print(keys.of(run, dumps, (str(run.folder / 'a'), {'a', 'b', 'c'}, run.folder, object()), {}))"
+    )
+    asked = [[sys.executable, "-c", code, str(tmp_path / name)] for name in "ab"]
+    told = [subprocess.run(each, capture_output=True, text=True, check=True).stdout for each in asked]
+    assert told[0] == told[1] and len(told[0].strip()) == 64
+
+
+@dataclasses.dataclass
+class Model:
+    weights: object
+    size: int
+
+
+class Known:
+    def __init__(self, name):
+        self.name = name
+
+    def identity(self):
+        return {"name": self.name}
+
+
+def test_objects_count_by_what_they_say_of_themselves(run):
+    def key(*values):
+        return keys.of(run, count, values, {})
+
+    assert key(object()) == key(object()) != key(Known("a"))
+    assert key(Known("a")) == key(Known("a")) != key(Known("b"))
+    assert key(Model(object(), 1)) == key(Model(object(), 1)) != key(Model(object(), 2))
+    assert (
+        len({key(value) for value in (1, 1.0, "1", True, None, [1], b"1", len, abs, numbers, Known, np.arange(1))})
+        == 12
+    )
+    arrays = [np.array([1, 2]), np.array([1, 3]), np.array([1.0, 2.0])]
+    pictures = [Image.new("L", (2, 1)), Image.new("L", (1, 2)), Image.new("L", (1, 2), 1)]
+    tables = [pd.Series([1, 2]), pd.Series([1, 2], index=["a", "b"]), pd.Index([1, 3]), pd.Index([1, 4])]
+    assert len({key(value) for value in [*arrays, *pictures, *tables, range(2), range(3), date(2020, 1, 1)]}) == 13
+    assert key(np.float64(2)) == key(2.0) and key(float("nan")) == key(np.nan)
+    assert key(pd.DataFrame({"a": [1]})) != key(pd.DataFrame({"a": [2]})) != key(pd.DataFrame({"b": [2]}))
+
+
+def test_words_that_select_the_same_run_are_the_same(little):
+    data = small.made(DATA, small.data(little))
+    cfgs = [small.vlm(little, data_run=each) for each in ("latest", data.name)]
+    run = runs.start(stages.VLM, cfgs[0])
+    assert keys.of(run, count, (cfgs[0],), {}) == keys.of(run, count, (cfgs[1],), {})
+    assert keys.of(run, count, (small.vlm(little, beta=0.5),), {}) != keys.of(run, count, (cfgs[0],), {})
+
+
+def test_a_folder_made_again_changes_what_is_computed_from_it(run):
+    first = run.compute("adapter", fill, "a")
+    before = keys.of(run, count, (first,), {})
+    assert keys.of(run, count, (run.compute("adapter", fill, "a"),), {}) == before
+    assert keys.of(run, count, (run.compute("adapter", fill, "b"),), {}) != before
+
+
+def test_a_function_of_a_cell_counts_with_what_it_uses_of_other_cells(run):
+    told = []
+    for inner in ("1", "2", "1"):
+        cells = {"__name__": "__main__"}
+        exec(f"def inner():\n    return {inner}\ndef outer():\n    return [each + inner() for each in ()]", cells)
+        told.append(keys.of(run, cells["outer"], (), {}))
+    assert told[0] == told[2] != told[1]
+
+
+def test_a_comment_or_a_docstring_of_a_function_changes_nothing(run, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    told = []
+    for number, body in enumerate(['    "It adds."\n    return n + 1  # one', "    return n + 1", "    return n + 2"]):
+        (tmp_path / f"adding{number}.py").write_text(f"def add(n):\n{body}\n")
+        add = importlib.import_module(f"adding{number}").add
+        add.__module__ = "adding"
+        told.append(keys.of(run, add, (1,), {}))
+    assert told[0] == told[1] != told[2]
+
+
+def test_the_newest_saved_value_counts_and_an_equal_one_is_reused(run, capsys):
+    for value in (3, 3, 4):
+        saved = run.save("numbers.parquet", numbers(value))
+        assert len(saved) == len(pd.read_parquet(run.path("numbers.parquet"))) == value
+    assert [line.split(": ")[1] for line in capsys.readouterr().out.splitlines()] == ["made", "reused", "made"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"PAR1"])
+def test_a_damaged_file_of_an_unfinished_run_is_made_again(run, damage):
+    for _ in range(2):
+        assert len(run.compute("one.parquet", numbers, 3)) == len(run.save("two.parquet", numbers(3))) == 3
+        for name in ("one.parquet", "two.parquet"):
+            run.path(name).write_bytes(damage)
+    run.compute("one.parquet", numbers, 3)
+    run.save("two.parquet", numbers(3))
+    run.finish({})
+    assert all(len(pd.read_parquet(run.path(name))) == 3 for name in ("one.parquet", "two.parquet"))
+
+
+def test_an_equal_value_is_the_one_that_is_kept_to_the_last_digit(run):
+    first = run.save("numbers.parquet", numbers(3))
+    again = run.save("numbers.parquet", numbers(3, scale=1 + 1e-13))
+    pd.testing.assert_frame_equal(first, again, check_exact=True)
+
+
+def test_what_is_saved_over_a_computed_value_does_not_pass_for_it(run):
+    run.compute("numbers.parquet", numbers, 3)
+    run.save("numbers.parquet", numbers(5))
+    assert len(run.compute("numbers.parquet", numbers, 3)) == 3
+
+
+def test_a_complete_run_reuses_what_is_equal_and_refuses_another_value(run, little, capsys):
+    def cells(run, n=3):
+        made = run.compute("numbers.parquet", numbers, n)
+        run.save("facts.json", {"sum": float(made.value.sum()) * (1 + 1e-13)})
+        run.compute("notes.txt", str, str(run.path("numbers.parquet")))
+        return made
+
+    cells(run)
+    run.finish({})
+    run = runs.start(DATA, small.data(little))
+    capsys.readouterr()
+    before = {path: path.stat().st_mtime_ns for path in run.folder.iterdir()}
+    pd.testing.assert_frame_equal(cells(run), numbers(3), check_dtype=False)
+    assert [line.split(": ")[1] for line in capsys.readouterr().out.splitlines()] == ["reused"] * 3
+    assert set(run.manifest["made"]) == {"numbers.parquet", "notes.txt"}
+    with pytest.raises(Refused, match=rf"run {run.name} is complete and holds another numbers.parquet: .*--force, or "):
+        cells(run, 4)
+    with pytest.raises(Refused, match="holds another facts.json"):
+        run.save("facts.json", {"sum": 4.0})
+    with pytest.raises(Refused, match="new.json is not part of the complete run"):
+        run.save("new.json", {})
+    assert {path: path.stat().st_mtime_ns for path in run.folder.iterdir()} == before
+
+
+def test_values_are_compared_by_what_they_say():
+    assert values.same({"a": [1, 2.0]}, {"a": [1, 2.0 + 1e-12]})
+    assert not values.same({"a": 1}, {"a": 1, "b": 2}) and not values.same([1], [1, 2]) and not values.same(1, True)
+    assert not values.same(numbers(2), numbers(3)) and not values.same(
+        numbers(2), numbers(2).rename(columns={"n": "m"})
+    )
+    assert not values.same(numbers(2), numbers(2, scale=1.001)) and values.same(numbers(2), numbers(2, scale=1 + 1e-13))
+
+
+def test_computations_within_computations_are_kept_and_only_the_outer_is_told(run, capsys):
+    def outer(n):
+        inner = run.compute("inner.parquet", numbers, n)
+        run.save("note.json", {"n": n})
+        return {"rows": len(inner)}
+
+    assert run.compute("outer.json", outer, 3) == {"rows": 3}
+    assert run.path("inner.parquet").exists() and run.path("note.json").exists()
+    assert capsys.readouterr().out.splitlines() == ["outer.json: made"]
+
+
+def draws(*_):
+    import torch
+
+    return [random.random(), float(np.random.rand()), float(torch.rand(1))]
+
+
+def test_what_is_drawn_in_and_after_a_computation_is_the_same_made_or_reused(run, little):
+    first = (run.compute("one.json", draws), run.compute("two.json", draws), draws())
+    assert first[0] != first[1] != first[2]
+    reused = (run.compute("one.json", draws), run.compute("two.json", draws), draws())
+    run.path("two.json").unlink()
+    run = again(run, little)
+    assert first == reused == (run.compute("one.json", draws), run.compute("two.json", draws), draws())
+    assert runs.start(DATA, small.data(little, seed=1)).compute("one.json", draws) != first[0]

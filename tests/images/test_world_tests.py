@@ -1,0 +1,186 @@
+"""The cells of the world's test: joint, laundered, other generators, and what was held out of training."""
+
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from aligngemini.core.params import Refused
+from aligngemini.images import decode, sets, table, world_tests
+from aligngemini.world import kinds, scenes, world
+from tests.images.conftest import few, on_the_world
+
+JOINT = ("semantic", "pixel", "both")
+HELD_OUT = ["shadow", "placement", "dog", "boat"]
+
+
+def test_test_subsets_share_their_reals(world_run):
+    test = world_run[2]["test"]
+    test = test[test["benchmark"] == "world"]
+    reals = test[test["label"] == 0].groupby("subset")["image_id"].agg(set)
+    assert reals["semantic"] == reals["pixel"] == reals["both"] and len(reals["both"]) == 4
+    axes = test[test["label"] == 1].groupby("subset")["axis"].agg(lambda a: sorted(set(a)))
+    assert axes.to_dict() == {"semantic": ["semantic"], "pixel": ["pixel"], "both": ["both"]}
+    assert (test.groupby(["subset", "pair_id"])["label"].agg(lambda labels: sorted(labels) == [0, 1])).all()
+    both = test[test["axis"] == "both"].set_index("pair_id")
+    violated = test[test["axis"] == "semantic"].set_index("pair_id")
+    assert (both["family"] == violated["family"]).all() and (both["remark"] == violated["remark"]).all()
+    rebuilt = decode.read(both["path"].iloc[0]).rgb.astype(float) - decode.read(violated.loc[both.index[0], "path"]).rgb
+    assert 0 < np.abs(rebuilt).mean() < 30
+    assert test["degrade_noise"].isna().all() and set(test["format"]) == {"JPEG"}
+
+
+def test_laundered_cells_hold_the_same_scenes_with_other_pixels(world_run):
+    test = world_run[2]["test"]
+    for subset in JOINT:
+        clean, worn = (test[test["subset"] == name] for name in (subset, f"{subset}, laundered"))
+        assert set(worn["benchmark"]) == {"world, laundered"} and set(worn["format"]) == {"PNG"}
+        told = ["pair_id", "label", "axis", "family", "kind", "generator", "remark"]
+        assert clean[told].to_numpy().tolist() == worn[told].to_numpy().tolist()
+        assert not set(clean["image_id"]) & set(worn["image_id"])
+    worn = test[test["benchmark"] == "world, laundered"]
+    reals = worn[worn["label"] == 0].groupby("subset")["image_id"].agg(set)
+    assert reals.iloc[0] == reals.iloc[1] == reals.iloc[2]
+
+
+def test_laundering_draws_anew_for_each_scene_and_once_for_all_its_pictures(world_run):
+    tables = world_run[2]
+    worn = tables["test"][tables["test"]["benchmark"] == "world, laundered"]
+    drawn = ["degrade_scale", "degrade_noise", "degrade_blur", "degrade_jpeg"]
+    assert worn[drawn].notna().all().all()
+    assert worn.groupby("pair_id")["degrade_noise"].nunique().eq(1).all() and worn["degrade_noise"].nunique() == 4
+    assert not set(worn["degrade_noise"]) & set(tables["semantic"]["degrade_noise"])
+
+
+def test_each_other_generator_makes_the_pixel_cell_once_more(new_run, small, monkeypatch):
+    from aligngemini.images import autoencoder
+
+    kinds_of_wear = {"hub/train": 1, "hub/kl": 2, "hub/vq": 3}
+    monkeypatch.setattr(autoencoder, "load", lambda name, revision="", **how: Roller(name, kinds_of_wear[name]))
+    test = sets.test(new_run(), small(vae="hub/train", generators=["hub/kl", "hub/vq"]))
+    others = test[test["benchmark"] == "world, other generators"]
+    assert set(others["subset"]) == {"pixel, kl", "pixel, vq"}
+    pixel = test[test["subset"] == "pixel"]
+    for name in ("kl", "vq"):
+        cell = others[others["subset"] == f"pixel, {name}"]
+        assert set(cell[cell["label"] == 0]["image_id"]) == set(pixel[pixel["label"] == 0]["image_id"])
+        assert set(cell["generator"]) == {"", f"hub/{name}"} and set(cell["axis"]) == {"none", "pixel"}
+        assert sorted(cell["pair_id"]) == sorted(pixel["pair_id"])
+        assert not set(cell[cell["label"] == 1]["image_id"]) & set(pixel["image_id"])
+
+
+class Roller:
+    """Stands in for autoencoders that wear pictures in different ways: mixes pixels `by` columns apart."""
+
+    factor, number = 8, "float32"
+
+    def __init__(self, name: str, by: int):
+        self.name, self.by = name, by
+
+    def batch(self, height: int, width: int) -> int:
+        return 4
+
+    def roundtrip(self, rgb: np.ndarray) -> np.ndarray:
+        return ((rgb.astype(np.uint16) + np.roll(rgb, self.by, 2)) // 2).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def withheld(tmp_path_factory):
+    cfg = few(train_images=60, validation_images=20, test_images=15, held_out=HELD_OUT)
+    return on_the_world(tmp_path_factory.mktemp("withheld") / "run", cfg)[1:]
+
+
+def test_what_is_held_out_never_occurs_in_training_nor_in_the_ordinary_cells(withheld):
+    cfg, tables = withheld
+    ordinary = tables["test"][tables["test"]["benchmark"] != "world, withheld"]
+    for rows in (
+        tables["semantic"],
+        tables["pixel"],
+        tables["mixed_semantic"],
+        tables["union"],
+        tables["joint"],
+        ordinary,
+    ):
+        things = {
+            thing["kind"]
+            for name, index in {tuple(pair.rsplit("/", 1)) for pair in rows["pair_id"]}
+            for thing in _scene(cfg, name, int(index))["things"]
+        }
+        assert things and not things & set(HELD_OUT)
+        assert not set(rows["family"]) & set(HELD_OUT) and not set(rows["kind"]) & set(HELD_OUT)
+
+
+def _scene(cfg, split: str, index: int) -> dict:
+    """The plain scene of a pair, described anew from its name, under the limits of training."""
+    from aligngemini.images import drawn
+
+    return asdict(world.scene(cfg.seed, split, index, False, drawn.seen(cfg))[0])
+
+
+def test_two_further_cells_hold_what_was_held_out(withheld):
+    test = withheld[1]["test"]
+    cell = test[test["benchmark"] == "world, withheld"]
+    assert set(cell["subset"]) == {"unseen violations", "unseen things"} and set(cell["axis"]) == {"none", "semantic"}
+    new, things = (cell[cell["subset"] == name] for name in ("unseen violations", "unseen things"))
+    assert set(new[new["label"] == 1]["family"]) == {"shadow", "placement"}
+    assert not set(new["kind"]) & {"dog", "boat"} and set(things["kind"]) == {"dog", "boat"}
+    assert not set(things["family"]) & {"shadow", "placement"}
+    assert cell["degrade_noise"].notna().all() and set(cell["format"]) == {"PNG"}
+    assert (cell.groupby("pair_id")["label"].agg(sorted).map(str) == "[0, 1]").all()
+
+
+def test_held_out_things_alone_make_one_cell(new_run, small, smoother):
+    test = sets.test(new_run(), small(held_out=["dog"]))
+    assert "unseen things" in set(test["subset"]) and "unseen violations" not in set(test["subset"])
+
+
+def test_no_scene_stands_in_two_splits_or_two_sets(withheld):
+    tables = withheld[1]
+    assert table.content_overlap(tables).empty
+    named = [set(tables[name]["pair_id"]) for name in ("semantic", "pixel", "joint", "test")]
+    assert sum(map(len, named)) == len(set.union(*named))
+    cells_of = tables["test"].groupby("benchmark")["pair_id"].agg(set)
+    assert cells_of["world"] == cells_of["world, laundered"] and not cells_of["world"] & cells_of["world, withheld"]
+
+
+def test_nothing_held_out_leaves_the_world_as_it_was():
+    every = world.Limits()
+    assert every.families == scenes.FAMILIES and every.subjects == every.beside == tuple(kinds.KINDS)
+    for index in range(20):
+        assert world.scene(1, "train", index, True) == world.scene(1, "train", index, True, every)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"held_out": ["shadw"]}, "did you mean 'shadow'"),
+        ({"held_out": list(scenes.FAMILIES)}, "every violation"),
+        ({"held_out": ["dog", "dog"]}, "twice"),
+        ({"held_out": ["dog"], "plausible": "a", "implausible": "b"}, "plausible is a folder"),
+        ({"generators": ["data/mini/vae"], "vae": "data/mini/vae"}, "only tests"),
+        ({"generators": ["a/kl", "b/kl"]}, "'kl' twice"),
+    ],
+)
+def test_what_the_world_cannot_do_is_refused(small, changes, told):
+    with pytest.raises(Refused, match=told):
+        small(**changes)
+
+
+def test_limits_that_leave_no_scene_are_refused():
+    with pytest.raises(Refused, match="no scene with cactus can be wrong in reflection"):
+        world.scene(0, "test", 0, True, world.Limits(("cactus",), ("cactus",), ("reflection",)))
+
+
+def test_a_folder_called_like_a_cell_keeps_its_own_name(small):
+    assert world_tests.names(small(generators=["hub/kl"], held_out=["dog"])) == {
+        *JOINT, *(f"{name}, laundered" for name in JOINT), "pixel, kl", "unseen things",
+    }  # fmt: skip
+
+
+def test_a_folder_of_autoencoders_stands_for_all_but_the_training_one(small, tmp_path):
+    for name in ("kl", "shuffle", "vq"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text("{}")
+    cfg = small(vae=str(tmp_path / "kl"), generators=[str(tmp_path), "hub/one"])
+    assert world_tests.generators(cfg) == [f"{tmp_path}/shuffle", f"{tmp_path}/vq", "hub/one"]
+    assert {"pixel, shuffle", "pixel, vq", "pixel, one"} <= world_tests.names(cfg)
