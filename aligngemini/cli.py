@@ -11,8 +11,8 @@ from aligngemini.audit import command as audit
 from aligngemini.bench import command as bench
 from aligngemini.core import paths, redaction
 from aligngemini.core.codes import DONE, FAILED, REFUSED, STOPPED
-from aligngemini.core.names import ANALYSIS
 from aligngemini.core.params import Refused, shown
+from aligngemini.core.stages import ANALYSIS
 from aligngemini.fetch import command as data
 from aligngemini.mini import command as mini
 from aligngemini.rehearse import command as rehearse

@@ -14,7 +14,7 @@ import pandas as pd
 
 from .branches import registry, scoring
 from .branches.branch import Branch
-from .core import manifest, names, paths, reading, records, runs, shipped
+from .core import manifest, paths, reading, records, runs, shipped, stages
 from .core.params import Refused
 from .fusion import join
 from .fusion.rules import Fusion
@@ -43,7 +43,7 @@ class Detector:
     @classmethod
     def from_run(cls, run: str = "latest", scale: str | None = None) -> Detector:
         """Load the branches behind a run of notebook 04. Raises Refused if there is none."""
-        fusion = runs.load(names.FUSION, run, scale)
+        fusion = runs.load(stages.FUSION, run, scale)
         return cls._built(fusion.folder, partial(home, fusion, trained(fusion)))
 
     @classmethod
@@ -118,7 +118,7 @@ class Detector:
 
 def _any_run() -> bool:
     """Whether a run of notebook 04 lies in the outputs, also one that cannot be read: it is refused by name."""
-    return bool(records.complete(names.FUSION) or records.unreadable(names.FUSION))
+    return bool(records.complete(stages.FUSION) or records.unreadable(stages.FUSION))
 
 
 def described(folder: Path) -> dict:

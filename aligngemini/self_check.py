@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from . import detector
-from .core import adapters, atomic, json_file, names, paths, runs, shipped, values
+from .core import adapters, atomic, json_file, paths, runs, shipped, stages, values
 from .detector import SHIPPED, Detector
 from .fusion import join
 
@@ -18,7 +18,7 @@ def pack(run: str = "latest", folder: Path = SHIPPED, scale: str | None = None, 
     """Write the detector of a run of notebook 04 into `folder`, with `each` real and fake pictures of every cell of its
     first benchmark and their scores. Raises Refused if there is no such run.
     """
-    fusion, folder = runs.load(names.FUSION, run, scale), Path(folder)
+    fusion, folder = runs.load(stages.FUSION, run, scale), Path(folder)
     paths.writable(folder.parent, "a checkout of your own")
     config, trained = detector.described(fusion.folder), detector.trained(fusion)
     with atomic.replacing(folder) as fresh:

@@ -1,7 +1,6 @@
 """The form of the notebooks: a reader's contract, held by a test."""
 
 import ast
-import dataclasses
 import json
 import re
 from pathlib import Path
@@ -121,7 +120,7 @@ def test_nothing_is_used_before_it_is_made(notebook):
 
 def test_no_variable_takes_the_name_of_a_parameter(notebook):
     """Run by hand, a setup cell may be run again after the whole notebook: its parameters must still be there."""
-    names = {f.name for f in dataclasses.fields(stages.STAGES[notebook.name].params)}
+    names = set(stages.STAGES[notebook.name].params.model_fields)
     for source in code(notebook)[1:]:
         nodes = list(ast.walk(ast.parse(source)))
         made = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
@@ -172,7 +171,7 @@ def test_the_mini_recipes_are_the_defaults():
     for name, stage in stages.STAGES.items():
         path = paths.ROOT / "notebooks" / "recipes" / "mini" / f"{name}.yaml"
         assert params.build(stage.params, yaml.safe_load(path.read_text())) == stage.params()
-        assert set(yaml.safe_load(path.read_text())) == {f.name for f in dataclasses.fields(stage.params)}
+        assert set(yaml.safe_load(path.read_text())) == set(stage.params.model_fields)
 
 
 def test_notebooks_are_plain_json_with_one_space_and_a_newline():

@@ -1,19 +1,16 @@
 """What notebook 05 may be asked."""
 
-import dataclasses
-
 from aligngemini.branches import branch_runs
 from aligngemini.core import fields
-from aligngemini.core.names import FUSION
 from aligngemini.core.params import Params, param
+from aligngemini.core.stages import FUSION
 
 
-@dataclasses.dataclass(frozen=True)
 class AnalysisParams(Params):
     """Parameters of notebook 05: which runs are compared and how."""
 
-    scale: str = fields.scale()
-    seed: int = fields.seed()
+    scale: fields.Scale = "mini"
+    seed: fields.Seed = 0
     fusion_run: str = param("latest", "run of notebook 04 to analyse", filled=True, upstream=FUSION)
     branch_runs: list[str] = branch_runs.field(
         [
@@ -25,8 +22,8 @@ class AnalysisParams(Params):
         "runs of branches to compare, the pure one of a kind first, those without a run come with fusion_run",
         every=True,
     )
-    resamples: int = fields.resamples()
-    confidence: float = fields.confidence()
+    resamples: fields.Resamples = 2000
+    confidence: fields.Confidence = 0.95
     shown: int = param(12, "pictures shown per group in the report, 1 to 200", least=1, most=200)
 
     def check(self) -> None:

@@ -11,7 +11,7 @@ from scipy import stats
 from aligngemini.analysis import models, tables
 from aligngemini.branches import registry
 from aligngemini.core import values
-from aligngemini.core.names import DATA, FUSION
+from aligngemini.core.stages import DATA, FUSION
 from aligngemini.images import table as images
 from aligngemini.scores import metrics
 

@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
-from aligngemini.core import names
+from aligngemini.core import stages
 from aligngemini.core.params import Refused, shown
 
 
@@ -31,8 +31,8 @@ class Kind(NamedTuple):
 
 
 _KINDS = (
-    Kind("vlm", "VLM", "#AA4499", "semantic", names.VLM, "aligngemini.vlm.branch:VLMBranch"),
-    Kind("expert", "expert", "#009E73", "pixel", names.EXPERT, "aligngemini.expert.branch:ExpertBranch"),
+    Kind("vlm", "VLM", "#AA4499", "semantic", stages.VLM, "aligngemini.vlm.branch:VLMBranch"),
+    Kind("expert", "expert", "#009E73", "pixel", stages.EXPERT, "aligngemini.expert.branch:ExpertBranch"),
     Kind("scores", "scores of a file", "", "", "", "aligngemini.branches.scores_file:ScoresFile", file=True),
     Kind("frequency", "frequency baseline", "#CC6677", "pixel", "", "aligngemini.branches.frequency:Frequency"),
 )

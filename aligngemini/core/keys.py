@@ -76,12 +76,12 @@ class _Key:
 
     def inside(self, value: Any) -> Any:
         """What an object says of itself."""
+        if isinstance(value, Params):
+            # Words that select a run may differ where the run is the same, and the run has its name from that.
+            return self.plain(value.model_dump(exclude={each.field for each in stages.selectors(value)}))
         if not dataclasses.is_dataclass(value):
             return self.plain(value.identity()) if callable(getattr(value, "identity", None)) else None
-        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-        # Words that select a run may differ where the run is the same, and the run has its name from that.
-        selectors = {each.field for each in stages.selectors(value)} if isinstance(value, Params) else ()
-        return self.plain({name: each for name, each in fields.items() if name not in selectors})
+        return self.plain({field.name: getattr(value, field.name) for field in dataclasses.fields(value)})
 
     def text(self, value: str) -> str:
         """A text, the same wherever the outputs lie and whether the run is complete or not."""

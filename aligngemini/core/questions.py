@@ -1,12 +1,11 @@
 """Questions: a notebook with its parameters, its selectors resolved, and the name that follows from them."""
 
-import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aligngemini.core import fingerprint, models, paths, reading, records, stages
+from aligngemini.core import fingerprint, models, params, paths, reading, records, stages
 from aligngemini.core.params import Params, Refused, shown
 from aligngemini.core.records import Record
 
@@ -57,7 +56,7 @@ def question(notebook: str, cfg: Params, needs: dict[str, tuple[str, str]] | Non
     chosen = {need: inputs[label].name for label, need in needs.items()}
     _once(cfg, chosen)
     block = {
-        "params": dataclasses.asdict(cfg) | _resolved(cfg, chosen),
+        "params": cfg.model_dump() | _resolved(cfg, chosen),
         "inputs": {label: _input(record) for label, record in inputs.items()},
         "numbers": _numbers(cfg),
         "sources": {text: fingerprint.of_source(path) for text, path in there(cfg).items()},
@@ -85,7 +84,7 @@ def _name(notebook: str, block: dict[str, Any]) -> str:
 
 def _once(cfg: Params, chosen: dict[tuple[str, str], str]) -> None:
     """Raise `Refused` if two of the branches that `cfg` joins are one run."""
-    joined = [field.name for field in dataclasses.fields(cfg) if field.metadata.get("branches") == "first"]
+    joined = [name for name, rules in params.rules(type(cfg)).items() if rules.get("branches") == "first"]
     first: dict[tuple[str, str], str] = {}
     for field, place, _, upstream, text in stages.selectors(cfg):
         run = chosen[upstream, text]
@@ -109,8 +108,8 @@ def _resolved(cfg: Params, chosen: dict[tuple[str, str], str]) -> dict[str, Any]
 
 def _numbers(cfg: Params) -> dict[str, str]:
     """What the number formats among the parameters mean on this machine: results differ by it."""
-    fields = [field for field in dataclasses.fields(cfg) if "on_card" in field.metadata]
-    return {field.name: models.number(getattr(cfg, field.name), field.metadata["on_card"]) for field in fields}
+    formats = {name: rules["on_card"] for name, rules in params.rules(type(cfg)).items() if "on_card" in rules}
+    return {name: models.number(getattr(cfg, name), on_card) for name, on_card in formats.items()}
 
 
 def _input(record: Record) -> dict[str, str]:
@@ -124,15 +123,15 @@ def there(cfg: Params) -> dict[str, Path]:
     Hub names and a field's words `besides` have none. Raises `Refused` for what is not there.
     """
     found = {}
-    for field in dataclasses.fields(cfg):
-        _check_texts(field.name, getattr(cfg, field.name))
-        value, kind = getattr(cfg, field.name), field.metadata.get("source")
+    for name, rules in params.rules(type(cfg)).items():
+        value, kind = getattr(cfg, name), rules.get("source")
+        _check_texts(name, value)
         given = (value if isinstance(value, list) else [value]) if kind else []
-        parts = field.metadata.get("parts", lambda text: [text])
+        parts = rules.get("parts", lambda text: [text])
         for text in [part for each in given for part in parts(each)]:
-            if text in field.metadata.get("besides", ()):
+            if text in rules.get("besides", ()):
                 continue
-            path = _model(text, field.name) if kind == "model" else _there(text, field.name, kind)
+            path = _model(text, name) if kind == "model" else _there(text, name, kind)
             found |= {text: path} if path else {}
     for name, choices in stages.branches(cfg).items():
         found |= {each.rest: _there(each.rest, name, "scores") for each in choices if each.kind.file}

@@ -2,7 +2,6 @@
 
 import errno
 import json as library
-import math
 import os
 import stat
 from pathlib import Path
@@ -10,12 +9,10 @@ from typing import Any
 
 import yaml
 
-from aligngemini.core import numbers
 from aligngemini.core.params import Refused, shown
+from aligngemini.core.yaml_loader import Loader
 
 MOST = 2**20  # bytes of a file that people write by hand
-NODES = 20_000  # values of a configuration, its aliases written out
-TEXT, MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 
 
 def content(path: str | Path, most: int = MOST) -> bytes:
@@ -79,46 +76,11 @@ def mapping(path: Path, place: str) -> dict[str, Any]:
 
 def _parsed(text: str, place: str) -> Any:
     try:
-        loader = numbers.Loader(text)
-        node = loader.get_single_node()
-        if node is not None and _weigh(node, {}) > NODES:
-            raise Refused(f"{place} holds more than {NODES:,} values, its aliases (*name) written out: write fewer")
-        return None if node is None else loader.construct_document(node)
+        return yaml.load(text, Loader)
     except RecursionError as error:
         raise Refused(f"{place} is nested too deeply: it needs no more than a few levels") from error
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise Refused(f"{place} is not YAML: {line}{error.problem}") from error
-    except (
-        yaml.YAMLError,
-        ValueError,
-        LookupError,
-        AttributeError,
-        TypeError,
-    ) as error:  # of a date such as 2020-99-99
-        if isinstance(error, Refused):
-            raise
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError) as error:  # such as a date 2020-99-99
         raise Refused(f"{place} is not YAML: {shown(str(error))}") from error
-
-
-def _weigh(node: yaml.Node, known: dict[int, float]) -> float:
-    """The number of values under `node` with its aliases written out: infinite for one inside itself."""
-    if id(node) not in known:
-        known[id(node)] = math.inf
-        parts = node.value if isinstance(node, yaml.CollectionNode) else []
-        if isinstance(node, yaml.MappingNode):
-            _check_keys(node)
-            parts = [part for pair in parts for part in pair]
-        known[id(node)] = 1 + sum(_weigh(part, known) for part in parts)
-    return known[id(node)]
-
-
-def _check_keys(node: yaml.MappingNode) -> None:
-    seen: dict[str, int] = {}
-    for key, _ in node.value:
-        problem = "" if key.tag in (TEXT, MERGE) else f"the key {shown(key.value)} is no text: put it in quotes"
-        if not problem and key.value in seen:
-            problem = f"the key {shown(key.value)} stands in line {seen[key.value]} already: keep one of them"
-        if problem:
-            raise yaml.constructor.ConstructorError(problem=problem, problem_mark=key.start_mark)
-        seen[key.value] = key.start_mark.line + 1

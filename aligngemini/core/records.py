@@ -1,6 +1,5 @@
 """Records: the complete runs on disk, and which of them a selector means."""
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from aligngemini.core import commands, manifest, paths, stages, verified
-from aligngemini.core.params import Refused, shown, unknown
+from aligngemini.core.params import Refused, names, shown, unknown
 from aligngemini.core.progress import say
 
 SHORTEST = 4  # characters of a run name that are enough, if no other run begins with them
@@ -139,7 +138,7 @@ def _condition(notebook: str, text: str) -> tuple[str, str]:
     key, colon, value = text.partition(":")
     if not colon:
         raise Refused(f"a selector is 'latest', 'latest name:value' or a run's name, not 'latest {text}'")
-    valid = [field.name for field in dataclasses.fields(stages.find(notebook).params)]
+    valid = names(stages.find(notebook).params)
     if key not in valid:
         raise unknown(key, valid, notebook)
     return key, value

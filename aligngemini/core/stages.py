@@ -1,11 +1,14 @@
-"""The five notebooks: where the parameters of each are, and the runs that they need."""
+"""The five notebooks: their names and order, where the parameters of each are, and the runs that they need."""
 
 import dataclasses
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from aligngemini.core.names import ANALYSIS, DATA, EXPERT, FUSION, VLM
+from aligngemini.core import params
 from aligngemini.core.params import Params, Refused, shown
+
+DATA, VLM, EXPERT = "01_data_construction", "02_vlm_dpo", "03_expert_lora"
+FUSION, ANALYSIS = "04_fusion", "05_analysis"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,19 +70,18 @@ class Selector(NamedTuple):
 
 def branches(cfg: Params) -> dict[str, list[Any]]:
     """Return field -> the branches that it names, for each list of branches; see branches.branch_runs.Choice."""
-    readers = {field.name: field.metadata.get("read") for field in dataclasses.fields(cfg)}
+    readers = {name: rules.get("read") for name, rules in params.rules(type(cfg)).items()}
     return {name: read(getattr(cfg, name)) for name, read in readers.items() if read}
 
 
 def selectors(cfg: Params) -> list[Selector]:
     """Return what in `cfg` selects runs, in order."""
     found, lists = [], branches(cfg)
-    for field in dataclasses.fields(cfg):
-        if upstream := field.metadata.get("upstream"):
-            label = field.name.removesuffix("_run")
-            found.append(Selector(field.name, None, label, upstream, getattr(cfg, field.name)))
-        trained = [(place, each) for place, each in enumerate(lists.get(field.name, [])) if each.kind.notebook]
-        found += [Selector(field.name, at, each.label, each.kind.notebook, each.rest) for at, each in trained]
+    for name, rules in params.rules(type(cfg)).items():
+        if upstream := rules.get("upstream"):
+            found.append(Selector(name, None, name.removesuffix("_run"), upstream, getattr(cfg, name)))
+        trained = [(place, each) for place, each in enumerate(lists.get(name, [])) if each.kind.notebook]
+        found += [Selector(name, at, each.label, each.kind.notebook, each.rest) for at, each in trained]
     return found
 
 

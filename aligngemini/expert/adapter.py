@@ -1,6 +1,6 @@
 """Save and load a trained expert adapter, with the metadata needed to use it without its run."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ def facts(expert: Expert, cfg: ExpertParams, pairs: int, updates: int) -> dict[s
     # the shortest numbers that are these float32 again
     values = {name: getattr(expert, name).flatten().cpu().numpy() for name in ("mean", "std")}
     shares = {name: [float(str(value)) for value in each] for name, each in values.items()}
-    params = {name: value for name, value in asdict(cfg).items() if name not in APART}
+    params = {name: value for name, value in cfg.model_dump().items() if name not in APART}
     return expert.metadata | shares | {"pairs": pairs, "updates": updates} | params
 
 

@@ -1,7 +1,5 @@
 """What notebook 03 may be asked."""
 
-import dataclasses
-
 from aligngemini.core import fields
 from aligngemini.core.params import Params, param
 
@@ -9,25 +7,24 @@ CHANGES = ["jpeg", "flip", "upend", "noise", "pepper", "blur", "sharpen", "colou
 BLURS = ["gaussian", "gaussian 3", "gaussian 5", "median 3", "motion 5"]
 
 
-@dataclasses.dataclass(frozen=True)
 class ExpertParams(Params):
     """Parameters of notebook 03: LoRA training of the pixel expert on pairs."""
 
-    scale: str = fields.scale()
-    seed: int = fields.seed()
-    data_run: str = fields.data_run()
+    scale: fields.Scale = "mini"
+    seed: fields.Seed = 0
+    data_run: fields.DataRun = "latest"
     base: str = param("data/mini/expert", "backbone to tune, a folder or hub name", filled=True, source="model")
     base_revision: str = param("", "revision of the backbone on the hub, empty for the newest")
-    supervision: str = fields.supervision("pixel")
+    supervision: fields.Supervision = "pixel"
     mode: str = param(
         "fixed", "what the released DDA code does (faithful) or what it meant (fixed)", choices=["faithful", "fixed"]
     )
-    learning_rate: float = fields.learning_rate(3.0e-3)
-    lora_rank: int = fields.lora_rank(8)
-    lora_alpha: float = fields.lora_alpha(8.0)
-    epochs: float = fields.epochs(2.0)
+    learning_rate: fields.LearningRate = 3.0e-3
+    lora_rank: fields.LoraRank = 8
+    lora_alpha: fields.LoraAlpha = 8.0
+    epochs: fields.Epochs = 2.0
     batch_pairs: int = param(16, "pairs of real and fake per step, 1 or more", least=1)
-    gradient_accumulation: int = fields.gradient_accumulation()
+    gradient_accumulation: fields.GradientAccumulation = 1
     crop: int = param(112, "side of the crops the backbone sees, px, a multiple of 14", least=14, multiple=14)
     normalisation: str = param("base", "colours as the base was trained with or CLIP's", choices=["base", "clip"])
     contrastive_weight: float = param(0.0, "share of the contrastive loss in the loss, 0 to 1", least=0, most=1)
@@ -62,9 +59,9 @@ class ExpertParams(Params):
     colour_probability: float = param(0.0, "chance that the colours of a pair change, 0 to 1", least=0, most=1)
     grey_probability: float = param(0.0, "chance that a pair loses its colours, 0 to 1", least=0, most=1)
     workers: int = param(1, "processes that prepare batches, 0 or more", least=0)
-    checkpoint_steps: int = fields.checkpoint_steps()
+    checkpoint_steps: fields.CheckpointSteps = 50
     score_batch_size: int = param(64, "pictures scored at once, 1 or more", least=1)
-    push_to_hub: str = fields.push_to_hub()
+    push_to_hub: fields.PushToHub = ""
 
     def check(self) -> None:
         """Refuse a name that no repository can have."""

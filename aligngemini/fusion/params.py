@@ -1,7 +1,5 @@
 """What notebook 04 may be asked."""
 
-import dataclasses
-
 from aligngemini.branches import branch_runs
 from aligngemini.core import fields
 from aligngemini.core.params import Params, Refused, param
@@ -9,12 +7,11 @@ from aligngemini.core.params import Params, Refused, param
 RULES = ["or", "and", "max", "mean", "odds", "majority", "or_budget", "learned"]
 
 
-@dataclasses.dataclass(frozen=True)
 class FusionParams(Params):
     """Parameters of notebook 04: the branches, and the rule that joins them."""
 
-    scale: str = fields.scale()
-    seed: int = fields.seed()
+    scale: fields.Scale = "mini"
+    seed: fields.Seed = 0
     branch_runs: list[str] = branch_runs.field(
         ["vlm latest supervision:semantic", "expert latest supervision:pixel"],
         "branches to join, each a kind of branches/registry.py with its run or file, if it has one",
@@ -33,8 +30,8 @@ class FusionParams(Params):
         most=1,
         filled=True,
     )
-    resamples: int = fields.resamples()
-    confidence: float = fields.confidence()
+    resamples: fields.Resamples = 2000
+    confidence: fields.Confidence = 0.95
 
     def check(self) -> None:
         """Refuse branches that cannot be, and thresholds that do not fit them."""

@@ -1,7 +1,5 @@
 """What notebook 01 may be asked."""
 
-import dataclasses
-
 from aligngemini.core import fields, params
 from aligngemini.core.params import Params, Refused, param
 
@@ -14,12 +12,11 @@ def _parts(text: str) -> list[str]:
     return benchmark_rows.parts(text)
 
 
-@dataclasses.dataclass(frozen=True)
 class DataParams(Params):
     """Parameters of notebook 01: which pictures, how many, how they are degraded and reconstructed."""
 
-    scale: str = fields.scale()
-    seed: int = fields.seed()
+    scale: fields.Scale = "mini"
+    seed: fields.Seed = 0
     plausible: str = param(
         "world", "real pictures of the semantic set, a folder or world", filled=True, source="folder", besides=(WORLD,)
     )

@@ -1,6 +1,5 @@
 """Training in several processes: `accelerate launch` starts them, this process waits, shows progress, and ends them."""
 
-import dataclasses
 import os
 import shutil
 import signal
@@ -75,7 +74,7 @@ def _job(frame: pd.DataFrame, cfg: VLMParams, checkpoints: Path, out: Path) -> P
     shutil.rmtree(job, ignore_errors=True)
     job.mkdir(parents=True)
     frame.to_parquet(job / "pairs.parquet", index=False)
-    order = {"params": dataclasses.asdict(cfg), "checkpoints": str(checkpoints), "out": str(out)}
+    order = {"params": cfg.model_dump(), "checkpoints": str(checkpoints), "out": str(out)}
     json_file.write(job / "job.json", order | {"kernel": os.getpid()})
     return job
 

@@ -1,23 +1,20 @@
 """What notebook 02 may be asked."""
 
-import dataclasses
-
 from aligngemini.core import fields
 from aligngemini.core.params import Params, Refused, param
 
 REASONS = ["twin", "own", "none"]
 
 
-@dataclasses.dataclass(frozen=True)
 class VLMParams(Params):
     """Parameters of notebook 02: preference tuning of the vision-language model."""
 
-    scale: str = fields.scale()
-    seed: int = fields.seed()
-    data_run: str = fields.data_run()
+    scale: fields.Scale = "mini"
+    seed: fields.Seed = 0
+    data_run: fields.DataRun = "latest"
     base: str = param("data/mini/vlm", "model to tune, a folder or hub name", filled=True, source="model")
     base_revision: str = param("", "revision of the model on the hub, empty for the newest")
-    supervision: str = fields.supervision("semantic")
+    supervision: fields.Supervision = "semantic"
     objective: str = param(
         "dpo", "preference optimisation (dpo) or fine-tuning on the chosen answers (sft)", choices=["dpo", "sft"]
     )
@@ -32,15 +29,15 @@ class VLMParams(Params):
         "twin", "what follows a wrong verdict, the twin's reason, the picture's own, or none", choices=REASONS
     )
     beta: float = param(0.1, "pull towards the reference model, above 0", above=0)
-    learning_rate: float = fields.learning_rate(2.0e-3)
-    lora_rank: int = fields.lora_rank(16)
-    lora_alpha: float = fields.lora_alpha(32.0)
+    learning_rate: fields.LearningRate = 2.0e-3
+    lora_rank: fields.LoraRank = 16
+    lora_alpha: fields.LoraAlpha = 32.0
     lora_dropout: float = param(0.0, "dropout probability inside the adapters, 0 to 1", least=0, most=1)
-    epochs: float = fields.epochs(1.0)
+    epochs: fields.Epochs = 1.0
     batch_size: int = param(16, "preference pairs per step, 1 or more", least=1)
-    gradient_accumulation: int = fields.gradient_accumulation()
+    gradient_accumulation: fields.GradientAccumulation = 1
     max_pixels: int = param(12544, "pixels a picture may have before it is shrunk, at least 784", least=784)
-    checkpoint_steps: int = fields.checkpoint_steps()
+    checkpoint_steps: fields.CheckpointSteps = 50
     score_batch_size: int = param(64, "pictures scored or labelled at once, 1 or more", least=1)
     gradient_checkpointing: bool = param(False, "recompute activations to save memory, slower")
     share_prompt: bool = param(False, "both answers behind one copy of their prompt, faster, equal but for rounding")
@@ -52,7 +49,7 @@ class VLMParams(Params):
     accelerate_config: str = param(
         "", "accelerate's file for several GPUs, empty for one process", source="file", besides=("",)
     )
-    push_to_hub: str = fields.push_to_hub()
+    push_to_hub: fields.PushToHub = ""
 
     def check(self) -> None:
         """Refuse reasons that no one would read, and a name that no repository can have."""

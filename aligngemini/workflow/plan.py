@@ -1,6 +1,5 @@
 """Plans: recipes and a study's grid become an ordered list of notebooks to run, all parameters checked."""
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,29 +42,29 @@ class Item:
         outputs.
         """
         values = dict(self.given)
-        for field in dataclasses.fields(self.stage.params):
-            runs = made.get(field.metadata.get("upstream", ""))
-            if runs and field.name not in self.asked:
-                text = self.given.get(field.name)
-                values[field.name] = (
-                    runs[0] if text is None else records.fitting(field.metadata["upstream"], text, runs)
-                )
-            if field.metadata.get("branches") and field.name not in self.asked:
-                values |= self._branches(field, made)
+        for name, rules in params.rules(self.stage.params).items():
+            runs = made.get(rules.get("upstream", ""))
+            if runs and name not in self.asked:
+                text = self.given.get(name)
+                values[name] = runs[0] if text is None else records.fitting(rules["upstream"], text, runs)
+            if rules.get("branches") and name not in self.asked:
+                values |= self._branches(name, rules["branches"], made)
         return values
 
-    def _branches(self, field: dataclasses.Field, made: dict[str, list[str]]) -> dict[str, list[str]]:
+    def _branches(self, name: str, which: str, made: dict[str, list[str]]) -> dict[str, list[str]]:
         """Return the value of a list of branches, by the name of its field; {} for the default."""
-        if field.name in self.given:
-            return {field.name: [_branch(text, made) for text in self.given[field.name]]}
+        if name in self.given:
+            return {name: [_branch(text, made) for text in self.given[name]]}
         kinds = [kind for kind in KINDS.values() if made.get(kind.notebook)]
-        count = None if field.metadata["branches"] == "every" else 1
+        count = None if which == "every" else 1
         found = [text for kind in kinds for text in branch_runs.texts(kind, made[kind.notebook][:count])]
-        others = [text for text in field.default_factory() if text.split()[0] not in [kind.name for kind in kinds]]
-        return {field.name: [*found, *others]} if found else {}
+        others = [
+            text for text in getattr(self.stage.params(), name) if text.split()[0] not in [kind.name for kind in kinds]
+        ]
+        return {name: [*found, *others]} if found else {}
 
     def cfg(self, made: dict[str, list[str]]) -> Params:
-        """Return its parameters as the stage's dataclass; raises `Refused`."""
+        """Return its parameters as the stage's class; raises `Refused`."""
         return params.build(self.stage.params, self.values(made), where=self.stage.name)
 
 

@@ -1,6 +1,5 @@
-"""Write the parameter cells of the notebooks and the recipes of the scale mini from the dataclasses: `make sync`."""
+"""Write the parameter cells of the notebooks and the recipes of the scale mini from the parameters: `make sync`."""
 
-import dataclasses
 import json
 
 from aligngemini.core import params, paths, recipes
@@ -8,7 +7,7 @@ from aligngemini.core.stages import STAGES, Stage
 
 
 def notebook(stage: Stage) -> str:
-    """The notebook of a stage as text, with the parameter cell that its dataclass asks for."""
+    """The notebook of a stage as text, with the parameter cell that its class of parameters asks for."""
     book = json.loads(paths.notebook(stage.name).read_text(encoding="utf-8"))
     (cell,) = (cell for cell in book["cells"] if "parameters" in cell["metadata"].get("tags", []))
     cell["source"] = params.cell(stage.params).splitlines(keepends=True)
@@ -17,7 +16,7 @@ def notebook(stage: Stage) -> str:
 
 def recipe(stage: Stage) -> str:
     """The recipe of a stage at scale mini as text: every parameter with its default."""
-    values = dataclasses.asdict(stage.params()).items()
+    values = stage.params().model_dump().items()
     return "".join(f"{name}: {json.dumps(value, ensure_ascii=False)}\n" for name, value in values)
 
 

@@ -1,9 +1,9 @@
 """Commands that refusals advise: followed as they are, they make the very run that is spoken of."""
 
-import dataclasses
 import re
 import shlex
 
+import pydantic
 import pytest
 
 from aligngemini import cli
@@ -79,9 +79,7 @@ def test_what_comes_next_is_said_with_all_that_was_given(little, inline):
 @pytest.mark.parametrize("value", [True, 3, 5e-7, 1e30, "no", "", "a b", ["no", "1", "", "a, b"], [0.5, 5e-7], []])
 def test_a_value_is_spelt_as_the_command_line_reads_it(value):
     kind = list[type(value[0]) if value else str] if isinstance(value, list) else type(value)
-    form = dataclasses.make_dataclass(
-        "Form", [("x", kind, params.param(value, "x"))], bases=(params.Params,), frozen=True
-    )
+    form = pydantic.create_model("Form", __base__=params.Params, x=(kind, params.param(value, "x")))
     assert params.parse(form, "x", commands.spelt(value)) == value
 
 

@@ -1,7 +1,5 @@
 """Parameters: typed and closed, refused in one sentence with the nearest valid name."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -9,7 +7,6 @@ from aligngemini.core import params
 from aligngemini.core.params import Params, Refused, param
 
 
-@dataclasses.dataclass(frozen=True)
 class Little(Params):
     """Parameters of every kind."""
 
@@ -30,7 +27,6 @@ def test_defaults_are_valid_and_lists_are_not_shared():
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"learning_rate": "5e-7"}, "write 5.0e-7"),
         ({"learning_rate": "true"}, "must be a float"),
         ({"learning_rate": True}, "must be a float"),
         ({"learning_rate": float("nan")}, "finite"),
@@ -41,7 +37,7 @@ def test_defaults_are_valid_and_lists_are_not_shared():
         ({"batch_size": np.int64(16)}, "must be an int"),
         ({"batch_size": 0}, "at least 1"),
         ({"batch_size": 3}, "multiple of 2"),
-        ({"careful": "true"}, "must be a bool"),
+        ({"careful": "maybe"}, "must be a bool"),
         ({"careful": 1}, "must be a bool"),
         ({"rule": "meen"}, "did you mean 'mean'"),
         ({"scale": ""}, "must not be empty"),
@@ -51,7 +47,7 @@ def test_defaults_are_valid_and_lists_are_not_shared():
         ({"noise": [-1.0, 2.0]}, "at least 0"),
         ({"noise": [1.0, "2"]}, "noise[1] must be a float"),
         ({"noise": (1.0, 2.0)}, "must be a list[float]"),
-        ({"tests": "world"}, 'write ["world"]'),
+        ({"tests": "world"}, 'a list in brackets, such as ["world"]'),
         ({"tests": []}, "must not be empty"),
         ({"tests": [""]}, "must not be empty"),
         ({"learning_rat": 1.0}, "did you mean 'learning_rate'"),
@@ -94,8 +90,8 @@ def test_read_refuses_a_misspelt_name_in_the_injected_cell():
 
 def test_read_in_lab_has_no_injected_cell_and_refuses_nothing_but_bad_values():
     assert params.read(Little, {"learning_rat": 0.5}) == Little()
-    with pytest.raises(Refused, match="5.0e-7"):
-        params.read(Little, {"learning_rate": "5e-7"})
+    with pytest.raises(Refused, match="learning_rate must be a float, got 'fast'"):
+        params.read(Little, {"learning_rate": "fast"})
 
 
 @pytest.mark.parametrize(
@@ -104,7 +100,7 @@ def test_read_in_lab_has_no_injected_cell_and_refuses_nothing_but_bad_values():
         ("scale", "123456789012", "123456789012"),
         ("scale", "true", "true"),
         ("learning_rate", "5.0e-7", 5.0e-7),
-        ("learning_rate", "5e-7", "5e-7"),
+        ("learning_rate", "5e-7", 5.0e-7),
         ("careful", "true", True),
         ("noise", "[1, 2]", [1, 2]),
         ("tests", "[000000000001, world]", ["000000000001", "world"]),

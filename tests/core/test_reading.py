@@ -8,9 +8,6 @@ from aligngemini.core import reading, recipes
 from aligngemini.core.params import Refused, shown
 from aligngemini.workflow import plan
 
-BOMB = "\n".join(
-    ["a0: &a0 [x, x, x, x, x, x, x, x, x]", *(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12))]
-)
 DAMAGED = {
     "bytes that are no UTF-8": (b"beta: 0.1 # \xff", "is not UTF-8 text .byte 12.: save it as UTF-8"),
     "UTF-16": ("beta: 0.1".encode("utf-16"), "is not UTF-8 text"),
@@ -19,8 +16,8 @@ DAMAGED = {
     "a key that is a list": (b"? [a]\n: 1", "is no text"),
     "a key that stands twice": (b"beta: 0.1\nseed: 1\nbeta: 0.2", "line 3: the key 'beta' stands in line 1 already"),
     "a list": (b"- beta", "must hold lines `name: value`, got list"),
-    "aliases of aliases": (BOMB.encode(), "more than 20,000 values, its aliases"),
-    "an alias inside itself": (b"beta: &a [*a]", "more than 20,000 values"),
+    "an alias": (b"beta: &a [1]\nseed: *a", "line 2: write out what the alias"),
+    "a merged block": (b"beta: &a {x: 1}\nseed: {<<: 2}", "line 2: the key '<<' is no text"),
     "1,200 levels": (b"beta: " + b"[" * 1200 + b"]" * 1200, "nested too deeply"),
     "a tab": (b"beta:\n\tx: 1", "is not YAML: line 2"),
     "null characters": (bytes(100), "is not YAML"),
@@ -69,11 +66,6 @@ def test_what_is_no_regular_file_is_refused_and_not_waited_for(little, put):
 def test_a_mark_of_byte_order_is_no_part_of_the_first_key(little):
     (recipes.folder() / "tiny" / "02_vlm_dpo.yaml").write_bytes(b"\xef\xbb\xbfbeta: 0.3")
     assert plan.make("tiny").items[1].cfg({}).beta == 0.3
-
-
-def test_an_alias_and_a_merged_block_may_be_written(tmp_path):
-    (tmp_path / "file.yaml").write_text("a: &a {x: 1}\nb: *a\nc: {<<: *a, y: 2}")
-    assert reading.mapping(tmp_path / "file.yaml", "it") == {"a": {"x": 1}, "b": {"x": 1}, "c": {"x": 1, "y": 2}}
 
 
 def test_an_empty_recipe_gives_nothing(tmp_path):

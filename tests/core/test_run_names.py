@@ -53,7 +53,6 @@ UNUSED = {  # modules, or rooms but for what notebooks import of them: what uses
     "core.commands": "runs, for advice",
     "core.fields": "the parameters of notebooks, whose values stand in the question",
     "core.keys": "runs, to know what is made already",
-    "core.names": "runs, and stands in their questions",
     "core.questions": "runs, for their names",
     "core.recipes": "the command `run`: its values stand in the question",
     "core.records": "runs, to find others",

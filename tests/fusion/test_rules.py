@@ -1,6 +1,5 @@
 """Properties that every rule keeps, whatever the scores and thresholds, and however many branches there are."""
 
-import dataclasses
 import itertools
 
 import numpy as np
@@ -9,6 +8,7 @@ from scipy.special import expit, logit
 
 from aligngemini.core import stages
 from aligngemini.core.params import Refused
+from aligngemini.core.params import rules as read_rules
 from aligngemini.fusion import fitted, rules
 from aligngemini.fusion.rules import Fusion
 
@@ -287,5 +287,5 @@ def test_region_of_one_branch_is_a_line():
 
 def test_parameters_offer_exactly_these_rules_and_learners():
     params = stages.STAGES["04_fusion"].params
-    choices = {field.name: field.metadata["choices"] for field in dataclasses.fields(params)}
+    choices = {name: rule["choices"] for name, rule in read_rules(params).items()}
     assert choices["rule"] == list(rules.RULES) and choices["learner"] == list(fitted.LEARNERS)

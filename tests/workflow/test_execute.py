@@ -90,7 +90,7 @@ def test_a_stage_that_is_not_run_may_be_the_latest_of_changed_code(little, inlin
     ("words", "told"),
     [
         (("-p", "learning_rat", "1"), "did you mean 'learning_rate'"),
-        (("-p", "learning_rate", "5e-7"), "write 5.0e-7"),
+        (("-p", "learning_rate", "fast"), "learning_rate must be a float"),
         (("-p", "epochs", "-1"), "above 0"),
         (("-p", "photos", "data/raw/nowhere"), "no folder data/raw/nowhere"),
         (("-p", "base", "data/nowhere"), "data/nowhere"),

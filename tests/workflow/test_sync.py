@@ -1,11 +1,10 @@
-"""`make sync`: what is in git is what it would write, and it writes what the dataclasses say."""
+"""`make sync`: what is in git is what it would write, and it writes what the classes of parameters say."""
 
-import dataclasses
 from types import SimpleNamespace
 
 import yaml
 
-from aligngemini.core import paths, recipes
+from aligngemini.core import fields, paths, recipes
 from aligngemini.core.stages import STAGES
 from aligngemini.fusion.params import FusionParams
 from aligngemini.workflow import sync
@@ -18,11 +17,8 @@ def test_cells_and_recipes_in_git_are_what_it_writes():
 
 
 def test_a_changed_default_reaches_cell_and_recipe():
-    @dataclasses.dataclass(frozen=True)
     class Other(FusionParams):
-        resamples: int = dataclasses.field(
-            default=500, metadata=FusionParams.__dataclass_fields__["resamples"].metadata
-        )
+        resamples: fields.Resamples = 500
 
     stage = SimpleNamespace(name="04_fusion", params=Other)
     assert "resamples: int = 500  #" in sync.notebook(stage)
