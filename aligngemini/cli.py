@@ -16,7 +16,7 @@ from aligngemini.core.stages import ANALYSIS
 from aligngemini.fetch import command as data
 from aligngemini.mini import command as mini
 from aligngemini.rehearse import command as rehearse
-from aligngemini.workflow import streams, unforeseen
+from aligngemini.workflow import terminal
 
 
 def main(words: list[str] | None = None) -> int:
@@ -27,7 +27,7 @@ def main(words: list[str] | None = None) -> int:
     from aligngemini.core.manifest import DiskFull, no_space
     from aligngemini.workflow.execute import Failed
 
-    streams.prepare()
+    terminal.prepare()
     args = _parser().parse_args(words)
     before = signal.signal(signal.SIGTERM, _stop)
     try:
@@ -41,12 +41,12 @@ def main(words: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _complain("stopped; the same command continues where it was", STOPPED)
     except BrokenPipeError:  # the reader of our output left, as `| head` does
-        streams.abandon()
+        terminal.abandon()
         return FAILED
     except Exception as error:
         if not no_space(error):
-            return _complain(unforeseen.told(error), FAILED)
-        streams.abandon()
+            return _complain(terminal.unforeseen(error), FAILED)
+        terminal.abandon()
         return _complain(f"no space left for {getattr(error, 'filename', '') or 'what is printed'}", FAILED)
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -65,54 +65,36 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="aligngemini", description=__doc__)
     parser.add_argument("--version", action="version", version=f"aligngemini {__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
-    _add_run(commands)
-    _add_sweep(commands)
-    _add_runs(commands)
-    detect.add(commands)
-    audit.add(commands)
-    bench.add(commands)
-    data.add(commands)
-    rehearse.add(commands)
-    mini.add(commands)
+    _add_workflow(commands)
+    for room in (detect, audit, bench, data, rehearse, mini):
+        room.add(commands)
     return parser
 
 
-def _add_recipes(parser: argparse.ArgumentParser) -> None:
-    """Add what says which notebooks run with what, and where."""
-    parser.add_argument("--scale", default="mini", help="a folder of recipes, such as mini (default) or smoke")
-    parser.add_argument(
-        "-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="a parameter of any stage"
-    )
-    parser.add_argument("--outputs", metavar="DIR", help="folder of the runs (default: outputs)")
-
-
-def _add_run(commands: Any) -> None:
+def _add_workflow(commands: Any) -> None:
+    """Add the commands that start notebooks and list what came of it."""
     run = commands.add_parser("run", help="run notebooks 01 to 05, reusing what is complete")
-    _add_recipes(run)
+    sweep = commands.add_parser("sweep", help="run a study for several seeds and gather one table")
+    runs = commands.add_parser("runs", help="list the runs, the newest last")
+    sweep.add_argument("study", metavar="STUDY", help="a file of notebooks/recipes/studies, such as alignment")
+    for each in (run, sweep):
+        each.add_argument("--scale", default="mini", help="a folder of recipes, such as mini (default) or smoke")
+        words = {"nargs": 2, "action": "append", "default": [], "metavar": ("NAME", "VALUE")}
+        each.add_argument("-p", **words, help="a parameter of any stage")
+    for each, act in ((run, _run), (sweep, _sweep), (runs, _runs)):
+        each.add_argument("--outputs", metavar="DIR", help="folder of the runs (default: outputs)")
+        each.set_defaults(act=act)
     run.add_argument("--from", dest="first", default="", metavar="STAGE", help="begin with this one: 03")
     run.add_argument("--only", default="", metavar="STAGE", help="run this one alone: 02")
     run.add_argument("--seed", help="seed of all stages")
     run.add_argument("--force", action="store_true", help="answer anew what is complete")
     run.add_argument("--study", default="", metavar="NAME", help="grid of re-runs (default: that of the scale)")
-    run.set_defaults(act=_run)
-
-
-def _add_sweep(commands: Any) -> None:
-    sweep = commands.add_parser("sweep", help="run a study for several seeds and gather one table")
-    sweep.add_argument("study", metavar="STUDY", help="a file of notebooks/recipes/studies, such as alignment")
-    _add_recipes(sweep)
     sweep.add_argument("--seeds", default="0,1,2", help="seeds, parted by commas (default: 0,1,2)")
-    sweep.set_defaults(act=_sweep)
-
-
-def _add_runs(commands: Any) -> None:
-    runs = commands.add_parser("runs", help="list the runs, the newest last")
-    runs.add_argument("--outputs", metavar="DIR", help="folder of the runs (default: outputs)")
     runs.add_argument("--json", action="store_true", help="print the whole manifests")
-    runs.set_defaults(act=_runs)
 
 
-def _run(args: argparse.Namespace) -> int:
+def _run(args: argparse.Namespace) -> None:
+    from aligngemini.analysis import tables
     from aligngemini.core import commands
     from aligngemini.workflow import execute, plan
 
@@ -121,30 +103,29 @@ def _run(args: argparse.Namespace) -> int:
     made = plan.make(args.scale, args.study, options, args.first, args.only)
     if made.question:
         print(f"study {made.study}: {made.question}", flush=True)
-    answers = execute.run(made, force=args.force)
-    if answers[-1].notebook == ANALYSIS:
-        _conclude(answers)
+    last = execute.run(made, force=args.force)[-1]
+    if last.notebook == ANALYSIS:
+        print(f"\n{tables.headline(last.folder)}\n\nreport: {paths.short(last.folder / 'report.html')}")
+        print("next: open it in a browser, or the notebooks in JupyterLab: make lab")
     else:
         onward = commands.onward(args.scale, args.study, options)
-        print(f"next: {onward}, or look into {paths.short(answers[-1].folder)}")
-    return DONE
+        print(f"next: {onward}, or look into {paths.short(last.folder)}")
 
 
 def _sweep(args: argparse.Namespace) -> None:
     from aligngemini.workflow import sweep
 
     paths.set_outputs(args.outputs)
-    options = [tuple(pair) for pair in args.p]
-    study, parts = sweep.make(args.scale, args.study, _numbers(args.seeds), options)
+    study, parts = sweep.make(args.scale, args.study, _numbers(args.seeds), [tuple(pair) for pair in args.p])
     print(f"study {study.name}: {study.question}", flush=True)
-    paths.writable(sweep.home(study.name, args.scale), "--outputs", "table.*", "probes.csv", "rules.csv")
+    home = sweep.home(study.name, args.scale)
+    paths.writable(home, "--outputs", "table.*", "probes.csv", "rules.csv")
     made = sweep.run(parts)
     from aligngemini.analysis import purity, seeds, validated
     from aligngemini.analysis import study as page
 
     table = seeds.gather(made)
-    further = purity.gather(made), validated.gather(made)
-    folder = page.write(sweep.home(study.name, args.scale), study, args.scale, made, table, *further)
+    folder = page.write(home, study, args.scale, made, table, purity.gather(made), validated.gather(made))
     print(f"\n{seeds.shown(table).to_string(index=False)}\n\n{page.NOTE}\ntable: {paths.short(folder / 'table.md')}")
 
 
@@ -153,16 +134,6 @@ def _numbers(text: str) -> list[int]:
         return [int(word) for word in text.split(",")]
     except ValueError as error:
         raise Refused(f"--seeds takes whole numbers parted by commas, such as 0,1,2, not {shown(text)}") from error
-
-
-def _conclude(answers: list[Any]) -> None:
-    """Show the headline of the run of notebook 05, and where its report lies."""
-    from aligngemini.analysis import tables
-
-    last = answers[-1].folder
-    page = paths.short(last / "report.html")
-    print(f"\n{tables.headline(last)}\n")
-    print(f"report: {page}\nnext: open it in a browser, or the notebooks in JupyterLab: make lab")
 
 
 def _runs(args: argparse.Namespace) -> None:

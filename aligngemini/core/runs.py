@@ -1,6 +1,7 @@
 """The runs of all notebooks: one is started or resumed, found, listed, or marked as failed."""
 
 import platform
+import shutil
 import time
 from os import environ, getpid
 from pathlib import Path
@@ -130,11 +131,11 @@ def mark_failed(asked: Question, sentence: str, executed: Path) -> Path:
     another process holds the run nothing is touched.
     """
     if asked.home.exists() and not asked.partial.exists():
-        return executed.replace(asked.home / "failed.ipynb")
+        return Path(shutil.move(executed, asked.home / "failed.ipynb"))
     if _held(asked.lock):
         return executed
     record = manifest.read(asked.partial) or _begin(asked, forced=False)
     record["run"] |= {"status": "failed", "finished": now(), "error": sentence}
     with manifest.room_on_disk(asked.partial):
         manifest.write(asked.partial, record)
-        return executed.replace(asked.partial / "notebook.ipynb")
+        return Path(shutil.move(executed, asked.partial / "notebook.ipynb"))

@@ -1,20 +1,18 @@
 """Running a plan: every stage is answered by a complete run, reused if there is one, else executed."""
 
-import os
-from dataclasses import dataclass
+import shutil
+import tempfile
+import time
 from pathlib import Path
-from typing import Any
-
-import psutil
+from typing import Any, NamedTuple
 
 from aligngemini.core import hub, manifest, paths, questions, records, redaction, runs
 from aligngemini.core.manifest import DiskFull
 from aligngemini.core.params import Params, Refused
 from aligngemini.core.progress import FILE, spell
 from aligngemini.core.questions import Question
-from aligngemini.workflow import kernel
+from aligngemini.workflow import kernel, status
 from aligngemini.workflow.plan import Item, Plan
-from aligngemini.workflow.status import Status, expected
 
 
 class Failed(RuntimeError):
@@ -25,9 +23,8 @@ class StageRefused(Refused):
     """A notebook refused its parameters or inputs while it ran; the text is that of `Failed`."""
 
 
-@dataclass(frozen=True)
-class Answer:
-    """A stage that is complete. `reused`: it was before the command began; `executed`: by this command."""
+class Answer(NamedTuple):
+    """A stage that is complete. `executed`: by this command; otherwise it was before."""
 
     notebook: str
     name: str
@@ -52,12 +49,9 @@ def run(plan: Plan, force: bool = False, after: float = 0.0) -> list[Answer]:
     made: dict[str, list[str]] = {}
     answers = []
     for item in plan.items:
-        if item.stage.place > plan.last.place:
-            break
-        found = [_answer(plan, item, made, force, after)] if plan.runs(item) else _stand_on(plan, item, made)
-        for answer in found:
-            made.setdefault(answer.notebook, []).append(answer.name)
+        found = [_answer(plan, item, made, force, after)] if plan.runs(item) else _existing(plan, item, made)
         answers += found
+        made.setdefault(item.stage.name, []).extend(answer.name for answer in found)
     return answers
 
 
@@ -74,63 +68,49 @@ def check(plan: Plan) -> None:
         hub.check(getattr(cfg, "push_to_hub", ""))
 
 
-def _stand_on(plan: Plan, item: Item, made: dict[str, list[str]]) -> list[Answer]:
-    """Return the runs that stand for a stage not executed: those that the command line names, else what is there.
-
-    What nothing that is executed stands on itself may be missing: it is only looked up to be named.
+def _existing(plan: Plan, item: Item, made: dict[str, list[str]]) -> list[Answer]:
+    """Return the complete runs of a stage that is not executed: those that the command line names, else the run of
+    these very parameters, else the latest like it. None may be there if nothing that is executed needs one.
     """
-    notebook = item.stage.name
-    chosen = [texts for each in plan.mine if (texts := each.asks(notebook)) != []]
-    if not chosen or None in chosen:
-        try:
-            return [_look_up(plan, item, made)]
-        except Refused:
-            if chosen:
-                raise
-            return []
-    named = {records.pick(notebook, text, plan.scale).name: None for texts in chosen for text in texts}
-    fresh = [name for name in named if name not in made.get(notebook, [])]
-    return [_standing(notebook, Answer(notebook, name, executed=False)) for name in fresh]
-
-
-def _standing(label: str, answer: Answer) -> Answer:
-    print(f"{label}: standing on {paths.short(answer.folder)}", flush=True)
-    return answer
-
-
-def _look_up(plan: Plan, item: Item, made: dict[str, list[str]]) -> Answer:
-    """Return the run of this very question, else the latest like it."""
-    cfg = item.cfg(made)
-    name = _exact(item.stage.name, cfg)
-    if name is None:
-        name = _latest(plan, item, cfg)
-    return _standing(item.label, Answer(item.stage.name, name, executed=False))
-
-
-def _latest(plan: Plan, item: Item, cfg: Params) -> str:
-    """Return the latest run like `item`; if there is none with what the command line asks of the stages that are
-    executed, the latest without that: `--from 03 -p epochs 2` speaks of 03, though 02 has epochs, too."""
-    usual = {"scale": plan.scale, "seed": cfg.seed}
-    wanted = usual | {key: getattr(cfg, key) for key in item.point | item.asked}
-    executed = {name for each in plan.mine for name in each.asked if name not in item.point and name not in usual}
-    fewer = {key: value for key, value in wanted.items() if key not in executed}
+    if item.stage.place > plan.last.place:
+        return []
+    notebook, label = item.stage.name, item.label
+    needed = [each.asks(notebook) for each in plan.mine]
+    selectors = [text for texts in needed for text in texts or []]
     try:
-        return records.latest(item.stage.name, wanted).name
+        if None not in needed and selectors:
+            names, label = [records.pick(notebook, text, plan.scale).name for text in selectors], notebook
+        else:
+            cfg = item.cfg(made)
+            names = [_exact(notebook, cfg) or _latest(plan, item, cfg)]
     except Refused:
-        if fewer == wanted:
+        if any(texts != [] for texts in needed):
             raise
-        return records.latest(item.stage.name, fewer).name
+        return []
+    answers = [Answer(notebook, name, False) for name in dict.fromkeys(names) if name not in made.get(notebook, [])]
+    for answer in answers:
+        print(f"{label}: standing on {paths.short(answer.folder)}", flush=True)
+    return answers
 
 
 def _exact(notebook: str, cfg: Params) -> str | None:
     try:
-        asked = questions.question(notebook, cfg)
-        return records.pick(notebook, asked.name).name
+        return records.pick(notebook, questions.question(notebook, cfg).name).name
     except Refused:
         return None
 
 
+def _latest(plan: Plan, item: Item, cfg: Params) -> str:
+    """Return the latest run like `item`. What the command line says of stages that are executed is not asked of it:
+    `--from 03 -p epochs 2` speaks of 03, though 02 has epochs, too."""
+    executed = {name for each in plan.mine for name in each.asked}
+    alike = [name for name in item.asked if name not in executed]
+    wanted = {name: getattr(cfg, name) for name in ["seed", *item.point, *alike]}
+    return records.latest(item.stage.name, {"scale": plan.scale} | wanted).name
+
+
 def _answer(plan: Plan, item: Item, made: dict[str, list[str]], force: bool, after: float) -> Answer:
+    """Return the complete run of an item, executed if there is none."""
     asked = questions.question(item.stage.name, item.cfg(made))
     place = plan.mine.index(item) + 1
     title = f"[{place}/{len(plan.mine)}] {item.label}"
@@ -139,29 +119,30 @@ def _answer(plan: Plan, item: Item, made: dict[str, list[str]], force: bool, aft
         if (asked.home / "notebook.ipynb").is_file():
             print(f"{title}: reused, {paths.short(asked.home)}", flush=True)
             return Answer(asked.notebook, asked.name, executed=False)
-    times = [expected(later.stage.name, plan.scale, plan.minutes) for later in plan.mine[place - 1 :]]
-    _sweep(paths.writable(asked.home.parent))
-    with Status(title, times[0], sum(times[1:]) + after, _mine(asked, "json")) as status:
-        _execute(title, asked, item.values(made), force)
-    print(f"{title}: complete in {spell(status.seconds)}, {paths.short(asked.home)}", flush=True)
+    seconds = [status.expected(each.stage.name, plan.scale, plan.minutes) for each in plan.mine[place - 1 :]]
+    paths.writable(asked.home.parent)
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="aligngemini-") as folder:
+        progress = Path(folder) / "progress.json"
+        with status.shown(title, seconds[0], sum(seconds[1:]) + after, progress):
+            _execute(title, asked, item.values(made), force, progress)
+    print(f"{title}: complete in {spell(time.monotonic() - began)}, {paths.short(asked.home)}", flush=True)
     return Answer(asked.notebook, asked.name, executed=True)
 
 
-def _execute(title: str, asked: Question, values: dict[str, Any], force: bool) -> None:
-    """Run the notebook beside its run, then put it inside; a failed one goes to where the work stopped."""
-    executed = _mine(asked, "ipynb")
-    tell = {FILE: str(_mine(asked, "json")), "ALIGNGEMINI_OUTPUTS": str(paths.outputs())}
-    tell |= {runs.FORCE: asked.name if force else ""}
+def _execute(title: str, asked: Question, values: dict[str, Any], force: bool, progress: Path) -> None:
+    """Run the notebook beside `progress`, then put it into its run; a failed one goes to where the work stopped."""
+    executed = progress.with_name("notebook.ipynb")
+    environment = {FILE: str(progress), "ALIGNGEMINI_OUTPUTS": str(paths.outputs())}
+    environment[runs.FORCE] = asked.name if force else ""
     try:
-        with manifest.room_on_disk(executed):
-            executed.parent.mkdir(parents=True, exist_ok=True)
+        with manifest.room_on_disk(asked.home):
             try:
-                kernel.execute(paths.notebook(asked.notebook), executed, values, tell)
+                kernel.execute(paths.notebook(asked.notebook), executed, values, environment)
             finally:
                 redaction.hide(executed)
             _settle(asked, executed)
-    except (DiskFull, KeyboardInterrupt):
-        executed.unlink(missing_ok=True)
+    except DiskFull:
         raise
     except Exception as error:
         raise _failure(title, asked, executed, error) from error
@@ -173,35 +154,18 @@ def _settle(asked: Question, executed: Path) -> None:
             f"the notebook ended, but run {asked.name} is not complete: it does not call run.finish, "
             "or code was changed while it ran"
         )
-    executed.replace(asked.home / "notebook.ipynb")
+    shutil.move(executed, asked.home / "notebook.ipynb")
     (asked.home / "failed.ipynb").unlink(missing_ok=True)
 
 
 def _failure(title: str, asked: Question, executed: Path, error: Exception) -> Exception:
-    reason = _reason(error)
-    kept = runs.mark_failed(asked, reason, executed) if executed.exists() else None
-    where = f" The executed notebook is {paths.short(kept)}." if kept else ""
-    sentence = f"{title} failed: {reason}.{where} Mend the cause and run the same command again: it continues there."
-    return StageRefused(sentence) if getattr(error, "ename", "") == "Refused" else Failed(sentence)
-
-
-def _reason(error: Exception) -> str:
-    """Return the last line of an error, without secrets; how a kernel died is a sentence already."""
-    if isinstance(error, kernel.Died):
-        return str(error)
+    """Return what to raise for `error`, whose text is shown without secrets."""
     name, text = getattr(error, "ename", type(error).__name__), str(getattr(error, "evalue", error))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return redaction.hidden(f"{name}: {lines[-1].rstrip('.')}" if lines else name)
-
-
-def _mine(asked: Question, suffix: str) -> Path:
-    """Return a path beside the run that no other process uses: two may execute the same notebook at once."""
-    return asked.home.with_name(f".{asked.name}.{os.getpid()}.{suffix}")
-
-
-def _sweep(folder: Path) -> None:
-    """Delete what killed runners left beside the runs."""
-    for path in [*folder.glob(".*.*.ipynb"), *folder.glob(".*.*.json")]:
-        owner = path.name.split(".")[2]
-        if owner.isdigit() and not psutil.pid_exists(int(owner)):
-            path.unlink(missing_ok=True)
+    reason = redaction.hidden(f"{name}: {lines[-1].rstrip('.')}" if lines else name)
+    if isinstance(error, kernel.Died):  # a sentence already
+        reason = text
+    kept = runs.mark_failed(asked, reason, executed) if executed.exists() else executed
+    where = f" The executed notebook is {paths.short(kept)}." if kept != executed else ""
+    sentence = f"{title} failed: {reason}.{where} Mend the cause and run the same command again: it continues there."
+    return StageRefused(sentence) if name == "Refused" else Failed(sentence)

@@ -1,45 +1,43 @@
-"""Executing one notebook: papermill, in a kernel of this very Python, with what the runner has to tell it."""
+"""Run one notebook with papermill, in a kernel of this very Python that ends when the command is stopped."""
 
 import os
+import re
+import signal
 import sys
-import time
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from subprocess import Popen
 from typing import Any
 
+import psutil
+
 from aligngemini.core import paths
-from aligngemini.workflow import death, stopping
 
 START_SECONDS = 120  # a loaded machine is slow to start a kernel
-PORTS = ("Address already in use", "Kernel died before replying")  # what a taken port looks like from here
+GRACE = 5  # seconds that processes started by a kernel have to end by themselves
+SCARCE = 0.03  # of all memory free: so little only where something takes all it can get
+VMSTAT = Path("/proc/vmstat")  # Linux counts here the processes that it ended for want of memory
 
 
 class Died(RuntimeError):
     """The kernel ended without a Python error; the text says how."""
 
 
-def execute(notebook: Path, executed: Path, parameters: dict[str, Any], tell: dict[str, str]) -> None:
+def execute(notebook: Path, executed: Path, parameters: dict[str, Any], environment: dict[str, str]) -> None:
     """Run `notebook` with `parameters` and save it, outputs included, as `executed`.
 
-    `tell`: environment variables for the kernel. If another kernel takes its ports at the same moment, it is
-    started once more. Raises papermill's PapermillExecutionError for an error in a cell, `Died`; a signal to stop
-    ends the kernel at once.
+    `environment`: further variables of the kernel. Raises papermill's PapermillExecutionError for an error in a cell,
+    `Died`, and KeyboardInterrupt after a signal to stop, which ends the kernel at once.
     """
-    for attempt in (1, 2):
-        try:
-            return _execute(notebook, executed, parameters, tell)
-        except (RuntimeError, OSError) as error:
-            if attempt == 2 or not any(words in str(error) for words in PORTS):
-                raise
-            time.sleep(1)
-
-
-def _execute(notebook: Path, executed: Path, parameters: dict[str, Any], tell: dict[str, str]) -> None:
     import papermill
     from nbclient.exceptions import DeadKernelError
 
-    manager, before = _manager(tell), death.ended_for_memory()
-    try:
-        with stopping.ending(manager.process):
+    started: list[Popen] = []
+    before = oom_kills()
+    with tempfile.TemporaryDirectory(prefix="kernel-") as sockets, _stoppable(started):
+        try:
             papermill.execute_notebook(
                 notebook,
                 executed,
@@ -48,44 +46,105 @@ def _execute(notebook: Path, executed: Path, parameters: dict[str, Any], tell: d
                 language="python",
                 progress_bar=False,
                 start_timeout=START_SECONDS,
-                kernel_manager_class=manager,
+                kernel_manager_class=_manager(sockets, environment, started),
             )
-    except DeadKernelError as error:
-        raise Died(death.told(manager.code, before)) from error
+        except DeadKernelError as error:
+            raise Died(cause_of_death(started[-1].returncode, before)) from error
 
 
-def _manager(tell: dict[str, str]) -> type:
-    """Return a kernel manager that ignores installed kernel specs: they may name another Python."""
-    import zmq
+def _manager(sockets: str, environment: dict[str, str], started: list[Popen]) -> type:
+    """Return a kernel manager that ignores installed kernel specs, which may name another Python.
+
+    It listens in the folder `sockets`, where no other user and no other kernel can meet it, and puts the process of
+    the kernel into `started`.
+    """
     from ipykernel.kernelspec import get_kernel_dict
-    from jupyter_client import AsyncKernelManager
     from jupyter_client.kernelspec import KernelSpec
+    from jupyter_client.manager import AsyncKernelManager
 
     path = os.pathsep.join(filter(None, [str(paths.PACKAGE.parent), os.environ.get("PYTHONPATH")]))
     # A busy kernel complains when it is interrupted before it is shut down; errors of cells are no lines of its log.
     quiet = "--IPKernelApp.log_level=CRITICAL"
     argv = [sys.executable, "-m", "ipykernel_launcher", quiet, "-f", "{connection_file}"]
-    spec = KernelSpec(**get_kernel_dict() | {"argv": argv, "env": {"PYTHONPATH": path, **tell}})
+    spec = KernelSpec(**get_kernel_dict() | {"argv": argv, "env": {"PYTHONPATH": path, **environment}})
 
     class ThisPython(AsyncKernelManager):
         kernel_spec = property(lambda self: spec)
-        code: int | None = None  # with which the kernel ended
-        latest: AsyncKernelManager | None = None
 
         def __init__(self, **options: Any) -> None:
-            curve = "auto" if zmq.has("curve") else "disabled"  # other users of this machine cannot listen
-            super().__init__(transport_encryption=curve, **options)
-            ThisPython.latest = self
+            super().__init__(transport="ipc", connection_file=f"{sockets}/kernel.json", **options)
 
-        @staticmethod
-        def process() -> int | None:
-            provisioner = ThisPython.latest and ThisPython.latest.provisioner
-            return getattr(provisioner, "pid", None)
-
-        async def is_alive(self) -> bool:
-            alive = await super().is_alive()
-            if not alive and self.has_kernel and ThisPython.code is None:
-                ThisPython.code = await self.provisioner.poll()
-            return alive
+        async def start_kernel(self, **options: Any) -> None:
+            await super().start_kernel(**options)
+            started.append(self.provisioner.process)  # type: ignore[union-attr]
 
     return ThisPython
+
+
+@contextmanager
+def _stoppable(started: list[Popen]) -> Iterator[None]:
+    """Inside, SIGINT and SIGTERM first end the kernel, so that it says nothing after our own sentence. Then they do
+    what they do outside; a second one is ignored. Whatever error the end of the kernel causes is KeyboardInterrupt.
+    """
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before: dict[int, Callable] = {number: handler for number, handler in handlers.items() if callable(handler)}
+    stopped = []
+
+    def stop(number: int, frame: Any) -> None:
+        from jupyter_core.utils import ensure_event_loop
+
+        stopped.append(number)
+        for each in before:
+            signal.signal(each, signal.SIG_IGN)
+        # The client's tasks that wait for the kernel must not report that it died.
+        ensure_event_loop().set_exception_handler(lambda loop, context: None)
+        for process in started:
+            _end(process.pid)
+        before[number](number, frame)
+
+    try:
+        for number in before:
+            signal.signal(number, stop)
+        yield
+    except Exception as error:
+        if not stopped:
+            raise
+        raise KeyboardInterrupt from error
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(pid: int) -> None:
+    """Kill a kernel, then end all processes that it started."""
+    with suppress(psutil.NoSuchProcess):
+        kernel = psutil.Process(pid)
+        helpers = kernel.children(recursive=True)
+        kernel.kill()  # first: it must not see its helpers end
+        for act in (psutil.Process.terminate, psutil.Process.kill):
+            for helper in helpers:
+                with suppress(psutil.NoSuchProcess):
+                    act(helper)
+            _, helpers = psutil.wait_procs(helpers, GRACE)
+
+
+def oom_kills() -> int:
+    """Return how many processes the system has ended for want of memory since it started; 0 where it does not say."""
+    text = VMSTAT.read_text() if VMSTAT.is_file() else ""
+    return sum(map(int, re.findall(r"^oom_kill (\d+)", text, re.MULTILINE)))
+
+
+def cause_of_death(code: int, before: int) -> str:
+    """Return in words how a kernel ended, with what to do; `code`: its exit code, negative for a signal.
+
+    `before`: what `oom_kills` gave when it started. Memory is blamed only where the system speaks for it.
+    """
+    memory = psutil.virtual_memory()
+    figures = f"{memory.total / 2**30:.0f} GB in all, {memory.available / 2**30:.0f} GB free now"
+    how = f"ended by signal {-code} ({signal.Signals(-code).name})" if code < 0 else f"with exit code {code}"
+    if code == -signal.SIGKILL and (oom_kills() > before or memory.available < SCARCE * memory.total):
+        return (
+            f"the kernel died without a Python error, {how}, most likely out of memory ({figures}): use smaller "
+            "batches or fewer images, or close other programs"
+        )
+    return f"the kernel died without a Python error, {how}; nothing says that memory was short ({figures})"

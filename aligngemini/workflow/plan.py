@@ -7,7 +7,6 @@ from aligngemini.branches import branch_runs
 from aligngemini.branches.registry import KINDS
 from aligngemini.core import params, recipes, records, stages
 from aligngemini.core.params import Params, Refused
-from aligngemini.core.recipes import Study
 from aligngemini.core.stages import STAGES, Stage
 
 
@@ -43,36 +42,40 @@ class Item:
         """
         values = dict(self.given)
         for name, rules in params.rules(self.stage.params).items():
-            runs = made.get(rules.get("upstream", ""))
-            if runs and name not in self.asked:
-                text = self.given.get(name)
-                values[name] = runs[0] if text is None else records.fitting(rules["upstream"], text, runs)
-            if rules.get("branches") and name not in self.asked:
-                values |= self._branches(name, rules["branches"], made)
+            upstream, given = rules.get("upstream", ""), self.given.get(name)
+            if name in self.asked:
+                continue
+            if made.get(upstream):
+                values[name] = _first(upstream, "latest" if given is None else given, made)
+            if rules.get("branches") and given is not None:
+                values[name] = [_branch(text, made) for text in given]
+            elif rules.get("branches") and (runs := _runs(rules["branches"], made)):
+                kinds = [text.split()[0] for text in runs]
+                default = getattr(self.stage.params(), name)
+                values[name] = [*runs, *(text for text in default if text.split()[0] not in kinds)]
         return values
-
-    def _branches(self, name: str, which: str, made: dict[str, list[str]]) -> dict[str, list[str]]:
-        """Return the value of a list of branches, by the name of its field; {} for the default."""
-        if name in self.given:
-            return {name: [_branch(text, made) for text in self.given[name]]}
-        kinds = [kind for kind in KINDS.values() if made.get(kind.notebook)]
-        count = None if which == "every" else 1
-        found = [text for kind in kinds for text in branch_runs.texts(kind, made[kind.notebook][:count])]
-        others = [
-            text for text in getattr(self.stage.params(), name) if text.split()[0] not in [kind.name for kind in kinds]
-        ]
-        return {name: [*found, *others]} if found else {}
 
     def cfg(self, made: dict[str, list[str]]) -> Params:
         """Return its parameters as the stage's class; raises `Refused`."""
         return params.build(self.stage.params, self.values(made), where=self.stage.name)
 
 
+def _first(notebook: str, selector: str, made: dict[str, list[str]]) -> str:
+    """Return the first run of `made` that a selector "latest ..." fits, else the selector."""
+    runs = made.get(notebook)
+    return records.fitting(notebook, selector, runs) if runs else selector
+
+
 def _branch(text: str, made: dict[str, list[str]]) -> str:
-    """Return a text of a recipe's `branch_runs` with the first run of `made` that fits in place of "latest ..."."""
+    """Return a text of a recipe's list of branches with a run of `made` in place of "latest ..."."""
     word, rest = branch_runs.split(text)
-    runs = made.get(KINDS[word].notebook) if word in KINDS else None
-    return f"{word} {records.fitting(KINDS[word].notebook, rest, runs)}" if runs else text
+    return f"{word} {_first(KINDS[word].notebook, rest, made)}" if word in KINDS and rest else text
+
+
+def _runs(which: str, made: dict[str, list[str]]) -> list[str]:
+    """Return the runs of `made` for a list of branches that nobody gave: "every" one, or the "first" of each kind."""
+    count = None if which == "every" else 1
+    return [f"{kind.name} {run}" for kind in KINDS.values() for run in made.get(kind.notebook, [])[:count]]
 
 
 @dataclass(frozen=True)
@@ -114,40 +117,32 @@ def make(
         raise Refused("give --from or --only, not both: --only runs one notebook, --from it and all after it")
     settings = recipes.settings(scale)
     asked_study = recipes.study(study or settings["study"])
-    grid = _at(asked_study, data)
-    start = stages.find(only or first) if only or first else next(iter(STAGES.values()))
-    end = stages.find(only) if only else list(STAGES.values())[-1]
+    if data is None and asked_study.grid.get(stages.DATA):
+        name = asked_study.name
+        raise Refused(f"study {name} varies {stages.DATA}: use `aligngemini sweep {name}`")
+    # All later notebooks stand on one data run.
+    grid = asked_study.grid | {stages.DATA: {name: [value] for name, value in (data or {}).items()}}
+    every = list(STAGES.values())
+    start = stages.find(only or first) if only or first else every[0]
+    end = stages.find(only) if only else every[-1]
     asked = _asked(options or [], end)
-    items = [item for stage in STAGES.values() for item in _items(stage, scale, grid, asked[stage.name])]
-    plan = Plan(scale, asked_study.name, asked_study.question, items, start, end, settings["minutes"])
-    for item in plan.items:
-        _check(item)
-    return plan
+    items = [item for stage in every for item in _items(stage, scale, grid.get(stage.name, {}), asked[stage.name])]
+    return Plan(scale, asked_study.name, asked_study.question, items, start, end, settings["minutes"])
 
 
-def _at(study: Study, data: dict[str, Any] | None) -> dict[str, dict[str, list]]:
-    """Return the grid of `study` at one point of notebook 01: all later notebooks stand on one data run."""
-    if data is None and study.grid.get(stages.DATA):
-        raise Refused(f"study {study.name} varies {stages.DATA}: use `aligngemini sweep {study.name}`")
-    return study.grid | {stages.DATA: {name: [value] for name, value in (data or {}).items()}}
-
-
-def _check(item: Item) -> None:
-    try:
-        item.cfg({})
-    except Refused as refusal:
-        raise Refused(f"{item.label}: {refusal}") from refusal
-
-
-def _items(stage: Stage, scale: str, grid: dict[str, dict[str, list]], asked: dict[str, Any]) -> list[Item]:
+def _items(stage: Stage, scale: str, axes: dict[str, list], asked: dict[str, Any]) -> list[Item]:
     """Return the stage at every point of its grid; points that the command line makes equal become one."""
     recipe = recipes.recipe(scale, stage)
     items: list[Item] = []
-    for point in recipes.points(grid.get(stage.name, {})):
+    for point in recipes.points(axes):
         point |= {name: value for name, value in asked.items() if name in point}
-        given = {"scale": scale} | recipe | point | asked
-        if all(given != item.given for item in items):
-            items.append(Item(stage, point, given, asked))
+        item = Item(stage, point, {"scale": scale} | recipe | point | asked, asked)
+        try:
+            item.cfg({})
+        except Refused as refusal:
+            raise Refused(f"{item.label}: {refusal}") from refusal
+        if item not in items:
+            items.append(item)
     return items
 
 

@@ -1,12 +1,12 @@
-"""The runner's voice: while a stage goes on, how far it is and how long all will take."""
+"""While a stage runs: how far it is, and how long all will take."""
 
 import shutil
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from aligngemini.core import reading, records
 from aligngemini.core.progress import spell
@@ -24,46 +24,44 @@ def expected(notebook: str, scale: str, minutes: dict[str, float]) -> float:
     return 60 * minutes.get(notebook, DEFAULT_MINUTES)
 
 
-class Status:
-    """Shows how a stage goes while used as a context; `after`: seconds expected for the later stages."""
+def line(title: str, seconds: float, expected: float, after: float, progress: Path) -> str:
+    """Return the stage, what it is doing, the time elapsed and the time left of the whole command.
 
-    def __init__(self, title: str, expected: float, after: float, progress: Path) -> None:
-        self.title, self.expected, self.after, self.progress = title, expected, after, progress
-        self.began = time.monotonic()
-        self._done = threading.Event()
-        self._live = sys.stdout.isatty()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
+    `seconds` have passed of the `expected` ones, `after` are expected of later stages; `progress` is the file where
+    the stage says how far it is, if it has written it yet.
+    """
+    state = reading.known(progress)
+    doing = ""
+    if state:
+        doing = f": {state['label']}" + (f" {state['done']}/{state['total']}" if state["total"] else "")
+    left = max(expected - seconds, state.get("left") or 0) + after
+    about = f"about {spell(left)} left" if left > 0 else "longer than last time"
+    return f"{title}{doing}, {spell(seconds)} elapsed, {about}"
 
-    @property
-    def seconds(self) -> float:
-        """Seconds since the stage began."""
-        return time.monotonic() - self.began
 
-    def line(self) -> str:
-        """Return the stage, what it is doing, the time elapsed and the time left of the whole command."""
-        state = reading.known(self.progress)  # the stage may not have written it yet
-        doing = ""
-        if state:
-            doing = f": {state['label']}" + (f" {state['done']}/{state['total']}" if state["total"] else "")
-        left = max(self.expected - self.seconds, state.get("left") or 0) + self.after
-        about = f"about {spell(left)} left" if left > 0 else "longer than last time"
-        return f"{self.title}{doing}, {spell(self.seconds)} elapsed, {about}"
+@contextmanager
+def shown(title: str, expected: float, after: float, progress: Path) -> Iterator[None]:
+    """Inside, show `line` every second on a terminal, now and then in a log."""
+    done, began, live = threading.Event(), time.monotonic(), sys.stdout.isatty()
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._done.set()
-        self._thread.join()
-        if self._live:
-            print("\r\x1b[2K", end="", flush=True)
-        self.progress.unlink(missing_ok=True)
-
-    def _watch(self) -> None:
-        while not self._done.wait(1.0 if self._live else LINE_SECONDS):
-            if self._live:
-                width = shutil.get_terminal_size().columns - 1
-                print("\r\x1b[2K" + self.line()[:width], end="", flush=True)
+    def watch() -> None:
+        while not done.wait(1.0 if live else LINE_SECONDS):
+            text = line(title, time.monotonic() - began, expected, after, progress)
+            if live:
+                _overwrite(text[: shutil.get_terminal_size().columns - 1])
             else:
-                print(self.line(), flush=True)
+                print(text, flush=True)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+        if live:
+            _overwrite("")
+
+
+def _overwrite(text: str) -> None:
+    print(f"\r\x1b[2K{text}", end="", flush=True)

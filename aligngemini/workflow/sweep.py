@@ -1,25 +1,23 @@
 """Sweeps: a study run for several seeds and at every point of notebook 01, one plan each, complete runs reused."""
 
 import dataclasses
-from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from aligngemini.branches.registry import KINDS
 from aligngemini.core import paths, recipes, stages
 from aligngemini.core.params import Refused
 from aligngemini.core.recipes import Study
-from aligngemini.core.stages import STAGES
 from aligngemini.workflow import execute, plan
 from aligngemini.workflow.execute import Answer
-from aligngemini.workflow.plan import Item, Plan
+from aligngemini.workflow.plan import Plan
 from aligngemini.workflow.status import expected
 
 TRAINED = {kind.notebook: kind.name for kind in KINDS.values() if kind.notebook}
-TOLD = ("supervision",)  # parameters that have a column of their own
+COLUMNS = ("supervision",)  # parameters that have a column of their own in the table
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """One data run and all that stands on it: `data` is its point of notebook 01, all notebooks share `seed`."""
 
     seed: int
@@ -29,11 +27,10 @@ class Part:
     @property
     def label(self) -> str:
         """Its seed and point, e.g. "seed 1, held_out shadow dog"."""
-        return ", ".join([f"seed {self.seed}", *filter(None, [spelt(self.data)])])
+        return ", ".join(filter(None, [f"seed {self.seed}", spelt(self.data)]))
 
 
-@dataclass(frozen=True)
-class Made:
+class Made(NamedTuple):
     """A complete run of a sweep, with where it stands: seed, point of 01, and point of its own notebook."""
 
     seed: int
@@ -44,12 +41,8 @@ class Made:
 
 def spelt(point: dict[str, Any]) -> str:
     """Return a point in words, without what the name of a model says: "held_out shadow dog", ""."""
-    words = {
-        name: " ".join(map(str, value)) if isinstance(value, list) else value
-        for name, value in point.items()
-        if name not in TOLD
-    }
-    return ", ".join(f"{name} {value}" for name, value in words.items())
+    words = {name: " ".join(map(str, value)) if isinstance(value, list) else value for name, value in point.items()}
+    return ", ".join(f"{name} {word}" for name, word in words.items() if name not in COLUMNS)
 
 
 def make(
@@ -59,32 +52,27 @@ def make(
 
     `options`: (name, text) for every stage that has the name. Raises `Refused` for what no stage could run with.
     """
-    asked = recipes.study(study)
+    options, asked = options or [], recipes.study(study)
     if not study or not TRAINED.keys() & set(asked.grid):
         raise Refused(f"a sweep needs a study whose grid names {' or '.join(TRAINED)}, even with one value")
     if not seeds or len(set(seeds)) < len(seeds):
         raise Refused("give at least one seed, and each of them once, such as 0,1,2")
-    if "seed" in dict(options or []):
+    if "seed" in dict(options):
         raise Refused("the seeds of a sweep are chosen with --seeds")
     points = recipes.points(asked.grid.get(stages.DATA, {}))
-    parts = [_part(scale, asked, seed, data, options or []) for seed in seeds for data in points]
-    _check(asked, parts[0].plan)
+    parts = [Part(seed, data, _plan(scale, asked, seed, data, options)) for seed in seeds for data in points]
     return asked, parts
 
 
-def _check(study: Study, plan: Plan) -> None:
-    """Refuse a study with notebook 04 whose grid leaves out a notebook whose runs are joined there."""
-    fusions = [item for item in plan.items if item.stage.name == stages.FUSION]
+def _plan(scale: str, study: Study, seed: int, data: dict[str, Any], options: list[tuple[str, str]]) -> Plan:
+    """Return the plan of one part. Refuses a grid that leaves out a notebook whose runs another one joins."""
+    whole = plan.make(scale, study.name, [*options, ("seed", str(seed))], data=data)
+    items = [item for item in whole.items if item.stage.name in (stages.DATA, *study.grid)]
+    fusions = [item for item in items if item.stage.name == stages.FUSION]
     joined = {each.notebook for item in fusions for each in stages.selectors(item.cfg({}))}
     if missing := sorted(joined - set(study.grid)):
         raise Refused(f"study {study.name} has {stages.FUSION}: then its grid must name {' and '.join(missing)}, too")
-
-
-def _part(scale: str, study: Study, seed: int, data: dict[str, Any], options: list[tuple[str, str]]) -> Part:
-    whole = plan.make(scale, study.name, [*options, ("seed", str(seed))], data=data)
-    wanted = [name for name in STAGES if name == stages.DATA or name in study.grid]
-    items = [item for item in whole.items if item.stage.name in wanted]
-    return Part(seed, data, dataclasses.replace(whole, items=items, last=STAGES[wanted[-1]]))
+    return dataclasses.replace(whole, items=items, last=items[-1].stage)
 
 
 def run(parts: list[Part]) -> list[Made]:
@@ -95,24 +83,18 @@ def run(parts: list[Part]) -> list[Made]:
     """
     for part in parts:
         execute.check(part.plan)
-    times = [_seconds(part.plan) for part in parts]
+    # The most seconds that a part may take: nothing of it is complete.
+    times = [sum(expected(i.stage.name, p.plan.scale, p.plan.minutes) for i in p.plan.items) for p in parts]
     found: list[Made] = []
     for place, part in enumerate(parts, start=1):
         print(f"part {place} of {len(parts)}: {part.label}", flush=True)
         answers = execute.run(part.plan, after=sum(times[place:]))
-        found += [_made(part, *pair) for pair in zip(part.plan.items, answers, strict=True)]
+        for item, answer in zip(part.plan.items, answers, strict=True):
+            point = "" if item.stage.name == stages.DATA else spelt(item.point)
+            found.append(Made(part.seed, spelt(part.data), point, answer))
     return found
 
 
-def _seconds(plan: Plan) -> float:
-    """Return the seconds a plan takes if nothing of it is complete: the most that may be left."""
-    return sum(expected(item.stage.name, plan.scale, plan.minutes) for item in plan.items)
-
-
-def _made(part: Part, item: Item, answer: Answer) -> Made:
-    return Made(part.seed, spelt(part.data), "" if item.stage.name == stages.DATA else spelt(item.point), answer)
-
-
-def home(study: str, scale: str):
+def home(study: str, scale: str) -> Path:
     """Return the folder of a sweep's table."""
     return paths.outputs() / "studies" / study / scale

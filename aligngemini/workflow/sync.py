@@ -7,7 +7,7 @@ from aligngemini.core.stages import STAGES, Stage
 
 
 def notebook(stage: Stage) -> str:
-    """The notebook of a stage as text, with the parameter cell that its class of parameters asks for."""
+    """Return the notebook of a stage as text, with the parameter cell that its class of parameters asks for."""
     book = json.loads(paths.notebook(stage.name).read_text(encoding="utf-8"))
     (cell,) = (cell for cell in book["cells"] if "parameters" in cell["metadata"].get("tags", []))
     cell["source"] = params.cell(stage.params).splitlines(keepends=True)
@@ -15,13 +15,12 @@ def notebook(stage: Stage) -> str:
 
 
 def recipe(stage: Stage) -> str:
-    """The recipe of a stage at scale mini as text: every parameter with its default."""
+    """Return the recipe of a stage at scale mini as text: every parameter with its default."""
     values = stage.params().model_dump().items()
     return "".join(f"{name}: {json.dumps(value, ensure_ascii=False)}\n" for name, value in values)
 
 
-def main() -> None:
-    """Write what differs, and name it."""
+if __name__ == "__main__":
     for stage in STAGES.values():
         files = {paths.notebook(stage.name): notebook(stage)}
         files[recipes.folder() / "mini" / f"{stage.name}.yaml"] = recipe(stage)
@@ -29,7 +28,3 @@ def main() -> None:
             if path.read_text(encoding="utf-8") != text:
                 path.write_text(text, encoding="utf-8")
                 print(f"written: {paths.short(path)}")
-
-
-if __name__ == "__main__":
-    main()

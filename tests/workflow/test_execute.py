@@ -11,7 +11,7 @@ import pytest
 
 from aligngemini.core import runs, stages
 from aligngemini.core.params import Refused
-from aligngemini.workflow import execute, kernel, plan
+from aligngemini.workflow import execute, plan
 
 DATA, VLM, EXPERT, FUSION, ANALYSIS = stages.STAGES
 NUMBERS = ("first.json", "second.json")
@@ -277,30 +277,6 @@ def test_the_kernel_is_this_python_whatever_is_installed(little):
     code, said = little.run("run", "--scale", "tiny", "--only", "01", JUPYTER_PATH=str(fake), PATH=path)
     assert code == 0, said
     assert little.manifests(DATA)[0]["results"]["python"] == sys.executable
-
-
-def test_a_taken_port_is_tried_once_more(monkeypatch, tmp_path):
-    import papermill
-
-    tries = []
-
-    def taken(*_, **__):
-        tries.append(1)
-        if len(tries) < 2:
-            raise RuntimeError("zmq: Address already in use")
-
-    monkeypatch.setattr(papermill, "execute_notebook", taken)
-    kernel.execute(tmp_path, tmp_path, {}, {})
-    assert len(tries) == 2
-
-    def other(*_, **__):
-        tries.append(1)
-        raise RuntimeError("something else")
-
-    monkeypatch.setattr(papermill, "execute_notebook", other)
-    with pytest.raises(RuntimeError, match="something else"):
-        kernel.execute(tmp_path, tmp_path, {}, {})
-    assert len(tries) == 3
 
 
 def test_a_missing_notebook_is_refused(little):

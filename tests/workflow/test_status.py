@@ -1,6 +1,7 @@
 """The status line: what goes on, how long it has gone on, and how long it will."""
 
 import json
+import time
 
 from aligngemini.core import runs, stages
 from aligngemini.images.params import DataParams
@@ -10,26 +11,26 @@ from aligngemini.workflow import status
 def test_the_line_counts_the_stage_and_all_after_it(tmp_path):
     file = tmp_path / "progress.json"
     file.write_text(json.dumps({"label": "training", "done": 5, "total": 10, "left": 600.0}))
-    line = status.Status("[2/7] 02_vlm_dpo", 60.0, 120.0, file).line()
+    line = status.line("[2/7] 02_vlm_dpo", 0, 60.0, 120.0, file)
     assert line == "[2/7] 02_vlm_dpo: training 5/10, 0:00 elapsed, about 12:00 left"
 
 
 def test_without_a_progress_file_it_knows_what_is_expected(tmp_path):
-    line = status.Status("[7/7] 05_analysis", 90.0, 0.0, tmp_path / "none.json").line()
+    line = status.line("[7/7] 05_analysis", 0, 90.0, 0.0, tmp_path / "none.json")
     assert line == "[7/7] 05_analysis, 0:00 elapsed, about 1:30 left"
 
 
 def test_a_stage_that_outlasts_what_was_expected_says_so(tmp_path):
-    assert "longer than last time" in status.Status("[7/7]", 0.0, 0.0, tmp_path / "none.json").line()
+    assert "longer than last time" in status.line("[7/7]", 0, 0.0, 0.0, tmp_path / "none.json")
 
 
-def test_a_log_gets_a_line_now_and_then_and_the_file_is_removed(tmp_path, monkeypatch, capsys):
+def test_a_log_gets_a_line_now_and_then(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(status, "LINE_SECONDS", 0.05)
     file = tmp_path / "progress.json"
     file.write_text("{")
-    with status.Status("[1/1] 01", 10.0, 0.0, file) as shown:
-        shown._done.wait(0.3)
-    assert "[1/1] 01, 0:00 elapsed" in capsys.readouterr().out and not file.exists()
+    with status.shown("[1/1] 01", 10.0, 0.0, file):
+        time.sleep(0.3)
+    assert "[1/1] 01, 0:00 elapsed" in capsys.readouterr().out
 
 
 def test_expected_is_what_the_last_run_of_that_scale_took(little):
