@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
-from aligngemini.core import stages
+from aligngemini.core import adapters, stages
 from aligngemini.core.params import Refused, shown
 
 
@@ -36,6 +36,11 @@ _KINDS = (
     Kind("scores", "scores of a file", "", "", "", "aligngemini.branches.scores_file:ScoresFile", file=True),
     Kind("frequency", "frequency baseline", "#CC6677", "pixel", "", "aligngemini.branches.frequency:Frequency"),
 )
+USE = """from aligngemini.branches import registry
+from aligngemini.images import decode
+
+branch = registry.saved("{kind}", "this folder")  # or its name on the hub
+branch.p_fake([branch.prepare(decode.read("picture.jpg").rgb)])"""  # on the card of an adapter
 TAKEN = ("fusion", "fused", "known", "constant")  # they head other columns, or name other folders
 TAKEN += ("or", "and", "max", "mean", "odds", "majority", "or_budget", "learned")  # or are rules beside branches
 LONGEST = 40  # letters of a name
@@ -48,6 +53,15 @@ def kind(name: str) -> Kind:
     if name not in KINDS:
         raise Refused(f"there is no branch {shown(name)}: choose one of {', '.join(KINDS)}")
     return KINDS[name]
+
+
+def saved(name: str, adapter: str | Path):
+    """The branch of a trained kind from a saved adapter, a folder or a name on the hub, on the base that its own facts
+    name. Raises Refused as `adapters.home` and the branch's `load` do.
+    """
+    folder, code = adapters.home(adapter), kind(name).load()
+    facts = adapters.facts(folder)
+    return code.load({fact: facts[fact] for fact in code.FACTS if fact in facts}, folder, name)
 
 
 def of_notebook(notebook: str) -> Kind | None:

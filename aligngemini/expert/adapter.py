@@ -1,51 +1,37 @@
-"""Save and load a trained expert adapter, with the metadata needed to use it without its run."""
+"""Save a trained expert adapter with the metadata needed to use it without its run, and put it on its backbone."""
 
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from aligngemini.branches import registry
 from aligngemini.core import adapters
 from aligngemini.core.params import Refused
 
-from .backbone import Expert, as_released, colours, load
+from .backbone import Expert, as_released, colours
 from .params import ExpertParams
 
 SUMMARY = (
-    "A LoRA adapter and a linear head that let a vision backbone say whether a picture carries traces of a decoder: "
+    "A LoRA adapter and a linear head that let a vision backbone say whether an image carries traces of a decoder: "
     "the pixel branch of AlignGemini, trained on photographs and their reconstructions. One logit for the centre crop, "
-    "padded with black where a picture is smaller, never resized; above 0 it says fake."
+    "padded with black where an image is smaller, never resized; above 0 it says fake."
 )
-USE = """from aligngemini.expert import adapter, score, views
-from aligngemini.images import decode
-
-expert = adapter.load_saved("this folder")  # or its name on the hub
-score.p_fake(expert, [views.window(decode.read("picture.jpg").rgb, {crop})])"""
 APART = ("scale", "data_run", "base", "base_revision", "workers", "checkpoint_steps", "score_batch_size", "push_to_hub")
 
 
-def facts(expert: Expert, cfg: ExpertParams, pairs: int, updates: int) -> dict[str, Any]:
+def facts(expert: Expert, config: ExpertParams, pairs: int, updates: int) -> dict[str, Any]:
     """What PEFT forgets: base, revision, architecture, mean and deviation, how much it saw, parameters of training."""
     # the shortest numbers that are these float32 again
     values = {name: getattr(expert, name).flatten().cpu().numpy() for name in ("mean", "std")}
     shares = {name: [float(str(value)) for value in each] for name, each in values.items()}
-    params = {name: value for name, value in cfg.model_dump().items() if name not in APART}
+    params = {name: value for name, value in config.model_dump().items() if name not in APART}
     return expert.metadata | shares | {"pairs": pairs, "updates": updates} | params
 
 
 def save(expert: Expert, folder: Path, facts: dict[str, Any]) -> Path:
     """Write adapter and head with their facts and a model card."""
-    card = adapters.card("Pixel branch", SUMMARY, facts, USE.format(**facts))
+    card = adapters.card("Pixel branch", SUMMARY, facts, registry.USE.format(kind="expert"))
     return adapters.save(expert.model.eval(), folder, facts, card)
-
-
-def load_saved(saved: str | Path) -> Expert:
-    """The backbone that an adapter was trained on, with it; `saved` is its folder or its name on the hub.
-
-    Raises Refused as `adapters.home` and `with_adapter` do.
-    """
-    folder = adapters.home(saved)
-    metadata = adapters.facts(folder)
-    return with_adapter(load(metadata["base"], metadata["revision"]), folder)
 
 
 def with_adapter(expert: Expert, folder: Path) -> Expert:
@@ -54,8 +40,8 @@ def with_adapter(expert: Expert, folder: Path) -> Expert:
     Raises Refused if it belongs to another architecture, or if a single weight is missing or too many.
     """
     metadata, here = adapters.facts(folder), expert.metadata["architecture"]
-    if metadata.get("architecture") != here:
-        made_for = metadata.get("architecture", "another architecture")
+    made_for = metadata.get("architecture", "another architecture")
+    if made_for != here:
         raise Refused(f"The adapter {folder} was made for {made_for}, not for {here}: load {metadata['base']} instead.")
     try:
         shares = {name: colours([float(value) for value in metadata[name]], expert.device) for name in ("mean", "std")}

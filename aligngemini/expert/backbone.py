@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MethodType
 
+import numpy as np
 import pandas as pd
 import torch
 from torch.nn import functional
@@ -12,23 +13,21 @@ from torch.nn import functional
 from aligngemini.core import models
 
 from .params import ExpertParams
+from .views import tensor
 
 # DDA's choice (its Training/ code): attention qkv and proj, MLP fc1 and fc2 of every block. Anchored on the blocks,
 # since the patch embedding has a `proj` too.
 TARGETS = r"blocks\.\d+\.(attn\.(qkv|proj)|mlp\.(fc1|fc2))"
 OFFSET = 0.1  # patches, added to a grid's side by DINOv2 when it resamples position embeddings
 HEAD_STD = 0.02  # DDA initialises the head from N(0, 0.02)
-# One logit from the class token after the last norm, for pictures of any size; timm's own choice for DINOv2, held here.
+# One logit from the class token after the last norm, for images of any size; timm's own choice for DINOv2, held here.
 HEAD = {"num_classes": 1, "global_pool": "token", "dynamic_img_size": True}
-CLIP = (
-    (0.48145466, 0.4578275, 0.40821073),
-    (0.26862954, 0.26130258, 0.27577711),
-)  # mean and deviation as OpenAI has them
+CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))  # OpenAI's mean and deviation
 
 
 @dataclass
 class Expert:
-    """A model giving one logit per picture, with the colour mean and deviation that pictures are brought to.
+    """A model giving one logit per image, with the colour mean and deviation that images are brought to.
 
     metadata: name, revision and architecture of the base. released: computed as the DDA code does, in float32
     throughout; ours lets the backbone compute in bfloat16 on CUDA.
@@ -44,13 +43,11 @@ class Expert:
     def device(self) -> torch.device:
         return next(self.model.parameters()).device
 
-    def logits(self, pictures: torch.Tensor) -> torch.Tensor:
-        """float32 [n] logits of being fake for uint8 pictures [n, 3, H, W]; H and W are multiples of the patch size."""
-        return self.judged(pictures)[1]
-
-    def judged(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Class token after the last norm, [n, d], and `logits`, one linear layer away from it; both float32."""
-        pixels = pictures.to(self.device, non_blocking=True).float().div_(255)
+    def judged(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Class token after the last norm, [n, d], and the logit of being fake, [n], of uint8 images [n, 3, H, W], H
+        and W multiples of the patch size; both float32.
+        """
+        pixels = images.to(self.device, non_blocking=True).float().div_(255)
         model = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
         narrow = self.device.type == "cuda" and not self.released
         with torch.autocast("cuda", torch.bfloat16) if narrow else nullcontext():
@@ -59,11 +56,16 @@ class Expert:
         feature = feature.float()
         return feature, model.head(feature).squeeze(1)  # the head outside: bfloat16 would leave scores eight bits
 
+    @torch.inference_mode()
+    def p_fake(self, crops: list[np.ndarray]) -> np.ndarray:
+        """The sigmoid of the logits of uint8 crops [size, size, 3], float64 [n]."""
+        return self.judged(tensor(crops))[1].double().sigmoid().cpu().numpy()
+
 
 def load(base: str, revision: str = "", normalisation: str = "base") -> Expert:
     """Load a backbone from a folder in timm's hub format or from the hub, with a fresh head; raises Refused.
 
-    normalisation: "base" brings pictures to the mean and deviation that the base was trained with, "clip" to those
+    normalisation: "base" brings images to the mean and deviation that the base was trained with, "clip" to those
     of CLIP, as DDA does.
     """
     import timm
@@ -74,20 +76,16 @@ def load(base: str, revision: str = "", normalisation: str = "base") -> Expert:
         model = timm.create_model(name, pretrained=True, **HEAD)
     torch.nn.init.normal_(model.head.weight, std=HEAD_STD)
     torch.nn.init.zeros_(model.head.bias)
-    facts = timm.data.resolve_model_data_config(model)
-    mean, std = CLIP if normalisation == "clip" else (facts["mean"], facts["std"])
-    metadata = {
-        "base": base,
-        "revision": models.commit(base, revision),
-        "architecture": model.pretrained_cfg["architecture"],
-    }
-    return placed(model, mean, std, metadata)
+    own = timm.data.resolve_model_data_config(model)
+    metadata = {"base": base, "revision": models.commit(base, revision)}
+    metadata["architecture"] = model.pretrained_cfg["architecture"]
+    return placed(model, *(CLIP if normalisation == "clip" else (own["mean"], own["std"])), metadata)
 
 
-def placed(model: torch.nn.Module, mean, std, metadata: dict[str, str] | None = None) -> Expert:
+def placed(model: torch.nn.Module, mean, std, metadata: dict[str, str]) -> Expert:
     """The expert on the fastest device at hand, its constants beside it."""
     where = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return Expert(model.to(where), colours(mean, where), colours(std, where), metadata or {})
+    return Expert(model.to(where), colours(mean, where), colours(std, where), metadata)
 
 
 def colours(values, device: torch.device) -> torch.Tensor:
@@ -119,25 +117,25 @@ def _with_positions(model, patches: torch.Tensor) -> torch.Tensor:
     return torch.cat([first, patches.flatten(1, 2) + table.flatten(2).mT], 1)
 
 
-def lora(cfg: ExpertParams):
+def lora(config: ExpertParams):
     """The `LoraConfig` for notebook 03's parameters; the head is saved with the adapter."""
     from peft import LoraConfig
 
-    return LoraConfig(r=cfg.lora_rank, lora_alpha=cfg.lora_alpha, target_modules=TARGETS, modules_to_save=["head"])
+    return LoraConfig(
+        r=config.lora_rank, lora_alpha=config.lora_alpha, target_modules=TARGETS, modules_to_save=["head"]
+    )
 
 
-def with_lora(expert: Expert, cfg: ExpertParams) -> Expert:
-    """Freeze the backbone and add trainable LoRA; the head trains too, unless `cfg.mode` is faithful.
+def with_lora(expert: Expert, config: ExpertParams) -> Expert:
+    """Freeze the backbone and add trainable LoRA; the head trains too, unless `config.mode` is faithful.
 
     The released DDA code never trains its head: its optimiser receives an exhausted generator. See `as_released`.
     """
     from peft import get_peft_model
 
-    expert = as_released(expert) if cfg.mode == "faithful" else expert
-    model = get_peft_model(expert.model, lora(cfg))
-    for name, weight in model.named_parameters():
-        if "head" in name and "modules_to_save" in name:
-            weight.requires_grad_(cfg.mode == "fixed")
+    expert = as_released(expert) if config.mode == "faithful" else expert
+    model = get_peft_model(expert.model, lora(config))
+    model.get_base_model().head.modules_to_save.requires_grad_(config.mode == "fixed")
     return replace(expert, model=model)
 
 

@@ -11,11 +11,9 @@ from aligngemini.core import manifest
 from aligngemini.core.params import Refused
 from aligngemini.core.runs import Run
 
-from . import adapter as saved
-from . import backbone, score
+from . import backbone
+from .adapter import with_adapter
 from .views import window
-
-FACTS = {"base": str, "revision": str, "crop": int}
 
 
 @dataclass(eq=False)
@@ -23,6 +21,7 @@ class ExpertBranch:
     """A tuned expert; `base` (as `facts` gives it) and `adapter` are what it was loaded from, for its identity."""
 
     kind: ClassVar[str] = "expert"
+    FACTS: ClassVar = {"base": str, "revision": str, "crop": int}
     expert: backbone.Expert
     crop: int
     base: dict[str, Any] = field(default_factory=dict)
@@ -32,9 +31,9 @@ class ExpertBranch:
     @classmethod
     def load(cls, facts: dict[str, Any], folder: Path, name: str = "expert") -> Self:
         """The base that `facts` names with the adapter in `folder`. Raises Refused where they do not fit."""
-        if not manifest.fits(facts, FACTS) or facts["crop"] < 1:
+        if not manifest.fits(facts, cls.FACTS) or facts["crop"] < 1:
             raise Refused(f"{folder} comes without what its expert is loaded by: name another run, or fetch it again.")
-        expert = saved.with_adapter(backbone.load(facts["base"], facts["revision"]), folder)
+        expert = with_adapter(backbone.load(facts["base"], facts["revision"]), folder)
         return cls(expert, facts["crop"], facts, folder, name)
 
     @staticmethod
@@ -49,7 +48,7 @@ class ExpertBranch:
 
     def p_fake(self, views: list[np.ndarray]) -> np.ndarray:
         """The sigmoid of its logits, float64 [n]."""
-        return np.asarray(score.p_fake(self.expert, views), dtype=np.float64)
+        return self.expert.p_fake(views)
 
     def identity(self, crop: int = 0) -> dict[str, Any]:
         """What its scores of crops of that side depend on."""

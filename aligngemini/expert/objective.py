@@ -12,22 +12,21 @@ CYCLE = 1000  # updates in half a wave of the released code's learning rate
 LOWEST = 0.001  # share of the learning rate at the bottom, as in DDA's code
 
 
-def loss(expert: Expert, pictures: torch.Tensor, contrastive_weight: float = 0.0) -> torch.Tensor:
+def loss(expert: Expert, images: torch.Tensor, contrastive_weight: float = 0.0) -> torch.Tensor:
     """Mean binary cross-entropy, in nats, of a batch whose first half is real; with a weight w above 0 it counts
     1 - w, and w the contrastive loss of the features.
     """
-    half = len(pictures) // 2
-    label = torch.cat([torch.zeros(half), torch.ones(half)]).to(expert.device)
-    features, logits = expert.judged(pictures)
-    plain = functional.binary_cross_entropy_with_logits(logits, label)
+    label = torch.arange(2, device=expert.device).repeat_interleave(len(images) // 2).float()
+    features, logits = expert.judged(images)
+    entropy = functional.binary_cross_entropy_with_logits(logits, label)
     if not contrastive_weight:
-        return plain
-    return (1 - contrastive_weight) * plain + contrastive_weight * contrast(features, label)
+        return entropy
+    return (1 - contrastive_weight) * entropy + contrastive_weight * contrast(features, label)
 
 
-def start(cfg: ExpertParams) -> float | None:
+def start(config: ExpertParams) -> float | None:
     """The `loss` of an expert that guesses, ln 2; None with a contrastive share, whose start nobody knows."""
-    return None if cfg.contrastive_weight else math.log(2)
+    return None if config.contrastive_weight else math.log(2)
 
 
 def contrast(features: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
@@ -37,21 +36,19 @@ def contrast(features: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
     squared, each kind of pair averaged over those that still count.
     """
     unit = functional.normalize(features, dim=1)
-    # the distance itself has no slope at zero, where every picture meets itself
+    # the distance itself has no slope at zero, where every image meets itself
     apart = (2 - 2 * unit @ unit.T).clamp_min(1e-12).sqrt()
     alike = label[:, None] == label[None]
     others = ~torch.eye(len(label), dtype=torch.bool, device=label.device)
-    return _mean_above_zero(apart[alike & others]) + _mean_above_zero(functional.relu(1 - apart[~alike]))
+    kinds = (apart[alike & others], functional.relu(1 - apart[~alike]))
+    near, far = (each.sum() / (each > 0).sum().clamp_min(1) for each in kinds)
+    return near + far
 
 
-def _mean_above_zero(values: torch.Tensor) -> torch.Tensor:
-    return values.sum() / (values > 0).sum().clamp_min(1)
-
-
-def optimiser(expert: Expert, cfg: ExpertParams) -> torch.optim.AdamW:
+def optimiser(expert: Expert, config: ExpertParams) -> torch.optim.AdamW:
     """AdamW over the trainable weights, each listed once; betas and weight decay 0 as in DDA's code."""
-    weights = [w for w in expert.model.parameters() if w.requires_grad]
-    return torch.optim.AdamW(weights, lr=cfg.learning_rate, betas=(0.9, 0.999), weight_decay=0.0)
+    weights = [weight for weight in expert.model.parameters() if weight.requires_grad]
+    return torch.optim.AdamW(weights, lr=config.learning_rate, betas=(0.9, 0.999), weight_decay=0.0)
 
 
 def moves(mode: str) -> int:

@@ -1,7 +1,6 @@
 """Train the expert on pairs: a plain loop, resumable at any step, the same numbers however often it was killed."""
 
 import math
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -17,53 +16,44 @@ from .batches import Batches, match_real_fake
 from .params import ExpertParams
 
 
-def train(expert: Expert, rows: pd.DataFrame, cfg: ExpertParams, checkpoints: Path, out: Path) -> Path:
+def train(expert: Expert, rows: pd.DataFrame, config: ExpertParams, checkpoints: Path, out: Path) -> Path:
     """Train on image-table rows; write adapter, head, card and history to `out`. Goes on from the newest
     readable checkpoint if there is one.
     """
-    batches, optim = Batches(match_real_fake(rows, cfg.seed), cfg, 0), objective.optimiser(expert, cfg)
-    steps = math.ceil(batches.stop / cfg.gradient_accumulation)
-    state = Path(checkpoints) / "state.pt"
-    begun, log = states.resume(state, _trained(expert), optim)
-    batches.start = begun * cfg.gradient_accumulation
+    pairs, optim = match_real_fake(rows, config.seed), objective.optimiser(expert, config)
+    steps = math.ceil(Batches(pairs, config).stop / config.gradient_accumulation)
+    state, weights = Path(checkpoints) / "state.pt", [(n, w) for n, w in expert.model.named_parameters()]
+    trained = {name: weight.detach() for name, weight in weights if weight.requires_grad}
+    begun, log = states.resume(state, trained, optim)
     expert.model.train()
-    updates = progress(_updates(batches, cfg), "training the expert", steps - begun)
-    for step, parts in enumerate(updates, begun):
-        share = objective.rate(step, steps, cfg.mode)
+    batches = _ahead(Batches(pairs, config, begun * config.gradient_accumulation), config)
+    for step in progress(range(begun, steps), "training the expert"):
+        rate = config.learning_rate * objective.rate(step, steps, config.mode)
         for group in optim.param_groups:
-            group["lr"] = cfg.learning_rate * share
-        log.append(
-            {"step": step + 1, "loss": update(expert, optim, parts, cfg), "learning_rate": cfg.learning_rate * share}
-        )
-        if (step + 1) % cfg.checkpoint_steps == 0 and step + 1 < steps:
-            states.save(state, _trained(expert), optim, step + 1, log)
-    adapter.save(expert, Path(out), adapter.facts(expert, cfg, len(batches.frame), steps))
+            group["lr"] = rate
+        loss = update(expert, optim, list(islice(batches, config.gradient_accumulation)), config)
+        log.append({"step": step + 1, "loss": loss, "learning_rate": rate})
+        if (step + 1) % config.checkpoint_steps == 0 and step + 1 < steps:
+            states.save(state, trained, optim, step + 1, log)
+    adapter.save(expert, Path(out), adapter.facts(expert, config, len(pairs), steps))
     pd.DataFrame(log).to_parquet(Path(out) / "history.parquet", index=False)
     return Path(out)
 
 
-def _updates(batches: Batches, cfg: ExpertParams) -> Iterator[list[torch.Tensor]]:
-    """The batches of each update, read ahead in other processes."""
-    workers = min(cfg.workers, 1 + len(batches) // (50 * cfg.gradient_accumulation))
-    ready = processes.ahead(batches, workers)
-    if torch.cuda.is_available():
-        ready = (each.pin_memory() for each in ready)
-    while parts := list(islice(ready, cfg.gradient_accumulation)):
-        yield parts
+def _ahead(batches: Batches, config: ExpertParams):
+    """The batches, read ahead in other processes; for a few updates these are not worth their start."""
+    ready = processes.ahead(batches, min(config.workers, 1 + len(batches) // (50 * config.gradient_accumulation)))
+    return (each.pin_memory() for each in ready) if torch.cuda.is_available() else ready
 
 
-def update(expert: Expert, optim: torch.optim.Optimizer, parts: list[torch.Tensor], cfg: ExpertParams) -> float:
+def update(expert: Expert, optim: torch.optim.Optimizer, parts: list[torch.Tensor], config: ExpertParams) -> float:
     """One update on batches whose first halves are real; returns their mean loss."""
     optim.zero_grad(set_to_none=True)
     total = torch.zeros((), device=expert.device)
-    for pictures in parts:
-        loss = objective.loss(expert, pictures, cfg.contrastive_weight) / len(parts)
+    for images in parts:
+        loss = objective.loss(expert, images, config.contrastive_weight) / len(parts)
         loss.backward()
         total += loss.detach()
-    for _ in range(objective.moves(cfg.mode)):
+    for _ in range(objective.moves(config.mode)):
         optim.step()
     return total.item()
-
-
-def _trained(expert: Expert) -> dict[str, torch.Tensor]:
-    return {name: weight.detach() for name, weight in expert.model.named_parameters() if weight.requires_grad}

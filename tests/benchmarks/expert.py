@@ -4,7 +4,7 @@
 their ratio. full: DINOv2 ViT-L/14 with random weights and the published settings; small: two narrow blocks of it. The
 straightforward loop changes and resizes whole pictures and crops them last, computes in float32, and lets every weight
 ask for a gradient, while its optimiser holds LoRA alone. It is spared the release's cosine transforms, which change
-nothing (see aligngemini/expert/mixing.py).
+nothing (see aligngemini/expert/sample.py).
 """
 
 import sys
@@ -22,8 +22,9 @@ from torch.utils.data import DataLoader
 
 from aligngemini.core import params, paths
 from aligngemini.core.seeds import generator
-from aligngemini.expert import augment, backbone, batches, mixing, objective, train, views
+from aligngemini.expert import backbone, batches, changes, objective, train, views
 from aligngemini.expert.params import ExpertParams
+from aligngemini.expert.sample import Sample, sample
 from aligngemini.images import decode
 
 MODELS = {
@@ -61,17 +62,17 @@ class WholePictures(batches.Batches):
     """The same batches, cropped last."""
 
     def _views(self, row, epoch: int) -> np.ndarray:
-        drawn = views.sample(self.cfg, generator("view", self.cfg.seed, epoch, row.pair_id))
+        drawn = sample(self.config, generator("view", self.config.seed, epoch, row.pair_id))
         real, fake = (decode.read(path).rgb for path in (row.real, row.fake))
-        fake = mixing.mix(real, fake, row.quality, drawn.mix)
+        fake = changes.mix(real, fake, row.quality, drawn)
         return np.stack([self._view(rgb, drawn, how) for rgb in (real, fake) for how in (None, *drawn.resized)])
 
-    def _view(self, rgb: np.ndarray, drawn: views.SampledViews, how) -> np.ndarray:
+    def _view(self, rgb: np.ndarray, drawn: Sample, how) -> np.ndarray:
         if how:
             height, width = (int(length * how[0]) for length in rgb.shape[:2])
             rgb = np.asarray(Image.fromarray(rgb).resize((width, height), how[1]))
-        done = augment.apply(rgb[None], drawn.changes, self.cfg.chain, generator("grain", self.cfg.seed))[0]
-        return views.window(done, self.cfg.crop, drawn.top, drawn.left)
+        done = changes.apply(rgb[None], drawn, self.config.chain, generator("grain", self.config.seed))[0]
+        return views.window(done, self.config.crop, drawn.top, drawn.left)
 
 
 def straightforward(expert: backbone.Expert, rows: pd.DataFrame, cfg) -> None:

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from aligngemini.core import adapters
 from aligngemini.core.params import Refused
-from aligngemini.expert import adapter, backbone, score, train, views
+from aligngemini.expert import adapter, backbone, train, views
 from aligngemini.images import decode
 from aligngemini.mini import bases
 from tests import model_card
@@ -65,8 +65,7 @@ def test_what_peft_forgets_stands_beside_the_adapter(trained):
 def test_the_code_on_the_card_judges_a_picture(trained, rows):
     folder, picture = trained[1] / "adapter", decode.read(rows.path[0]).rgb
     expert = adapter.with_adapter(backbone.load(BASE), folder)
-    wanted = score.p_fake(expert, [views.window(picture, CFG.crop)])
-    assert model_card.answer(folder, rows.path[0]) == wanted
+    assert model_card.answer(folder, rows.path[0]) == expert.p_fake([views.window(picture, CFG.crop)])
 
 
 def test_another_normalisation_comes_back_with_the_adapter(rows, tmp_path):
@@ -75,7 +74,7 @@ def test_another_normalisation_comes_back_with_the_adapter(rows, tmp_path):
     again = adapter.with_adapter(backbone.load(BASE), tmp_path / "a")
     assert torch.equal(again.mean, clip.mean) and not torch.equal(again.mean, backbone.load(BASE).mean)
     crops = [views.window(decode.read(path).rgb, 112) for path in rows.path]
-    assert score.p_fake(again, crops) == score.p_fake(clip, crops)
+    assert again.p_fake(crops).tolist() == clip.p_fake(crops).tolist()
 
 
 @pytest.mark.parametrize("case", ["missing", "unknown"])
