@@ -1,4 +1,4 @@
-"""Pure supervision against every other supervision of the same model, on the same pictures."""
+"""Pure supervision against every other supervision of the same model, on the same images."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,8 @@ from aligngemini.core.seeds import generator
 from aligngemini.scores import intervals
 
 ROW = ["subset", "image_id"]
-PICTURE = ["benchmark", "subset", "image_id", "label", "axis", "family", "path"]
+ABOUT = ["model", "pure", "other", "pure_supervision", "other_supervision", "benchmark", "subset", "axis"]
+IMAGE = ["benchmark", "subset", "image_id", "label", "axis", "family", "path"]
 JUDGED = ["pure_score", "other_score", "pure_verdict", "other_verdict"]
 MEASURED = ["n", "difference", "low", "high", "only_pure", "only_other", "p"]
 RANKED = ["auroc_difference", "auroc_low", "auroc_high"]
@@ -25,25 +26,23 @@ def pure(rows: pd.DataFrame) -> pd.Series:
 
 def couples(verdicts: pd.DataFrame) -> list[tuple[str, str]]:
     """Titles (pure, other): of each model the first pure run, with every run of another supervision."""
-    found = verdicts.drop_duplicates("title")
-    first = found[pure(found)].drop_duplicates("model").set_index("model")
+    runs = verdicts.drop_duplicates("title")
+    first = runs[pure(runs)].drop_duplicates("model").set_index("model")
     return [
         (first.title[other.model], other.title)
-        for other in found.itertuples()
+        for other in runs.itertuples()
         if other.model in first.index and other.supervision != first.supervision[other.model]
     ]
 
 
 def side_by_side(verdicts: pd.DataFrame, pure: str, other: str) -> pd.DataFrame:
-    """Rows that both models judged: those of the pure one, with score and verdict of either as pure_… and
+    """Rows that both models judged: those of the pure one, with score, verdict and supervision of either as pure_… and
     other_….
     """
     whole = verdicts[verdicts.verdict.notna()].astype({"verdict": int})
     names = ["score", "verdict", "supervision"]
-    first, second = (
-        whole[whole.title == title].rename(columns={name: f"{side}_{name}" for name in names})
-        for title, side in ((pure, "pure"), (other, "other"))
-    )
+    first = whole[whole.title == pure].rename(columns={name: f"pure_{name}" for name in names})
+    second = whole[whole.title == other].rename(columns={name: f"other_{name}" for name in names})
     return first.merge(second[[*ROW, *(f"other_{name}" for name in names)]], on=ROW)
 
 
@@ -55,26 +54,25 @@ def differences(verdicts: pd.DataFrame, resamples: int = 2000, confidence: float
     right), p (of no difference, from the interval), p_holm (p after Holm's correction over the whole table),
     auroc_difference, auroc_low, auroc_high (NaN on a mean). Pairs of images are resampled together.
     """
-    own = verdicts.drop_duplicates("title").set_index("title")[["model", "supervision", "run"]]
+    runs = verdicts.drop_duplicates("title").set_index("title")[["model", "supervision", "run"]]
+    branches = runs[pure(runs)].drop_duplicates("model").index
+    fused = [(branch, title) for title in runs.index[runs.model == "fusion"] for branch in branches]
     rows = []
-    for pure, other in couples(verdicts):
-        key = ("difference", seed, *own.loc[pure], *own.loc[other])
-        for subset, part in side_by_side(verdicts, pure, other).groupby("subset", sort=False):
-            rng = generator(*key, subset)
-            rows.append({"pure": pure, "other": other, **_told(part), **tested(part, rng, resamples, confidence)})
-    for branch, fused in _joined(own):
-        key = ("difference", seed, *own.loc[branch], *own.loc[fused])
-        for name, part in side_by_side(verdicts, branch, fused).groupby("benchmark", sort=False):
-            told = {"pure": branch, "other": fused, **_told(part), "model": "fusion", "subset": "mean", "axis": "all"}
-            rows.append(told | on_the_mean(part, generator(*key, name), resamples, confidence))
-    told = ["model", "pure", "other", "pure_supervision", "other_supervision", "benchmark", "subset", "axis"]
-    return corrected(pd.DataFrame(rows, columns=[*told, *MEASURED, *RANKED]))
+    for place, couple in [("subset", each) for each in couples(verdicts)] + [("benchmark", each) for each in fused]:
+        for name, part in side_by_side(verdicts, *couple).groupby(place, sort=False):
+            rng = generator("difference", seed, *runs.loc[couple[0]], *runs.loc[couple[1]], name)
+            test = on_the_mean if place == "benchmark" else tested
+            about = dict(zip(("pure", "other"), couple, strict=True)) | _about(part, place == "benchmark")
+            rows.append(about | test(part, rng, resamples, confidence))
+    return corrected(pd.DataFrame(rows, columns=[*ABOUT, *MEASURED, *RANKED]))
 
 
-def _joined(own: pd.DataFrame) -> list[tuple[str, str]]:
-    """Titles (branch, fusion): the first pure run of each model with every fusion."""
-    branches = own[pure(own)].drop_duplicates("model").index
-    return [(branch, fused) for fused in own.index[own.model == "fusion"] for branch in branches]
+def _about(part: pd.DataFrame, mean: bool) -> dict:
+    """What one row of `differences` is about."""
+    alike = part[["model", "pure_supervision", "other_supervision", "benchmark", "subset"]].iloc[0].to_dict()
+    axes = part.axis[part.label == 1].unique()
+    own = {"model": "fusion", "subset": "mean", "axis": "all"}
+    return alike | (own if mean else {"axis": axes[0] if len(axes) == 1 else "several"})
 
 
 def corrected(table: pd.DataFrame) -> pd.DataFrame:
@@ -83,50 +81,40 @@ def corrected(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _told(part: pd.DataFrame) -> dict:
-    """What one row of `differences` is about."""
-    alike = ["model", "pure_supervision", "other_supervision", "benchmark", "subset"]
-    kinds = part.axis[part.label == 1].unique()
-    return {name: part[name].iloc[0] for name in alike} | {"axis": kinds[0] if len(kinds) == 1 else "several"}
-
-
 def tested(part: pd.DataFrame, rng: np.random.Generator, resamples: int, confidence: float) -> dict:
     """MEASURED and RANKED, other minus pure, of the rows of one subset of `side_by_side`."""
-    group, verdicts = intervals.groups(part), (part.pure_verdict, part.other_verdict)
-    gain = intervals.accuracy_difference(part.label, *verdicts, rng, resamples, confidence, group)
-    area = intervals.roc_area_difference(part.label, part.pure_score, part.other_score, confidence, group)
+    group = intervals.groups(part)
+    gain = intervals.accuracy(part.label, part.other_verdict, rng, resamples, confidence, group, part.pure_verdict)
+    area = intervals.roc_area(part.label, part.other_score, confidence, group, part.pure_score)
     return _measured(part, gain, area, confidence)
 
 
 def on_the_mean(part: pd.DataFrame, rng: np.random.Generator, resamples: int, confidence: float) -> dict:
     """`tested` on the mean over the subsets of one benchmark."""
-    gain = intervals.mean_accuracy_difference(part, rng, resamples, confidence)
+    rows = part.rename(columns={"other_verdict": "verdict"})
+    gain = intervals.mean_accuracy(rows, rng, resamples, confidence, part.pure_verdict)
     return _measured(part.drop_duplicates("image_id"), gain, intervals.UNDEFINED, confidence)
 
 
 def _measured(images: pd.DataFrame, gain, area, confidence: float) -> dict:
-    pure, other = (images[f"{side}_verdict"] == images.label for side in ("pure", "other"))
-    alone = int((pure & ~other).sum()), int((other & ~pure).sum())
+    right = {side: images[f"{side}_verdict"] == images.label for side in ("pure", "other")}
+    alone = [int((right["pure"] & ~right["other"]).sum()), int((right["other"] & ~right["pure"]).sum())]
     measures = [len(images), *gain, *alone, intervals.p_value(gain, 0, confidence), *area]
     return dict(zip([*MEASURED, *RANKED], measures, strict=True))
 
 
 def flips(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """Pictures that pure and another supervision of one model judge differently, furthest apart first.
+    """Images that pure and another supervision of one model judge differently, furthest apart first.
 
-    Columns: model, pure, other, other_supervision, those of the picture, pure_score, other_score, pure_verdict,
+    Columns: model, pure, other, other_supervision, those of the image, pure_score, other_score, pure_verdict,
     other_verdict, and right ('pure', or the other supervision: which verdict is true).
     """
-    tables = []
+    shown = [name for name in IMAGE if name in verdicts]
+    columns = ["model", "pure", "other", "other_supervision", *shown, *JUDGED, "right"]
+    tables = [pd.DataFrame(columns=columns)]
     for pure, other in couples(verdicts):
-        both = side_by_side(verdicts, pure, other)
-        turned = both[both.pure_verdict != both.other_verdict].assign(pure=pure, other=other)
-        apart = (turned.pure_score - turned.other_score).abs()
-        tables.append(turned.loc[apart.sort_values(ascending=False, kind="stable").index])
-    shown = [name for name in PICTURE if name in verdicts]
-    names = ["model", "pure", "other", "other_supervision", *shown, *JUDGED, "right"]
-    if not tables:
-        return pd.DataFrame(columns=names)
-    table = pd.concat(tables, ignore_index=True)
-    table["right"] = np.where(table.pure_verdict == table.label, "pure", table.other_supervision)
-    return table[names]
+        both = side_by_side(verdicts, pure, other).assign(pure=pure, other=other)
+        both["right"] = np.where(both.pure_verdict == both.label, "pure", both.other_supervision)
+        order = (both.pure_score - both.other_score).abs().sort_values(ascending=False, kind="stable").index
+        tables.append(both.loc[order, columns].query("pure_verdict != other_verdict"))
+    return pd.concat(tables[1:] or tables, ignore_index=True)

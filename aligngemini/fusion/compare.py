@@ -6,7 +6,7 @@ import pandas as pd
 
 from aligngemini.branches import registry
 from aligngemini.fusion import fitted, rules
-from aligngemini.fusion.join import fuse, scored
+from aligngemini.fusion.join import FUSED, fuse, scored
 from aligngemini.scores import intervals, metrics
 from aligngemini.scores import thresholds as cuts
 
@@ -37,14 +37,13 @@ def compare(
     Columns: rule, those of `intervals.table`, and missing. `joined` is what fusion.join gives; images that lack the
     score of any branch are counted in `missing` and judged by no row.
     """
-    whole = joined[scored(joined, names)]
-    tables = [
-        intervals.table(each, (seed, "fusion" if rule in fusions else rule), resamples, confidence).assign(rule=rule)
-        for rule, each in judged(whole, names, thresholds, fusions).items()
-    ]
-    table = pd.concat(tables, ignore_index=True)
-    table["missing"] = intervals.absent(table, joined[~scored(joined, names)])
-    return table[["rule", *[name for name in table if name != "rule"]]]
+    whole = scored(joined, names)
+    tables = {
+        rule: intervals.table(each, (seed, "fusion" if rule in fusions else rule), resamples, confidence)
+        for rule, each in judged(joined[whole], names, thresholds, fusions).items()
+    }
+    table = pd.concat(tables, names=["rule"]).reset_index("rule").reset_index(drop=True)
+    return table.assign(missing=intervals.absent(table, joined[~whole]))
 
 
 def judged(
@@ -56,8 +55,7 @@ def judged(
         score = whole[f"{name}_score"]
         frames[name] = whole.assign(score=score, verdict=metrics.verdicts(score, threshold))
     for rule, fusion in fusions.items():
-        fused = fuse(whole, fusion, names)
-        frames[rule] = fused.assign(score=fused.fused_score, verdict=fused.verdict.astype(int))
+        frames[rule] = fuse(whole, fusion, names).rename(columns={FUSED: "score"})
     return frames
 
 
@@ -94,19 +92,19 @@ def side_by_side(
     """
     table = pd.DataFrame({"rule": [*names, *fusions]})
     table["fitted"] = [rules.RULES[rule].fitted if rule in fusions else "" for rule in table["rule"]]
-    whole = {title: joined[scored(joined, names)] for title, joined in sets.items()}
-    for title, rows in {title: rows for title, rows in whole.items() if len(rows)}.items():
-        frames = judged(rows, names, thresholds, fusions)
-        means = [metrics.mean_over_subsets(metrics.per_subset(frames[rule])) for rule in table["rule"]]
-        for side in SIDES:
-            table[f"{title} {side}"] = [mean[side] for mean in means]
+    for title, joined in sets.items():
+        rows = joined[scored(joined, names)]
+        if len(rows):
+            frames = judged(rows, names, thresholds, fusions)
+            means = [metrics.mean_over_subsets(metrics.per_subset(frames[rule])) for rule in table["rule"]]
+            table = table.assign(**{f"{title} {side}": [mean[side] for mean in means] for side in SIDES})
     return table
 
 
 def misfit(joined: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
-    """What each branch loses on each subset by a threshold (name -> threshold) that was chosen on other pictures.
+    """What each branch loses on each subset by a threshold (name -> threshold) that was chosen on other images.
 
-    Columns: branch, subset, threshold, value (balanced accuracy by it), best (the threshold that these very pictures
+    Columns: branch, subset, threshold, value (balanced accuracy by it), best (the threshold that these very images
     would choose, which no result may use) and best_value; subsets of one class are left out.
     """
     rows = []

@@ -19,18 +19,18 @@ def join(images: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.DataFra
     Columns: those of CARRIED that `images` has, <name>_score for each (float64, NaN if absent) and reason ('' or why a
     score is absent, for every branch that lacks one). Raises Refused if a (subset, image_id) stands twice.
     """
-    twice = images.duplicated(["subset", "image_id"])
-    if twice.any():
-        row = images[twice].iloc[0]
-        raise Refused(f"Image {row.image_id[:12]} stands twice in subset {row.subset}; make the test table again.")
+    twice = images[images.duplicated(["subset", "image_id"])]
+    if len(twice):
+        subset, image = twice.subset.iloc[0], twice.image_id.iloc[0]
+        raise Refused(f"Image {image[:12]} stands twice in subset {subset}; make the test table again.")
     joined = images[[name for name in CARRIED if name in images]].reset_index(drop=True)
-    why = [images["reason"].fillna("").tolist() if "reason" in images else [""] * len(images)]
+    reasons = [images["reason"].fillna("").tolist() if "reason" in images else [""] * len(images)]
     for name, scores in tables.items():
         rows = scores.set_index("image_id")[["score", "reason"]].reindex(joined.image_id)
         joined[f"{name}_score"] = rows.score.to_numpy(dtype=np.float64)
-        unscored = np.where(rows.reason.isna(), f"{name}: not in its score table", f"{name}: " + rows.reason.fillna(""))
-        why.append(np.where(rows.score.isna(), unscored, "").tolist())
-    joined["reason"] = ["; ".join(dict.fromkeys(filter(None, parts))) for parts in zip(*why, strict=True)]
+        reason = f"{name}: " + rows.reason.astype("str").fillna("not in its score table")
+        reasons.append(reason.where(rows.score.isna(), "").tolist())
+    joined["reason"] = ["; ".join(dict.fromkeys(filter(None, parts))) for parts in zip(*reasons, strict=True)]
     return joined
 
 
@@ -60,17 +60,10 @@ def fuse(joined: pd.DataFrame, fusion: rules.Fusion, names: Sequence[str]) -> pd
     An image that lacks any branch's score gets no fused score and no verdict under any rule, `or` included: a branch
     that has not looked has not said real. fired then names the branches that are above their thresholds, if any are.
     """
-    scores, whole = _scores(joined, names), scored(joined, names)
+    scores, whole = joined[columns(names)].to_numpy(dtype=np.float64), scored(joined, names)
     fused = joined.assign(fused_score=np.nan, verdict=pd.array([pd.NA] * len(joined), dtype="Int8"))
-    verdict, score = fusion(scores[whole])
-    fused.loc[whole, FUSED] = score
-    fused.loc[whole, "verdict"] = verdict
+    fused.loc[whole, "verdict"], fused.loc[whole, FUSED] = fusion(scores[whole])
     return fused.assign(fired=rules.fired(scores, fusion.thresholds, names))
-
-
-def _scores(joined: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
-    """The scores of the branches, float64 [n, k]."""
-    return joined[columns(names)].to_numpy(dtype=np.float64)
 
 
 def scored(joined: pd.DataFrame, names: Sequence[str]) -> pd.Series:

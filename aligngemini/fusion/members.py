@@ -1,6 +1,6 @@
 """The branches of a run of notebook 04: those that notebooks trained, and those that it makes and scores itself."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,8 +10,7 @@ from aligngemini.branches import branch_runs, registry, scoring
 from aligngemini.branches.branch_runs import Choice
 from aligngemini.core import json_file, reading
 from aligngemini.core.params import Refused
-from aligngemini.fusion import coverage
-from aligngemini.fusion.rules import Fusion
+from aligngemini.fusion.rules import RULES, Fusion
 from aligngemini.images import table
 from aligngemini.scores import metrics, thresholds
 from aligngemini.scores import table as score_table
@@ -19,6 +18,7 @@ from aligngemini.scores import table as score_table
 FACTS = "facts.json"
 BATCH_SIZE = 32
 UNCHOSEN = 0.5  # the threshold of a branch that has scored no validation images of both classes
+NOT_FITTED = ", ".join(name for name, rule in RULES.items() if not rule.fitted)
 
 
 class Member(NamedTuple):
@@ -41,26 +41,23 @@ def of(run) -> list[Member]:
 
     Raises Refused where a branch cannot be made of what it is given, and where too few images have all scores.
     """
-    choices, made = branch_runs.read(run.params[branch_runs.FIELD]), {}
+    choices, members = branch_runs.read(run.params[branch_runs.FIELD]), {}
     test, joint = (table.load(run.data.path(f"{each}.parquet")) for each in ("test", "joint"))
-    for each in sorted(
-        choices, key=lambda choice: not choice.kind.notebook
-    ):  # those that are scored already come first
-        trained = each.kind.notebook
-        made[each.name] = _trained(run.inputs[each.label], each) if trained else _own(run, each, test, joint)
-        coverage.check_test({name: coverage.ids(member.test) for name, member in made.items()}, test)
-        scored = {name: coverage.ids(member.joint) for name, member in made.items()}
-        coverage.check_joint(run.params["rule"], scored, joint)
-    return [made[each.name] for each in choices]
+    for each in sorted(choices, key=lambda choice: not choice.kind.notebook):  # first those that are scored already
+        members[each.name] = (
+            _trained(run.inputs[each.label], each) if each.kind.notebook else _own(run, each, test, joint)
+        )
+        check_test({name: member.test for name, member in members.items()}, test)
+        advice = f"add the images of the data run's joint.parquet to {each.rest}" if each.kind.file else ""
+        check_joint(run.params["rule"], {name: member.joint for name, member in members.items()}, joint, advice)
+    return [members[each.name] for each in choices]
 
 
 def _trained(run, choice: Choice) -> Member:
     """The branch of a run of its own, scored there."""
     test, joint = (score_table.load(run.path(name)) for name in ("scores.parquet", "joint_scores.parquet"))
-    facts, place = choice.kind.load().facts(run), f"{run.notebook}/{run.name}"
-    return Member(
-        choice.name, choice.kind.name, run.params["supervision"], facts, place, run.results["threshold"], test, joint
-    )
+    facts, place, cut = choice.kind.load().facts(run), f"{run.notebook}/{run.name}", run.results["threshold"]
+    return Member(choice.name, choice.kind.name, run.params["supervision"], facts, place, cut, test, joint)
 
 
 def _own(run, choice: Choice, test: pd.DataFrame, joint: pd.DataFrame) -> Member:
@@ -69,8 +66,9 @@ def _own(run, choice: Choice, test: pd.DataFrame, joint: pd.DataFrame) -> Member
     folder = run.compute(f"branches/{name}", fit, kind.name, choice.rest, run.data)
     facts = reading.json(folder / FACTS)
     branch = kind.load().load(facts, folder, name)
-    if kind.file:
-        _check_file(branch, choice.rest, run.params["rule"], test, joint)
+    if kind.file and not branch.knows(test).any():
+        images = test.image_id.nunique()
+        raise Refused(f"none of the {images} test images is in {choice.rest}: {branch.unlike(test)}")
     scored = [
         run.compute(f"branches/{name}_{each}.parquet", scoring.table, rows, branch, kind.supervision, BATCH_SIZE)
         for each, rows in (("test", test), ("joint", joint))
@@ -78,18 +76,43 @@ def _own(run, choice: Choice, test: pd.DataFrame, joint: pd.DataFrame) -> Member
     return Member(name, kind.name, kind.supervision, facts, "", threshold(scored[1], joint, kind.supervision), *scored)
 
 
-def _check_file(branch, file: str, rule: str, test: pd.DataFrame, joint: pd.DataFrame) -> None:
-    """Raise Refused, before it is scored, if a file holds no test image, or not the joint ones that a rule needs."""
-    if not branch.knows(test).any():
-        raise Refused(f"none of the {test.image_id.nunique()} test images is in {file}: {branch.unlike(test)}")
-    known = set(joint.image_id[branch.knows(joint)])
-    advice = f"add the images of the data run's joint.parquet to {file}"
-    coverage.check_joint(rule, {branch.name: known}, joint, advice)
-
-
 def fit(kind: str, source: str, images, out: Path) -> None:
     """Make a branch without a notebook in the folder `out`, from a complete data run and perhaps a file."""
     json_file.write(out / FACTS, registry.kind(kind).load().fit(source, images, out))
+
+
+def check_test(tables: Mapping[str, pd.DataFrame], images: pd.DataFrame) -> None:
+    """Raise Refused if a branch has scored no test image, or no image has the scores of all; `tables` is name -> score
+    table, `images` the image table.
+    """
+    every = set(images.image_id)
+    for who, ids in _scored(tables).items():
+        if not every & ids:
+            advice = "see the reasons in its score table, or leave it out of branch_runs"
+            raise Refused(f"none of the {len(every)} test images has been scored by {who}: {advice}")
+
+
+def check_joint(rule: str, tables: Mapping[str, pd.DataFrame], images: pd.DataFrame, advice: str = "") -> None:
+    """Raise Refused if `rule` is fitted, but a branch has not scored joint validation images of both classes, or all
+    together have not, although there are such; arguments as of `check_test`, `advice` says how to score more.
+    """
+    label = images.drop_duplicates("image_id").set_index("image_id").label
+    if not RULES[rule].fitted or label.nunique() < 2:
+        return
+    for who, ids in _scored(tables).items():
+        classes = label[label.index.isin(ids)]
+        if classes.nunique() < 2:
+            raise Refused(
+                f"the rule {rule} is fitted on the joint validation set, but of the images scored by {who} "
+                f"{(classes == 0).sum()} are real and {(classes == 1).sum()} fake: "
+                f"{advice or 'score these images'}, or choose a rule that is not fitted ({NOT_FITTED})"
+            )
+
+
+def _scored(tables: Mapping[str, pd.DataFrame]) -> dict[str, set[str]]:
+    """What sentences call each branch -> the image_id that it has scored, then those that all of them have scored."""
+    ids = {registry.called(name): set(each.image_id[each.score.notna()]) for name, each in tables.items()}
+    return ids | {"all branches together": set.intersection(*ids.values())}
 
 
 def threshold(scores: pd.DataFrame, joint: pd.DataFrame, supervision: str) -> float:

@@ -9,17 +9,43 @@ image is fake exactly where its fused score is above 0.5, and the order of the b
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import numpy as np
+from pydantic import BaseModel, Field, ValidationError, model_validator
 from scipy.special import expit
 
-from aligngemini.core import manifest
 from aligngemini.core.params import Refused
 from aligngemini.fusion import fitted
 
-DESCRIBED = {"rule": str, "thresholds": list}  # what `Fusion.as_dict` gives, and its part `fitted_on`
-FITTED_ON = {"scores": list, "label": list, "false_positives": manifest.NUMBER, "learner": str}
+Share = Annotated[float, Field(ge=0, le=1, strict=True)]
+
+
+class FittedOn(BaseModel):
+    """What a fitted rule learned from: scores [m, k], labels [m], its share of false positives and its learner."""
+
+    scores: list[list[Share]]
+    label: list[Literal[0, 1]]
+    false_positives: Share
+    learner: Literal["logistic", "boosting"]
+
+
+class Description(BaseModel):
+    """What `Fusion.as_dict` gives."""
+
+    rule: str
+    thresholds: list[Share]
+    fitted_on: FittedOn | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        """Every validation image has a label and the scores of all branches, and both classes occur."""
+        data = self.fitted_on
+        if data and (len(data.scores) != len(data.label) or {len(self.thresholds)} != {*map(len, data.scores)}):
+            raise ValueError("fitted_on needs a label and one score per branch for each validation image")
+        if data and set(data.label) != {0, 1}:
+            raise ValueError("fitted_on needs labels of both classes")
+        return self
 
 
 class Rule(NamedTuple):
@@ -47,10 +73,6 @@ def _sorted(scores: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     return np.sort(np.stack(columns, axis=1), axis=1)
 
 
-def _mean(scores: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    return _sorted(scores, thresholds).sum(axis=1) / len(thresholds)
-
-
 def _odds(scores: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     """The product of all odds, each divided by its threshold's odds, as a probability."""
     return expit(np.sort(fitted.log_odds(scores) - fitted.log_odds(thresholds), axis=1).sum(axis=1))
@@ -71,7 +93,10 @@ RULES = {
     "or": Rule("fake if any branch is above its threshold (the published rule)", _or),
     "and": Rule("fake only if all branches are above their thresholds", lambda s, t: _sorted(s, t)[:, 0]),
     "max": Rule("fake if the largest raw score is above 0.5, thresholds ignored", lambda s, t: s.max(axis=1)),
-    "mean": Rule("fake if the mean of all scores, each centred on its threshold, is above 0.5", _mean),
+    "mean": Rule(
+        "fake if the mean of all scores, each centred on its threshold, is above 0.5",
+        lambda s, t: _sorted(s, t).sum(axis=1) / len(t),
+    ),
     "odds": Rule("fake if the product of all odds, each relative to its threshold's odds, is above one", _odds),
     "majority": Rule("fake if more than half of the branches are above their thresholds", _majority),
     "or_budget": Rule(
@@ -146,9 +171,11 @@ class Fusion:
 
     @cached_property
     def _score(self) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-        if RULES[self.rule].fitted != "model":
-            return RULES[self.rule].score
-        model = fitted.model(**{name: self.fitted_on[name] for name in ("scores", "label", "learner")})
+        score = RULES[self.rule].score
+        if score:
+            return score
+        data = self.fitted_on or {}
+        model = fitted.model(data["scores"], data["label"], data["learner"])
         return lambda scores, thresholds: model(scores)
 
     def as_dict(self) -> dict[str, Any]:
@@ -160,15 +187,13 @@ class Fusion:
         """The fusion that `as_dict` described; `learned` is fitted again, on the same scores. Raises Refused for what
         describes none.
         """
-        if not manifest.fits(config, DESCRIBED):
-            raise Refused("This describes no fusion: it needs a rule and thresholds.")
-        fitted_on = config.get("fitted_on")
-        numbers = all(manifest.fits(each, manifest.NUMBER) for each in config["thresholds"])
-        if not numbers or not (fitted_on is None or manifest.fits(fitted_on, FITTED_ON)):
-            raise Refused("This describes no fusion: its thresholds, or what it was fitted on, cannot be read.")
-        if fitted_on and (fault := fitted.fault(fitted_on, len(config["thresholds"]))):
-            raise Refused(f"This describes no fusion: {fault}.")
-        return cls(config["rule"], tuple(config["thresholds"]), fitted_on)
+        try:
+            Description.model_validate(config)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise Refused(f"This describes no fusion: {place or 'it'}: {first['msg']}. Make the run again.") from error
+        return cls(config["rule"], tuple(config["thresholds"]), config.get("fitted_on"))
 
 
 def fired(scores, thresholds: Sequence[float], names: Sequence[str]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""AUROC with its variance in closed form, groups of pictures taken as one.
+"""AUROC with its variance in closed form, groups of images taken as one.
 
 What each image adds to an AUROC is the share of the other class that it is on the right side of (DeLong et al. 1988);
 summed over groups before it is squared (Obuchowski 1997), it gives the variance. As an effective number of images that
@@ -7,52 +7,63 @@ wrong side, and a variance counted from so few is too small as often as not: the
 of Hanley and McNeil (1982) gives at the ends takes its place, with the weight of one such image (ours).
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 from scipy.stats import norm, rankdata
 
 
-def influence(label, score) -> tuple[float, np.ndarray]:
-    """AUROC of scores [n] for labels 0/1, both present, and what each image adds to its error, float64 [n]."""
+class Area(NamedTuple):
+    """An AUROC, the ends of its interval, and what each group adds to its error, float64 [groups]."""
+
+    value: float
+    low: float
+    high: float
+    error: np.ndarray
+
+
+def area(label, score, group, confidence: float) -> Area:
+    """AUROC of scores [n] for labels 0/1 [n], both present; `group` [n] names what goes together."""
     fake, ranks = np.asarray(label) == 1, rankdata(score)
     right = np.empty(len(ranks))
     for side in (fake, ~fake):
         right[side] = (ranks[side] - rankdata(np.asarray(score)[side])) / (~side).sum()
     right[~fake] = 1 - right[~fake]
-    area = right[fake].mean()
+    value = float(right[fake].mean())
     size = np.where(fake, fake.sum(), (~fake).sum())
-    return float(area), (right - area) / np.sqrt(size * np.maximum(size - 1, 1))
+    error = (right - value) / np.sqrt(size * np.maximum(size - 1, 1))
+    error = pd.Series(error).groupby(np.asarray(group)).sum().to_numpy()
+    return Area(value, *_wilson(value, _effective(value, fake, error), float(norm.ppf((1 + confidence) / 2))), error)
 
 
-def bounds(label, area: float, error, group, confidence: float) -> tuple[float, float]:
-    """The ends of the interval of `area` with errors [n] as `influence` gives; `group` [n] names what goes together."""
-    fakes, n = int((np.asarray(label) == 1).sum()), len(error)
-    summed = pd.Series(error).groupby(np.asarray(group)).sum()
-    most = len(summed) / n * fakes * (n - fakes) / (1 + (n / 2 - 1) / 2)
-    doubt = 1 / (1 + most * min(area, 1 - area))
-    seen = (summed**2).sum() / (area * (1 - area)) if 0 < area < 1 else 0
-    return _wilson(area, 1 / (doubt / most + (1 - doubt) * seen), norm.ppf((1 + confidence) / 2))
+def _effective(value: float, fake: np.ndarray, error: np.ndarray) -> float:
+    """The number of images that an AUROC says as much as."""
+    fakes, n = int(fake.sum()), len(fake)
+    most = len(error) / n * fakes * (n - fakes) / (1 + (n / 2 - 1) / 2)
+    doubt = 1 / (1 + most * min(value, 1 - value))
+    counted = (error**2).sum() / (value * (1 - value)) if 0 < value < 1 else 0
+    return 1 / (doubt / most + (1 - doubt) * counted)
 
 
 def _wilson(share: float, n: float, z: float) -> tuple[float, float]:
     """Wilson's interval of a share among `n` images, which need not be a whole number."""
     middle, reach = share + z**2 / (2 * n), z * np.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
-    return max(0.0, (middle - reach) / (1 + z**2 / n)), min(1.0, (middle + reach) / (1 + z**2 / n))
+    return float(max(0.0, (middle - reach) / (1 + z**2 / n))), float(min(1.0, (middle + reach) / (1 + z**2 / n)))
 
 
-def gain(label, first, second, group, confidence: float) -> tuple[float, float, float]:
-    """AUROC of scores `second` minus `first` [n] of the same images, and the ends of its interval.
+def difference(first: Area, second: Area) -> tuple[float, float, float]:
+    """`second` minus `first`, of the same images, and the ends of its interval.
 
     Distances to the ends of both intervals are squared and added, less what the two have in common (Zou and Donner
     2008, Statistics in Medicine 27, 1693-1702).
     """
-    told = [influence(label, score) for score in (first, second)]
-    (one, low), (two, high) = [(area, bounds(label, area, error, group, confidence)) for area, error in told]
-    sums = [pd.Series(error).groupby(np.asarray(group)).sum() for _, error in told]
-    spread = np.sqrt((sums[0] ** 2).sum() * (sums[1] ** 2).sum())
-    alike = (sums[0] * sums[1]).sum() / spread if spread else 0.0
-    ends = [_apart(two - high[0], low[1] - one, alike), _apart(high[1] - two, one - low[0], alike)]
-    return two - one, two - one - ends[0], two - one + ends[1]
+    spread = np.sqrt((first.error**2).sum() * (second.error**2).sum())
+    alike = (first.error * second.error).sum() / spread if spread else 0.0
+    gain = second.value - first.value
+    low = _apart(second.value - second.low, first.high - first.value, alike)
+    high = _apart(second.high - second.value, first.value - first.low, alike)
+    return gain, gain - low, gain + high
 
 
 def _apart(a: float, b: float, alike: float) -> float:

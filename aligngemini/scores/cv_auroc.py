@@ -2,6 +2,12 @@
 
 import numpy as np
 import pandas as pd
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GroupKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 LEAST = 10  # groups of each class: fewer tell nothing
 FOLDS = 5
@@ -9,17 +15,11 @@ FOLDS = 5
 
 def logreg_cv_auroc(features: np.ndarray, rows: pd.DataFrame) -> float:
     """`cv_auroc` of a logistic regression on standardised features, for many features at once."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
     return cv_auroc(make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500)), features, rows)
 
 
 def tree_cv_auroc(features: np.ndarray, rows: pd.DataFrame) -> float:
     """`cv_auroc` of a small decision tree, for a single cue; .5 where all rows have the same features."""
-    from sklearn.tree import DecisionTreeClassifier
-
     tree = DecisionTreeClassifier(max_leaf_nodes=8, min_samples_leaf=3, class_weight="balanced", random_state=0)
     return cv_auroc(tree, features, rows)
 
@@ -29,9 +29,6 @@ def cv_auroc(model, features: np.ndarray, rows: pd.DataFrame) -> float:
 
     Rows of one pair_id stay in one fold. About .5: the features say nothing. NaN: fewer than LEAST groups in a class.
     """
-    from sklearn.metrics import roc_auc_score
-    from sklearn.model_selection import GroupKFold, cross_val_predict
-
     if groups_per_class(rows) < LEAST:
         return float("nan")
     if not features.size or (features == features[0]).all():

@@ -1,12 +1,12 @@
-"""Intervals that hold near 0 and 1 and honour that pictures belong together, and claims corrected for their number.
+"""Intervals that hold near 0 and 1 and honour that images belong together, and claims corrected for their number.
 
-An accuracy is a weighted mean over groups: twins, a photograph and its reconstruction, or a picture alone. Groups with
+An accuracy is a weighted mean over groups: twins, a photograph and its reconstruction, or an image alone. Groups with
 members in the same places (subset and class) are one kind; kinds too small to show how they vary join others. Each kind
 is resampled with the weights of the Bayesian bootstrap, each group times its size. The kind that matters most has one
 group more of typical size, all wrong for the lower end and all right for the upper one (Gaffke 2005; Learned-Miller and
 Thomas 2019, https://arxiv.org/abs/1905.06208); the others have the variance of a stratified mean. For one kind of
-pictures alone this is the exact interval of Clopper and Pearson, which needs no draws: 12 of 12 are 0.74 to 1. AUROC:
-see `area`.
+images alone this is the exact interval of Clopper and Pearson, which needs no draws: 12 of 12 are 0.74 to 1. AUROC has
+a closed form, see `auroc_interval`.
 """
 
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from scipy.stats import norm
 from aligngemini.core.params import Refused
 from aligngemini.core.seeds import generator
 from aligngemini.scores import auroc_interval
-from aligngemini.scores.metrics import BALANCED, auroc, mean_over_subsets, per_subset
+from aligngemini.scores.metrics import BALANCED, mean_over_subsets, per_subset
 
 CLAIMED = 0.05  # chance of even one false claim among all that are made together
 FEW = 5  # a kind of fewer groups (of equal size, or as many unequal ones as say as much) joins another
@@ -38,58 +38,41 @@ UNDEFINED = Interval(float("nan"), float("nan"), float("nan"))
 
 def groups(rows: pd.DataFrame) -> pd.Series:
     """What each row is resampled with: its pair_id, or its image_id where it has none."""
-    known = rows.pair_id.fillna("") if "pair_id" in rows else pd.Series("", rows.index)
-    return known.where(known != "", rows.image_id)
+    pair = rows.pair_id.fillna("") if "pair_id" in rows else pd.Series("", rows.index)
+    return pair.where(pair != "", rows.image_id)
 
 
 def accuracy(
-    label, verdict, rng: np.random.Generator, resamples: int = 2000, confidence: float = 0.95, group=None
+    label, verdict, rng: np.random.Generator, resamples: int = 2000, confidence: float = 0.95, group=None, minus=None
 ) -> Interval:
     """Interval of balanced accuracy of 0/1 labels and verdicts [n]; of recall or specificity if one class is absent.
 
-    `group` [n] names what is resampled together; by default each image stands alone.
+    `group` [n] names what is resampled together; by default each image stands alone. The balanced accuracy of the
+    verdicts `minus` [n] is subtracted, if they are given.
     """
-    rows = _rows(label, group).assign(gain=(np.asarray(verdict) == np.asarray(label)).astype(float))
-    return _balanced(rows, 0, rng, resamples, confidence)
-
-
-def accuracy_difference(
-    label, first, second, rng: np.random.Generator, resamples: int = 2000, confidence: float = 0.95, group=None
-) -> Interval:
-    """Interval of balanced accuracy of verdicts `second` minus `first` on the same images (labels 0/1, all [n])."""
-    right = [(np.asarray(verdict) == np.asarray(label)).astype(float) for verdict in (first, second)]
-    return _balanced(_rows(label, group).assign(gain=right[1] - right[0]), -1, rng, resamples, confidence)
+    label = np.asarray(label)
+    group = np.arange(len(label)) if group is None else group
+    rows = pd.DataFrame({"subset": "", "label": label, "group": group, "gain": _gain(label, verdict, minus)})
+    return _balanced(rows, 0 if minus is None else -1, rng, resamples, confidence)
 
 
 def mean_accuracy(
-    frame: pd.DataFrame, rng: np.random.Generator, resamples: int = 2000, confidence: float = 0.95
+    frame: pd.DataFrame, rng: np.random.Generator, resamples: int = 2000, confidence: float = 0.95, minus=None
 ) -> Interval:
     """Interval of the unweighted mean of balanced accuracy over the subsets that have both classes.
 
     `frame` has the columns subset, image_id, label, verdict, and maybe pair_id. Subsets may share images (usually their
-    reals): an image counts in all of its subsets at once.
+    reals): an image counts in all of its subsets at once. `minus` is as in `accuracy`.
     """
-    right = (frame.label == frame.verdict).astype(float)
-    return _balanced(_shared(frame.assign(gain=right)), 0, rng, resamples, confidence)
-
-
-def mean_accuracy_difference(
-    frame: pd.DataFrame, rng: np.random.Generator, resamples: int = 2000, confidence: float = 0.95
-) -> Interval:
-    """`mean_accuracy` of the column other_verdict minus that of pure_verdict, on the same images."""
-    gain = (frame.label == frame.other_verdict).astype(float) - (frame.label == frame.pure_verdict)
-    return _balanced(_shared(frame.assign(gain=gain)), -1, rng, resamples, confidence)
-
-
-def _rows(label, group) -> pd.DataFrame:
-    label = np.asarray(label)
-    return pd.DataFrame({"subset": "", "label": label, "group": np.arange(len(label)) if group is None else group})
-
-
-def _shared(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows of subsets with both classes, with their groups."""
     both = frame.groupby("subset").label.transform("nunique") == 2
-    return frame.assign(group=groups(frame))[both]
+    rows = frame.assign(group=groups(frame), gain=_gain(frame.label, frame.verdict, minus))[both]
+    return _balanced(rows, 0 if minus is None else -1, rng, resamples, confidence)
+
+
+def _gain(label, verdict, minus) -> np.ndarray:
+    """1 where a verdict is right, else 0, less the same of `minus`; float64 [n]."""
+    right = (np.asarray(verdict) == np.asarray(label)).astype(float)
+    return right if minus is None else right - (np.asarray(minus) == np.asarray(label))
 
 
 def _balanced(rows: pd.DataFrame, least: float, rng, resamples: int, confidence: float) -> Interval:
@@ -110,7 +93,7 @@ def _balanced(rows: pd.DataFrame, least: float, rng, resamples: int, confidence:
 
 
 def _kinds(group, place) -> np.ndarray:
-    """The kind of each group, an integer: groups with members in the same places have the same one."""
+    """The kind of each group, an integer [groups]: groups with members in the same places have the same one."""
     group, place = np.divmod(np.unique(group * (place.max() + 1) + place), place.max() + 1)
     codes = np.random.default_rng(0).random(place.max() + 1)  # whose sum tells sets of places apart
     return np.unique(np.bincount(group, codes[place]).round(9), return_inverse=True)[1]
@@ -144,31 +127,25 @@ def _ends(cells, counts, least: float, rng, resamples: int, tail: float) -> tupl
 def _means(kind, weight, values, counts, worst: float, rng, resamples: int) -> np.ndarray:
     """Means [resamples] of all groups resampled in their kinds, one of which has a group of mean `worst` more."""
     total = np.bincount(kind, counts * weight)
-    typical = np.bincount(kind, counts * weight**2) / total  # weight of the group of a picture taken at random
+    typical = np.bincount(kind, counts * weight**2) / total  # weight of the group of an image taken at random
     apart = np.abs(np.bincount(kind, counts * weight * values) / total - worst)
     most = np.argmax((apart * typical).round(12))
     shape = counts * np.where(kind == most, 1, 1 - 2 * typical[kind] / total[kind])
     shape, weight, values = np.append(shape, 1), np.append(weight, typical[most]), np.append(values, worst)
-    drawn = rng.standard_gamma(shape, (resamples, len(shape))) * weight
+    sample = rng.standard_gamma(shape, (resamples, len(shape))) * weight
     member = np.eye(len(total))[np.append(kind, most)]
-    return (drawn * values) @ member / (drawn @ member) @ total
+    return (sample * values) @ member / (sample @ member) @ total
 
 
-def roc_area(label, score, confidence: float = 0.95, group=None) -> Interval:
-    """Interval of AUROC for labels 0/1 and scores [n]; undefined if a class is absent."""
-    if np.isnan(auroc(label, score)):
+def roc_area(label, score, confidence: float = 0.95, group=None, minus=None) -> Interval:
+    """Interval of AUROC for labels 0/1 and scores [n], less that of the scores `minus` [n]; undefined for one class."""
+    if len(np.unique(label)) < 2:
         return UNDEFINED
-    value, error = auroc_interval.influence(label, score)
-    return Interval(
-        value, *map(float, auroc_interval.bounds(label, value, error, _rows(label, group).group, confidence))
-    )
-
-
-def roc_area_difference(label, first, second, confidence: float = 0.95, group=None) -> Interval:
-    """Interval of AUROC of scores `second` minus `first` on the same images; undefined for one class."""
-    if np.isnan(auroc(label, second)):
-        return UNDEFINED
-    return Interval(*auroc_interval.gain(label, first, second, _rows(label, group).group, confidence))
+    group = np.arange(len(label)) if group is None else group
+    area = auroc_interval.area(label, score, group, confidence)
+    if minus is None:
+        return Interval(*area[:3])
+    return Interval(*auroc_interval.difference(auroc_interval.area(label, minus, group, confidence), area))
 
 
 def p_value(interval, null: float = 0.0, confidence: float = 0.95) -> float:
@@ -220,26 +197,19 @@ def _benchmark(frame: pd.DataFrame, key: tuple, resamples: int, confidence: floa
         group, rng = groups(part), generator("interval", *key, subset)
         value = accuracy(part.label, part.verdict, rng, resamples, confidence, group)
         ends.append((value, roc_area(part.label, part.score, confidence, group)))
-    last = subset if len(ends) == 1 else "mean of subsets"  # the mean of a single subset is that subset's own number
-    rng = generator("interval", *key, last)
-    ends.append((mean_accuracy(frame, rng, resamples, confidence), UNDEFINED))
-    mean = {name: each for name, each in mean_over_subsets(measures).items() if name not in ("subsets", "left_out")}
-    whole = pd.concat([measures, pd.DataFrame([mean | _counts(frame)])], ignore_index=True)
-    both = whole.metric == BALANCED
+    last = measures.subset[0] if len(ends) == 1 else "mean of subsets"  # the mean of one subset is its own number
+    ends.append((mean_accuracy(frame, generator("interval", *key, last), resamples, confidence), UNDEFINED))
+    images = frame.drop_duplicates("image_id")
+    counts = {"n": len(images), "n_real": (images.label == 0).sum(), "n_fake": (images.label == 1).sum()}
+    whole = pd.concat([measures, pd.DataFrame([mean_over_subsets(measures) | counts])], ignore_index=True)
+    p_chance = np.array([p_value(value, 0.5, confidence) for value, _ in ends])
     return whole.assign(
         low=[value.low for value, _ in ends],
         high=[value.high for value, _ in ends],
-        auroc_low=[ranks.low for _, ranks in ends],
-        auroc_high=[ranks.high for _, ranks in ends],
-        p_chance=[p_value(value, 0.5, confidence) for value, _ in ends],
-    ).assign(p_chance=lambda table: table.p_chance.where(both))
-
-
-def _counts(frame: pd.DataFrame) -> dict[str, int]:
-    """Distinct images, all and of each class."""
-    images = frame[~frame.image_id.duplicated()]
-    fakes = int((images.label == 1).sum())
-    return {"n": len(images), "n_real": len(images) - fakes, "n_fake": fakes}
+        auroc_low=[area.low for _, area in ends],
+        auroc_high=[area.high for _, area in ends],
+        p_chance=np.where(whole.metric == BALANCED, p_chance, np.nan),
+    )
 
 
 def absent(measured: pd.DataFrame, missing: pd.DataFrame) -> pd.Series:

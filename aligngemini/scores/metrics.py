@@ -1,112 +1,109 @@
-"""Balanced accuracy, its two halves, AUROC and the measures of `curves`, per subset and as the unweighted mean over
-subsets.
+"""Verdicts, accuracies and the measures that need no threshold: per subset, and as the unweighted mean over subsets.
 
-An image is called fake when its score is strictly above the threshold; label 1 is fake, 0 is real.
+Labels are 0 (real) or 1 (fake), scores p(fake) in [0, 1]. Average precision and calibration error depend on the share
+of fakes, so compare them only where that share is the same.
 """
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
+from sklearn.metrics import average_precision_score, confusion_matrix, roc_auc_score, roc_curve
 
 from aligngemini.core.params import Refused
-from aligngemini.scores import threshold_free
 
 BALANCED, RECALL, SPECIFICITY = "balanced accuracy", "recall", "specificity"
+COUNTS = ("real_real", "real_fake", "fake_real", "fake_fake")  # truth first, then verdict
+THRESHOLD_FREE = ("ap", "tpr_at_1", "tpr_at_5", "ece")
+MEANS = ("value", "balanced_accuracy", "real_accuracy", "fake_accuracy", "auroc", *THRESHOLD_FREE)
+BINS = 15  # as in "On Calibration of Modern Neural Networks", https://arxiv.org/abs/1706.04599, section 5
 
 
-def verdicts(score, threshold: float) -> np.ndarray:
-    """1 where the score (float [n]) is strictly above `threshold`, else 0; int8 [n]. Raises Refused on
-    NaN."""
-    score = np.asarray(score, dtype=np.float64)
-    if np.isnan(score).any():
-        raise Refused("A verdict needs a score; take the images without one out first and list them.")
-    return (score > threshold).astype(np.int8)
+def verdicts(score, threshold: float) -> pd.api.extensions.ExtensionArray:
+    """1 where a score (float [n]) is strictly above `threshold`, else 0; NA where there is no score (NaN). Int8 [n]."""
+    score = pd.Series(np.asarray(score, dtype=np.float64))
+    return score.gt(threshold).astype("Int8").mask(score.isna()).array
 
 
 def confusion(label, verdict) -> dict[str, int]:
-    """Counts of real called real, real called fake, fake called real, fake called fake (each label and
-    verdict 0/1)."""
-    cell = np.bincount(2 * np.asarray(label, dtype=int) + np.asarray(verdict, dtype=int), minlength=4)
-    return dict(zip(("real_real", "real_fake", "fake_real", "fake_fake"), map(int, cell), strict=True))
+    """Number of images in each of COUNTS, from labels and verdicts [n], both 0 or 1."""
+    label, verdict = np.asarray(label, dtype=int), np.asarray(verdict, dtype=int)
+    cells = confusion_matrix(label, verdict, labels=[0, 1]).ravel() if len(label) else [0] * 4
+    return dict(zip(COUNTS, map(int, cells), strict=True))
 
 
 def accuracies(label, verdict) -> dict:
-    """The measures of one set of verdicts.
+    """The accuracies of verdicts [n], 0 or 1.
 
-    `metric` names what `value` is: balanced accuracy where both classes occur, else recall (fakes only) or
-    specificity (reals only); with no image at all `value` is NaN. `balanced_accuracy` is NaN unless both
-    occur.
+    `metric` says what `value` is: balanced accuracy, or recall where all images are fake and specificity where all are
+    real. `balanced_accuracy` is NaN unless both classes occur, `value` only where there is no image at all.
     """
-    cell = confusion(label, verdict)
-    n_real = cell["real_real"] + cell["real_fake"]
-    n_fake = cell["fake_real"] + cell["fake_fake"]
-    real = cell["real_real"] / n_real if n_real else np.nan
-    fake = cell["fake_fake"] / n_fake if n_fake else np.nan
-    balanced = (real + fake) / 2
-    metric, value = named(real, fake, n_real, n_fake)
-    return {
-        "metric": metric,
-        "value": value,
-        "balanced_accuracy": balanced,
-        "real_accuracy": real,
-        "fake_accuracy": fake,
-        "n": n_real + n_fake,
-        "n_real": n_real,
-        "n_fake": n_fake,
-    }
-
-
-def named(real: float, fake: float, n_real: int, n_fake: int) -> tuple[str, float]:
-    """The name and value that a set is reported under, from its accuracies on reals and fakes and its
-    sizes."""
-    if n_real and n_fake:
-        return BALANCED, (real + fake) / 2
-    return (RECALL, fake) if n_fake else (SPECIFICITY, real)
+    real_real, real_fake, fake_real, fake_fake = confusion(label, verdict).values()
+    n_real, n_fake = real_real + real_fake, fake_real + fake_fake
+    real = real_real / n_real if n_real else np.nan
+    fake = fake_fake / n_fake if n_fake else np.nan
+    both = (real + fake) / 2
+    metric, value = (BALANCED, both) if n_real and n_fake else (RECALL, fake) if n_fake else (SPECIFICITY, real)
+    shares = {"value": value, "balanced_accuracy": both, "real_accuracy": real, "fake_accuracy": fake}
+    return {"metric": metric, **shares, "n": n_real + n_fake, "n_real": n_real, "n_fake": n_fake}
 
 
 def auroc(label, score) -> float:
     """Probability that a fake scores above a real, ties counting one half; NaN if a class is absent."""
-    label, score = np.asarray(label) == 1, np.asarray(score, dtype=np.float64)
-    n_fake, n_real = int(label.sum()), int((~label).sum())
-    if not n_fake or not n_real:
-        return float("nan")
-    return float((rankdata(score)[label].sum() - n_fake * (n_fake + 1) / 2) / (n_fake * n_real))
+    return float(roc_auc_score(label, score)) if len(np.unique(label)) == 2 else float("nan")
+
+
+def threshold_free(label, score) -> dict[str, float]:
+    """The measures of THRESHOLD_FREE for labels and scores [n], fractions in [0, 1]; all NaN if a class is absent.
+
+    ap: average precision of fakes. tpr_at_1, tpr_at_5: recall at no more than 1 % and 5 % false alarms among the reals.
+    ece: expected calibration error.
+    """
+    label, score = np.asarray(label).astype(int), np.asarray(score, dtype=np.float64)
+    if len(np.unique(label)) < 2:
+        return dict.fromkeys(THRESHOLD_FREE, float("nan"))
+    recalls = [recall_at(label, score, alarms) for alarms in (0.01, 0.05)]
+    values = average_precision_score(label, score), *recalls, calibration_error(label, score)
+    return dict(zip(THRESHOLD_FREE, map(float, values), strict=True))
+
+
+def recall_at(label, score, alarms: float) -> float:
+    """Largest share of fakes above a threshold that no more than `alarms` (0 to 1) of the reals are above.
+
+    Nothing is interpolated between thresholds: with fewer than 1 / `alarms` reals not one of them may be above.
+    """
+    false_alarms, recall, _ = roc_curve(label, score, drop_intermediate=False)
+    return float(recall[false_alarms <= alarms].max())
+
+
+def calibration_error(label, score, bins: int = BINS) -> float:
+    """Expected calibration error of p(fake) against the label, over `bins` bins of equal width.
+
+    It is the mean, over images, of the distance between mean score and share of fakes in the image's bin. A bin holds
+    its lower edge, the last one 1 as well. Raises Refused for a score outside [0, 1].
+    """
+    label, score = np.asarray(label, dtype=np.float64), np.asarray(score, dtype=np.float64)
+    if not ((score >= 0) & (score <= 1)).all():
+        raise Refused("Calibration is about probabilities; give scores in [0, 1].")
+    place = np.minimum((score * bins).astype(int), bins - 1)
+    return float(np.abs(np.bincount(place, weights=score - label)).sum() / len(score))
 
 
 def per_subset(frame: pd.DataFrame) -> pd.DataFrame:
     """Measures by subset, in order of appearance, of a frame with columns subset, label, verdict and score.
 
-    Raises Refused if a verdict or score is missing. Columns: subset, those of `accuracies`, auroc, and those of
-    `curves.measures`: ap, tpr_at_1, tpr_at_5, ece.
+    Columns: subset, those of `accuracies`, auroc, and those of `threshold_free`. Raises Refused if a verdict or score
+    is missing.
     """
     if frame[["verdict", "score"]].isna().any().any():
         raise Refused("Every judged image needs a score and a verdict; list the others as missing first.")
     rows = [
-        {
-            "subset": subset,
-            **accuracies(part.label, part.verdict),
-            "auroc": auroc(part.label, part.score),
-            **threshold_free.measures(part.label, part.score),
-        }
+        {"subset": subset, **accuracies(part.label, part.verdict), "auroc": auroc(part.label, part.score)}
+        | threshold_free(part.label, part.score)
         for subset, part in frame.groupby("subset", sort=False)
     ]
     return pd.DataFrame(rows)
 
 
 def mean_over_subsets(measures: pd.DataFrame) -> dict:
-    """The unweighted mean of `balanced_accuracy`, both accuracies, `auroc` and the measures of `curves` over subsets
-    that have both classes.
-
-    `measures` is what `per_subset` gives. `subsets` counts the subsets averaged, `left_out` those of one
-    class.
-    """
+    """The unweighted mean of MEANS over the subsets that have both classes, as a row of `per_subset` called "mean"."""
     both = measures[measures.metric == BALANCED]
-    names = ["value", "balanced_accuracy", "real_accuracy", "fake_accuracy", "auroc", *threshold_free.NAMES]
-    mean = {name: float(both[name].mean()) if len(both) else float("nan") for name in names}
-    return {
-        "subset": "mean",
-        "metric": BALANCED,
-        **mean,
-        "subsets": len(both),
-        "left_out": len(measures) - len(both),
-    }
+    return {"subset": "mean", "metric": BALANCED, **both[list(MEANS)].mean().to_dict()}

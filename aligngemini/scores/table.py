@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from aligngemini.core.params import Refused
+from aligngemini.scores import metrics
 
 COLUMNS = ("image_id", "branch", "supervision", "score", "reason")
 
@@ -26,42 +27,25 @@ def make(image_id, score, branch: str, supervision: str, reason=None, **more) ->
 
 def check(frame: pd.DataFrame) -> pd.DataFrame:
     """Return `frame` if it is a score table; raise Refused naming the first rule that it breaks."""
-    absent = [name for name in COLUMNS if name not in frame]
-    if absent:
-        raise Refused(f"A score table needs the columns {', '.join(absent)}; score the images again.")
+    if absent := [name for name in COLUMNS if name not in frame]:
+        raise Refused(f"A score table lacks the columns {', '.join(absent)}; score the images again.")
     for column in ("branch", "supervision"):
-        found = frame[column].unique()
-        if len(found) > 1:
-            raise Refused(f"A score table has one {column}, found {', '.join(map(str, found))}; keep one per file.")
+        if frame[column].nunique(dropna=False) > 1:
+            values = ", ".join(map(str, frame[column].unique()))
+            raise Refused(f"A score table has one {column}, found {values}; keep one per file.")
     if len(frame) and not frame["branch"].iloc[0]:
         raise Refused("A score table names the branch whose scores it holds, this one is empty there; name it.")
-    _check_rows(frame)
+    rules = {
+        "has two scores; write one row per distinct image.": frame.image_id.duplicated(),
+        "has a score outside [0, 1]; give a probability of being fake.": ~frame.score.between(0, 1)
+        & frame.score.notna(),
+        "must have either a score or a reason for having none; give exactly one.": frame.score.isna()
+        != (frame.reason.fillna("") != ""),
+    }
+    for words, broken in rules.items():
+        if broken.any():
+            raise Refused(f"Image {frame.image_id[broken].iloc[0][:12]} {words}")
     return frame
-
-
-def _check_rows(frame: pd.DataFrame) -> None:
-    """Rows are unique, scores are probabilities, and a score is absent exactly where a reason stands."""
-    twice = frame.image_id[frame.image_id.duplicated()]
-    if len(twice):
-        raise Refused(f"Image {twice.iloc[0][:12]} has two scores; write one row per distinct image.")
-    outside = frame[~frame.score.between(0, 1) & frame.score.notna()]
-    if len(outside):
-        raise Refused(
-            f"Image {outside.image_id.iloc[0][:12]} has the score {outside.score.iloc[0]}, outside [0, 1]; "
-            "give a probability of being fake."
-        )
-    unsaid = frame[frame.score.isna() != (frame.reason.fillna("") != "")]
-    if len(unsaid):
-        raise Refused(
-            f"Image {unsaid.image_id.iloc[0][:12]} must have either a score or a reason for having none; "
-            "give exactly one."
-        )
-
-
-def write(frame: pd.DataFrame, path: Path) -> Path:
-    """Check `frame` and write it as Parquet at `path`; return the path."""
-    check(frame).astype({"score": "float64"}).to_parquet(path, index=False)
-    return Path(path)
 
 
 def load(path: Path) -> pd.DataFrame:
@@ -72,23 +56,15 @@ def load(path: Path) -> pd.DataFrame:
 
 
 def attach(images: pd.DataFrame, scores: pd.DataFrame, threshold: float) -> pd.DataFrame:
-    """Rows of an image table with score, verdict (Int8: 1 strictly above `threshold`, NA without a score) and
-    reason.
-    """
-    told = scores.set_index("image_id")[["score", "reason"]].reindex(images.image_id)
-    verdict = pd.array(told.score.gt(threshold), dtype="Int8")
-    verdict[told.score.isna().to_numpy()] = pd.NA
-    reason = np.where(told.reason.isna(), "not in the score table", told.reason)
-    return images.assign(score=told.score.to_numpy(), verdict=verdict, reason=reason)
+    """Rows of an image table with score, verdict (Int8, see metrics.verdicts) and reason."""
+    rows = scores.set_index("image_id")[["score", "reason"]].reindex(images.image_id)
+    reason = rows.reason.astype("str").fillna("not in the score table").to_numpy()
+    verdict = metrics.verdicts(rows.score, threshold)
+    return images.assign(score=rows.score.to_numpy(), verdict=verdict, reason=reason)
 
 
 def labelled(scores: pd.DataFrame, images: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Labels (int) and scores (float64) of the images that have a score, in the order of `scores`."""
     label = scores.image_id.map(images.drop_duplicates("image_id").set_index("image_id").label)
-    there = scores.score.notna() & label.notna()
-    return label[there].astype(int).to_numpy(), scores.score[there].to_numpy()
-
-
-def missing(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows without a score, with their reasons: columns image_id, branch, reason."""
-    return frame.loc[frame.score.isna(), ["image_id", "branch", "reason"]].reset_index(drop=True)
+    rated = scores.score.notna() & label.notna()
+    return label[rated].astype(int).to_numpy(), scores.score[rated].to_numpy()

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.metrics import roc_curve
 
 from aligngemini.core.params import Refused
 
@@ -17,17 +18,19 @@ class Threshold(NamedTuple):
 
 
 def choose(label, score) -> Threshold:
-    """The threshold in [0, 1] of highest balanced accuracy for labels 0/1 and scores in [0, 1], both [n].
+    """The threshold in [0, 1] of highest balanced accuracy (Youden's J) for labels 0/1 and scores in [0, 1], both [n].
 
     Balanced accuracy only changes at a score, so it is flat between neighbouring scores. Of the flat
     stretches with the highest value the widest is taken (the lowest of equally wide ones) and its midpoint
-    returned: no draw, no grid. Images score fake strictly above it. Raises Refused if a class is absent or
-    a score is NaN.
+    returned. Images score fake strictly above it. Raises Refused if a class is absent or a score is NaN.
     """
     label, score = np.asarray(label) == 1, np.asarray(score, dtype=np.float64)
     if np.isnan(score).any() or not label.any() or label.all():
         raise Refused("A threshold needs scored validation images of both classes; look at the validation table.")
-    edges, hits = _steps(label, score)
+    false_alarms, recall, _ = roc_curve(label, score, drop_intermediate=False)  # from the highest score to the lowest
+    edges, hits = np.r_[0.0, np.unique(score), 1.0], ((recall + 1 - false_alarms) / 2)[::-1]
+    if edges[1] == 0:  # nothing lies below a score of 0, so not every image can be called fake
+        edges, hits = edges[1:], hits[1:]
     best = hits >= hits.max() - 1e-12
     starts = np.flatnonzero(best & ~np.r_[False, best[:-1]])
     ends = np.flatnonzero(best & ~np.r_[best[1:], False]) + 1
@@ -36,21 +39,7 @@ def choose(label, score) -> Threshold:
     return Threshold(middle(low, high), float(hits.max()), low, high)
 
 
-def _steps(label: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Edges [k + 1] of the flat stretches and the balanced accuracy [k] of a threshold inside each."""
-    values, place = np.unique(score, return_inverse=True)
-    fakes = np.bincount(place, weights=label, minlength=len(values))
-    reals = np.bincount(place, weights=~label, minlength=len(values))
-    fakes_above = label.sum() - np.r_[0, np.cumsum(fakes)]
-    reals_below = np.r_[0, np.cumsum(reals)]
-    hits = (fakes_above / label.sum() + reals_below / (~label).sum()) / 2
-    edges = np.r_[0.0, values, 1.0]
-    first = int(values[0] == 0)  # nothing lies below a score of 0, so not every image can be called fake
-    return edges[first:], hits[first:]
-
-
 def middle(low: float, high: float) -> float:
-    """The midpoint, except that between neighbouring floats it must not round up onto a score that should
-    pass."""
+    """The midpoint, except that between neighbouring floats it must not round up onto a score that should pass."""
     middle = low + (high - low) / 2
     return low if middle >= high else middle

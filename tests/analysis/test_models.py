@@ -9,7 +9,6 @@ import pytest
 from aligngemini.analysis import models as compared
 from aligngemini.analysis import pairs, published, tables
 from aligngemini.core.params import Refused
-from aligngemini.scores import table as score_table
 
 
 @pytest.fixture
@@ -17,7 +16,7 @@ def expert(tmp_path, models, manifest):
     """The folder of a run of notebook 03."""
     run = tmp_path / "abc123"
     run.mkdir()
-    score_table.write(models[2].scores, run / "scores.parquet")
+    models[2].scores.to_parquet(run / "scores.parquet")
     told = {"pictures_semantic": 0, "pictures_pixel": 24, "updates": 3, "threshold": 0.25}
     based = {"base": {"name": "data/mini/expert"}}
     manifest(run, "03_expert_lora", {"supervision": "pixel", "crop": 336}, told, models=based)

@@ -78,7 +78,7 @@ def _made(root, fusion, data=("",), own: int | None = None) -> list:
                 run = _run(root, notebook, seed, point, supervision, {"threshold": 0.5})
                 count = right[seed] - (point == "harder")
                 scores = score_table.make(test.image_id, _found(test, count), "vlm", supervision)
-                score_table.write(scores, run.answer.folder / "scores.parquet")
+                scores.to_parquet(run.answer.folder / "scores.parquet")
                 made.append(run)
             run = _run(root, "04_fusion", seed, point, "or", {})
             score = _found(test, FUSED[seed])

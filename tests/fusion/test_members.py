@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from aligngemini.core.params import Refused
 from aligngemini.fusion import members
 from aligngemini.fusion.rules import Fusion
 from aligngemini.scores import table as scores
@@ -57,3 +58,37 @@ def test_the_description_holds_branches_thresholds_and_fusion(joint, table):
     }
     summary = members.summary(branches, joint)
     assert summary.title.to_dict() == {"vlm": "VLM", "mine": "mine"} and set(summary["joint images"]) == {32}
+
+
+IMAGES = pd.DataFrame({"image_id": list("abcd"), "label": [0, 1, 0, 1]})
+
+
+def scored(**images: str) -> dict[str, pd.DataFrame]:
+    """Score tables by name of branch, from the image_id that each has scored; an unreadable image does not count."""
+    return {
+        name: scores.make([*ids, "?"], [0.1] * len(ids) + [np.nan], name, "", [""] * len(ids) + ["it cannot be read"])
+        for name, ids in images.items()
+    }
+
+
+def test_a_branch_that_has_scored_no_test_image_is_named():
+    members.check_test(scored(vlm="ab", mine="bx"), IMAGES)
+    with pytest.raises(Refused, match="none of the 4 test images has been scored by mine: see the reasons"):
+        members.check_test(scored(vlm="ab", mine="x"), IMAGES)
+    with pytest.raises(Refused, match="scored by all branches together"):
+        members.check_test(scored(vlm="ab", mine="c"), IMAGES)
+
+
+@pytest.mark.parametrize("rule", ["or_budget", "learned"])
+def test_a_branch_without_joint_images_of_both_classes_is_named_where_the_rule_is_fitted(rule):
+    members.check_joint(rule, scored(vlm="abcd", mine="abcd"), IMAGES)
+    members.check_joint("or", scored(vlm="ac"), IMAGES)
+    words = f"rule {rule} .* by the VLM 2 are real and 0 fake: score these images, or .* is not fitted .or, and, "
+    with pytest.raises(Refused, match=words):
+        members.check_joint(rule, scored(mine="abcd", vlm="ac"), IMAGES)
+    with pytest.raises(Refused, match="by all branches together 1 are real and 0 fake"):
+        members.check_joint(rule, scored(vlm="ab", mine="ad"), IMAGES)
+
+
+def test_a_data_run_without_a_joint_set_is_refused_by_the_fit_itself():
+    members.check_joint("learned", scored(vlm=""), IMAGES.head(0))

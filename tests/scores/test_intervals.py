@@ -59,9 +59,9 @@ def test_differences_are_the_plain_paired_bootstrap(world):
     def gain(rows):
         return np.subtract(*[metrics.accuracies(label[rows], each[rows])["value"] for each in (second, first)])
 
-    near(intervals.accuracy_difference(label, first, second, rng, 20_000), plain(label, gain))
+    near(intervals.accuracy(label, second, rng, 20_000, minus=first), plain(label, gain))
     near(
-        intervals.roc_area_difference(label, score, other),
+        intervals.roc_area(label, other, minus=score),
         plain(
             label,
             lambda rows: metrics.auroc(label[rows], other[rows]) - metrics.auroc(label[rows], score[rows]),
@@ -71,7 +71,7 @@ def test_differences_are_the_plain_paired_bootstrap(world):
 
 def test_pairing_narrows_the_interval(world):
     label, score, _ = world
-    again, alone = intervals.roc_area_difference(label, score, score), intervals.roc_area(label, score)
+    again, alone = intervals.roc_area(label, score, minus=score), intervals.roc_area(label, score)
     assert again.value == 0 and again.high - again.low < 0.25 * (alone.high - alone.low)
 
 
@@ -102,7 +102,7 @@ def test_one_class_and_none():
     assert recall.value == pytest.approx(0.7) and 0.3 <= recall.low < 0.7 < recall.high <= 1
     assert np.isnan(intervals.accuracy([], [], rng).value)
     assert np.isnan(intervals.roc_area([1, 1], [0.1, 0.2]).low)
-    assert np.isnan(intervals.roc_area_difference([1], [0.1], [0.2]).value)
+    assert np.isnan(intervals.roc_area([1], [0.1], minus=[0.2]).value)
     frame = pd.DataFrame({"subset": "a", "image_id": ["x"], "label": [1], "verdict": [1]})
     assert np.isnan(intervals.mean_accuracy(frame, rng).value)
 
@@ -118,10 +118,10 @@ def test_no_interval_is_without_width_at_its_ends():
         intervals.accuracy(label, label, np.random.default_rng(0)),
         intervals.accuracy(label, label, np.random.default_rng(0), group=np.arange(24) // 2),
         intervals.accuracy(label, 1 - label, np.random.default_rng(0)),
-        intervals.accuracy_difference(label, label, label, np.random.default_rng(0)),
+        intervals.accuracy(label, label, np.random.default_rng(0), minus=label),
         intervals.roc_area(label, label),
         intervals.roc_area(label, 1 - label),
-        intervals.roc_area_difference(label, label, label),
+        intervals.roc_area(label, label, minus=label),
     ):
         assert got.low < got.high and got.high - got.low > 0.1
 
@@ -154,7 +154,7 @@ def test_p_is_below_the_level_exactly_where_the_interval_leaves_the_null_out():
     label, outside = np.repeat([0, 1], 60), 0
     for _ in range(40):
         first, second = rng.integers(0, 2, (2, 120))
-        got = intervals.accuracy_difference(label, first, second, rng, 500)
+        got = intervals.accuracy(label, second, rng, 500, minus=first)
         assert (intervals.p_value(got) < 0.05) == (not got.low <= 0 <= got.high)
         outside += intervals.p_value(got, got.low - 0.01) < 0.05
     assert outside == 40 and intervals.p_value((0.2, 0.1, 0.3), 0.2) == 1
