@@ -84,20 +84,23 @@ def _add_workflow(commands: Any) -> None:
     for each, act in ((run, _run), (sweep, _sweep), (runs, _runs)):
         each.add_argument("--outputs", metavar="DIR", help="folder of the runs (default: outputs)")
         each.set_defaults(act=act)
-    run.add_argument("--from", dest="first", default="", metavar="STAGE", help="begin with this one: 03")
-    run.add_argument("--only", default="", metavar="STAGE", help="run this one alone: 02")
+    run.add_argument("--from", dest="first", default="", metavar="STAGE", help="start with this stage: 03")
+    run.add_argument("--only", default="", metavar="STAGE", help="run only this stage: 02")
     run.add_argument("--seed", help="seed of all stages")
-    run.add_argument("--force", action="store_true", help="answer anew what is complete")
-    run.add_argument("--study", default="", metavar="NAME", help="grid of re-runs (default: that of the scale)")
-    sweep.add_argument("--seeds", default="0,1,2", help="seeds, parted by commas (default: 0,1,2)")
+    run.add_argument("--force", action="store_true", help="run completed stages again")
+    run.add_argument("--study", default="", metavar="NAME", help="study whose grid is run (default: that of the scale)")
+    run.add_argument("--help-params", default="", metavar="STAGE", help="list the parameters of a notebook: 03")
+    sweep.add_argument("--seeds", default="0,1,2", help="comma-separated seeds (default: 0,1,2)")
     runs.add_argument("--json", action="store_true", help="print the whole manifests")
 
 
 def _run(args: argparse.Namespace) -> None:
     from aligngemini.analysis import tables
-    from aligngemini.core import commands
+    from aligngemini.core import commands, parameter_table, stages
     from aligngemini.workflow import execute, plan
 
+    if args.help_params:
+        return print(parameter_table.text(stages.find(args.help_params).params))
     paths.set_outputs(args.outputs)
     options = [tuple(pair) for pair in args.p] + ([("seed", args.seed)] if args.seed is not None else [])
     made = plan.make(args.scale, args.study, options, args.first, args.only)

@@ -1,4 +1,4 @@
-"""What notebook 05 may be asked."""
+"""Parameters of notebook 05."""
 
 from aligngemini.branches import branch_runs
 from aligngemini.core import fields
@@ -19,13 +19,13 @@ class AnalysisParams(Params):
             "expert latest supervision:pixel",
             "expert latest supervision:mixed",
         ],
-        "runs of branches to compare, the pure one of a kind first, those without a run come with fusion_run",
+        "runs of branches to compare, the pure one of a kind first; branches without a run come from fusion_run",
         every=True,
     )
     resamples: fields.Resamples = 2000
     confidence: fields.Confidence = 0.95
-    shown: int = param(12, "pictures shown per group in the report, 1 to 200", least=1, most=200)
+    shown: int = param(12, "images per group in the report, 1 to 200", least=1, most=200)
 
     def check(self) -> None:
-        """Refuse branches that cannot be."""
+        """Refuse impossible branches."""
         branch_runs.read(self.branch_runs)

@@ -29,6 +29,7 @@ APART = {
     "core.fingerprint": "gives names, and whatever it gives stands in them",
     "core.hub": "uploads what is finished",
     "core.manifest": "says of a run what it is",
+    "core.parameter_table": "prints",
     "core.params": "the values of parameters stand in the question",
     "core.paths": "where things are",
     "core.progress": "prints",

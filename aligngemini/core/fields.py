@@ -3,31 +3,33 @@
 import re
 from typing import Annotated
 
-from aligngemini.core.params import Refused, param
+from aligngemini.core.params import Refused, advanced, param
 from aligngemini.core.stages import DATA
 
 SUPERVISIONS = ["semantic", "pixel", "mixed", "union"]
 
-Scale = Annotated[str, param(..., "scale of the experiment, the name of its recipes folder", filled=True)]
-Seed = Annotated[  # numpy takes no larger one
-    int, param(..., "seed of every random draw, 0 to 4294967295", least=0, most=2**32 - 1)
+Scale = Annotated[str, param(..., "size of the experiment, the name of a folder of recipes", filled=True)]
+# The bound of seeds is numpy's.
+Seed = Annotated[int, param(..., "seed of all random numbers, 0 to 4294967295", least=0, most=2**32 - 1)]
+DataRun = Annotated[
+    str, param(..., "run of notebook 01 that gives the training and test images", filled=True, upstream=DATA)
 ]
-DataRun = Annotated[str, param(..., "run of notebook 01 to train on", filled=True, upstream=DATA)]
 Supervision = Annotated[
     str,
-    param(..., "training set, semantic, pixel, half of each (mixed) or all of both (union)", choices=SUPERVISIONS),
+    param(..., "training set: semantic, pixel, half of each (mixed) or all of both (union)", choices=SUPERVISIONS),
 ]
 LearningRate = Annotated[float, param(..., "step size of the optimiser, above 0 to 1", above=0, most=1)]
-LoraRank = Annotated[int, param(..., "rank of the LoRA adapters, 1 or more", least=1)]
-LoraAlpha = Annotated[float, param(..., "LoRA alpha, the adapters are scaled by alpha over rank, above 0", above=0)]
+LoraRank = Annotated[int, advanced(..., "rank of the LoRA matrices, 1 or more", least=1)]
+LoraAlpha = Annotated[float, advanced(..., "LoRA alpha, above 0; the adapter is scaled by alpha over rank", above=0)]
 Epochs = Annotated[float, param(..., "passes over the training pairs, above 0", above=0)]
-GradientAccumulation = Annotated[int, param(..., "steps per weight update, 1 or more", least=1)]
-CheckpointSteps = Annotated[int, param(..., "steps between checkpoints, 1 or more", least=1)]
+GradientAccumulation = Annotated[int, advanced(..., "batches per weight update, 1 or more", least=1)]
+CheckpointSteps = Annotated[int, advanced(..., "steps between two checkpoints, 1 or more", least=1)]
 PushToHub = Annotated[
-    str, param(..., "repository on the hub, user/name, branch and supervision are added to its name, empty for none")
+    str,
+    advanced(..., "hub repository for the adapter, user/name, or empty; branch and supervision are added to the name"),
 ]
-Resamples = Annotated[int, param(..., "resamples behind intervals of pictures in pairs, 100 or more", least=100)]
-Confidence = Annotated[float, param(..., "coverage of the intervals, 0.5 to 0.999", least=0.5, most=0.999)]
+Resamples = Annotated[int, advanced(..., "bootstrap resamples behind the intervals, 100 or more", least=100)]
+Confidence = Annotated[float, advanced(..., "coverage of the intervals, 0.5 to 0.999", least=0.5, most=0.999)]
 
 
 def check_repository(name: str) -> None:

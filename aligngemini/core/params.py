@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from aligngemini.core.yaml_loader import Loader
 
 INJECTED = "# Parameters"  # papermill's own first line in the cell it injects
+ADVANCED = "advanced"  # the variable of a notebook that holds its other parameters
+ADVANCED_HELP = 'other parameters, each as "NAME": value; the table below lists them all'
 LONGEST = 4000  # characters of a sentence: what it quotes may have come from anywhere
 QUOTED = reprlib.Repr()
 QUOTED.maxstring = QUOTED.maxother = QUOTED.maxlong = 160
@@ -55,17 +57,22 @@ def param(default: Any, help: str, choices=None, least=None, most=None, **rules:
     """Return a field with a default (`...`: the class gives it), a help text and the values it may take.
 
     `choices`: the only values allowed; `least`, `most`: bounds, inclusive. Rules: `above` (exclusive lower
-    bound), `multiple` (whole multiple of), `pair` (a list low, high), `filled` (text or list not empty),
-    `upstream` (notebook whose run the value selects), `branches` and `read` (see branches.branch_runs.field), `source`
-    ("folder", "file", "model" or "benchmark": a path whose content decides the run's name), `parts` (a function: the
-    paths that a text names, where it may name several), `besides` (words that stand for no path), `on_card` (a number
-    format: what auto means where there is a GPU, see `models.number`). Lists
+    bound), `multiple` (whole multiple of), `pair` (a list low, high), `filled` (text or list not empty), `advanced`
+    (see `advanced` below), `upstream` (notebook whose run the value selects), `branches` and `read` (see
+    branches.branch_runs.field), `source` ("folder", "file", "model" or "benchmark": a path whose content decides the
+    run's name), `parts` (a function: the paths that a text names, where it may name several), `besides` (words that
+    stand for no path), `on_card` (a number format: what auto means where there is a GPU, see `models.number`). Lists
     are checked element by element. Raises ValueError if the help holds '=', because papermill would misread the cell.
     """
     if "=" in help:
         raise ValueError(f"help texts may not contain '=': {help!r}")
     rules |= {"choices": choices, "least": least, "most": most}
     return Field(default, description=help, json_schema_extra=rules)
+
+
+def advanced(default: Any, help: str, **rules: Any) -> Any:
+    """Return a `param` that stands in the mapping `advanced` of a notebook, not on a line of its parameters cell."""
+    return param(default, help, advanced=True, **rules)
 
 
 class Params(BaseModel):
@@ -106,6 +113,11 @@ def names(cls: type[Params]) -> list[str]:
     return list(cls.model_fields)
 
 
+def main_names(cls: type[Params]) -> list[str]:
+    """Return the names of the parameters that have a line of their own in the parameters cell."""
+    return [name for name, each in rules(cls).items() if not each.get("advanced")]
+
+
 def rules(cls: type[Params]) -> dict[str, dict[str, Any]]:
     """Return name -> the rules of each parameter, as `param` takes them."""
     return {name: cast("dict[str, Any]", field.json_schema_extra or {}) for name, field in cls.model_fields.items()}
@@ -127,17 +139,31 @@ def build(cls: type[Params], mapping: Mapping[str, Any], where: str | None = Non
 
 
 def read(cls: type[Params], namespace: Mapping[str, Any]) -> Any:
-    """Return `cls` built from a notebook's variables (pass `globals()`).
+    """Return `cls` built from a notebook's variables (pass `globals()`): its fields by name, and those in `advanced`.
 
-    Names assigned in the cell that papermill injects must be fields of `cls`; anything else raises `Refused`.
+    Names assigned in the cell that papermill injects must be fields of `cls`, or `advanced`. Anything else, and a
+    field that is given in both ways, raises `Refused`.
     """
     sources = [cell for cell in namespace.get("In", []) if cell.startswith(INJECTED)]
     statements = [statement for source in sources for statement in ast.parse(source).body]
     targets = [target for each in statements if isinstance(each, ast.Assign) for target in each.targets]
-    injected = [target.id for target in targets if isinstance(target, ast.Name)]
-    return build(
-        cls, {name: namespace[name] for name in [*names(cls), *injected] if name in namespace}, "this notebook"
-    )
+    injected = [target.id for target in targets if isinstance(target, ast.Name) and target.id != ADVANCED]
+    by_name = {name: namespace[name] for name in [*names(cls), *injected] if name in namespace}
+    further = _mapping(namespace.get(ADVANCED, {}))
+    if twice := [name for name in further if name in by_name]:
+        raise Refused(f"{twice[0]} is given by name and in {ADVANCED}: leave it out of {ADVANCED}")
+    return build(cls, by_name | further, "this notebook")
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    """Return the mapping `advanced`; papermill passes it as a dict, or as a text with -p."""
+    try:
+        mapping = yaml.load(value, Loader) if isinstance(value, str) else value
+    except (yaml.YAMLError, ValueError, RecursionError, LookupError, AttributeError):
+        mapping = value
+    if not isinstance(mapping, dict):
+        raise Refused(f'{ADVANCED} must be a mapping, got {shown(value)}: write it as {{"NAME": value}}')
+    return mapping
 
 
 def parse(cls: type[Params], name: str, text: str) -> Any:
@@ -155,13 +181,14 @@ def parse(cls: type[Params], name: str, text: str) -> Any:
 
 
 def cell(cls: type[Params]) -> str:
-    """Return the source of the cell tagged `parameters`, lines `name: type = default  # help`."""
+    """Return the source of the cell tagged `parameters`, lines `name: type = default  # help`, then `advanced`."""
     lines, default = [], cls()
-    for name, field in cls.model_fields.items():
+    for name in main_names(cls):
+        field = cls.model_fields[name]
         value = json.dumps(getattr(default, name), ensure_ascii=False)
         value = value.capitalize() if field.annotation is bool else value
         lines.append(f"{name}: {spell(field.annotation)} = {value}  # {field.description}")
-    return "\n".join(lines)
+    return "\n".join([*lines, f"{ADVANCED}: dict = {{}}  # {ADVANCED_HELP}"])
 
 
 def spell(kind: Any) -> str:

@@ -1,9 +1,9 @@
-"""What notebook 01 may be asked."""
+"""Parameters of notebook 01."""
 
 from aligngemini.core import fields, params
-from aligngemini.core.params import Params, Refused, param
+from aligngemini.core.params import Params, Refused, advanced, param
 
-WORLD = "world"  # where pictures are drawn, not read
+WORLD = "world"  # the small world, whose images are drawn from a seed
 
 
 def _parts(text: str) -> list[str]:
@@ -13,74 +13,83 @@ def _parts(text: str) -> list[str]:
 
 
 class DataParams(Params):
-    """Parameters of notebook 01: which pictures, how many, how they are degraded and reconstructed."""
+    """Parameters of notebook 01: the images, their number, their degradation and their reconstruction."""
 
     scale: fields.Scale = "mini"
     seed: fields.Seed = 0
     plausible: str = param(
-        "world", "real pictures of the semantic set, a folder or world", filled=True, source="folder", besides=(WORLD,)
+        "world", "real images of the semantic set, a folder or world", filled=True, source="folder", besides=(WORLD,)
     )
     implausible: str = param(
-        "world", "surreal fakes of the semantic set, a folder or world", filled=True, source="folder", besides=(WORLD,)
+        "world",
+        "implausible fakes of the semantic set, a folder or world",
+        filled=True,
+        source="folder",
+        besides=(WORLD,),
     )
     photos: str = param(
-        "world", "real pictures of the pixel set, a folder or world", filled=True, source="folder", besides=(WORLD,)
+        "world", "real images of the pixel set, a folder or world", filled=True, source="folder", besides=(WORLD,)
     )
     vae: str = param(
-        "data/mini/vae/kl", "autoencoder that reconstructs, a folder or hub name", filled=True, source="model"
+        "data/mini/vae/kl",
+        "autoencoder that reconstructs the real images of the pixel set, a folder or hub name",
+        filled=True,
+        source="model",
     )
-    vae_revision: str = param("", "revision of the autoencoder on the hub, empty for the newest")
-    vae_latent: str = param("mean", "latent that is decoded, the mean or one drawn", choices=["mean", "sampled"])
-    vae_dtype: str = param(
+    vae_revision: str = advanced("", "revision of the autoencoder on the hub, empty for the newest")
+    vae_latent: str = advanced(
+        "mean", "which latent is decoded: the mean, or a random sample", choices=["mean", "sampled"]
+    )
+    vae_dtype: str = advanced(
         "auto",
-        "numbers the autoencoder computes in, auto for float16 on a GPU and float32 elsewhere",
+        "number format of the autoencoder, auto means float16 on a GPU and float32 elsewhere",
         choices=["auto", "float16", "float32"],
         on_card="float16",
     )
-    reconstruction: str = param(
+    reconstruction: str = advanced(
         "ours",
-        "sides padded and bytes rounded (ours), or sides cropped and bytes truncated (dda)",
+        "ours pads the sides and rounds the values, dda crops the sides and truncates the values",
         choices=["ours", "dda"],
     )
-    pair_format: str = param(
-        "original", "files of a pair, both encoded like the original or both lossless", choices=["original", "png"]
+    pair_format: str = advanced(
+        "original",
+        "file format of a pair: both like the photograph (original), or both lossless (png)",
+        choices=["original", "png"],
     )
     test: list[str] = param(
         ["world"],
-        "test sets, world, labelled folders, CSV lists or NAME:DIR",
+        "test sets: world, labelled folders, CSV lists or NAME:DIR",
         filled=True,
         source="benchmark",
         parts=_parts,
         besides=(WORLD,),
     )
-    generators: list[str] = param(
-        ["data/mini/vae"],
-        "autoencoders that only test on the world, or folders of such",
-        source="model",
+    generators: list[str] = advanced(
+        ["data/mini/vae"], "autoencoders whose fakes only test, in the small world, or folders of such", source="model"
     )
     held_out: list[str] = param(
-        [], "violations and kinds of things of the world that are kept from training, tested apart"
+        [], "violations and objects of the world that are excluded from training and tested separately"
     )
-    train_images: int = param(2400, "pictures in each training set, both classes together, 0 for all", least=0)
-    pixel_pairs: int = param(0, "pairs in the pixel training set, 0 for half of train_images", least=0)
-    validation_images: int = param(400, "pictures in each validation set, both classes together, 2 or more", least=2)
-    joint_images: int = param(200, "joint validation pictures per class and subset, 0 for none", least=0)
-    test_images: int = param(200, "test pictures per class and subset, 0 for all", least=0)
-    image_size: int = param(112, "side of the pictures drawn or cropped, px, a multiple of 28", least=28, multiple=28)
-    degrade_scale: list[float] = param(
+    train_images: int = param(2400, "images in each training set, both classes together, 0 for all", least=0)
+    pixel_pairs: int = advanced(0, "pairs in the pixel training set, 0 for half of train_images", least=0)
+    validation_images: int = advanced(400, "images in each validation set, both classes together, 2 or more", least=2)
+    joint_images: int = advanced(200, "images of the joint validation set per class and subset, 0 for none", least=0)
+    test_images: int = param(200, "test images per class and subset, 0 for all", least=0)
+    image_size: int = advanced(112, "side of the images in px, a multiple of 28", least=28, multiple=28)
+    degrade_scale: list[float] = advanced(
         [0.5, 0.8], "downsampling factor, lowest and highest, above 0 to 1", above=0, most=1, pair=True
     )
-    degrade_noise: list[float] = param(
-        [2.0, 8.0], "noise sigma in grey levels of 255, lowest and highest", least=0, most=255, pair=True
+    degrade_noise: list[float] = advanced(
+        [2.0, 8.0], "noise sigma in grey levels, lowest and highest, 0 to 255", least=0, most=255, pair=True
     )
-    degrade_blur: list[float] = param(
+    degrade_blur: list[float] = advanced(
         [0.3, 0.9], "blur sigma in px, lowest and highest, 0 to 20", least=0, most=20, pair=True
     )
-    degrade_jpeg: list[float] = param(
+    degrade_jpeg: list[float] = advanced(
         [40.0, 80.0], "JPEG quality, lowest and highest, 1 to 100", least=1, most=100, pair=True
     )
-    max_side: int = param(1024, "larger photographs are centre-cropped to this side, px, at least 64", least=64)
-    workers: int = param(2, "processes that make pictures, 1 or more", least=1)
+    max_side: int = advanced(1024, "side in px to which larger photographs are centre-cropped, 64 or more", least=64)
+    workers: int = advanced(2, "processes that make images, 1 or more", least=1)
 
     def check(self) -> None:
         """Refuse odd halves, "all" of an endless world, and painted reals beside photographed fakes."""
@@ -98,7 +107,7 @@ class DataParams(Params):
                 raise Refused(f"{name} is 0, which means all, but the world has no end: give a number")
 
     def _check_world(self) -> None:
-        """Refuse what only the world could do where it takes no part, and names it does not know."""
+        """Reject options of the world when the world is not used, and unknown names."""
         if self.vae in self.generators:
             raise Refused(f"{self.vae} makes the training fakes, so it is no generator that only tests: leave it out")
         _check_names("generators", [text.rstrip("/").rpartition("/")[2] for text in self.generators])

@@ -1,5 +1,6 @@
 """Run one notebook with papermill, in a kernel of this very Python that ends when the command is stopped."""
 
+import logging
 import os
 import re
 import signal
@@ -34,6 +35,7 @@ def execute(notebook: Path, executed: Path, parameters: dict[str, Any], environm
     import papermill
     from nbclient.exceptions import DeadKernelError
 
+    logging.getLogger("papermill").addFilter(_is_news)
     started: list[Popen] = []
     before = oom_kills()
     with tempfile.TemporaryDirectory(prefix="kernel-") as sockets, _stoppable(started):
@@ -50,6 +52,11 @@ def execute(notebook: Path, executed: Path, parameters: dict[str, Any], environm
             )
         except DeadKernelError as error:
             raise Died(cause_of_death(started[-1].returncode, before)) from error
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a line of papermill's log says anything: it warns of each parameter that belongs to `advanced`."""
+    return "unknown parameter" not in record.getMessage()
 
 
 def _manager(sockets: str, environment: dict[str, str], started: list[Popen]) -> type:

@@ -1,10 +1,12 @@
 """Parameters: typed and closed, refused in one sentence with the nearest valid name."""
 
+import re
+
 import numpy as np
 import pytest
 
 from aligngemini.core import params
-from aligngemini.core.params import Params, Refused, param
+from aligngemini.core.params import Params, Refused, advanced, param
 
 
 class Little(Params):
@@ -17,6 +19,7 @@ class Little(Params):
     rule: str = param("or", "a rule", choices=["or", "and", "mean"])
     noise: list[float] = param([2.0, 10.0], "low and high", least=0, pair=True)
     tests: list[str] = param(["world"], "names", filled=True)
+    workers: int = advanced(2, "processes", least=1)
 
 
 def test_defaults_are_valid_and_lists_are_not_shared():
@@ -115,9 +118,34 @@ def test_text_that_is_no_yaml_is_refused():
         params.parse(Little, "noise", "[1, 2")
 
 
-def test_the_parameters_cell_holds_every_field_and_gives_the_defaults_back():
+def test_the_parameters_cell_holds_the_main_fields_and_gives_the_defaults_back():
     source = params.cell(Little)
     namespace: dict = {}
     exec(source, namespace)
-    assert params.build(Little, {name: namespace[name] for name in params.names(Little)}) == Little()
+    assert params.read(Little, namespace) == Little()
     assert "learning_rate: float = 0.001  # step size" in source.splitlines()
+    assert "workers" not in namespace and namespace["advanced"] == {}
+
+
+def test_an_advanced_parameter_is_the_same_by_name_in_the_mapping_and_as_papermills_text():
+    by_name = {"In": ["# Parameters\nworkers = 4\n"], "workers": 4, "advanced": {}}
+    in_the_mapping = {"In": ["# Parameters\nadvanced = {'workers': 4}\n"], "advanced": {"workers": 4}}
+    as_text = {"advanced": "{workers: 4}"}
+    configs = [params.read(Little, names) for names in (by_name, in_the_mapping, as_text)]
+    assert configs == [Little(workers=4)] * 3
+
+
+@pytest.mark.parametrize(
+    ("mapping", "sentence"),
+    [
+        ({"worker": 4}, "this notebook has no parameter 'worker': did you mean 'workers'"),
+        ({"workers": 0}, "workers must be at least 1"),
+        ({"scale": "smoke"}, "scale is given by name and in advanced: leave it out of advanced"),
+        ("{workers: 4", "advanced must be a mapping"),
+        ("workers", "advanced must be a mapping"),
+        (None, "advanced must be a mapping"),
+    ],
+)
+def test_a_wrong_entry_of_the_mapping_is_refused(mapping, sentence):
+    with pytest.raises(Refused, match=re.escape(sentence)):
+        params.read(Little, {"scale": "mini", "advanced": mapping})

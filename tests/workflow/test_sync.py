@@ -18,8 +18,9 @@ def test_cells_and_recipes_in_git_are_what_it_writes():
 
 def test_a_changed_default_reaches_cell_and_recipe():
     class Other(FusionParams):
+        seed: fields.Seed = 5
         resamples: fields.Resamples = 500
 
     stage = SimpleNamespace(name="04_fusion", params=Other)
-    assert "resamples: int = 500  #" in sync.notebook(stage)
+    assert "seed: int = 5  #" in sync.notebook(stage)
     assert yaml.safe_load(sync.recipe(stage))["resamples"] == 500
