@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageChops
 
-from . import arrays, header, jpeg, segments, tiff
-from .header import LIMIT, Unreadable, contents, named_format, opened, orientation
+from . import arrays, header, jpeg
+from .header import LIMIT, Unreadable, contents, named_format, opened
 
 __all__ = ["LIMIT", "Decoded", "Unreadable", "identify", "pixels", "read"]
 
@@ -30,8 +30,7 @@ BAND = 256  # rows that are converted at once
 class Decoded:
     """An upright image: rgb uint8 [H, W, 3] (of the window, if one was asked for) and facts on the file.
 
-    width and height are those of the whole upright image; jpeg_quality is NaN for other formats; notes tell
-    what was done to the pixels besides decoding.
+    width and height are those of the whole upright image; jpeg_quality is NaN for other formats.
     """
 
     rgb: np.ndarray
@@ -39,7 +38,6 @@ class Decoded:
     jpeg_quality: float
     width: int
     height: int
-    notes: tuple[str, ...]
 
 
 def read(source: str | Path | bytes, window: tuple[int, int, int, int] | None = None) -> Decoded:
@@ -48,13 +46,9 @@ def read(source: str | Path | bytes, window: tuple[int, int, int, int] | None = 
     EXIF rotation is applied, transparency is laid on white, 16 bits are scaled to 8, of several frames the
     first is taken, colour profiles are left alone. Raises Unreadable with the reason.
     """
-    data = contents(source)
-    with opened(data) as image:
-        notes, upright = _notes(image), _upright(image)
-        if image.format == "PNG" and segments.lacks_rows(image, data):
-            raise Unreadable("cut short or damaged (its pixels end before its last row)")
-        rgb = _rgb(_cut(upright, window), image)
-        return Decoded(rgb, named_format(image), _quality(image), *upright.size, notes)
+    with opened(contents(source)) as image:
+        upright = _upright(image)
+        return Decoded(_rgb(_cut(upright, window), image), named_format(image), _quality(image), *upright.size)
 
 
 def pixels(image) -> np.ndarray:
@@ -65,16 +59,9 @@ def pixels(image) -> np.ndarray:
     """
     if isinstance(image, str | Path | bytes | bytearray | memoryview):
         return read(bytes(image) if isinstance(image, bytearray | memoryview) else image).rgb
-    if data := header.unloaded(image):
-        return read(data).rgb
     with header.limited("closed, cut short or damaged"):
-        if not isinstance(image, Image.Image):
-            image = arrays.as_image(image)
+        image = image if isinstance(image, Image.Image) else arrays.as_image(image)
         header.check(image)
-        if segments.has_wide_key(image):
-            raise Unreadable("16-bit colours with a colour key, which a PIL image holds in part: give the file instead")
-        if segments.has_narrow_key(image):
-            raise Unreadable("few greys with a colour key, which a PIL image holds in part: give the file instead")
         return _rgb(_upright(image), image)
 
 
@@ -93,12 +80,7 @@ def identify(path: str | Path) -> dict:
         row["image_id"] = hashlib.sha256(data).hexdigest()
         with opened(data) as image:
             width, height = header.upright_size(image)
-            row |= {
-                "format": named_format(image),
-                "jpeg_quality": _quality(image),
-                "width": width,
-                "height": height,
-            }
+            row |= {"format": named_format(image), "jpeg_quality": _quality(image), "width": width, "height": height}
     except Unreadable as error:
         row["reason"] = str(error)
     return row
@@ -108,29 +90,12 @@ def _quality(image: Image.Image) -> float:
     return jpeg.quality(image) if named_format(image) == "JPEG" else math.nan
 
 
-def _notes(image: Image.Image) -> tuple[str, ...]:
-    frames = header.frames(image)
-    said = {
-        "rotated as EXIF asks": orientation(image) != 1,
-        f"first of {frames} frames": frames > 1,
-        "transparency laid on white": image.has_transparency_data and not _unused_alpha(image),
-        "16 bits scaled to 8": image.mode.startswith("I"),
-        f"converted from {image.mode}": image.mode in ("CMYK", "YCbCr", "LAB", "HSV"),
-        "inks taken as they are, without Adobe's marker": _plain_inks(image),
-    }
-    return tuple(text for text, is_so in said.items() if is_so)
-
-
-def _plain_inks(image: Image.Image) -> bool:
-    """Whether a JPEG holds CMYK without the marker of Adobe's programs, which store it inverted."""
-    return image.mode == "CMYK" and named_format(image) == "JPEG" and "adobe" not in image.info
-
-
 def _upright(image: Image.Image) -> Image.Image:
-    turn, size = header.turn(image), image.size
+    size = image.size
     image.load()
     if image.size != size:
         raise Unreadable("damaged: its head tells another size than its pixels have")
+    turn = header.orientation(image)
     image = image.convert("RGB") if _unused_alpha(image) else image
     return image.transpose(UPRIGHT[turn]) if turn > 1 else image
 
@@ -153,17 +118,19 @@ def _rgb(image: Image.Image, whole: Image.Image) -> np.ndarray:
     """uint8 [H, W, 3] of loaded pixels; `whole` is the opened image that they are of, which knows its file."""
     if image.mode.startswith("I"):
         return _from_16_bits(np.asarray(image), whole)
-    rgb, inverted = np.empty((image.height, image.width, 3), np.uint8), _plain_inks(whole)
+    # Pillow takes all CMYK for inverted; only Adobe's programs, which leave a marker, store it so.
+    plain_inks = image.mode == "CMYK" and named_format(whole) == "JPEG" and "adobe" not in whole.info
+    rgb = np.empty((image.height, image.width, 3), np.uint8)
     for top in range(0, image.height, BAND):  # Pillow would make several copies of the whole
         band = image.crop((0, top, image.width, min(top + BAND, image.height)))
-        rgb[top : top + BAND] = _flat(ImageChops.invert(band) if inverted else band)  # Pillow takes all for inverted
+        rgb[top : top + BAND] = _flat(ImageChops.invert(band) if plain_inks else band)
     return rgb
 
 
 def _flat(image: Image.Image) -> Image.Image:
     """RGB without transparency."""
     if image.has_transparency_data:
-        over = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
+        over = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", over.size, "white"), over)
     return image.convert("RGB")
 
@@ -171,10 +138,9 @@ def _flat(image: Image.Image) -> Image.Image:
 def _from_16_bits(grey: np.ndarray, whole: Image.Image) -> np.ndarray:
     if grey.min() < 0 or grey.max() > 65535:
         raise Unreadable("32-bit pixels without a known white")
-    is_tiff = hasattr(whole, "tag_v2")
-    white = 2 ** tiff.bits(whole) - 1 if is_tiff else 65535
+    tags = getattr(whole, "tag_v2", {})
+    white = 2 ** max(tags.get(258, (16,))) - 1  # bits of a sample
     eight = ((grey.astype(np.uint32) * 255 + white // 2) // white).astype(np.uint8)
-    if is_tiff and tiff.white_is_zero(whole):
-        eight = 255 - eight
+    eight = 255 - eight if tags.get(262) == 0 else eight  # white is zero
     eight[grey == whole.info.get("transparency", -1)] = 255
     return np.repeat(eight[..., None], 3, axis=2)

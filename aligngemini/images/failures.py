@@ -3,6 +3,7 @@
 import re
 import traceback
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -18,7 +19,7 @@ HOPELESS = 100  # images; after so many a broken model is not asked any more
 LONGEST = 200  # letters of an exception's own text
 
 
-def attempt(function: Callable, *given) -> object:
+def attempt(function: Callable, *given) -> Any:
     """`function(*given)`, or the exception that it raised. DiskFull and Refused are about no image: they are raised."""
     try:
         return function(*given)

@@ -1,84 +1,71 @@
-"""Open a file as an image by its bytes alone, within a size limit, or say in words why it cannot be."""
+"""Open the bytes of a file as an image, within a size limit, or say in words why they cannot be one."""
 
 import errno
 import io
-import threading
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import PIL
-from PIL import Image, ImageFile
+import pillow_heif
+from PIL import ExifTags, Image
 
 from aligngemini.core import reading
 
-from . import exif, segments, tiff
 from .filenames import true
-from .kinds import TEXTS, kind
-
-try:
-    import pillow_heif
-except ImportError:  # every other format is read without it
-    pillow_heif = None
-
-__all__ = ["LIMIT", "Unreadable", "contents", "kind", "named_format", "opened", "orientation"]
 
 LIMIT = 256_000_000  # pixels; a larger image is refused before its pixels are unpacked
-CODECS = f"Pillow {PIL.__version__}, pillow-heif {pillow_heif and pillow_heif.__version__}"
-
-Image.init()
-if pillow_heif:
-    pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
-# Formats whose decoders are plain code: no EPS, which would start Ghostscript on a stranger's file.
-PLUGINS = {name: name for name in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")}
-PLUGINS["HEIC"] = "HEIF"
+CODECS = f"Pillow {PIL.__version__}, pillow-heif {pillow_heif.__version__}"
+# How files begin, as regular expressions. The formats are those whose decoders are plain code: no EPS, which would
+# start Ghostscript on a stranger's file.
+FORMATS = {
+    "JPEG": rb"\xff\xd8\xff",
+    "PNG": rb"\x89PNG",
+    "WEBP": rb"RIFF....WEBP",
+    "GIF": rb"GIF8",
+    "BMP": rb"BM.{12}[\x0c-\x7c]\0\0\0",
+    "TIFF": rb"II[*+]\0(?!\x10\0\0\0CR)|MM\0[*+]",
+    "AVIF": rb"....ftyp(avi[fs]|mif1.{,40}avif)",
+    "HEIC": rb"....ftyp(he[iv][cxms]|m[is]f1)",
+    "JPEG2000": rb"\xff\x4f\xff\x51|\0\0\0\x0cjP  ",
+    "PPM": rb"P[1-6]\s",
+}
+OTHERS = {
+    "JPEG XL": rb"\xff\x0a|\0\0\0\x0cJXL ",
+    "PSD": rb"8BPS",
+    "PDF": rb"%PDF",
+    "CR2": rb"II[*]\0",
+    "MP4": rb"....ftyp",
+    "AVI": rb"RIFF....AVI ",
+    "Matroska": rb"\x1aE\xdf\xa3",
+    "NumPy": rb"\x93NUMPY",
+    "HDF5": rb"\x89HDF",
+    "ZIP": rb"PK[\3\5]",
+    "gzip": rb"\x1f\x8b",
+    "7z": rb"7z\xbc\xaf",
+    "RAR": rb"Rar!",
+    "xz": rb"\xfd7zXZ",
+    "bzip2": rb"BZh",
+    "Zstandard": rb"\x28\xb5\x2f\xfd",
+    "Parquet": rb"PAR1",
+    "tar": rb".{257}ustar",
+    "Git LFS pointer": rb"version https://git-lfs",
+}
+PAGES = {"HTML": rb"(?i)\s*<(!doctype html|html)", "XML": rb"\s*<\?xml"}  # what a server sends in place of a file
+CODESTREAM = re.compile(rb"\xff\x4f\xff\x51.{36}(..)(.)", re.DOTALL)  # of a JPEG 2000: number of channels, bits
 NO_FILES = {
     errno.ENOENT: "the file is not there (any more)",
     errno.EISDIR: "a folder, not a file",
-    errno.EACCES: "no permission to read the file",
-    errno.EPERM: "no permission to read the file",
     errno.EINVAL: "not a regular file",
-    errno.ENXIO: "not a regular file",  # a socket
 }
-NEEDS = {"HEIC": "pillow-heif", "AVIF": "a Pillow with AVIF"}
+
+pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+Image.MAX_IMAGE_PIXELS = LIMIT
 
 
 class Unreadable(ValueError):
     """The file cannot serve as an image; the text is the reason, fit for the `reason` column."""
-
-
-_lock = threading.Lock()
-_users: list[int | None] = []  # Pillow's own limit, once per thread that has raised it
-
-
-@contextmanager
-def _raised_limit() -> Iterator[None]:
-    """Let Pillow accept images up to LIMIT; the last thread to leave gives its own limit back."""
-    with _lock:
-        _users.append(_users[0] if _users else Image.MAX_IMAGE_PIXELS)
-        Image.MAX_IMAGE_PIXELS = LIMIT
-    try:
-        yield
-    finally:
-        with _lock:
-            Image.MAX_IMAGE_PIXELS = _users.pop()
-            if _users:
-                Image.MAX_IMAGE_PIXELS = LIMIT
-
-
-@contextmanager
-def _words_for_errors(what: str) -> Iterator[None]:
-    """Turn whatever a decoder throws at hostile bytes into Unreadable."""
-    try:
-        yield
-    except Unreadable:
-        raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise Unreadable(f"larger than {LIMIT // 1_000_000} megapixels") from error
-    except MemoryError as error:
-        raise Unreadable("too large for the memory of this machine") from error
-    except Exception as error:  # decoders raise OSError, SyntaxError, struct.error, zlib.error, KeyError ...
-        raise Unreadable(f"{what} ({' '.join(str(error).split())})") from error
 
 
 def contents(source: str | Path | bytes) -> bytes:
@@ -86,61 +73,57 @@ def contents(source: str | Path | bytes) -> bytes:
     try:
         data = source if isinstance(source, bytes) else reading.start(true(source), -1)
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
-        why = getattr(error, "strerror", None) or error
-        raise Unreadable(NO_FILES.get(getattr(error, "errno", 0), f"the file cannot be read ({why})")) from error
+        why = f"the file cannot be read ({getattr(error, 'strerror', None) or error})"
+        raise Unreadable(NO_FILES.get(getattr(error, "errno", 0), why)) from error
     if not data:
         raise Unreadable("the file is empty")
     return data
 
 
+def kind(head: bytes) -> str:
+    """The name in FORMATS, OTHERS or PAGES that the first 512 bytes of a file announce; "" for none of these."""
+    patterns = (FORMATS | OTHERS | PAGES).items()
+    return next((name for name, pattern in patterns if re.match(pattern, head, re.DOTALL)), "")
+
+
+@contextmanager
+def limited(what: str = "cut short or damaged") -> Iterator[None]:
+    """Turn whatever Pillow raises into Unreadable: `what` with the details, or that the image is too large."""
+    try:
+        yield
+    except Unreadable:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
+        raise Unreadable(f"larger than {LIMIT // 1_000_000} megapixels, or than the memory of this machine") from error
+    except Exception as error:  # decoders raise OSError, SyntaxError, struct.error, zlib.error, KeyError ...
+        raise Unreadable(f"{what} ({' '.join(str(error).split())})") from error
+
+
 @contextmanager
 def opened(data: bytes) -> Iterator[Image.Image]:
-    """Yield a Pillow image of `data` on its first frame; errors inside the block become Unreadable too.
-
-    What a PNG or JPEG carries beside its pixels is left behind, but for EXIF and the number of pictures in `info`.
-    """
-    form = kind(data[:512])
-    plugin, reader = _plugin(form), segments.READERS.get(form)
-    with limited("cut short or damaged"):
-        parts = reader(data) if reader else segments.Parts(data)
-        if parts.reason:
-            raise Unreadable(parts.reason)
-        with _headed(plugin, parts.data, form) as image:
-            image.info |= {"exif": parts.exif, "frames": parts.frames} if reader else {}
+    """Yield a Pillow image of `data` on its first frame; errors inside the block become Unreadable too."""
+    with limited():
+        if data.startswith(b"\x89PNG"):
+            _identified(data).verify()  # only here Pillow looks at the checksums of pixels
+        with _identified(data) as image:
             check(image)
-            if form == "PNG" and segments.has_wide_key(image):
-                segments.apply_wide_key(image, parts.data)
+            if image.format == "JPEG2000" and _deep_colours(data):
+                raise Unreadable("a JPEG 2000 of more than 8 bits a colour, which is not read here")
+            if image.format == "PNG" and "exif" not in image.info and b"eXIf" in data:
+                image.load()  # it may stand behind the pixels
             yield image
 
 
-def _plugin(form: str):
-    """Pillow's reader of a format; Unreadable if there is none."""
-    if form in ("", *TEXTS):
+def _identified(data: bytes) -> Image.Image:
+    name = kind(data[:512])
+    if name in OTHERS:
+        raise Unreadable(f"not an image in a format that can be read ({name})")
+    if name not in FORMATS:
         raise Unreadable("not an image of a known format")
-    if form not in PLUGINS:
-        raise Unreadable(f"not an image in a format that can be read ({form})")
-    if PLUGINS[form] not in Image.OPEN:
-        raise Unreadable(f"{form} needs {NEEDS.get(form, 'another Pillow')}, which is not installed")
-    return Image.OPEN[PLUGINS[form]][0]
-
-
-def _headed(plugin, data: bytes, form: str) -> Image.Image:
-    """The image as its head tells; Pillow raises SyntaxError for a head that it makes no sense of."""
     try:
-        return plugin(io.BytesIO(data), "")
-    except (SyntaxError, ValueError) as error:
-        if form == "AVIF" and (rest := segments.without_exif(data)) != data:
-            return _headed(plugin, rest, form)
-        if form == "TIFF" and exif.fields(data).get(tiff.SAMPLE_FORMAT) == tiff.FLOAT:
-            raise Unreadable(tiff.NO_WHITE) from error
-        raise Unreadable(f"damaged, or a {form} of an unusual kind ({error})") from error
-
-
-@contextmanager
-def limited(what: str) -> Iterator[None]:
-    """Around anything that Pillow unpacks: our limit on size, and `what` with the details for its errors."""
-    with _raised_limit(), _words_for_errors(what):
-        yield
+        return Image.open(io.BytesIO(data), formats=["HEIF" if name == "HEIC" else name])
+    except PIL.UnidentifiedImageError as error:
+        raise Unreadable(f"damaged, or a {name} of an unusual kind") from error
 
 
 def check(image: Image.Image) -> None:
@@ -150,56 +133,53 @@ def check(image: Image.Image) -> None:
     if image.width * image.height > LIMIT:
         raise Unreadable(f"larger than {LIMIT // 1_000_000} megapixels")
     if image.mode == "F":
-        raise Unreadable(tiff.NO_WHITE)
-    if _is_tiff(image):
-        if reason := tiff.refusal(image):
-            raise Unreadable(reason)
-        tiff.use_libtiff(image)
+        raise Unreadable("floating-point pixels without a known white")
+    if hasattr(image, "tag_v2"):
+        _check_tiff(image)
+    tiles = getattr(image, "tile", None)
+    if "transparency" in image.info and tiles and tiles[0].args in ("L;2", "L;4", "RGB;16B"):
+        raise Unreadable("a colour key of 2, 4 or 16 bits, which is not read here: save it with an alpha channel")
 
 
-def unloaded(image) -> bytes:
-    """The file of a PIL image whose first frame is not unpacked yet, of a format that can be read; b"" for none.
-
-    The file says more than what Pillow makes of it.
-    """
-    if not isinstance(image, ImageFile.ImageFile) or not image.tile or image.tell() or image.decoderconfig:
-        return b""
-    with suppress(AttributeError, OSError, ValueError):  # closed, or not from a file
-        at = image.fp.tell()
-        image.fp.seek(0)
-        data = image.fp.read()
-        image.fp.seek(at)
-        return data if kind(data[:512]) == named_format(image) in PLUGINS else b""
-    return b""
+def _check_tiff(image: Image.Image) -> None:
+    """Refuse a TIFF out of which Pillow reads other pixels than its tags say."""
+    tags = image.tag_v2
+    bits, coarse = max(tags.get(258, (1,))), tags.get(262) == 6 and tags.get(530, (2, 2)) != (1, 1)
+    if 50706 in tags or 330 in tags and tags.get(254) == 1:  # DNG version; inner images beside a reduced one
+        raise Unreadable("a camera's raw file, of which a preview alone could be read")
+    if bits > 16 or {2, 3} & {*tags.get(339, ())}:
+        raise Unreadable("signed, floating-point or 32-bit pixels without a known white")
+    if not image.use_load_libtiff and (bits == 16 and tags.get(284) == 2 or coarse):
+        raise Unreadable("an uncompressed TIFF with 16-bit planes or coarse YCbCr colours, which is not read here")
 
 
-def _is_tiff(image: Image.Image) -> bool:
-    return hasattr(image, "tag_v2")
+def _deep_colours(jpeg2000: bytes) -> bool:
+    """Whether colours have more than 8 bits: Pillow turns their whites into black."""
+    found = CODESTREAM.search(jpeg2000)
+    return bool(found) and int.from_bytes(found[1]) > 1 and found[2][0] % 128 > 7
 
 
 def orientation(image: Image.Image) -> int:
-    """The EXIF orientation 1..8; 1 where there is none or it makes no sense."""
-    if image.format == "HEIF":  # its own boxes tell, and libheif has followed them
+    """The EXIF orientation 1..8 that Pillow leaves to be applied; 1 where there is none or it makes no sense."""
+    if image.format in ("HEIF", "TIFF"):  # turned when they are loaded
         return 1
-    block = image.info.get("exif") or segments.from_digits(str(image.info.get(segments.RAW_PROFILE, "")))
-    return tiff.orientation(image) if _is_tiff(image) else exif.orientation(block if isinstance(block, bytes) else b"")
+    value = exif(image).get(ExifTags.Base.Orientation)
+    return value if value in range(1, 9) else 1
 
 
-def turn(image: Image.Image) -> int:
-    """The orientation that Pillow will not apply by itself when it loads the pixels."""
-    return 1 if _is_tiff(image) and tiff.turned_by_pillow(image) else orientation(image)
+def exif(image: Image.Image) -> Image.Exif:
+    """The EXIF fields of an opened image; none where they are too damaged to be read."""
+    try:
+        return Image.Image.getexif(image)  # a PNG's own getexif would load its pixels
+    except Exception:  # SyntaxError, struct.error ...
+        return Image.Exif()
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
     """Width and height after EXIF rotation."""
-    return image.size if turn(image) < 5 else image.size[::-1]
-
-
-def frames(image: Image.Image) -> int:
-    """The number of pictures in a file."""
-    return max(image.info.get("frames", 1), getattr(image, "n_frames", 1))
+    return image.size if orientation(image) < 5 else image.size[::-1]
 
 
 def named_format(image: Image.Image) -> str:
-    """Pillow's format name, but JPEG also for one with more pictures behind it, and HEIC as people say."""
+    """Pillow's format name, but JPEG also for one with more images behind it, and HEIC as people say."""
     return {"MPO": "JPEG", "HEIF": "HEIC"}.get(image.format, str(image.format))

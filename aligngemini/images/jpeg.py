@@ -3,6 +3,7 @@ it.
 """
 
 import io
+import re
 from functools import cache
 
 import numpy as np
@@ -98,7 +99,12 @@ def reproducible(original: bytes) -> bool:
     """
     with header.opened(original) as image:
         form = header.named_format(image)
-        if header.orientation(image) != 1 or image.has_transparency_data or header.frames(image) > 1 and form != "JPEG":
+        if (
+            header.orientation(image) != 1
+            or image.has_transparency_data
+            or getattr(image, "n_frames", 1) > 1
+            and form != "JPEG"
+        ):
             return False
         if form == "JPEG":
             return _jpeg_is_plain(image)
@@ -113,11 +119,5 @@ def _jpeg_is_plain(image: Image.Image) -> bool:
 
 
 def _is_lossless(webp: bytes) -> bool:
-    """Walk the RIFF chunks to the first picture: VP8L is lossless, VP8 lossy."""
-    at = 12
-    while at + 8 <= len(webp):
-        if webp[at : at + 4] in (b"VP8L", b"VP8 "):
-            return webp[at : at + 4] == b"VP8L"
-        size = int.from_bytes(webp[at + 4 : at + 8], "little")
-        at += 8 + size + size % 2
-    return False
+    """Whether the first image in a WebP is a lossless one."""
+    return re.findall(rb"VP8[ L]", webp[12:])[:1] == [b"VP8L"]

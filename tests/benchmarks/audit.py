@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from aligngemini.audit import cues, metadata, perceptual_hash, pixel_statistics, report
+from aligngemini.audit import cues, file_facts, perceptual_hash, pixel_statistics, report
 from aligngemini.images import decode, protocols
 
 
@@ -35,7 +35,8 @@ def obvious(root: Path) -> None:
     facts = [lambda path, name=name: getattr(decode.read(path), name) for name in ("format", "width", "height")]
     facts += [lambda path: decode.read(path).jpeg_quality, decode.identify]
     facts += [
-        lambda path, name=name: metadata.read(Path(path).read_bytes())[name] for name in ("camera", "c2pa", "texts")
+        lambda path, name=name: file_facts.metadata(Path(path).read_bytes())[name]
+        for name in ("camera", "c2pa", "texts")
     ]
     facts += [
         lambda path: protocols.constant(decode.read(path).rgb),

@@ -2,14 +2,12 @@
 
 import io
 import struct
-import sys
-import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from aligngemini.images import decode, header, segments
+from aligngemini.images import decode, header
 from tests.images.encoders import chunk, png, short, tiff
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, YCBCR = 0, 1, 2, 6
@@ -41,19 +39,10 @@ def grey(values) -> np.ndarray:
     return np.repeat(values[..., None], 3, 2)
 
 
-def test_tiff_with_16_bit_planes_has_the_pixels_of_one_without(deep):
-    for pixels, more in ((deep, ()), (np.dstack([deep, deep[..., 0]]), (short(338, 2),))):
-        apart, together = (tiff(pixels, 16, RGB, *more, planes=planes) for planes in (True, False))
-        assert (decode.read(apart).rgb == decode.read(together).rgb).all()
-    assert (decode.read(tiff(deep, 16, RGB, planes=True)).rgb == deep >> 8).all()
-    assert (decode.pixels(Image.open(io.BytesIO(tiff(deep, 16, RGB, planes=True)))) == deep >> 8).all()
-
-
-def test_a_pil_image_that_was_loaded_wrongly_has_a_reason(deep):
-    image = Image.open(io.BytesIO(tiff(deep, 16, RGB, planes=True)))
-    image.load()
-    with pytest.raises(decode.Unreadable, match="give the file"):
-        decode.pixels(image)
+def test_a_tiff_that_pillow_would_misread_has_a_reason(deep, tmp_path):
+    assert (decode.read(tiff(deep, 16, RGB)).rgb == deep >> 8).all()
+    assert "16-bit planes" in reason(tiff(deep, 16, RGB, planes=True), tmp_path)
+    assert "YCbCr" in reason(tiff(np.zeros((16, 16, 3), np.uint8), 8, YCBCR), tmp_path)
 
 
 @pytest.mark.parametrize("bits", [8, 16])
@@ -70,21 +59,11 @@ def test_tiff_of_12_bits_is_scaled(deep):
     assert np.abs(decode.read(data).rgb - grey(values * (255 / 4095))).max() <= 0.5
 
 
-def test_tiff_with_coarse_colour_is_read_as_such():
-    luma = np.full((16, 16), 120, np.uint8)
-    blocks = np.concatenate([luma.reshape(-1, 4), np.full((64, 1), 90, np.uint8), np.full((64, 1), 200, np.uint8)], 1)
-    data = tiff(np.zeros((16, 16, 3)), 8, YCBCR, stored=blocks.tobytes())
-    right = np.array(Image.new("YCbCr", (1, 1), (120, 90, 200)).convert("RGB"))
-    assert np.abs(decode.read(data).rgb.astype(int) - right).max() <= 2
-
-
 @pytest.mark.parametrize("orientation", [3, 6])
-@pytest.mark.parametrize("field", ["short", "byte"])
-def test_tiff_is_turned_once_by_a_number_of_any_type(picture, orientation, field):
+def test_a_tiff_is_turned_once(picture, orientation):
     back = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90}[orientation]
     stored = np.asarray(Image.fromarray(picture(40, 24)).transpose(back))
-    entry = short(274, orientation) if field == "short" else (274, 1, 1, bytes([orientation]))
-    read = decode.read(tiff(stored, 8, RGB, entry))
+    read = decode.read(tiff(stored, 8, RGB, short(274, orientation)))
     assert (read.rgb == picture(40, 24)).all() and (read.width, read.height) == (40, 24)
 
 
@@ -108,46 +87,21 @@ def test_a_colour_key_counts_for_16_bit_grey(deep):
     key = int(values[20, 20])
     read = decode.read(png(values, 16, 0, chunk(b"tRNS", struct.pack(">H", key))))
     right = np.where(values == key, 255, np.round(values / 257))
-    assert (read.rgb == grey(right)).all() and "transparency laid on white" in read.notes
+    assert (read.rgb == grey(right)).all()
 
 
-@pytest.mark.parametrize("depth", [1, 2, 4])
-def test_a_colour_key_counts_for_few_bits(picture, depth):
-    values = picture()[..., 0] >> (8 - depth)
-    key = int(values[20, 20])
-    data = png(values, depth, 0, chunk(b"tRNS", struct.pack(">H", key)))
-    assert (decode.read(data).rgb == grey(np.where(values == key, 255, values * (255 // (2**depth - 1))))).all()
-    assert (decode.pixels(Image.open(io.BytesIO(data))) == decode.read(data).rgb).all()
+@pytest.mark.parametrize(("depth", "colour", "key"), [(2, 0, b"\0\1"), (4, 0, b"\0\1"), (16, 2, bytes(6))])
+def test_a_colour_key_that_pillow_misunderstands_has_a_reason(deep, depth, colour, key, tmp_path):
+    values = deep if colour == 2 else deep[..., 0] >> (16 - depth)
+    data = png(values, depth, colour, chunk(b"tRNS", key))
+    assert "colour key" in reason(data, tmp_path)
+    with pytest.raises(decode.Unreadable, match="colour key"):
+        decode.pixels(Image.open(io.BytesIO(data)))
 
 
-@pytest.mark.parametrize("depth", [2, 4])
-def test_a_loaded_pil_image_with_a_colour_key_of_few_bits_has_a_reason(picture, depth):
-    data = png(picture()[..., 0] >> (8 - depth), depth, 0, chunk(b"tRNS", b"\0\1"))
-    loaded = Image.open(io.BytesIO(data))
-    loaded.load()
-    with pytest.raises(decode.Unreadable, match="give the file instead"):
-        decode.pixels(loaded)
-    eight = Image.fromarray(picture()[..., 0])
-    eight.info["transparency"] = 1
-    assert decode.pixels(eight).shape == picture().shape
-
-
-def fewer_rows(pixels: np.ndarray, rows: int, laced: int) -> bytes:
-    """An RGB PNG whose head tells of all rows of `pixels`; the packed ones are the first `rows`."""
-    head = struct.pack(">IIBBBBB", pixels.shape[1], pixels.shape[0], 8, 2, 0, 0, laced)
-    passes = [pixels[y::dy, x::dx] for x, y, dx, dy in (segments.PASSES if laced else [(0, 0, 1, 1)])]
-    lines = [b"\0" + row.tobytes() for part in passes for row in part]
-    packed = zlib.compress(b"".join(lines[: len(lines) - len(pixels) + rows]))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
-
-
-@pytest.mark.parametrize("laced", [0, 1])
-def test_a_png_with_fewer_rows_than_its_head_tells_is_damaged(picture, laced):
-    for pixels in (picture(), np.zeros((5, 7, 3), np.uint8)):
-        assert (decode.read(fewer_rows(pixels, len(pixels), laced)).rgb == pixels).all(), "black rows may be meant"
-        for lost in (1, 3):
-            with pytest.raises(decode.Unreadable, match="before its last row"):
-                decode.read(fewer_rows(pixels, len(pixels) - lost, laced))
+def test_a_colour_key_counts_for_1_bit(picture):
+    data = png(picture()[..., 0] >> 7, 1, 0, chunk(b"tRNS", b"\0\0"))
+    assert (decode.read(data).rgb == 255).all()
 
 
 def bitmap(rgb: np.ndarray, alpha: np.ndarray) -> bytes:
@@ -163,28 +117,12 @@ def bitmap(rgb: np.ndarray, alpha: np.ndarray) -> bytes:
 def test_an_empty_alpha_channel_of_a_bmp_is_no_transparency(picture, loaded):
     alpha = picture(seed=1)[..., 0]
     empty, some = bitmap(picture(), np.zeros_like(alpha)), bitmap(picture(), alpha)
-    assert (decode.read(empty).rgb == picture()).all() and decode.read(empty).notes == ()
+    assert (decode.read(empty).rgb == picture()).all()
     assert np.abs(decode.read(some).rgb - laid_on_white(picture(), alpha)).max() <= 1
     image = Image.open(io.BytesIO(empty))
     if loaded:
         image.load()
     assert (decode.pixels(image) == picture()).all() and image.mode == "RGBA"
-
-
-def test_floating_point_tiffs_that_pillow_does_not_open_say_so(tmp_path):
-    for bits, kind, more in ((16, "<f2", ()), (32, "<f4", (short(317, 3),))):
-        data = tiff(np.ones((8, 8, 3), kind), bits, 2, short(339, 3, 3, 3), *more)
-        assert "floating-point" in reason(data, tmp_path)
-    assert "floating-point" in reason(tiff(np.ones((8, 8), "<f2"), 16, BLACK_IS_ZERO, short(339, 3)), tmp_path)
-
-
-@pytest.mark.parametrize("off", [0, 1])
-def test_a_colour_key_of_16_bit_colours_counts_to_the_last_bit(deep, off):
-    key = deep[20, 20] ^ np.array([0, 0, off], np.uint16)
-    data = png(deep, 16, 2, chunk(b"tRNS", struct.pack(">3H", *key.tolist())))
-    read = decode.read(data)
-    assert (read.rgb == np.where((deep == key).all(2, keepdims=True), 255, deep >> 8)).all() and read.format == "PNG"
-    assert (read.rgb[20, 20] == 255).all() == (off == 0)
 
 
 def test_16_bit_transparency_is_laid_on_white(deep):
@@ -202,15 +140,14 @@ def test_cmyk_without_adobes_marker_holds_plain_inks(saved):
     assert np.abs(decode.read(ink).rgb.astype(int) - (255, 135, 15)).max() < 8
     read = decode.read(bare)
     inverse = np.array(Image.new("CMYK", (1, 1), (255, 135, 15, 255)).convert("RGB"))
-    assert np.abs(read.rgb.astype(int) - inverse).max() < 8 and any("Adobe" in note for note in read.notes)
+    assert np.abs(read.rgb.astype(int) - inverse).max() < 8
 
 
-def test_jpegs_that_no_decoder_here_reads_are_named(saved, picture, tmp_path):
+def test_a_jpeg_of_12_bits_has_a_reason(saved, picture, tmp_path):
     plain = bytearray(saved(picture(), "JPEG"))
     at = plain.index(b"\xff\xc0")
-    for marker, bits, words in ((0xC1, 12, "12 bits"), (0xC3, 8, "lossless"), (0xF7, 8, "JPEG-LS")):
-        plain[at + 1], plain[at + 4] = marker, bits
-        assert words in reason(bytes(plain), tmp_path)
+    plain[at + 1], plain[at + 4] = 0xC1, 12
+    assert reason(bytes(plain), tmp_path) == "damaged, or a JPEG of an unusual kind"
 
 
 def test_jpeg_2000_of_many_bits_is_scaled_or_has_a_reason(saved, deep, tmp_path):
@@ -218,7 +155,7 @@ def test_jpeg_2000_of_many_bits_is_scaled_or_has_a_reason(saved, deep, tmp_path)
     assert np.abs(decode.read(data).rgb - grey(deep[..., 0] / 257)).max() <= 0.5
     colours = bytearray(saved(Image.fromarray((deep >> 8).astype(np.uint8)), "JPEG2000", no_jp2=True))
     colours[42] = 15  # bits of the first channel, less one
-    assert "16 bits" in reason(bytes(colours), tmp_path)
+    assert "more than 8 bits" in reason(bytes(colours), tmp_path)
 
 
 def test_heic_is_read_upright_with_its_transparency_and_10_bits(picture, deep, saved, rotated_exif):
@@ -231,7 +168,7 @@ def test_heic_is_read_upright_with_its_transparency_and_10_bits(picture, deep, s
     assert turned.rgb.shape == rgb.shape and np.abs(turned.rgb.astype(int) - rgb).mean() < 3
     clear = np.dstack([rgb, rgb[..., 0]])
     over = decode.read(saved(clear, "HEIF", **options))
-    assert np.abs(over.rgb - laid_on_white(rgb, rgb[..., 0])).mean() < 3 and over.notes
+    assert np.abs(over.rgb - laid_on_white(rgb, rgb[..., 0])).mean() < 3
     file = io.BytesIO()
     heif.from_bytes("RGB;16", deep.shape[1::-1], deep.astype("<u2").tobytes()).save(file, **options)
     assert np.abs(decode.read(file.getvalue()).rgb - deep / 257).mean() < 3
@@ -256,26 +193,32 @@ def test_heic_whose_head_tells_another_size_is_damaged(picture, saved):
         decode.read(bytes(data))
 
 
-def test_without_its_package_heic_says_what_is_needed(monkeypatch, tmp_path):
-    monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
-    assert reason(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", tmp_path) == "HEIC needs pillow-heif, which is not installed"
-
-
-def test_the_package_is_imported_without_pillow_heif():
-    import subprocess
-
-    code = "import sys; sys.modules['pillow_heif'] = None; from aligngemini.images import header; print(header.CODECS)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "pillow-heif None" in done.stdout
-
-
 @pytest.mark.parametrize(
-    ("head", "name"), [(b"\xff\x0a", "JPEG XL"), (b"II\xbc\1", "JPEG XR"), (b"8BPS", "PSD"), (b"PK\3\4", "ZIP")]
+    ("head", "name"),
+    [
+        (b"\xff\x0a\xfa\x1f", "JPEG XL"),
+        (b"\0\0\0\x18ftypisom\0\0\0\0isommp42", "MP4"),
+        (b"II*\0\x10\0\0\0CR\2\0", "CR2"),
+        (b"PK\3\4rest", "ZIP"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"),
+    ],
 )
 def test_a_format_that_is_not_read_is_named(head, name, tmp_path):
-    assert name in reason(head + bytes(100), tmp_path)
+    assert reason(head + bytes(100), tmp_path) == f"not an image in a format that can be read ({name})"
 
 
-def test_a_head_of_an_unusual_kind_names_the_format(tmp_path):
-    data = tiff(np.zeros((8, 8, 3), "<u4"), 32, RGB)
-    assert reason(data, tmp_path).startswith("damaged, or a TIFF of an unusual kind (")
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "PPM", "JPEG2000"])
+def test_formats_that_can_be_read_are_known_by_their_first_bytes(saved, picture, form):
+    data = saved(picture(), form)
+    assert header.kind(data[:64]) == form == decode.read(data).format
+    assert {header.kind(data[:n]) for n in range(40)} <= {"", form, "MP4"}
+
+
+@pytest.mark.parametrize("head", [b"", b"B", b"BMW is a maker of cars", b"hello", b"P5", b"RIFF", b"\0" * 512])
+def test_what_announces_nothing_has_no_name(head):
+    assert header.kind(head) == ""
+
+
+@pytest.mark.parametrize("head", [b"\n<!DOCTYPE html><html>", b"<?xml version='1.0'?><list/>"])
+def test_a_page_is_no_image(head, tmp_path):
+    assert reason(head, tmp_path) == "not an image of a known format"

@@ -1,4 +1,4 @@
-"""What a file carries beside its pixels, large, damaged or odd, leaves the pixels as they are."""
+"""What a file carries beside its pixels leaves the pixels as they are, but for the orientation of its EXIF."""
 
 import io
 import struct
@@ -10,18 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aligngemini.audit import metadata
+from aligngemini.audit import file_facts
 from aligngemini.images import decode, header, jpeg
 from tests.images.encoders import chunk, directory, png, segment, short, within
 
 ORIENTATION = 0x0112
 TURN_BACK = Image.Transpose.ROTATE_90  # what orientation 6 undoes
-BOMB = zlib.compress(bytes(50_000_000))
-BESIDE = {
-    "iCCP": b"display\0\0" + zlib.compress(bytes(9000)), "tEXt": b"Software\0x", "zTXt": b"k\0\0" + zlib.compress(b"x"),
-    "iTXt": b"k\0\0\0\0\0x", "gAMA": bytes(4), "cHRM": bytes(32), "pHYs": bytes(9), "sBIT": b"\x08\x08\x08",
-    "eXIf": b"MM\0*\0\0\0\x08\0\0", "acTL": bytes(8), "tIME": bytes(7), "prVt": b"x",
-}  # fmt: skip
 
 
 def turned(picture, exif: bytes) -> bytes:
@@ -37,36 +31,20 @@ def is_upright(data: bytes, picture) -> bool:
     return read.rgb.shape == right.shape and np.abs(read.rgb - right).mean() < 4 and (row == read.rgb).all()
 
 
-@pytest.mark.parametrize("behind", [False, True])
-@pytest.mark.parametrize("kind", BESIDE)
-@pytest.mark.parametrize("how", ["wrong checksum", "cut short"])
-def test_a_png_with_a_damaged_chunk_beside_its_pixels_is_read(picture, kind, behind, how):
-    body = BESIDE[kind][:1] if how == "cut short" else BESIDE[kind]
-    odd = chunk(kind.encode(), body, how == "wrong checksum")
-    data = png(picture(), 8, 2, **{"tail" if behind else "extra": odd})
-    assert (decode.read(data).rgb == picture()).all()
-
-
-@pytest.mark.parametrize("behind", [False, True])
-@pytest.mark.parametrize(
-    ("kind", "body"),
-    [
-        (b"iCCP", b"display\0\0" + zlib.compress(bytes(2_000_000))),
-        (b"iCCP", b"display\0\0" + BOMB),
-        (b"zTXt", b"workflow\0\0" + BOMB),
-        (b"iTXt", b"prompt\0\1\0\0\0" + BOMB),
-        (b"tEXt", b"prompt\0" + b"{}" * 3_000_000),
-        (b"zTXt", b"Raw profile type exif\0\0" + BOMB),
-    ],
-)
-def test_a_png_with_a_large_profile_or_much_text_is_read_in_little_memory(picture, kind, body, behind):
-    data = png(picture(), 8, 2, **{"tail" if behind else "extra": chunk(kind, body)})
+@pytest.mark.parametrize("kind", ["zTXt", "iCCP"])
+def test_a_png_with_a_bomb_beside_its_pixels_has_a_reason_in_little_memory(picture, kind):
+    bomb = chunk(kind.encode(), b"name\0\0" + zlib.compress(bytes(50_000_000)))
     tracemalloc.start()
     try:
-        assert (decode.read(data).rgb == picture()).all()
-        assert tracemalloc.get_traced_memory()[1] < 3 * len(data) + 8e6
+        with pytest.raises(decode.Unreadable, match="too large"):
+            decode.read(png(picture(), 8, 2, bomb))
+        assert tracemalloc.get_traced_memory()[1] < 8e6
     finally:
         tracemalloc.stop()
+
+
+def test_much_text_in_a_png_is_no_harm(picture):
+    assert (decode.read(png(picture(), 8, 2, chunk(b"tEXt", b"prompt\0" + b"{}" * 3_000_000))).rgb == picture()).all()
 
 
 def test_a_png_with_very_many_texts_is_read_quickly(picture):
@@ -81,23 +59,15 @@ def test_a_wrong_checksum_in_what_decides_pixels_is_damage(picture, part, tmp_pa
     data = bytearray(png(picture(), 8, 2, key, wrong=part == "IDAT"))
     data[29] ^= part == "IHDR"  # the first byte of its checksum
     (tmp_path / "a.png").write_bytes(data)
-    with pytest.raises(decode.Unreadable, match=f"damaged.*{part}"):
+    with pytest.raises(decode.Unreadable, match="damaged"):
         decode.read(tmp_path / "a.png")
-    assert part in decode.identify(tmp_path / "a.png")["reason"]
+    assert "damaged" in decode.identify(tmp_path / "a.png")["reason"]
 
 
 def test_a_png_of_a_few_chunks_has_a_reason():
     for body in (chunk(b"tRNS", b""), chunk(b"IEND", b""), chunk(b"tRNS", bytes(2)) + chunk(b"acTL", bytes(2))):
         with pytest.raises(decode.Unreadable):
             decode.read(b"\x89PNG\r\n\x1a\n" + body)
-
-
-@pytest.mark.parametrize("first", [True, False])
-def test_an_animated_png_counts_its_pictures(saved, first):
-    red, blue = Image.new("RGB", (8, 8), "red"), Image.new("RGB", (8, 8), "blue")
-    data = saved(red, "PNG", save_all=True, append_images=[blue, red], default_image=not first)
-    read = decode.read(data)
-    assert (read.rgb == (255, 0, 0)).all() and "first of 3 frames" in read.notes
 
 
 FIELDS = {
@@ -120,22 +90,9 @@ def test_a_jpeg_is_turned_whatever_stands_beside_its_orientation(picture, beside
     assert is_upright(data, picture)
 
 
-@pytest.mark.parametrize(
-    "field",
-    [
-        (ORIENTATION, 1, 1, b"\6"),
-        (ORIENTATION, 4, 1, b"\6\0\0\0"),
-        short(ORIENTATION, 6, 6),
-        (ORIENTATION, 5, 1, struct.pack("<II", 6, 1)),
-    ],
-)
-def test_an_orientation_is_a_number_of_any_type(picture, field):
-    assert is_upright(turned(picture, b"Exif\0\0" + directory([field])), picture)
-
-
 @pytest.mark.parametrize("field", [(ORIENTATION, 2, 2, b"6\0"), short(ORIENTATION, 9), short(ORIENTATION, 0)])
 def test_an_orientation_that_is_none_turns_nothing(picture, field):
-    assert decode.read(turned(picture, b"Exif\0\0" + directory([field]))).notes == ()
+    assert decode.read(turned(picture, b"Exif\0\0" + directory([field]))).rgb.shape == (40, 24, 3)
 
 
 def test_exif_is_read_from_either_end_and_with_its_name_twice(picture):
@@ -163,41 +120,31 @@ def test_a_png_is_turned_by_its_exif_wherever_it_stands(picture, behind):
         assert (decode.pixels(loaded) == picture(40, 24)).all()
 
 
-def test_broken_exif_stops_neither_webp_nor_avif(saved, picture):
-    rgb = Image.fromarray(picture())
-    assert (decode.read(saved(rgb, "WEBP", lossless=True, exif=b"Exif\0\0junk")).rgb == picture()).all()
-    made = Image.Exif()
-    made[0x010F] = "maker"
-    whole = saved(rgb, "AVIF", quality=100, subsampling="4:4:4", exif=made)
-    at = whole.rindex(b"MM\0*") if b"MM\0*" in whole else whole.rindex(b"II*\0")
-    assert np.abs(decode.read(whole[:at] + b"junk" + whole[at + 4 :]).rgb.astype(int) - picture()).mean() < 4
-    assert metadata.read(whole)["camera"]
+def test_broken_exif_stops_no_webp(saved, picture):
+    data = saved(picture(), "WEBP", lossless=True, exif=b"Exif\0\0junk")
+    assert (decode.read(data).rgb == picture()).all() and not file_facts.metadata(data)["camera"]
 
 
 @pytest.mark.parametrize(
     "odd",
     [
-        segment(0xE2, b"ICC_PROFILE\0\5\1xx"),
-        segment(0xE2, b"ICC_PROFILE\0"),
-        segment(0xED, b"Photoshop 3.0\0" + b"8BIM\3\xed"),
         segment(0xE2, b"MPF\0junkjunkjunk"),
-        segment(0xE0, b"JFIF\0"),
-        segment(0xEE, b"Adobe"),
         segment(0xE1, b"Exif\0\0II*\0"),
         segment(0xFE, bytes(60_000)) * 200,
         b"\xff",
     ],
 )
+@pytest.mark.filterwarnings("ignore:Image appears to be a malformed MPO")
 def test_a_jpeg_with_an_odd_segment_has_the_pixels_it_has_without(saved, picture, odd):
     plain = saved(picture(), "JPEG", quality=90)
     read = decode.read(within(plain, odd))
-    assert (read.rgb == decode.read(plain).rgb).all() and (read.jpeg_quality, read.notes) == (90, ())
+    assert (read.rgb == decode.read(plain).rgb).all() and read.jpeg_quality == 90
 
 
-def test_of_a_jpeg_whose_further_pictures_were_cut_off_no_frames_are_told(saved, picture):
+def test_of_a_jpeg_with_more_images_the_first_is_read(saved, picture):
     whole = saved(picture(), "MPO", save_all=True, append_images=[Image.fromarray(picture(seed=1))])
-    assert decode.read(whole).notes == ("first of 2 frames",) and decode.read(whole).format == "JPEG"
-    assert decode.read(whole[: whole.index(b"\xff\xd9\xff\xd8") + 2]).notes == ()
+    assert decode.read(whole).format == "JPEG"
+    assert (decode.read(whole[: whole.index(b"\xff\xd9\xff\xd8") + 2]).rgb == decode.read(whole).rgb).all()
 
 
 def test_what_like_writes_does_not_depend_on_metadata(saved, picture):
@@ -206,12 +153,14 @@ def test_what_like_writes_does_not_depend_on_metadata(saved, picture):
     assert jpeg.like(odd, picture()) == jpeg.like(plain, picture()) and jpeg.reproducible(odd)
 
 
-def test_traces_are_found_beside_broken_fields(saved, picture):
-    plain = saved(picture(), "JPEG")
-    inner = (0x8769, 4, 1, struct.pack("<I", 60000))
-    camera = directory([(0x010F, 2, 4, struct.pack("<I", 60000)), inner])
-    assert metadata.read(within(plain, segment(0xE1, b"Exif\0\0" + camera)))["camera"]
-    assert not metadata.read(within(plain, segment(0xE1, b"Exif\0\0" + directory([inner]))))["camera"]
+def test_camera_fields_are_found(saved, picture, rotated_exif):
+    made = Image.Exif()
+    made[0x010F] = "maker"
+    assert file_facts.metadata(saved(picture(), "AVIF", exif=made))["camera"]
+    inner = directory([(0x829A, 5, 1, struct.pack("<II", 1, 60))], 26)[8:]
+    outer = directory([(0x8769, 4, 1, struct.pack("<I", 26))])
+    assert file_facts.metadata(within(saved(picture(), "JPEG"), segment(0xE1, b"Exif\0\0" + outer + inner)))["camera"]
+    assert not file_facts.metadata(saved(picture(), "JPEG", exif=rotated_exif(6)))["camera"]
 
 
 def test_the_size_in_the_table_is_that_of_the_upright_pixels(saved, picture, rotated_exif, tmp_path):
@@ -222,4 +171,4 @@ def test_the_size_in_the_table_is_that_of_the_upright_pixels(saved, picture, rot
         row, read = decode.identify(tmp_path / "a"), decode.read(tmp_path / "a")
         assert (row["width"], row["height"], row["format"]) == (24, 40, form) == (read.width, read.height, read.format)
         with header.opened((tmp_path / "a").read_bytes()) as image:
-            assert header.upright_size(image) == (24, 40) and header.orientation(image) == 6
+            assert header.upright_size(image) == (24, 40)
