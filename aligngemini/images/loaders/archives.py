@@ -1,13 +1,14 @@
-"""Archives of pictures, unpacked once under the built data: tar files, and tables with pictures inside.
+"""Archives of images, unpacked once under the built data: tar files, and Parquet tables with images inside.
 
 Nothing in an archive is trusted: files are written below their own folder or not at all, links and devices
-never. An archive that changes is unpacked again, one whose unpacking was interrupted, too.
+never. An archive that changes is unpacked again.
 """
 
 import errno
 import gzip
 import json
 import lzma
+import os
 import tarfile
 import zlib
 from pathlib import Path, PurePosixPath
@@ -24,9 +25,9 @@ from aligngemini.core.progress import progress
 from ..header import LIMIT
 from . import skips
 
-TOLD = ".unpacked.json"
+NOTES = ".unpacked.json"
 MASKS = "masks"
-RULES = 2  # raised where other members are unpacked than before: what was unpacked by older rules is unpacked again
+RULES = 3  # raised where other members are unpacked than before: what older rules unpacked is unpacked again
 LARGEST = 2**30  # bytes of a file in an archive
 LEADS_OUT = "its path leads out of the archive"
 COLUMNS = ["image", "generator", "uid", "labels", "width", "height"]
@@ -44,40 +45,36 @@ def unpacked(pack: Path, root: Path) -> tuple[Path, list[list[str]]]:
 
     The folder lies under home(root) as the archive under `root`, and is called like it. Raises DiskFull.
     """
-    target = home(root) / pack.relative_to(root)
-    stamp = [RULES, pack.stat().st_size, pack.stat().st_mtime_ns]
-    if (told := reading.known(target / TOLD)).get("stamp") == stamp:  # also where nothing can be written
-        return target, told["refused"]
-    paths.writable(target.parent, "ALIGNGEMINI_BUILT")
-    with room_on_disk(home(root)):
+    target, state = home(root) / pack.relative_to(root), pack.stat()
+    stamp = [RULES, state.st_size, state.st_mtime_ns]
+    if reading.known(target / NOTES).get("stamp") != stamp:
+        paths.writable(target.parent, "ALIGNGEMINI_BUILT")
         target.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(target.with_name(f".{target.name}.lock")):
-            told = reading.known(target / TOLD)
-            if told.get("stamp") != stamp:
-                told = {"stamp": stamp, "refused": _replaced(pack, target)}
-                (target / TOLD).write_text(json.dumps(told), encoding="utf-8")
-    return target, told["refused"]
+        with room_on_disk(home(root)), FileLock(target.with_name(f".{target.name}.lock")):
+            if reading.known(target / NOTES).get("stamp") != stamp:
+                _replace(target, pack, stamp)
+    return target, reading.known(target / NOTES)["refused"]
 
 
-def _replaced(pack: Path, target: Path) -> list[list[str]]:
+def _replace(target: Path, pack: Path, stamp: list) -> None:
     atomic.clear_of(target)
     atomic.remove(target)  # first, for there may be no room for both
-    with atomic.replacing(target) as temporary:
-        temporary.mkdir()
-        return _from_table(pack, temporary) if pack.suffix == ".parquet" else _from_tar(pack, temporary)
+    unpack, refused = (_unpack_table if pack.suffix == ".parquet" else _unpack_tar), []
+    with atomic.replacing(target) as folder:
+        folder.mkdir()
+        try:
+            unpack(pack, folder, refused)
+        except DAMAGE as error:
+            refused.append(["", f"the archive is cut short or damaged ({error}): fetch it again"])
+        (folder / NOTES).write_text(json.dumps({"stamp": stamp, "refused": refused}), encoding="utf-8")
 
 
-def _from_tar(pack: Path, folder: Path) -> list[list[str]]:
-    refused = []
-    try:
-        with tarfile.open(pack) as tar:
-            for member in progress(tar, f"unpacking {pack.name}"):
-                if reason := _member(tar, member, folder):
-                    refused.append([member.name, reason])
-            check_end(tar)
-    except DAMAGE as error:
-        refused.append(["", f"the archive is cut short or damaged ({error}): fetch it again"])
-    return refused
+def _unpack_tar(pack: Path, folder: Path, refused: list[list[str]]) -> None:
+    with tarfile.open(pack) as tar:
+        for member in progress(tar, f"unpacking {pack.name}"):
+            if not member.isdir() and (reason := _member(tar, member, folder)):
+                refused.append([member.name, reason])
+        check_end(tar)
 
 
 def check_end(tar: tarfile.TarFile) -> None:
@@ -88,16 +85,18 @@ def check_end(tar: tarfile.TarFile) -> None:
 
 
 def _member(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> str:
-    """Write one file of an archive, if it may be a picture; why it was not, or ""."""
+    """Write one file of an archive, if it may be an image; why it was not, or ""."""
     name = PurePosixPath(member.name)
-    if member.isdir():
-        return ""
     if any(skips.hidden(part) and part != ".." for part in name.parts):
         return skips.HIDDEN
     if reason := problem(member.name, member.isreg(), member.size) or filtered(member, folder):
         return reason
+    suffix = name.suffix.lower()
+    if skips.called_text(suffix):  # shards hold a text beside each image
+        return skips.TEXT
     data = tar.extractfile(member).read()
-    return skips.of_member(member.name, data) or _written(folder / name, data)
+    reason = "" if suffix in skips.SUFFIXES else skips.of_content(data[: skips.HEAD], suffix)
+    return reason or _written(folder / name, data)
 
 
 def problem(name: str, regular: bool, size: int) -> str:
@@ -131,61 +130,41 @@ def _written(path: Path, data: bytes) -> str:
     return ""
 
 
-def _from_table(pack: Path, folder: Path) -> list[list[str]]:
-    """Pictures as <generator>/<uid>.<suffix>, their polygons as masks/<generator>/<uid>/<category>.png."""
-    refused = []
-    try:
-        with pq.ParquetFile(pack) as table:
-            batches = table.iter_batches(16, columns=COLUMNS)
-            lines = (line for batch in batches for line in batch.to_pylist())
-            for line in progress(lines, f"unpacking {pack.name}", total=table.metadata.num_rows):
-                refused += [[f"{line['generator']}/{line['uid']}", reason] for reason in _line(line, folder)]
-    except DAMAGE as error:
-        refused.append(["", f"the table is damaged or of another kind ({error}): fetch it again"])
-    return refused
+def _unpack_table(pack: Path, folder: Path, refused: list[list[str]]) -> None:
+    """Images as <generator>/<uid>.<suffix>, their polygons as masks/<generator>/<uid>/<category>.png."""
+    with pq.ParquetFile(pack) as table:
+        batches = table.iter_batches(16, columns=COLUMNS)
+        rows = (row for batch in batches for row in batch.to_pylist())
+        for row in progress(rows, f"unpacking {pack.name}", total=table.metadata.num_rows):
+            if reason := _row(row, folder):
+                refused.append([f"{row['generator']}/{row['uid']}", reason])
 
 
-def _line(line: dict, folder: Path) -> list[str]:
-    """Write a picture and its masks; why something was not written."""
-    generator, uid, image = str(line["generator"]), str(line["uid"]), line["image"] or {}
-    if not all(map(_plain, (generator, uid))):
-        return ["its name leads out of the table"]
+def _row(row: dict, folder: Path) -> str:
+    """Write an image and its masks; why something was not written, or ""."""
+    generator, uid, image = str(row["generator"]), str(row["uid"]), row["image"] or {}
+    outlines = row["labels"] or []
+    names = [generator, uid, *(str(outline["label"]) for outline in outlines)]
+    if any(name in ("", ".", "..") or not {"/", "\\", "\0"}.isdisjoint(name) for name in names):
+        return "its name, or that of a mask, leads out of the table"
     if not image.get("bytes"):
-        return ["there is no picture in its row"]
-    suffix = PurePosixPath(image.get("path") or "").suffix.lower()
+        return "there is no picture in its row"
+    suffix = os.path.splitext(image.get("path") or "")[1].lower()
     name = uid + (suffix if suffix in skips.SUFFIXES else ".png")
-    problem = _written(folder / generator / name, image["bytes"])
-    if problem:
-        return [problem]
-    return _masks(line, folder / MASKS / generator / uid)
+    reason = _written(folder / generator / name, image["bytes"])
+    return reason or _masks(outlines, (row["width"] or 0, row["height"] or 0), folder / MASKS / generator / uid)
 
 
-def _plain(name: str) -> bool:
-    return name not in ("", ".", "..") and not any(sign in name for sign in "/\\\0")
-
-
-def _masks(line: dict, folder: Path) -> list[str]:
-    outlines: dict[str, list] = {}
-    try:
-        for label in line["labels"] or []:
-            points = [(int(point[0]), int(point[1])) for point in label["points"] or []]
-            outlines.setdefault(label["label"], []).append(points)
-    except (IndexError, TypeError, ValueError):
-        return ["its outlines are no points"]
-    size = (line["width"] or 0, line["height"] or 0)
+def _masks(outlines: list[dict], size: tuple[int, int], folder: Path) -> str:
+    """Write a mask for each category of outlines, filled with 255; why they are not all there, or ""."""
     if outlines and not 0 < size[0] * size[1] <= LIMIT:
-        return [f"no masks for a size of {size[0]} x {size[1]}"]
-    return [reason for category, shapes in outlines.items() if (reason := _mask(folder, category, shapes, size))]
-
-
-def _mask(folder: Path, category: str, outlines: list[list], size: tuple[int, int]) -> str:
-    """Fill the outlines of one category; why they are not all in the file, or ""."""
-    if not _plain(str(category)):
-        return f"no mask for a category called {category!r}"
-    mask = Image.new("L", size)
-    whole = [outline for outline in outlines if len(outline) >= 3]
+        return f"no masks for a size of {size[0]} x {size[1]}"
+    masks = {outline["label"]: Image.new("L", size) for outline in outlines}
+    whole = [outline for outline in outlines if len(outline["points"] or []) >= 3]
     for outline in whole:
-        ImageDraw.Draw(mask).polygon(outline, fill=255)
-    folder.mkdir(parents=True, exist_ok=True)
-    mask.save(folder / f"{category}.png")
-    return "" if len(whole) == len(outlines) else f"an outline of {category} has fewer than three points"
+        points = [(int(point[0]), int(point[1])) for point in outline["points"]]
+        ImageDraw.Draw(masks[outline["label"]]).polygon(points, fill=255)
+    for category, mask in masks.items():
+        folder.mkdir(parents=True, exist_ok=True)
+        mask.save(folder / f"{category}.png")
+    return "" if len(whole) == len(outlines) else "an outline of its artifacts has fewer than three points"

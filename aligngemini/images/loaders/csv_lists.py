@@ -1,18 +1,24 @@
-"""Lists of test pictures: files with a column for the path, one for the label, and perhaps one for the subset."""
+"""Lists of test images: CSV with a column for the path, one for the label, and perhaps one for the subset."""
 
+import csv
+import io
 import os
+import re
 import unicodedata
+from itertools import dropwhile
 from pathlib import Path
 from urllib.parse import unquote
 
 import pandas as pd
 
+from aligngemini.core import reading
 from aligngemini.core.params import Refused
 
 from ..filenames import spelled, true
-from . import list_reading
+from . import skips
 from .tree_layout import REAL_OR_FAKE
 
+MOST = 2**30  # bytes of a list: ten million images
 PATHS = ("path", "filename", "file", "file_name", "filepath", "file_path", "image", "image_path", "image_name", "name")
 LABELS = ("label", "typ", "type", "class", "target", "is_fake", "fake", "is_ai", "is_generated", "is_synthetic")
 REALS = ("is_real", "real")  # columns in which 1 is real
@@ -21,69 +27,114 @@ NO, YES = ("0", "0.0", "false", "no"), ("1", "1.0", "true", "yes")
 WORDS = REAL_OR_FAKE | dict.fromkeys((*NO, "human", "authentic", "natural", "photo", "photograph"), 0)
 WORDS |= dict.fromkeys((*YES, "synthetic", "generated", "ai_generated", "machine", "artificial"), 1)
 SIGNS = dict.fromkeys(("-1", "-1.0"), 0)  # where no label is 0
-ADDRESS = ("http://", "https://")
+EXTRA = "more fields than the header"
+NO_LISTS = {"": "an image", skips.NOT_UNPACKED: "an archive, a workbook or a Parquet table"}
 
 
 def rows(path: Path) -> pd.DataFrame:
-    """The pictures that the list `path` names, as folders.scan gives them; paths stand on its folder.
+    """The images that the list `path` names, as folders.scan gives them; paths stand on its folder.
 
-    The label is 0 or real, 1 or fake; without a column for it, the file is one subset. A picture that is listed
+    The label is 0 or real, 1 or fake; without a column for the subset, the file is one. An image that is listed
     as both real and fake, or as neither, keeps a row with a reason. Raises Refused for a file that is no list.
     """
-    known = _read(path)
-    words = WORDS if known["word"].isin(NO).any() else WORDS | SIGNS
-    known["label"] = (
-        known["word"].map(lambda word: words.get(word, words.get(list_reading.column(word), -1))).astype(int)
-    )
-    known = known.drop_duplicates(["path", "label", "subset"], ignore_index=True)
-    both = known.groupby("path")["label"].transform(lambda labels: len(set(labels) - {-1}) > 1)
-    neither = "the list says " + known["word"].map(repr) + ", neither real nor fake"
-    reason = neither.where(known["label"] < 0, "").mask(both, "the list says both real and fake")
-    reason = reason.mask(known["problem"] != "", known["problem"])
-    known["subset"] = known["subset"].replace("", spelled(path.stem))
-    known["label"] = known["label"].where(reason == "", -1)
-    return pd.DataFrame({
-        "path": known["path"], "label": known["label"], "subset": known["subset"], "generator": known["subset"],
-        "benchmark": spelled(path.stem), "root": spelled(path), "reason": reason,
-    })  # fmt: skip
+    table = _read(path)
+    words = WORDS if table["word"].isin(NO).any() else WORDS | SIGNS
+    table["label"] = [words.get(word, words.get(_plain(word), -1)) for word in table["word"]]
+    table = table.drop_duplicates(["path", "label", "subset"], ignore_index=True)
+    both = table.groupby("path")["label"].transform(lambda labels: len(set(labels) - {-1}) > 1)
+    neither = "the list says " + table["word"].map(repr) + ", neither real nor fake"
+    reason = neither.where(table["label"] < 0, "").mask(both, "the list says both real and fake")
+    reason = table["problem"].where(table["problem"] != "", reason)
+    subset = table["subset"].replace("", spelled(path.stem))
+    facts = {"label": table["label"].where(reason == "", -1), "subset": subset, "generator": subset}
+    return table[["path"]].assign(**facts, benchmark=spelled(path.stem), root=spelled(path), reason=reason)
 
 
 def checked(found: pd.DataFrame, name: str) -> pd.DataFrame:
     """Rows of a benchmark beside its own list, a file called `name` among them; without one, as they are.
 
-    In such a list, whatever is not real is fake. Pictures of which it says otherwise than their folder get a
-    reason, and so do new rows for what it lists and nobody finds.
+    In such a list, whatever is not real is fake. Images of which it says otherwise than their folder get a
+    reason, and so do new rows for what it lists and is not there.
     """
     is_list = found["path"].map(os.path.basename) == name
     if not is_list.any():
         return found
-    known, fixed = _read(Path(found.loc[is_list, "path"].iloc[0])), found.iloc[0][["benchmark", "root"]].to_dict()
+    table, first = _read(Path(found.loc[is_list, "path"].iloc[0])), found.iloc[0]
     found = found[~is_list].reset_index(drop=True)
-    said = known.assign(label=1 - (known["word"].map(WORDS) == 0)).groupby("path")["label"].agg(set)
-    told = found["path"].map(said)
-    other = told.notna() & (found["label"] >= 0) & (told != found["label"].map(lambda label: {label}))
+    labels = found["path"].map((table["word"].map(WORDS) != 0).astype(int).groupby(table["path"]).agg(set))
+    other = labels.notna() & (found["label"] >= 0) & (labels != found["label"].map(lambda label: {label}))
     found.loc[other & (found["reason"] == ""), "reason"] = f"its folder and {name} do not say the same"
-    gone = known[~known["path"].isin(found["path"])].drop_duplicates("path")
-    gone = gone[["path"]].assign(
-        subset=fixed["benchmark"], reason=f"{name} lists it, but it is not there", generator="", label=-1, **fixed
-    )
-    return pd.concat([found, gone], ignore_index=True)
+    gone = table.loc[~table["path"].isin(found["path"]), ["path"]].drop_duplicates()
+    facts = {"label": -1, "subset": first["benchmark"], "generator": "", **first[["benchmark", "root"]]}
+    return pd.concat([found, gone.assign(**facts, reason=f"{name} lists it, but it is not there")], ignore_index=True)
 
 
 def _read(path: Path) -> pd.DataFrame:
     """The list: path, word (its label), subset ("" without one), problem (why a line cannot count, or "")."""
-    lines = list_reading.read(path)
-    at, label = _column(path, lines, PATHS, "path"), _column(path, lines, (*LABELS, *REALS), "label")
-    subset = next((name for name in SUBSETS if name in lines[0]), None)
+    table = _table(path)
+    name, label = table[_column(path, table, PATHS, "path")], _column(path, table, (*LABELS, *REALS), "label")
     turned = dict(zip((*NO, *YES), (*YES, *NO), strict=True)) if label in REALS else {}
-    files = [spelled(_file(path.parent, line[at])) for line in lines]
-    words = [spelled(line[label]).lower() for line in lines]
-    return pd.DataFrame({
-        "path": files,
-        "word": [turned.get(word, word) for word in words],
-        "subset": [spelled(line[subset]) if subset else "" for line in lines],
-        "problem": [_problem(line, line[at], file) for line, file in zip(lines, files, strict=True)],
-    })  # fmt: skip
+    subset = next((table[name].map(spelled) for name in SUBSETS if name in table), "")
+    files = [spelled(_file(path.parent, each)) for each in name]
+    words = table[label].map(spelled).str.lower().replace(turned)
+    problems = [_problem(*line) for line in zip(name, files, table[EXTRA], strict=True)]
+    return pd.DataFrame({"path": files, "word": words, "subset": subset, "problem": problems})
+
+
+def check_start(path: Path) -> None:
+    """Raise Refused for a file that begins like an image or an archive, or cannot be opened."""
+    _content(path, skips.HEAD)
+
+
+def _content(path: Path, count: int) -> bytes:
+    try:
+        data = reading.start(path, count)
+    except OSError as error:
+        raise Refused(f"{path} cannot be read as a list ({error.strerror}): give a CSV file, or a folder.") from error
+    kind = skips.of_content(data[: skips.HEAD], ".csv")
+    if kind in NO_LISTS and not data.startswith(skips.WIDE):
+        raise Refused(f"{path} is {NO_LISTS[kind]}, not a list: save a list as CSV in UTF-8, or give a folder.")
+    return data
+
+
+def _table(path: Path) -> pd.DataFrame:
+    """The cells of a list, as texts, under the names of its columns; EXTRA: whether a line has surplus fields."""
+    data = _content(path, MOST)
+    text = data.decode("utf-16", "replace") if data.startswith(skips.WIDE) else data.decode("utf-8", "surrogateescape")
+    lines = io.StringIO(text.removeprefix("\ufeff"), newline=None)
+    lines = dropwhile(re.compile(r"\s*(#|$)|sep=", re.IGNORECASE).match, lines)
+    header = next(lines, "")
+    separator = next(iter(sorted((s for s in ",;\t|" if s in header), key=header.count, reverse=True)), " ")
+    options = {"delimiter": separator, "skipinitialspace": True, "strict": True}
+    try:
+        names = [_plain(cell) for cell in next(csv.reader([header], **options))]
+        rows = [row for row in csv.reader(lines, **options) if any(map(str.strip, row))]
+    except csv.Error as error:
+        why = f"({error}): close every quotation mark, and double those in names"
+        raise Refused(f"{path} cannot be read as a list {why}.") from error
+    _check(path, header, names, rows, separator)
+    width = len(names)
+    cells = [[cell.strip() for cell in (row + [""] * width)[:width]] + [any(row[width:])] for row in rows]
+    return pd.DataFrame(cells, columns=[*names, EXTRA], dtype=object)
+
+
+def _check(path: Path, header: str, names: list[str], rows: list, separator: str) -> None:
+    """Refuse a list without a header, with two columns of one name, or without images."""
+    twice = next((name for name in names if name and names.count(name) > 1), "")
+    if any(Path(name).suffix in skips.SUFFIXES for name in names):
+        why = f"has no header: write one as its first line, such as path{separator}label"
+    elif twice:
+        why = f"has two columns called {twice}: give one of them another name"
+    elif not rows:
+        why = "lists no picture: give each a line below the header path,label, or give a folder"
+    else:
+        return
+    raise Refused(f"{path} {why}.")
+
+
+def _plain(name: str) -> str:
+    """The name of a column, or a label, in its one spelling."""
+    return name.strip().lower().replace(" ", "_").replace("-", "_")
 
 
 def _file(folder: Path, name: str) -> str:
@@ -96,19 +147,19 @@ def _file(folder: Path, name: str) -> str:
     return str(folder / name)
 
 
-def _problem(line: dict[str, str], name: str, file: str) -> str:
-    if line[list_reading.EXTRA] and not os.path.lexists(true(file)):
+def _problem(name: str, file: str, extra: bool) -> str:
+    if extra and not os.path.lexists(true(file)):
         return "its line has more fields than the header: put a name with a separator in quotation marks"
     if not name:
         return "its line names no file"
-    return "a web address: download the picture and list the file" if name.lower().startswith(ADDRESS) else ""
+    address = name.lower().startswith(("http://", "https://"))
+    return "a web address: download the picture and list the file" if address else ""
 
 
-def _column(path: Path, lines: list[dict[str, str]], names: tuple[str, ...], what: str) -> str:
-    found = next((name for name in names if name in lines[0]), None)
-    if found is None:
-        has = ", ".join(name for name in lines[0] if name not in ("", list_reading.EXTRA))
-        raise Refused(
-            f"{path} has no column for the {what} of a picture: call one of its columns {names[0]} (it has {has})."
-        )
-    return found
+def _column(path: Path, table: pd.DataFrame, names: tuple[str, ...], what: str) -> str:
+    for name in names:
+        if name in table:
+            return name
+    has = ", ".join(name for name in table if name not in ("", EXTRA))
+    advice = f"call one of its columns {names[0]} (it has {has})"
+    raise Refused(f"{path} has no column for the {what} of a picture: {advice}.")

@@ -1,9 +1,9 @@
-"""What was found out about files before: one small Parquet file per scanned folder, under the built data."""
+"""Facts of files that were read before: one Parquet file per scanned folder, under the built data."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,29 +33,28 @@ class Reading(NamedTuple):
 IDENTITY = Reading(lambda path: decode.identify(path), FACTS, ("aligngemini.images.decode",))
 
 
-def facts(
-    root: str | Path, files: Iterable[str], label: str, workers: int = 2, reading: Reading = IDENTITY
-) -> pd.DataFrame:
-    """What `reading` finds in `files`, one row each, by path; only new and changed files are read.
+def facts(root: str | Path, files: Iterable[str], label: str, workers: int, reading: Reading = IDENTITY):
+    """A frame of what `reading` finds in `files`, one row each, by path; only new and changed files are read.
 
-    A file is the same as before if its size and time of change are. What could not be read at all, and what is
-    remembered by other code, is read again; a damaged memory is no memory. `root` names the memory.
+    A file is the same as before if its size and time of change are. What could not be read is read again, and so is
+    all that other code has read. `root` names the cache.
     """
     place = where(root, reading)
-    now = pd.DataFrame([_stamp(path) for path in sorted(files)], columns=["path", *STAMP]).set_index("path")
-    known = _recalled(place, reading.columns)
-    met = known.loc[known.index.intersection(now.index)]
-    kept = met[met[STAMP].eq(now.loc[met.index]).all(axis=1)]
-    fresh = now.index.difference(kept.index)
+    stamps = pd.DataFrame([_stamp(path) for path in sorted(files)], columns=["path", *STAMP]).set_index("path")
+    cached = _cached(place, reading.columns)
+    known = cached.loc[cached.index.intersection(stamps.index)]
+    known = known[known[STAMP].eq(stamps.loc[known.index]).all(axis=1)]
+    new = stamps.index.difference(known.index)
+    chunks = [new[at : at + CHUNK] for at in range(0, len(new), CHUNK)]
     with ThreadPoolExecutor(max(1, workers)) as pool:
-        read = progress(_looked(pool, reading.look, fresh), label, total=len(fresh)) if len(fresh) else iter(())
-        while part := list(islice(read, CHUNK)):
-            made = pd.DataFrame(part, index=fresh[: len(part)]).join(now)
-            fresh = fresh[len(part) :]
-            kept = pd.concat([kept, made]) if len(kept) else made
-            every = pd.concat([known[~known.index.isin(kept.index)], kept]) if len(known) else kept
-            _remember(place, every[every[reading.columns[0]].map(bool)])
-    return kept[reading.columns]
+        looks = chain.from_iterable(pool.map(reading.look, chunk) for chunk in chunks)
+        looks = progress(looks, label, len(new)) if len(new) else looks
+        for chunk in chunks:
+            read = pd.DataFrame(list(islice(looks, len(chunk))), index=chunk).join(stamps)
+            known = pd.concat([known, read]) if len(known) else read
+            _store(place, pd.concat([known, cached]) if len(cached) else known, reading.columns[0])
+        next(looks, None)  # ends the progress
+    return known[reading.columns]
 
 
 def added(rows: pd.DataFrame, readings: list[tuple], blank: dict, workers: int) -> pd.DataFrame:
@@ -68,7 +67,7 @@ def added(rows: pd.DataFrame, readings: list[tuple], blank: dict, workers: int) 
         facts(root, files, label, workers, reading)
         for root, same in usable.groupby("root", sort=False)["path"]
         for reading, chosen, label in readings
-        if (files := {path for path in same if path in chosen})
+        if (files := set(same) & chosen)
     ]
     found = pd.concat([pd.DataFrame(columns=list(blank)), *parts])
     found = found[~found.index.duplicated()].reindex(rows["path"]).set_index(rows.index)
@@ -84,30 +83,24 @@ def where(root: str | Path, reading: Reading = IDENTITY) -> Path:
     return paths.built() / "scans" / f"{name[: fingerprint.LENGTH]}.parquet"
 
 
-def _looked(pool: ThreadPoolExecutor, look: Callable[[str], dict], files: Iterable[str]) -> Iterator[dict]:
-    """Facts in the order of `files`; only so many are asked for ahead."""
-    waiting = iter(files)
-    while asked := [pool.submit(look, path) for path in islice(waiting, 256)]:
-        yield from (future.result() for future in asked)
-
-
 def _stamp(path: str) -> tuple[str, int, int]:
     try:
-        facts = os.stat(true(path))
+        state = os.stat(true(path))
     except (OSError, ValueError):  # ValueError: a null byte in the name
         return path, -1, -1
-    return path, facts.st_size, facts.st_mtime_ns
+    return path, state.st_size, state.st_mtime_ns
 
 
-def _recalled(place: Path, columns: list[str]) -> pd.DataFrame:
-    """What `_remember` wrote; nothing where there is none yet, or it is damaged or of other columns."""
-    known = caches.read(place)
-    if known is None or not {"path", *STAMP, *columns} <= set(known):
+def _cached(place: Path, columns: list[str]) -> pd.DataFrame:
+    """What `_store` wrote; nothing where there is none yet, or it is damaged or of other columns."""
+    table = caches.read(place)
+    if table is None or not {"path", *STAMP, *columns} <= set(table):
         return pd.DataFrame(columns=[*STAMP, *columns], index=pd.Index([], name="path"))
-    return known.set_index("path")[[*STAMP, *columns]].astype(dict.fromkeys(STAMP, "int64"))
+    return table.set_index("path")[[*STAMP, *columns]].astype(dict.fromkeys(STAMP, "int64"))
 
 
-def _remember(place: Path, known: pd.DataFrame) -> None:
-    """Write all or nothing; a disk without room is no error."""
+def _store(place: Path, table: pd.DataFrame, needed: str) -> None:
+    """Write the newest row of each path, unless `needed` is empty: all or nothing; a full disk is no error."""
+    table = table[~table.index.duplicated() & table[needed].map(bool)]
     with caches.optional(place.parent):
-        caches.write(place, known.rename_axis("path").reset_index())
+        caches.write(place, table.rename_axis("path").reset_index())

@@ -3,7 +3,6 @@
 import mimetypes
 import os
 import re
-from pathlib import PurePath
 
 import pandas as pd
 
@@ -21,7 +20,6 @@ UNFINISHED = {".part", ".partial", ".filepart", ".crdownload", ".opdownload", ".
 LITTER = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini"}  # of operating systems
 ARCHIVES = {"ZIP", "gzip", "7z", "RAR", "xz", "bzip2", "Zstandard", "tar", "Parquet"}
 MEDIA = {"MP4", "Matroska", "AVI", "WAV", "NumPy", "HDF5"}  # may be of any size, and are not worth reading to the end
-PAGES = {"HTML", "XML"}
 CONTROL = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f\x7f]")  # bytes that no text holds
 WIDE = (b"\xff\xfe", b"\xfe\xff")  # how UTF-16 begins
 HEAD = 512  # bytes that say what a file is
@@ -33,7 +31,8 @@ UNKNOWN = "not an image of a known format"
 TEXT = "text, not an image"
 HIDDEN = "hidden, or litter of the system: it is read only where it is named itself"
 UNPACKED = "unpacked on the first use"
-ASIDE = (TEXT, HIDDEN)  # told and counted, but no picture is lost by it
+LOOP = "a link back to a folder above it"
+ASIDE = (TEXT, HIDDEN, LOOP)  # listed and counted, but no image is lost by it
 
 
 def hidden(name: str) -> bool:
@@ -46,8 +45,11 @@ def reason(path: str | os.PathLike) -> str:
     suffix = os.path.splitext(path)[1].lower()
     if suffix in SUFFIXES:
         return ""
-    head = _head(path) if suffix not in UNFINISHED else b""
-    return "" if head is None else of_content(head, suffix)
+    try:
+        head = b"" if suffix in UNFINISHED else reading.start(path, HEAD)
+    except (OSError, ValueError):  # no regular file, or a null byte in the name: the decoder has words for it
+        return ""
+    return of_content(head, suffix)
 
 
 def of_content(head: bytes, suffix: str) -> str:
@@ -57,35 +59,20 @@ def of_content(head: bytes, suffix: str) -> str:
     form = header.kind(head)
     if form in ARCHIVES or not form and (suffix in PACKED or PART.fullmatch(suffix)):
         return NOT_UNPACKED
-    if form and form not in PAGES:
+    if form and form not in ("HTML", "XML"):
         return f"not an image in a format that can be read ({form})" if form in MEDIA else ""
     if not head:
-        return TEXT if _called_text(suffix) else EMPTY
-    failed = form == "HTML" and not suffix  # what a server sends in the place of an image
+        return TEXT if called_text(suffix) else EMPTY
+    error_page = form == "HTML" and not suffix  # what a server sends in the place of an image
     text = head.startswith(WIDE) or not CONTROL.search(head)
-    return TEXT if text and not failed else UNKNOWN
+    return TEXT if text and not error_page else UNKNOWN
 
 
-def of_member(name: str, data: bytes) -> str:
-    """`reason` of an archive's member; what its name calls a text is one, for shards hold a text beside each image."""
-    suffix = PurePath(name).suffix.lower()
-    if suffix in SUFFIXES:
-        return ""
-    return TEXT if _called_text(suffix) else of_content(data[:HEAD], suffix)
-
-
-def _called_text(suffix: str) -> bool:
+def called_text(suffix: str) -> bool:
+    """Whether files of this suffix are texts by their name."""
     return (mimetypes.guess_type(f"a{suffix}")[0] or "").startswith(("text/", "application/json"))
 
 
 def lost(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows whose `reason` tells of a picture that is lost: not "", and not that there never was one."""
+    """The rows whose `reason` says that an image is lost: not "", and not that there never was one."""
     return rows[~rows["reason"].isin(("", *ASIDE))]
-
-
-def _head(path: str | os.PathLike) -> bytes | None:
-    """The first bytes of a regular file; None of anything else, which whoever reads images has words for."""
-    try:
-        return reading.start(path, HEAD)
-    except (OSError, ValueError):  # ValueError: a null byte in the name
-        return None

@@ -1,10 +1,11 @@
-"""How a tree of test pictures lies on the disk: what its folders and file names say, and which hold no test."""
+"""How a tree of test images lies on the disk: what its folders and file names say, and which hold no test."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
+NEITHER, BOTH = -1, -2  # labels of an image whose folders say nothing, or both real and fake
 REAL = {"0_real", "real", "nature"}
 FAKE = {"1_fake", "fake", "ai"}
 REAL_OR_FAKE = dict.fromkeys(REAL, 0) | dict.fromkeys(FAKE, 1)
@@ -20,61 +21,61 @@ class Layout:
     All folder names are compared in lower case. `depth` folders name a subset, the last of them its generator.
     """
 
-    source: str = ""  # where the benchmark is from; named benchmarks have one, and tell about loops
-    reals: str = ""  # where its real pictures are from, if not from the same place
-    unlabelled: int = -1  # label of a picture that no folder labels
-    digit: bool = False  # the first character of a picture's own folder, 0 or 1, is its label
-    shared: bool = False  # real pictures of no fakes' folder serve every subset
-    pooled: bool = False  # shared real pictures serve the subsets of the folder they are named after
+    source: str = ""  # where the benchmark is from; every named benchmark has one
+    reals: str = ""  # where its real images are from, if not from the same place
+    unlabelled: int = NEITHER  # label of an image that no folder labels
+    digit: bool = False  # the first character of an image's own folder, 0 or 1, is its label
+    shared: bool = False  # real images of no fakes' folder serve every subset
+    pooled: bool = False  # shared real images serve the subsets of the folder they are named after
     depth: int = 1
-    real: tuple[str, ...] = ()  # folders of real pictures, above all generators
+    real: tuple[str, ...] = ()  # folders of real images, above all generators
     passed: tuple[str, ...] = ()  # folders that name nothing
-    top: tuple[str, ...] = ()  # folders without test pictures, above all generators
-    skipped: Mapping[str, str] = field(default_factory=dict)  # folders without test pictures, anywhere: reasons
+    top: tuple[str, ...] = ()  # folders without test images, above all generators
+    skipped: Mapping[str, str] = field(default_factory=dict)  # folders without test images, anywhere: reasons
     names: Mapping[str, str] = field(default_factory=dict)  # name on the disk -> its one spelling
-    lone: bool = False  # there are no real pictures to compare with
-    only: str = ""  # how the names of the pictures that count end, before the suffix
+    lone: bool = False  # there are no real images to compare with
+    only: str = ""  # how the names of the images that count end, before the suffix
     packed: tuple[str, ...] = ()  # patterns of the archives that are unpacked on the first use
     listing: str = ""  # a CSV file in it that says what is real
 
-    def says(self, above: tuple[str, ...]) -> list[int]:
-        """What each of the folders above a picture says of it: 0 real, 1 fake."""
+    def label(self, above: tuple[str, ...]) -> int:
+        """What the folders above an image say of it: 0 real, 1 fake, NEITHER or BOTH."""
         low = [part.lower() for part in above]
-        said = [REAL_OR_FAKE[part] for part in low if part in REAL_OR_FAKE]
-        said += [0 for at, part in enumerate(low) if part in self.real and not self.called(above[:at])]
+        labels = {REAL_OR_FAKE[part] for part in low if part in REAL_OR_FAKE}
+        labels |= {0 for at, part in enumerate(low) if part in self.real and not self.named(above[:at])}
         if self._is_digit(above):
-            said.append(int(low[-1][0]))
-        if not said and (self.unlabelled == 0 or self.unlabelled == 1 and len(self.called(above)) >= self.depth):
-            return [self.unlabelled]
-        return said
+            labels.add(int(low[-1][0]))
+        if not labels and (self.unlabelled == 0 or len(self.named(above)) >= self.depth):
+            return self.unlabelled
+        return BOTH if len(labels) > 1 else next(iter(labels), NEITHER)
 
-    def called(self, above: tuple[str, ...]) -> list[str]:
+    def named(self, above: tuple[str, ...]) -> list[str]:
         """The folders that name something, in their one spelling: generators, kinds, categories."""
         own = above[:-1] if self._is_digit(above) else above
         nothing = {*REAL_OR_FAKE, *BETWEEN, *self.passed, *self.real}
-        kept = [part for part in own if part.lower() not in nothing and not self.unpacks(part)]
-        return [self.names.get(part.lower(), part) for part in kept]
+        names = [part for part in own if part.lower() not in nothing and not self.unpacks(part)]
+        return [self.names.get(name.lower(), name) for name in names]
 
     def _is_digit(self, above: tuple[str, ...]) -> bool:
         return self.digit and bool(above) and DIGIT.fullmatch(above[-1]) is not None
 
     def place(self, above: tuple[str, ...], root: str) -> tuple[str, str]:
-        """Generator and subset of a picture; `root` is what both are called where no folder tells."""
-        called = self.called(above)
-        named = called[: self.depth] or [root]
-        rest = called[self.depth : self.depth + 1]
+        """Generator and subset of an image; `root` is what both are called where no folder names them."""
+        names = self.named(above)
+        subset = names[: self.depth] or [root]
+        rest = names[self.depth : self.depth + 1]
         kind = [KINDS[part.lower()] if self.source else part for part in rest if part.lower() in KINDS]
-        return named[-1], "/".join([*named, *kind])
+        return subset[-1], "/".join([*subset, *kind])
 
-    def leaves(self, above: tuple[str, ...]) -> str:
+    def skipped_folder(self, above: tuple[str, ...]) -> str:
         """Why a folder is not walked into; "" if it is."""
         low = above[-1].lower()
-        if low in self.top and not self.called(above[:-1]):
+        if low in self.top and not self.named(above[:-1]):
             return "pictures to train or tune on, not to test"
         return self.skipped.get(low, "")
 
-    def skips(self, name: str) -> str:
-        """Why a picture of this name does not count; "" if it does."""
+    def skipped_file(self, name: str) -> str:
+        """Why an image of this name does not count; "" if it does."""
         counts = not self.only or PurePath(name).stem.endswith(self.only)
         return "" if counts else f"of this benchmark only *{self.only} counts"
 

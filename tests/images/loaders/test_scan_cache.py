@@ -83,11 +83,11 @@ def test_a_scan_that_is_killed_goes_on_where_it_last_wrote(lay, monkeypatch, rea
     root = lay("WildRF")
     rows = benchmark_rows.rows(f"WildRF:{root}")
     monkeypatch.setattr(scan_cache, "CHUNK", 3)
-    real, left = scan_cache._remember, iter([1])
-    monkeypatch.setattr(scan_cache, "_remember", lambda *args: real(*args) if next(left, 0) else 1 / 0)
+    real, left = scan_cache._store, iter([1])
+    monkeypatch.setattr(scan_cache, "_store", lambda *args: real(*args) if next(left, 0) else 1 / 0)
     with pytest.raises(ZeroDivisionError):
         folders.identified(rows)
-    monkeypatch.setattr(scan_cache, "_remember", real)
+    monkeypatch.setattr(scan_cache, "_store", real)
     reads.clear()
     folders.identified(rows)
     assert len(reads) == len(set(rows["path"][rows["reason"] == ""])) - 3
@@ -105,11 +105,11 @@ def test_a_memory_with_a_flipped_bit_changes_no_fact(lay):
     root, rng = lay("WildRF"), np.random.default_rng(0)
     folders.identified(benchmark_rows.rows(f"WildRF:{root}"))
     place = scan_cache.where(root)
-    whole, good = place.read_bytes(), scan_cache._recalled(place, scan_cache.FACTS)
+    whole, good = place.read_bytes(), scan_cache._cached(place, scan_cache.FACTS)
     assert len(good)
     for where in rng.integers(len(whole), size=250):
         data = bytearray(whole)
         data[where] ^= 1 << rng.integers(8)
         place.write_bytes(data)
-        found = scan_cache._recalled(place, scan_cache.FACTS)
+        found = scan_cache._cached(place, scan_cache.FACTS)
         assert found.empty or found.equals(good)
