@@ -66,21 +66,18 @@ def pair_identity(rows: pd.DataFrame, compared: int = COMPARED) -> dict[str, flo
     quantisation tables (1.0 is right), and the PSNR between them in dB (identical content, reconstructed by the
     autoencoder).
     """
-    twos = rows[rows.groupby("pair_id")["label"].transform("size") == 2]
-    reals, fakes = (twos[twos["label"] == label] for label in (0, 1))
+    rows = rows.fillna({"jpeg_quality": 0})  # of other formats, which are equal in it
+    reals, fakes = (rows[rows["label"] == label] for label in (0, 1))
     pairs = reals.merge(fakes, on="pair_id", suffixes=("", "_fake")).set_index("pair_id")
-    equal = {name: pairs[name] == pairs[f"{name}_fake"] for name in ("format", "jpeg_quality", "width", "height")}
-    same = {
-        "format": equal["format"],
-        "quality": equal["jpeg_quality"] | (pairs["jpeg_quality"].isna() & pairs["jpeg_quality_fake"].isna()),
-        "size": equal["width"] & equal["height"],
-    }
+    same = {name: pairs[name] == pairs[f"{name}_fake"] for name in ("format", "jpeg_quality", "width", "height")}
     chosen = pairs.loc[seeds.ranked(pairs.index, "audit")[:compared], ["path", "path_fake"]]
     found = Parallel(2, prefer="threads")(delayed(attempt)(_compared, *paths) for paths in chosen.to_numpy())
     found = pd.DataFrame([each for each in found if not isinstance(each, Exception)], columns=["tables", "psnr"])
     return {
         "pixel: pairs complete": len(pairs) / max(1, rows["pair_id"].nunique()),
-        **{f"pixel: pairs of equal {name}": float(values.mean()) for name, values in same.items()},
+        "pixel: pairs of equal format": float(same["format"].mean()),
+        "pixel: pairs of equal quality": float(same["jpeg_quality"].mean()),
+        "pixel: pairs of equal size": float((same["width"] & same["height"]).mean()),
         "pixel: pairs of equal tables": float(found["tables"].mean()),
         "pixel: psnr median": float(found["psnr"].median()),
         "pixel: psnr least": float(found["psnr"].min()),

@@ -27,29 +27,31 @@ def find(images: pd.DataFrame, training: pd.DataFrame) -> pd.DataFrame:
     unique. Duplicates and similar images are looked for within a subset, two labels in the whole set. Images of one
     pair are not called similar, nor are near-constant ones; images that train are compared with no training image.
     """
-    groups, tested = _groups(images), images["split"] != "train"
-    reals, fakes = (images[images["label"] == label] for label in (0, 1))
+    images = images.assign(group=_groups(images))
+    tested, pairs = images[images["split"] != "train"], training[training["pair_id"] != ""]
+    classes = [(images[images["label"] == label], images[images["label"] != label]) for label in (0, 1)]
+    subsets = [subset for _, subset in images.groupby(SUBSET, sort=False, dropna=False)]
+    sides = [(each[each["label"] == label], each[each["label"] != label]) for each in subsets for label in (0, 1)]
     copies = [*SUBSET, "label", "image_id"]
     first = images.groupby(copies, dropna=False)["path"].transform("first")
     found = {
         "duplicates": first.where(images.duplicated(copies), ""),
-        "two labels": pd.concat([_of_equal(reals, fakes, "image_id"), _of_equal(fakes, reals, "image_id")]),
-        "near": _similar_in_subsets(images, groups, same_class=True),
-        "near other class": _similar_in_subsets(images, groups, same_class=False),
-        "in training": _of_equal(images[tested], training, "image_id"),
-        "origin in training": _of_equal(images[tested], training[training["pair_id"] != ""], "pair_id"),
+        "two labels": pd.concat([_of_equal(own, other, "image_id") for own, other in classes]),
+        "near": pd.concat([_similar(own, own) for own, _ in sides]),
+        "near other class": pd.concat([_similar(own, other) for own, other in sides]),
+        "in training": _of_equal(tested, training, "image_id"),
+        "origin in training": _of_equal(tested, pairs, "pair_id"),
     }
     found = pd.DataFrame(found, images.index, dtype=object).fillna("")
-    new = images[tested & (found["in training"] == "") & (found["origin in training"] == "")]
-    places = pd.Series(range(len(training)), training.index)  # no image is of the group of one in training
-    near = _similar(new, pd.Series(-1, new.index), training, places)
+    new = tested[(found.loc[tested.index, ["in training", "origin in training"]] == "").all(axis=1)]
+    near = _similar(new.assign(group=-1), training.assign(group=0))
     return found.assign(**{"near training": near.astype(object)}).fillna("")
 
 
-def group_ids(images: pd.DataFrame, relations: pd.DataFrame) -> pd.Series:
-    """Names of what belongs together, aligned with `images`: one pair, one content, or INSIDE `relations`."""
+def group_ids(images: pd.DataFrame) -> pd.Series:
+    """Names of what belongs together, aligned with `images`: one pair, one content, or a relation INSIDE the set."""
     groups = _groups(images)
-    other = relations[INSIDE].stack()
+    other = images[INSIDE].stack()
     other = other[other != ""]
     of_path = groups.groupby(images["path"]).first()
     edges = groups[other.index.get_level_values(0)].to_numpy(), of_path[other].to_numpy()
@@ -68,19 +70,9 @@ def _of_equal(images: pd.DataFrame, others: pd.DataFrame, column: str) -> pd.Ser
     return images[column].map(others.drop_duplicates(column, keep="last").set_index(column)["path"])
 
 
-def _similar_in_subsets(images: pd.DataFrame, groups: pd.Series, same_class: bool) -> pd.Series:
-    """`_similar` images of the same class, or of the other class, of the same subset."""
-    found = [
-        _similar(inside[is_own], groups, inside[is_own == same_class], groups)
-        for _, inside in images.groupby(SUBSET, sort=False, dropna=False)
-        for is_own in (inside["label"] == 0, inside["label"] == 1)
-    ]
-    return pd.concat(found)
-
-
-def _similar(images: pd.DataFrame, groups: pd.Series, others: pd.DataFrame, other_groups: pd.Series) -> pd.Series:
+def _similar(images: pd.DataFrame, others: pd.DataFrame) -> pd.Series:
     """Path of one of `others` of another group that looks like an image, NaN without one or for a near-constant one."""
     images, others = (rows[~rows["constant"]] for rows in (images, others))
-    groups, other_groups = groups[images.index].to_numpy(), other_groups[others.index].to_numpy()
-    near = perceptual_hash.find_similar(images["thumbnails"], groups, others["thumbnails"], other_groups)
-    return pd.Series(others.groupby(other_groups)["path"].first().reindex(near).to_numpy(), images.index)
+    sides = [(rows["thumbnails"], rows["group"].to_numpy()) for rows in (images, others)]
+    places = perceptual_hash.find_similar(*sides[0], *sides[1])
+    return pd.Series(others["path"].reset_index(drop=True).reindex(places).to_numpy(), images.index)

@@ -1,8 +1,6 @@
 """The facts of a file: its bytes are read and its pixels decoded once, for all that the audit needs of them."""
 
 import re
-from collections.abc import Iterable
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -14,37 +12,40 @@ from aligngemini.images.loaders import scan_cache
 
 from . import perceptual_hash, pixel_statistics
 
-PLAIN = {"thumbnails": b"", "constant": False, "camera": False, "c2pa": False, "texts": "", "reason": ""}
-NOTHING = PLAIN | {"statistics": b""}
+NOTHING = {
+    "thumbnails": b"", "statistics": b"", "constant": False, "camera": False, "c2pa": False, "texts": "", "reason": "",
+}  # fmt: skip
 CAMERA = {ExifTags.Base.Make, ExifTags.Base.Model}
 EXPOSURE = {ExifTags.Base.ExposureTime, ExifTags.Base.FNumber, ExifTags.Base.LensModel}  # in the inner block
 JUMBF = re.compile(rb"jumb.{4}jumd", re.DOTALL)  # a JUMBF box and the description that comes first in it
 TEXT = re.compile(rb"(?:tE|zT|iT)Xt([ -~\xa1-\xff]{1,79})\0")  # a PNG's chunk of text, up to the end of its name
 
 
-def read(path: str, statistics: bool = False) -> dict:
+def read(path: str) -> dict:
     """The facts of a file, those of NOTHING, with the reason why it does not decode, "" if it does.
 
-    Thumbnails are those of perceptual_hash, constant is in the published sense, c2pa tells of a JUMBF box, in which
-    content credentials come, texts are the names of a PNG's texts, one to a line (their values are never read).
-    statistics, on request, are those of pixel_statistics as bytes of float32 [101], b"" where they fail.
+    Thumbnails are those of perceptual_hash; statistics those of pixel_statistics as bytes of float32 [101], b"" where
+    they fail; constant is in the published sense.
     """
-    facts = attempt(_read, path, statistics)
+    facts = attempt(_read, path)
     return NOTHING | {"reason": reason("it cannot be looked at", facts)} if isinstance(facts, Exception) else facts
 
 
-def _read(path: str, statistics: bool) -> dict:
+def _read(path: str) -> dict:
     data = header.contents(path)
     rgb = decode.read(data).rgb
-    facts = {"thumbnails": perceptual_hash.thumbnails(rgb), "constant": protocols.constant(rgb)}
-    values = attempt(pixel_statistics.describe, rgb) if statistics else None
-    if isinstance(values, np.ndarray):  # the probe passes over images without
-        facts["statistics"] = values.astype(np.float32).tobytes()
-    return NOTHING | metadata(data) | facts
+    values = attempt(pixel_statistics.describe, rgb)
+    statistics = b"" if isinstance(values, Exception) else values.astype(np.float32).tobytes()
+    facts = {"thumbnails": perceptual_hash.thumbnails(rgb), "statistics": statistics}
+    return NOTHING | metadata(data) | facts | {"constant": protocols.constant(rgb)}
 
 
 def metadata(data: bytes) -> dict:
-    """What a file carries besides its image: camera (bool), c2pa (bool), texts. Raises Unreadable."""
+    """What a file carries besides its image. Raises Unreadable.
+
+    camera (bool): fields of a camera; c2pa (bool): a JUMBF box, in which content credentials come; texts: the names of
+    a PNG's texts, one to a line (their values are never read).
+    """
     with header.opened(data) as image:
         exif = header.exif(image)
         inner = attempt(exif.get_ifd, ExifTags.IFD.Exif)
@@ -53,14 +54,10 @@ def metadata(data: bytes) -> dict:
     return {"camera": bool(camera), "c2pa": JUMBF.search(data) is not None, "texts": "\n".join(sorted(names))}
 
 
-def add(rows: pd.DataFrame, probed: Iterable[str] = (), workers: int = 2) -> pd.DataFrame:
-    """`rows` (path, root, reason) with the facts of their files; statistics for the paths in `probed`, b"" for others.
+def add(rows: pd.DataFrame, workers: int = 2) -> pd.DataFrame:
+    """`rows` (path, root, reason) with the facts of their files, which are remembered while the files do not change.
 
-    Files of rows with a reason are not read. Facts of files that have not changed are remembered.
+    Files of rows with a reason are not read.
     """
-    plain = scan_cache.Reading(read, list(PLAIN), (__name__,))
-    full = scan_cache.Reading(partial(read, statistics=True), list(NOTHING), (__name__, pixel_statistics.__name__))
-    probed = set(probed)
-    others = set(rows["path"]) - probed
-    readings = [(plain, others, "looking at pictures"), (full, probed, "looking closely at some")]
-    return scan_cache.added(rows, readings, NOTHING, workers)
+    reading = scan_cache.Reading(read, list(NOTHING), (__name__, pixel_statistics.__name__))
+    return scan_cache.added(rows, [(reading, set(rows["path"]), "looking at pictures")], NOTHING, workers)

@@ -15,9 +15,9 @@ LOOKALIKES = 0.005  # share of images that only look like one in training from w
 REPEATED = 0.01  # share of images that are copies of others from which on a set repeats itself
 USABLE = "usable"
 LEAKS = {
-    "in training": ("is also in training", "are also in training"),
-    "origin in training": ("has its origin in training", "have their origin in training"),
-    "near training": ("looks like one in training", "look like one in training"),
+    "in training": "also in training",
+    "origin in training": "of an origin in training",
+    "near training": "like one in training",
 }
 
 
@@ -27,11 +27,22 @@ def verdict(figures: Mapping[str, float]) -> str:
     `figures` holds real and fake (numbers of usable images), groups (see groups_per_class), the counts of
     duplicates.RELATIONS and the AUROC of each of cues.NAMES.
     """
-    findings = [_leaking(figures), _contradictory(figures), _confounded(figures), _repetitive(figures), _small(figures)]
-    return "; ".join(filter(None, findings)) or USABLE
+    total, copies = figures["real"] + figures["fake"], figures["duplicates"]
+    least = {"near training": LOOKALIKES * total}
+    leaks = [(figures[name], words) for name, words in LEAKS.items() if figures[name] >= least.get(name, 0)]
+    leaks = ", ".join(_counted(count, "test picture", words) for count, words in leaks if count)
+    twice = _counted(figures["two labels"], "picture", "among the reals and among the fakes")
+    findings = {
+        f"leaking: {leaks}": leaks,
+        f"contradictory: {twice}": figures["two labels"],
+        f"confounded by {_confounds(figures)}": _confounds(figures),
+        f"repetitive: {copies} of {total} are copies": copies and copies >= REPEATED * total,
+        _too_small(figures): _too_small(figures),
+    }
+    return "; ".join(finding for finding, counts in findings.items() if counts) or USABLE
 
 
-def bound(real: int, fake: int) -> float:
+def bound(real: float, fake: float) -> float:
     """The AUROC from which on a cue gives away the class in a set of `real` and `fake` images, 1 or more each."""
     return max(CONFOUNDED, 0.5 + ERRORS * sqrt((real + fake + 1) / (12 * real * fake)))
 
@@ -48,34 +59,15 @@ def by_subset(measured: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     return tests.round(3).assign(told_by=past)
 
 
-def _leaking(figures: Mapping[str, float]) -> str:
-    counts = {relation: figures[relation] for relation in LEAKS}
-    if counts["near training"] < LOOKALIKES * (figures["real"] + figures["fake"]):
-        counts["near training"] = 0
-    found = [_counted(count, "test picture", *LEAKS[relation]) for relation, count in counts.items() if count]
-    return f"leaking: {', '.join(found)}" if found else ""
+def _confounds(figures: Mapping[str, float]) -> str:
+    """The cues past `bound`, the strongest first."""
+    aurocs = {name: figures[name] for name in cues.NAMES if not isnan(figures[name])}
+    least = bound(figures["real"], figures["fake"]) if aurocs else 0
+    strongest = sorted(aurocs.items(), key=lambda cue: cue[1], reverse=True)
+    return ", ".join(f"{name} (AUROC {auroc:.2f})" for name, auroc in strongest if auroc >= least)
 
 
-def _contradictory(figures: Mapping[str, float]) -> str:
-    count = figures["two labels"]
-    verbs = ("stands among the reals and among the fakes", "stand among the reals and among the fakes")
-    return f"contradictory: {_counted(count, 'picture', *verbs)}" if count else ""
-
-
-def _confounded(figures: Mapping[str, float]) -> str:
-    aurocs = pd.Series({name: figures[name] for name in cues.NAMES}, dtype=float).dropna()
-    aurocs = aurocs.sort_values(ascending=False, kind="stable")
-    found = aurocs[aurocs >= bound(figures["real"], figures["fake"])] if len(aurocs) else aurocs
-    cues_found = ", ".join(f"{name} ({auroc:.2f})" for name, auroc in found.items())
-    return f"confounded by {cues_found}".replace("(", "(AUROC ", 1) if len(found) else ""
-
-
-def _repetitive(figures: Mapping[str, float]) -> str:
-    total, count = figures["real"] + figures["fake"], figures["duplicates"]
-    return f"repetitive: {count} of {total} are copies" if count and count >= REPEATED * total else ""
-
-
-def _small(figures: Mapping[str, float]) -> str:
+def _too_small(figures: Mapping[str, float]) -> str:
     if missing := [label for label in ("real", "fake") if not figures[label]]:
         return f"one-sided: no {' and no '.join(missing)} picture"
     if not all(isnan(figures[name]) for name in cues.NAMES):
@@ -86,5 +78,5 @@ def _small(figures: Mapping[str, float]) -> str:
     return f"too alike to tell: {counts}, but of one class only {figures['groups']} that differ (at least {LEAST})"
 
 
-def _counted(count: int, what: str, one: str, many: str) -> str:
-    return f"1 {what} {one}" if count == 1 else f"{count} {what}s {many}"
+def _counted(count: float, what: str, words: str) -> str:
+    return f"1 {what} is {words}" if count == 1 else f"{count} {what}s are {words}"

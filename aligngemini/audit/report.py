@@ -9,7 +9,6 @@ from aligngemini.core.params import Refused
 from aligngemini.core.progress import progress
 from aligngemini.images.filenames import spelled
 from aligngemini.images.loaders import skips
-from aligngemini.images.table import sample_whole_pairs
 from aligngemini.scores.cv_auroc import groups_per_class
 
 from . import cues, duplicates, file_facts, findings, image_sets
@@ -54,14 +53,14 @@ def audit(text: str, against: Iterable[str] = (), words: Words | None = None, wo
     """
     rows = image_sets.read(text)
     sets = {name: image_sets.read_training(name) for name in [*image_sets.training_tables(text), *against]}
-    rows = file_facts.add(rows, _probed(rows), workers)
+    rows = file_facts.add(rows, workers)
     images = rows[rows["reason"] == ""].reset_index(drop=True)
     left_out = rows.loc[rows["reason"] != "", ["path", "benchmark", "subset", "label", "reason"]].reset_index(drop=True)
     if images.empty:
         why = [*skips.lost(rows)["reason"], *rows["reason"]][0]
         raise Refused(f"No picture of {text} can be used ({why}): give another set.")
     own = images[images["split"] == "train"]
-    images = _related(images, [own, *(file_facts.add(each, workers=workers) for each in sets.values())])
+    images = _related(images, [own, *(file_facts.add(each, workers) for each in sets.values())])
     parts = _parts(images, left_out)
     table = [_measured(name, *part, words) for name, part in progress(parts.items(), "guessing the class", len(parts))]
     counts = {"its own split train": len(own)} if 0 < len(own) < len(images) else {}
@@ -69,18 +68,11 @@ def audit(text: str, against: Iterable[str] = (), words: Words | None = None, wo
     return Report(spelled(text), pd.DataFrame(table), images, left_out, counts)
 
 
-def _probed(rows: pd.DataFrame) -> pd.Series:
-    """Paths of the images of every subset that the pixel probe will see."""
-    pairs = rows.assign(pair_id=rows["pair_id"].where(rows["pair_id"] != "", rows["image_id"]))
-    subsets = pairs.groupby(duplicates.SUBSET, sort=False)
-    return pd.concat([sample_whole_pairs(subset, cues.PROBED)["path"] for _, subset in subsets])
-
-
 def _related(images: pd.DataFrame, training: list[pd.DataFrame]) -> pd.DataFrame:
     """`images` with a column for each of duplicates.RELATIONS; pair_id becomes a name of all that belongs together."""
     every = pd.concat(training, ignore_index=True)
     images = images.join(duplicates.find(images, every[every["reason"] == ""]))
-    return images.assign(pair_id=duplicates.group_ids(images, images))
+    return images.assign(pair_id=duplicates.group_ids(images))
 
 
 def _parts(images: pd.DataFrame, left_out: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:

@@ -1,5 +1,6 @@
 """An audit as people read it, and as files."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -29,19 +30,13 @@ def text(report: Report) -> str:
     return "\n\n".join(f"{title}\n{body}" for title, body in titles.items()) + f"\n\nverdict: {report.verdict}"
 
 
-def markdown(report: Report) -> str:
-    """`text` as Markdown: tables and lists in fixed letters, titles as titles."""
-    blocks = [block.split("\n", 1) for block in text(report).split("\n\n")[:-1]]
-    sections = "\n".join(f"## {title}\n\n```\n{body}\n```\n" for title, body in blocks)
-    return f"{sections}\n**Verdict:** {report.verdict}\n"
-
-
 def write(report: Report, folder: Path) -> Path:
     """Write audit.parquet (its parts), audit.md and left_out.csv into `folder`; raises DiskFull."""
     with manifest.room_on_disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
         report.parts.to_parquet(folder / "audit.parquet", index=False)
-        (folder / "audit.md").write_text(markdown(report), encoding="utf-8")
+        page = f"```\n{text(report)}\n```\n\n**Verdict:** {report.verdict}\n"
+        (folder / "audit.md").write_text(page, encoding="utf-8")
         report.left_out.to_csv(folder / "left_out.csv", index=False)
     return folder
 
@@ -62,21 +57,16 @@ def _cues(parts: pd.DataFrame) -> str:
 
 
 def _copies(images: pd.DataFrame) -> str:
-    lines = []
-    for relation, what in duplicates.RELATIONS.items():
-        copies = images.loc[images[relation] != "", ["path", relation]]
-        if len(copies):
-            examples = copies.head(EXAMPLES).map(paths.short).agg(" and ".join, axis=1)
-            lines += _with_examples(f"{len(copies)} {what}", examples)
-    return "\n".join(lines) or "nothing"
+    copies = {what: images.loc[images[name] != "", ["path", name]] for name, what in duplicates.RELATIONS.items()}
+    shown = {what: rows.map(paths.short).agg(" and ".join, axis=1) for what, rows in copies.items() if len(rows)}
+    return _with_examples((f"{len(lines)} {what}", lines) for what, lines in shown.items())
 
 
 def _left_out(rows: pd.DataFrame) -> str:
-    lines = []
-    for (subset, reason), same in rows.groupby(["subset", briefly(rows["reason"])]):
-        lines += _with_examples(f"{subset or 'no subset'}: {len(same)} x {reason}", same["path"])
-    return "\n".join(lines) or "nothing"
+    groups = rows.groupby(["subset", briefly(rows["reason"])])["path"]
+    return _with_examples((f"{subset or 'no subset'}: {len(same)} x {why}", same) for (subset, why), same in groups)
 
 
-def _with_examples(head: str, examples: pd.Series) -> list[str]:
-    return [f"{head}, e.g.", *("  " + examples.head(EXAMPLES).map(printable))]
+def _with_examples(groups: Iterable[tuple[str, pd.Series]]) -> str:
+    lines = [[f"{head}, e.g.", *("  " + examples.head(EXAMPLES).map(printable))] for head, examples in groups]
+    return "\n".join(sum(lines, [])) or "nothing"
