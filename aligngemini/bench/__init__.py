@@ -1,1 +1,1 @@
-"""Benchmarks under named protocols: every branch scores every picture once, and the rest is counting."""
+"""Benchmarks under named protocols: every branch scores every image once, and the rest is counting."""

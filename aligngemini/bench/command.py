@@ -11,6 +11,7 @@ HELP = (
     "score a benchmark under named protocols; exit code 3: done, but a picture, an archive or an unfinished download"
     " was left out (texts and hidden files are counted, too, and are no loss)"
 )
+HIDDEN = ["benchmark", "how", "doubt"]  # columns that are written and not printed
 
 
 def add(commands: Any) -> None:
@@ -44,39 +45,24 @@ def act(args: argparse.Namespace) -> int:
     from aligngemini.images.filenames import spelled
     from aligngemini.images.loaders import skips
 
-    from . import pictures, run
+    from . import benchmark, results, run
 
-    asked = protocols.named(args.protocol)
+    declared = protocols.named(args.protocol)
     harm = perturb.named(args.perturb) if args.perturb is not None else list(perturb.PERTURBATIONS) * args.robustness
-    found = pictures.find(args.benchmark, args.root, args.reals, args.sample)
-    folder = home if args.out else paths.writable(home / found.name, "--out", *FILES)
-    told = {name: spelled(value) if isinstance(value, str) else value for name, value in vars(args).items()}
-    told.pop("act")
+    images = benchmark.find(args.benchmark, args.root, args.reals, args.sample)
+    folder = home if args.out else paths.writable(home / images.name, "--out", *FILES)
+    words = {name: spelled(value) if isinstance(value, str) else value for name, value in vars(args).items()}
+    words.pop("act")
     other = Detector.found(args.against) if args.against else None
-    answer = run.run(Detector.found(args.run), found, asked, harm, folder, told, other)
-    _print(answer, found, args.sample)
-    return FOUND if len(skips.lost(answer.left_out)) else DONE
-
-
-def _print(answer: Any, found: Any, sample: int) -> None:
-    """Everything that was counted, widest picture first."""
-    from aligngemini.analysis import published
-
-    from . import compare_runs, results, robustness
-
-    few = f", at most {sample} of each class and subset" if sample else ""
-    print(f"{found.name}: {found.rows['image_id'].nunique()} pictures{few}\n")
+    answer = run.run(Detector.found(args.run), images, declared, harm, folder, words, other)
+    few = f", at most {args.sample} of each class and subset" if args.sample else ""
+    print(f"{images.name}: {images.rows['image_id'].nunique()} pictures{few}\n")
     print(results.shown(answer.measured).to_string(index=False))
     if answer.empty:
         print("\n" + "\n".join(answer.empty))
-    if answer.published is not None:
-        beside = published.shown(answer.published).drop(columns=["benchmark", "how", "doubt"])
-        print(f"\npublished by others, on all pictures\n{beside.to_string(index=False)}")
-    if answer.paired is not None:
-        print(f"\nminus {compare_runs.THEIRS}, on the pictures that both judged; p after Holm")
-        print(compare_runs.shown(answer.paired).to_string(index=False))
-    if answer.curves is not None:
-        print(f"\nunder perturbations\n{robustness.shown(answer.curves).to_string(index=False)}")
+    for table in answer.tables.values():
+        print(f"\n{table.heading}\n{table.shown.drop(columns=HIDDEN, errors='ignore').to_string(index=False)}")
     if len(answer.left_out):
         print(f"\nleft out\n{results.reasons(answer.left_out).to_string(index=False)}")
-    print(f"\nwritten to {paths.short(answer.folder)}")
+    print(f"\nwritten to {paths.short(folder)}")
+    return FOUND if len(skips.lost(answer.left_out)) else DONE

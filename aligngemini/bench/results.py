@@ -1,8 +1,10 @@
-"""The tables of a benchmark: every measure by subset, model and protocol, the published beside ours, the gaps."""
+"""The tables of a benchmark: every measure by subset, model and protocol, the published beside ours, the gaps, and the
+differences between two detectors."""
 
 import pandas as pd
 
-from aligngemini.analysis import published, tables
+from aligngemini.analysis import pairs, published, tables
+from aligngemini.core.seeds import generator
 from aligngemini.images.table import briefly
 from aligngemini.scores.metrics import BALANCED
 
@@ -16,66 +18,91 @@ MEASURES = {
     "ece": "ECE",
 }
 EXAMPLES = 3
+OURS, THEIRS = "this run", "the other run"
+ROW = ["protocol", "model", "subset"]
 
 
 def measured(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """`tables.alignment` of what Bench.verdicts gives, with the protocol in place of supervision, run and axis."""
+    """Return `tables.alignment` of Bench.verdicts, with the protocol in place of supervision, run and axis."""
     scored = verdicts.groupby("title")["verdict"].transform("count") > 0
     table = tables.alignment(verdicts[scored])
     return table.rename(columns={"supervision": "protocol"}).drop(columns=["run", "axis"])
 
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
-    """`measured` as people read it: protocols under each other for every subset and model, fractions, the mean last."""
-    order = pd.DataFrame({name: pd.factorize(table[name])[0] for name in ("subset", "model")})
-    order = order.assign(last=table["subset"] == "mean").sort_values(["last", "subset", "model"], kind="stable")
-    rows = table.loc[order.index]
-    told = rows[["subset", "model", "protocol"]].assign(**{BALANCED: tables.texts(rows)})
+    """Return `measured` as people read it: the protocols of every subset and model under each other, the mean last."""
+    keys = [(table["subset"] == "mean").to_numpy(), *(pd.factorize(table[name])[0] for name in ("subset", "model"))]
+    rows = table.iloc[pd.MultiIndex.from_arrays(keys).argsort(kind="stable")]
+    text = rows[["subset", "model", "protocol"]].assign(**{BALANCED: tables.texts(rows)})
     for name, heading in MEASURES.items():
-        told[heading] = ["-" if pd.isna(value) else f"{value:.2f}" for value in rows[name]]
-    return told.assign(n=rows["n"]).reset_index(drop=True)
+        text[heading] = ["-" if pd.isna(value) else f"{value:.2f}" for value in rows[name]]
+    return text.assign(n=rows["n"]).reset_index(drop=True)
 
 
-def beside(table: pd.DataFrame, known: str, alike: set[str]) -> pd.DataFrame | None:
-    """analysis.published.beside for our fusion, one block for each protocol, of which `alike` are as the published one;
-    None where either of them has no numbers."""
-    fused = table[table["model"] == "fusion"].assign(benchmark=known, alike=table["protocol"].isin(alike))
-    if known not in published.BENCHMARKS or fused.empty:
+def beside(table: pd.DataFrame, key: str, alike: set[str]) -> pd.DataFrame | None:
+    """Return analysis.published.beside for our fusion, one block for each protocol, of which `alike` are as the
+    published one; None where either of them has no numbers."""
+    fused = table[table["model"] == "fusion"].assign(benchmark=key, alike=table["protocol"].isin(alike))
+    if key not in published.BENCHMARKS or fused.empty:
         return None
-    found = published.beside(published.measured(fused))
-    return found if len(found) else None
+    rows = published.beside(published.measured(fused))
+    return rows if len(rows) else None
 
 
 def left_out(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """What counts nowhere, or not for the branches that the reason names: protocol, path, subset, reason; from frames
-    by protocol ("": before any)."""
+    """Return what counts nowhere, or not for the branches that the reason names: protocol, path, subset, reason; from
+    frames by protocol ("": before any)."""
     every = pd.concat([frame.assign(protocol=name) for name, frame in frames.items()], ignore_index=True)
     return every.loc[every["reason"] != "", ["protocol", "path", "subset", "reason"]].reset_index(drop=True)
 
 
 def reasons(lost: pd.DataFrame) -> pd.DataFrame:
-    """`left_out` counted: protocol, reason (without its details), count, examples (paths)."""
+    """Return `left_out` counted: protocol, reason (without its details), count, examples (paths)."""
     short = briefly(lost["reason"]).replace({"same content": "same content as another"})
-    rows = [
-        {"protocol": protocol, "reason": reason, "count": len(part), "examples": ", ".join(part["path"][:EXAMPLES])}
-        for (protocol, reason), part in lost.assign(short=short).groupby(["protocol", "short"])
-    ]
-    return pd.DataFrame(rows, columns=["protocol", "reason", "count", "examples"])
+    paths = lost.assign(reason=short).groupby(["protocol", "reason"])["path"]
+    return paths.agg(count="size", examples=lambda paths: ", ".join(paths[:EXAMPLES])).reset_index()
 
 
 def why(lost: pd.DataFrame) -> str:
-    """The reasons of `left_out` behind a colon, as the end of a sentence on pictures that cannot be judged."""
-    found = reasons(lost)["reason"].unique()
-    return f": {'; '.join(found)}" if len(found) else "; is a subset there that the protocol counts?"
+    """Return the reasons of `left_out` as the end of a sentence on images that cannot be judged."""
+    texts = reasons(lost)["reason"].unique()
+    return f": {'; '.join(texts)}" if len(texts) else "; is a subset there that the protocol counts?"
 
 
 def empty(verdicts: pd.DataFrame, protocols: list[str], lost: pd.DataFrame) -> list[str]:
-    """A sentence for each protocol under which no picture can be judged, or not by every model: why not."""
-    found = []
+    """Return a sentence for each protocol under which no image can be judged, or not by every model: why not."""
+    sentences = []
     for protocol in protocols:
         count = verdicts[verdicts["supervision"] == protocol].groupby("model", sort=False)["verdict"].count()
         silent = count.index[count == 0]
         if len(silent) or not len(count):
             who = "" if len(silent) == len(count) else f" by {', '.join(silent)}"
-            found.append(f"under {protocol} no picture can be judged{who}{why(lost[lost['protocol'] == protocol])}")
-    return found
+            sentences.append(f"under {protocol} no picture can be judged{who}{why(lost[lost['protocol'] == protocol])}")
+    return sentences
+
+
+def differences(ours: pd.DataFrame, theirs: pd.DataFrame, resamples: int = 2000, confidence: float = 0.95):
+    """Return this run minus the other one, from Bench.verdicts of either, on the images that both judged.
+
+    One row for each protocol, model and subset: n, difference of balanced accuracy with low and high, only_this and
+    only_other (images that one alone has right), p (of no difference, from the interval), p_holm (Holm's correction
+    over the whole table), and auroc_difference with auroc_low and auroc_high.
+    """
+    rows = []
+    for (protocol, model), mine in ours.groupby(["supervision", "model"], sort=False):
+        other = theirs[(theirs["supervision"] == protocol) & (theirs["model"] == model)]
+        both = pairs.side_by_side(pd.concat([other.assign(title=THEIRS), mine.assign(title=OURS)]), THEIRS, OURS)
+        for subset, part in both.groupby("subset", sort=False):
+            rng = generator("against", protocol, model, subset)
+            about = dict(zip(ROW, (protocol, model, subset), strict=True))
+            rows.append(about | pairs.tested(part, rng, resamples, confidence))
+    table = pd.DataFrame(rows, columns=[*ROW, *pairs.MEASURED, *pairs.RANKED])
+    return pairs.corrected(table).rename(columns={"only_other": "only_this", "only_pure": "only_other"})
+
+
+def shown_differences(table: pd.DataFrame) -> pd.DataFrame:
+    """Return `differences` as people read it, without the differences of AUROC."""
+    text = [tables.spell(row.difference, row.low, row.high, sign=True) for row in table.itertuples()]
+    rows = table[[*ROW, "n", "only_this", "only_other"]].assign(p=table["p_holm"].round(4))
+    rows.insert(4, "difference", text)
+    return rows

@@ -1,4 +1,4 @@
-"""From remembered scores to verdicts: one frame for each way of looking at a benchmark, with a reason for every gap."""
+"""From scores to verdicts: one frame for each way of looking at a benchmark, with a reason for every gap."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,10 +14,10 @@ from aligngemini.core import fingerprint
 from aligngemini.detector import Detector
 from aligngemini.fusion import join
 from aligngemini.fusion.rules import Fusion
-from aligngemini.images.protocols import Protocol, treatment
+from aligngemini.images.protocols import Protocol, Treatment, treatment
 
-from . import identity, scoring
-from .pictures import Pictures
+from . import scoring
+from .benchmark import Benchmark
 from .score_cache import Scores
 from .scoring import Job, NearConstant, Reasons
 
@@ -43,32 +43,27 @@ class View(NamedTuple):
 class Bench:
     """A benchmark before a detector: `facts` says what scores for each (branch, crop), `reasons` what has no score."""
 
-    pictures: Pictures
+    benchmark: Benchmark
     detector: Detector
     store: Scores
-    facts: Mapping[tuple[str, int], dict]
+    facts: dict[tuple[str, int], dict] = field(default_factory=dict)
     reasons: Reasons = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, pictures: Pictures, detector: Detector, protocols: list[Protocol], store: Scores) -> "Bench":
-        """The bench of a detector under these protocols."""
-        branches = [*detector.branches, CONSTANT]
-        asked = {(each.name, crop(each, protocol)): each for protocol in protocols for each in branches}
-        return cls(pictures, detector, store, {key: identity.facts(each, key[1]) for key, each in asked.items()})
-
     def jobs(self, view: View, label: int) -> list[Job]:
-        """What has to be known of a picture of that label, the branches first, in order."""
-        steps = treatment(view.protocol, self.pictures.known, label, view.perturbation, view.severity)
-        found = [self._job(branch, crop(branch, view.protocol), steps) for branch in self.detector.branches]
-        return [*found, self._job(CONSTANT, 0, ())] if view.protocol.skips_constant else found
+        """Return what has to be known of an image of that label, the branches first, in order."""
+        steps = treatment(view.protocol, self.benchmark.key, label, view.perturbation, view.severity)
+        jobs = [self._job(branch, crop(branch, view.protocol), steps) for branch in self.detector.branches]
+        return [*jobs, self._job(CONSTANT, 0, ())] if view.protocol.skips_constant else jobs
 
-    def _job(self, branch: Branch, side: int, steps) -> Job:
-        return Job(branch, fingerprint.digest(self.facts[branch.name, side]), side, steps)
+    def _job(self, branch: Branch, side: int, steps: Treatment) -> Job:
+        key = branch.name, side
+        self.facts[key] = self.facts.get(key) or scoring.facts(branch, side)
+        return Job(branch, fingerprint.digest(self.facts[key]), side, steps)
 
     def rows(self, protocol: Protocol) -> pd.DataFrame:
-        """The pictures of the subsets that the protocol counts, with a reason for those too small for it."""
-        rows = self.pictures.rows
-        if counted := protocol.subsets.get(self.pictures.known):
+        """Return the images of the subsets that the protocol counts, with a reason for those too small for it."""
+        rows = self.benchmark.rows
+        if counted := protocol.subsets.get(self.benchmark.key):
             rows = rows[rows["subset"].str.casefold().isin({name.casefold() for name in counted})]
         small = rows[["width", "height"]].min(axis=1) < protocol.side
         return rows.assign(reason=np.where(small, f"smaller than {protocol.side} px", ""))
@@ -81,11 +76,12 @@ class Bench:
             for label, part in rows[rows["reason"] == ""].groupby("label"):
                 for job in self.jobs(view, int(label)):
                     wanted.setdefault(job, set()).update(part["image_id"])
-        images = self.pictures.rows.drop_duplicates("image_id")[["image_id", "path", "reason"]]
+        images = self.benchmark.rows.drop_duplicates("image_id")[["image_id", "path", "reason"]]
         self.reasons |= scoring.score(images, wanted, self.store)
 
     def judged(self, view: View) -> pd.DataFrame:
-        """One row per picture and subset: CARRIED, <name>_score for each branch, reason, fused_score, verdict, fired.
+        """Return one row per image and subset: CARRIED, <name>_score for each branch, reason, fused_score, verdict,
+        fired.
 
         Rows that a protocol leaves out have no scores; where some branches have none, the reason names them.
         """
@@ -95,7 +91,7 @@ class Bench:
         return join.fuse(frame, self.fusion(view.protocol), self.detector.names)
 
     def _scored(self, rows: pd.DataFrame, jobs: list[Job]) -> pd.DataFrame:
-        """The rows of one label with what is known of them."""
+        """Return the rows of one label with what is known of them."""
         known = {job.branch.name: rows["image_id"].map(self.store.recall(*job.kind)).astype(float) for job in jobs}
         constant = known.pop(CONSTANT.name, pd.Series(np.nan, rows.index)) == 1
         reason = rows["reason"].mask(constant & (rows["reason"] == ""), "near-constant")
@@ -107,14 +103,13 @@ class Bench:
         return frame.assign(reason=reason)
 
     def _reason(self, image_id: str, kinds: Mapping) -> str:
-        """Why an image lacks a score, by the kinds of its jobs; "" where nothing is known of that."""
-        found = {name: self.reasons.get((image_id, kind), "") for name, kind in kinds.items()}
-        gaps = {name: reason for name, reason in found.items() if reason}
+        """Return why an image lacks a score, by the kinds of its jobs; "" where nothing is known of that."""
+        gaps = {name: self.reasons[image_id, kind] for name, kind in kinds.items() if (image_id, kind) in self.reasons}
         return gaps.get(None) or join.reason(gaps, self.detector.names)
 
     def fusion(self, protocol: Protocol) -> Fusion:
-        """The detector's rule and thresholds, or what the protocol puts in their place; a rule that was fitted stays
-        what it is unless the protocol names another."""
+        """Return the detector's rule and thresholds, or what the protocol puts in their place; a rule that was fitted
+        stays what it is unless the protocol names another."""
         own, given = self.detector.fusion, protocol.threshold
         thresholds = own.thresholds if given is None else (given,) * len(own.thresholds)
         if protocol.rule:
@@ -122,14 +117,14 @@ class Bench:
         return own if given is None else Fusion(own.rule, thresholds, own.fitted_on)
 
     def as_published(self, protocol: Protocol) -> bool:
-        """Whether a protocol comes to what the published numbers of the benchmark were made by, with this detector."""
-        fusion, known = self.fusion(protocol), self.pictures.known
+        """Tell whether a protocol comes to what the published numbers of the benchmark were made by."""
+        fusion, key = self.fusion(protocol), self.benchmark.key
         crops = {crop(branch, protocol) for branch in self.detector.branches}
-        return all(published.as_published(known, side, set(fusion.thresholds), fusion.rule, protocol) for side in crops)
+        return all(published.as_published(key, side, set(fusion.thresholds), fusion.rule, protocol) for side in crops)
 
     def verdicts(self, view: View, judged: pd.DataFrame) -> pd.DataFrame:
-        """`judged` once for each branch and once for the fusion: title, model, supervision (here the protocol), run,
-        axis, score and verdict, as analysis.tables wants them."""
+        """Return `judged` once for each branch and once for the fusion: title, model, supervision (here the protocol),
+        run, axis, score and verdict, as analysis.tables wants them."""
         fusion, name = self.fusion(view.protocol), view.protocol.name
         same = {"supervision": name, "run": "", "axis": judged["label"].map({0: "none", 1: "unknown"})}
         parts = []
@@ -144,5 +139,5 @@ class Bench:
 
 
 def crop(branch: Branch, protocol: Protocol) -> int:
-    """The side of the crop that a branch looks at under a protocol, px; 0 for one that looks at whole images."""
+    """Return the side of the crop that a branch looks at under a protocol, px; 0 for one that looks at whole images."""
     return branch.crop and (protocol.crop or branch.crop)

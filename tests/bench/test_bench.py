@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from aligngemini import cli
-from aligngemini.bench import identity
-from aligngemini.bench.pictures import sampled
+from aligngemini.bench import scoring
+from aligngemini.bench.benchmark import sampled
 from aligngemini.images import pictures
 from aligngemini.images.loaders import skips
 
@@ -221,9 +221,9 @@ def test_the_shipped_detector_scores_as_it_does_by_itself(tmp_path, monkeypatch)
     alone = detector([tmp_path / "out" / path for path in native.path])
     assert np.allclose(native[["vlm_score", "expert_score"]], alone[["vlm_score", "expert_score"]], atol=1e-5)
     assert native.verdict.tolist() == alone.verdict.tolist()
-    known = {json.dumps(identity.facts(each, crop)) for each in detector.branches for crop in (0, 336)}
+    known = {json.dumps(scoring.facts(each, crop)) for each in detector.branches for crop in (0, 336)}
     assert len(known) == 3, "the VLM has no crop"
-    known = {json.dumps(identity.facts(moved)) for each in detector.branches for moved in _elsewhere(each)}
+    known = {json.dumps(scoring.facts(moved)) for each in detector.branches for moved in _elsewhere(each)}
     assert len(known) == 6, "another device and another precision give other scores"
     assert not np.allclose(native.expert_score, told[told.protocol == "published"].expert_score)
 

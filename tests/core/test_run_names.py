@@ -16,7 +16,7 @@ ALL = {DATA} | TRAINED | COMPARED
 DECIDING = {  # a function of each room: the notebooks whose runs it decides
     ("analysis.tables", "first"): COMPARED,
     ("audit.cues", "pixel_probe"): {DATA},
-    ("bench.score_cache", "_read"): TRAINED,
+    ("bench.score_cache", "recall"): TRAINED,
     ("branches.scoring", "table"): TRAINED | {FUSION},
     ("expert.train", "train"): {EXPERT},
     ("fusion.rules", "centred"): {FUSION},

@@ -1,4 +1,4 @@
-"""The pictures of a benchmark: listed, known by content, without duplicates, sampled in an order fixed for ever."""
+"""The images of a benchmark: listed, known by content, without duplicates, sampled in an order that never changes."""
 
 import os
 from pathlib import Path
@@ -13,48 +13,46 @@ from aligngemini.images.loaders import benchmark_rows, benchmarks, skips
 from aligngemini.images.params import DataParams
 
 
-class Pictures(NamedTuple):
+class Benchmark(NamedTuple):
     """What a benchmark consists of.
 
-    name: what tables call it; known: its key among the published numbers, "" for a folder or list of one's own; rows:
-    those that count (path, label, subset, generator, benchmark, image_id, width, height and more); left_out: path,
+    name: what tables call it; key: its key among the published numbers, "" for a folder or list of one's own; rows:
+    the images that count (path, label, subset, generator, benchmark, image_id, width, height and more); left_out: path,
     subset, reason of the others.
     """
 
     name: str
-    known: str
+    key: str
     rows: pd.DataFrame
     left_out: pd.DataFrame
 
 
-def find(benchmark: str, root: str = "", reals: str = "", sample: int = 0) -> Pictures:
-    """The pictures of `benchmark`: a name, with its folder `root` and perhaps that of its real pictures, or a labelled
-    folder, or a CSV list; relative paths stand on the working folder.
+def find(benchmark: str, root: str = "", reals: str = "", sample: int = 0) -> Benchmark:
+    """Return the images of `benchmark`: a name, with its folder `root` and perhaps that of its real images, or a
+    labelled folder, or a CSV list; relative paths start at the working folder.
 
     `sample` (0: all) takes so many of each class and subset by hash of their content. Raises Refused for what is not
-    there, is no benchmark or has no picture that counts.
+    there, is no benchmark or has no image that counts.
     """
     text = _text(benchmark, root, reals)
-    named, _ = benchmark_rows.split(text)
+    name, _ = benchmark_rows.split(text)
     rows = sources.collect(DataParams(test=[text]))
     usable = (rows["reason"] == "") & rows["label"].isin((0, 1))
     if not usable.any():
         why = [*skips.lost(rows)["reason"], "none has a label"][0]
         raise Refused(f"No picture of {benchmark} counts: {why}.")
-    name, kept = rows["benchmark"].iloc[0], rows[usable].reset_index(drop=True)
     left_out = rows.loc[~usable, ["path", "subset", "reason"]].replace({"reason": {"": "without a label"}})
-    return Pictures(
-        Path(name).name, benchmarks.key(named) if named else "", sampled(kept, sample), left_out.reset_index(drop=True)
-    )
+    images = sampled(rows[usable], sample)
+    key = benchmarks.key(name) if name else ""
+    return Benchmark(Path(rows["benchmark"].iloc[0]).name, key, images, left_out.reset_index(drop=True))
 
 
 def _text(benchmark: str, root: str, reals: str) -> str:
-    """The benchmark as notebook 01 writes it, with absolute paths."""
+    """Return the benchmark as notebook 01 writes it, with absolute paths."""
     if not benchmark:
         raise Refused("--benchmark is empty: give a name, a labelled folder or a CSV list.")
     if root:
-        parts = [benchmark, str(Path(root).absolute()), *([str(Path(reals).absolute())] if reals else [])]
-        return ":".join(parts)
+        return ":".join([benchmark, *(str(Path(folder).absolute()) for folder in (root, reals) if folder)])
     place = Path(benchmark).absolute()
     if reals or not os.path.exists(place):
         raise Refused(
@@ -64,12 +62,12 @@ def _text(benchmark: str, root: str, reals: str) -> str:
 
 
 def sampled(rows: pd.DataFrame, each: int) -> pd.DataFrame:
-    """At most `each` (0: all) rows of every subset and class, by a hash of the content: another scan, another machine
-    or more pictures of another subset change nothing, and a larger sample holds the smaller one."""
+    """Return at most `each` (0: all) rows of every subset and class, by a hash of the content: another scan, another
+    machine or more images of another subset change nothing, and a larger sample holds the smaller one."""
     if each < 0:
         raise Refused(f"--sample counts pictures of each class and subset, 0 for all: {each} is too few.")
+    rows = rows.reset_index(drop=True)
     if not each:
         return rows
-    rows = rows.reset_index(drop=True)
     order = rows["image_id"].map(lambda name: seeds.rank(name, "bench")).sort_values().index
     return rows.loc[order].groupby(["subset", "label"], sort=False).head(each).sort_index().reset_index(drop=True)
