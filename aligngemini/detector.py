@@ -14,7 +14,7 @@ import pandas as pd
 
 from .branches import registry, scoring
 from .branches.branch import Branch
-from .core import manifest, paths, reading, records, runs, shipped, stages
+from .core import manifest, paths, reading, runs, saved_runs, shipped, stages
 from .core.params import Refused
 from .fusion import join
 from .fusion.rules import Fusion
@@ -118,7 +118,7 @@ class Detector:
 
 def _any_run() -> bool:
     """Whether a run of notebook 04 lies in the outputs, also one that cannot be read: it is refused by name."""
-    return bool(records.complete(stages.FUSION) or records.unreadable(stages.FUSION))
+    return bool(saved_runs.complete(stages.FUSION) or saved_runs.unreadable(stages.FUSION))
 
 
 def described(folder: Path) -> dict:

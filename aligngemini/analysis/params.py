@@ -9,8 +9,6 @@ from aligngemini.core.stages import FUSION
 class AnalysisParams(Params):
     """Parameters of notebook 05: which runs are compared and how."""
 
-    scale: fields.Scale = "mini"
-    seed: fields.Seed = 0
     fusion_run: str = param("latest", "run of notebook 04 to analyse", filled=True, upstream=FUSION)
     branch_runs: list[str] = branch_runs.field(
         [

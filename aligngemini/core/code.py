@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from aligngemini.core import paths
 
@@ -52,7 +52,8 @@ def closure(names: Iterable[str], package: Path = paths.PACKAGE) -> dict[str, st
     """Return the modules that `names` (dotted, "aligngemini.vlm.score") stand for, with all that they import of the
     package: name without the package's own -> digest. What is `APART` is left out, and what only it imports.
     """
-    there = {_dotted(path, package): path for path in package.rglob("*.py")}
+    paths_of = {path: ".".join(path.relative_to(package).with_suffix("").parts) for path in package.rglob("*.py")}
+    there = {name.removesuffix(".__init__"): path for path, name in paths_of.items()}
     found: dict[str, str] = {}
     waiting = [module for name in names for module in _modules(name, there)]
     while waiting:
@@ -63,10 +64,6 @@ def closure(names: Iterable[str], package: Path = paths.PACKAGE) -> dict[str, st
             found[module], imports = read(path.read_text(encoding="utf-8"), here)
             waiting += [module for name in imports for module in _modules(name, there)]
     return found
-
-
-def _dotted(path: Path, package: Path) -> str:
-    return ".".join(path.relative_to(package).with_suffix("").parts).removesuffix(".__init__")
 
 
 def _modules(name: str, there: dict[str, Path]) -> list[str]:
@@ -102,57 +99,32 @@ def cell(text: str, package: str) -> Source:
 @cache
 def read(text: str, here: tuple[str, ...]) -> Source:
     """Return the digest and imports of a module's text in the package `here`. Raises SyntaxError."""
-    reader = _Reader(here)
-    reader.put(ast.parse(text))
-    return Source(hashlib.sha256("\0".join(reader.parts).encode()).hexdigest(), tuple(reader.imports))
+    tree = _Deciding().visit(ast.parse(text))
+    imports = tuple(name for node in ast.walk(tree) for name in _imports(node, here))
+    return Source(hashlib.sha256(ast.unparse(tree).encode()).hexdigest(), imports)
 
 
-class _Reader:
-    """Spells a syntax tree, the same in every version of Python, and collects what it imports on the way."""
+class _Deciding(ast.NodeTransformer):
+    """Take out of a syntax tree what decides nothing: docstrings, and what is for type checkers alone."""
 
-    def __init__(self, here: tuple[str, ...]) -> None:
-        self.here, self.parts, self.imports = here, [], []
-        self.spelt = re.compile(rf"{here[0]}(\.\w+)+(:\w+)?")  # "aligngemini.vlm.branch:VLMBranch"
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        value = node.value
+        return None if isinstance(value, ast.Constant) and isinstance(value.value, str) else node
 
-    def put(self, node: Any) -> None:
-        """Add a node, a list of them or a plain value."""
-        if isinstance(node, list):
-            self._put_list(node)
-        elif isinstance(node, ast.AST):
-            self._put_node(node)
-        else:
-            self.parts.append(repr(node))
-            if isinstance(node, str) and self.spelt.fullmatch(node):
-                self.imports.append(node.partition(":")[0])
-
-    def _put_list(self, nodes: list) -> None:
-        self.parts.append("[")
-        for node in nodes:
-            if not _says_nothing(node):
-                self.put(node)
-        self.parts.append("]")
-
-    def _put_node(self, node: ast.AST) -> None:
-        if isinstance(node, ast.Import):
-            self._note(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            above = self.here[: len(self.here) - node.level + 1] if node.level else ()
-            stem = ".".join([*above, *([node.module] if node.module else [])])
-            self._note(f"{stem}.{alias.name}" for alias in node.names)
-        self.parts.append(type(node).__name__)
-        for name in node._fields:
-            value = getattr(node, name, None)
-            if value is not None and value != [] and name != "ctx":
-                self.parts.append(name)
-                self.put(value)
-        self.parts.append(")")
-
-    def _note(self, names: Iterable[str]) -> None:
-        self.imports += [name for name in names if name.startswith(self.here[0] + ".")]
+    def visit_If(self, node: ast.If) -> ast.AST | None:
+        types = getattr(node.test, "id", "") == "TYPE_CHECKING" and not node.orelse
+        return None if types else self.generic_visit(node)
 
 
-def _says_nothing(node: Any) -> bool:
-    """Whether a statement is a docstring, or for type checkers alone."""
-    if isinstance(node, ast.Expr):
-        return isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-    return isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING" and not node.orelse
+def _imports(node: ast.AST, here: tuple[str, ...]) -> list[str]:
+    """The dotted names of the package that a node imports, or spells as a text ("aligngemini.vlm.branch:VLMBranch")."""
+    names = []
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+        above = here[: len(here) - node.level + 1] if node.level else ()
+        stem = ".".join([*above, *([node.module] if node.module else [])])
+        names = [f"{stem}.{alias.name}" for alias in node.names]
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        names = [node.value.partition(":")[0]] if re.fullmatch(rf"{here[0]}(\.\w+)+(:\w+)?", node.value) else []
+    return [name for name in names if name.startswith(here[0] + ".")]

@@ -8,9 +8,6 @@ from aligngemini.core.stages import DATA
 
 SUPERVISIONS = ["semantic", "pixel", "mixed", "union"]
 
-Scale = Annotated[str, param(..., "size of the experiment, the name of a folder of recipes", filled=True)]
-# The bound of seeds is numpy's.
-Seed = Annotated[int, param(..., "seed of all random numbers, 0 to 4294967295", least=0, most=2**32 - 1)]
 DataRun = Annotated[
     str, param(..., "run of notebook 01 that gives the training and test images", filled=True, upstream=DATA)
 ]

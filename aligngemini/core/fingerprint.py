@@ -36,15 +36,7 @@ def of_source(path: Path) -> str:
     sizes = {file.relative_to(path).as_posix(): file.stat().st_size for file in files}
     if sum(sizes.values()) > READ_WHOLE:
         return digest(sizes)
-    return digest({name: _content(path / name) if size else NOTHING for name, size in sizes.items()})
-
-
-def _content(path: Path) -> str:
-    """The digest of a file, "" for one that may not be read: whoever needs it will say so."""
-    try:
-        return of_file(path)
-    except OSError:
-        return ""
+    return digest({name: of_file(path / name) if size else NOTHING for name, size in sizes.items()})
 
 
 def of_answer(folder: Path, files: dict[str, dict[str, Any]]) -> str:

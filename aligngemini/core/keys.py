@@ -10,9 +10,7 @@ import inspect
 import math
 import textwrap
 from collections.abc import Callable
-from datetime import date, time, timedelta
-from decimal import Decimal
-from enum import Enum
+from datetime import date
 from functools import partial
 from pathlib import Path
 from types import CodeType, FunctionType, MethodType, ModuleType
@@ -23,8 +21,8 @@ import pandas as pd
 
 from aligngemini.core import code, fingerprint, paths, stages
 from aligngemini.core.params import Params
+from aligngemini.core.saved_runs import SavedRun
 
-SPELT = (range, slice, complex, Decimal, Enum, date, time, timedelta)  # they count by how they are spelt
 OWN = "__main__"  # the module of a notebook's cells
 
 
@@ -56,19 +54,18 @@ class _Key:
 
     def thing(self, value: Any) -> Any:
         """What is neither plain nor made of what is plain."""
-        if isinstance(value, bytes):
-            return hashlib.sha256(value).hexdigest()
-        if isinstance(value, Path):
-            return self.path(value)
+        if isinstance(value, Path):  # one of what the run has computed counts by how that was made, too
+            inside = value.is_relative_to(self.run.folder) and value.relative_to(self.run.folder).as_posix()
+            return [self.text(str(value)), self.run.made.get(inside, "")]
         if isinstance(value, pd.DataFrame | pd.Series | pd.Index):
             return self.table(pd.DataFrame(value))
-        if isinstance(value, SPELT):
-            return repr(value)
-        if isinstance(value, partial) or inspect.isroutine(value) or hasattr(value, "__wrapped__"):
+        if isinstance(value, partial):
+            return self.plain([value.func, value.args, value.keywords])
+        if inspect.isroutine(value) or hasattr(value, "__wrapped__"):
             return self.function(value)
         if isinstance(value, type | ModuleType):
             return [getattr(value, "__module__", ""), getattr(value, "__qualname__", value.__name__)]
-        if isinstance(value, type(self.run)):
+        if isinstance(value, SavedRun):
             return [value.notebook, value.name]
         if hasattr(value, "__array__") or hasattr(value, "__array_interface__"):
             return self.array(value)
@@ -79,22 +76,19 @@ class _Key:
         if isinstance(value, Params):
             # Words that select a run may differ where the run is the same, and the run has its name from that.
             return self.plain(value.model_dump(exclude={each.field for each in stages.selectors(value)}))
-        if not dataclasses.is_dataclass(value):
-            return self.plain(value.identity()) if callable(getattr(value, "identity", None)) else None
-        return self.plain({field.name: getattr(value, field.name) for field in dataclasses.fields(value)})
+        if dataclasses.is_dataclass(value):
+            return self.plain({field.name: getattr(value, field.name) for field in dataclasses.fields(value)})
+        if callable(getattr(value, "identity", None)):
+            return self.plain(value.identity())
+        return repr(value) if isinstance(value, bytes | range | slice | date) else None
 
     def text(self, value: str) -> str:
         """A text, the same wherever the outputs lie and whether the run is complete or not."""
         run, outputs = self.run, self.run.folder.parent.parent
         return value.replace(str(outputs), "outputs").replace(f".{run.name}.partial", run.name)
 
-    def path(self, value: Path) -> list[str]:
-        """A path; one of what the run has computed counts by how that was made, too."""
-        inside = value.is_relative_to(self.run.folder) and value.relative_to(self.run.folder).as_posix()
-        return [self.text(str(value)), self.run.made.get(inside, "")]
-
     def array(self, value: Any) -> Any:
-        """What NumPy makes of numbers, a tensor or a picture; one that it cannot read counts by its type."""
+        """What NumPy makes of numbers, a tensor or an image; one that it cannot read counts by its type."""
         try:
             array = np.asarray(value)
         except (TypeError, ValueError, RuntimeError):
@@ -116,8 +110,6 @@ class _Key:
 
     def function(self, value: Any) -> Any:
         """Module, name and source of a function; of one from a cell also what it uses of other cells."""
-        if isinstance(value, partial):
-            return self.plain([value.func, value.args, value.keywords])
         if isinstance(value, MethodType):
             return self.plain([value.__func__, value.__self__])
         value = inspect.unwrap(value)
@@ -131,10 +123,10 @@ class _Key:
 
 
 def _source(function: FunctionType) -> Any:
+    """The digest of a function's text, without comments and docstrings; its byte code where there is no text."""
     try:
-        text = textwrap.dedent(inspect.getsource(function))
-        return code.cell(text, paths.PACKAGE.name).digest  # comments and docstrings change nothing
-    except (OSError, TypeError):  # its text is in no file and in no cell
+        return code.cell(textwrap.dedent(inspect.getsource(function)), paths.PACKAGE.name).digest
+    except (OSError, TypeError):
         return _compiled(function.__code__)
 
 

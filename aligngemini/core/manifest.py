@@ -100,19 +100,16 @@ def read(folder: Path) -> dict[str, Any] | None:
 
 def seal(record: dict[str, Any]) -> dict[str, Any]:
     """Return the manifest with a digest of all its parts, which `sealed` compares."""
-    return record | {"digest": fingerprint.digest(_parts(record))}
+    return record | {"digest": fingerprint.digest(record)}
 
 
 def sealed(record: dict[str, Any]) -> bool:
     """Tell whether a manifest is the one that `seal` gave; manifests without a digest are not."""
+    parts = {name: part for name, part in record.items() if name != "digest"}
     try:
-        return record.get("digest") == fingerprint.digest(_parts(record))
+        return record.get("digest") == fingerprint.digest(parts)
     except ValueError:  # NaN or half characters, which no run writes
         return False
-
-
-def _parts(record: dict[str, Any]) -> dict[str, Any]:
-    return {name: part for name, part in record.items() if name != "digest"}
 
 
 def fits(value: Any, form: Any) -> bool:
@@ -150,8 +147,11 @@ def environment() -> dict[str, Any]:
     """Return versions of what the project depends on, Python, machine, accelerator and the state of the checkout."""
     import psutil
 
+    commit = _git("rev-parse", "HEAD")
+    required = metadata.requires("aligngemini") or [] if _version("aligngemini") else []
     return {
-        "packages": _packages(),
+        # ";" begins the condition of an extra
+        "packages": {name: version for name in required if ";" not in name and (version := _version(name))},
         "python": platform.python_version(),
         "machine": {
             "platform": platform.platform(),
@@ -159,13 +159,8 @@ def environment() -> dict[str, Any]:
             "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
         },
         "accelerator": _accelerator(),
-        "git": _git(),
+        "git": {"commit": commit or None, "dirty": bool(_git("status", "--porcelain")) if commit else None},
     }
-
-
-def _packages() -> dict[str, str]:
-    asked = metadata.requires("aligngemini") if _version("aligngemini") else []
-    return {name: version for name in asked if ";" not in name and (version := _version(name))}  # ";" begins an extra
 
 
 def _version(name: str) -> str | None:
@@ -182,12 +177,7 @@ def _accelerator() -> str | None:
     return torch.cuda.get_device_name()
 
 
-def _git() -> dict[str, Any]:
-    commit = _ask_git("rev-parse", "HEAD")
-    return {"commit": commit or None, "dirty": bool(_ask_git("status", "--porcelain")) if commit else None}
-
-
-def _ask_git(*words: str) -> str:
+def _git(*words: str) -> str:
     try:
         done = subprocess.run(["git", *words], cwd=paths.ROOT, capture_output=True, text=True, timeout=20)
     except (OSError, subprocess.TimeoutExpired):

@@ -78,6 +78,9 @@ def advanced(default: Any, help: str, **rules: Any) -> Any:
 class Params(BaseModel):
     """Base of every notebook's parameters; building one checks all values and raises `Refused`."""
 
+    scale: str = param("mini", "size of the experiment, the name of a folder of recipes", filled=True)
+    seed: int = param(0, "seed of all random numbers, 0 to 4294967295", least=0, most=2**32 - 1)  # numpy's bound
+
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
     def __init__(self, **values: Any) -> None:
@@ -211,6 +214,8 @@ def _refusal(cls: type[Params], problem: Mapping[str, Any]) -> Refused:
     value = problem["input"]
     kind: Any = cls.model_fields[name].annotation
     path = name + "".join(f"[{each}]" for each in place)
+    if problem["type"] == "string_unicode":  # a name on the disk may have such bytes
+        return Refused(f"{path} must be text that UTF-8 can hold, got {shown(value)}: rename the folder")
     if problem["type"] == "finite_number":
         return Refused(f"{path} must be a finite number, got {shown(value)}")
     kind = get_args(kind)[0] if place else kind

@@ -8,42 +8,41 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from filelock import FileLock
 
-from aligngemini.core import atomic, filling, json_file, keys, manifest, records, stages, values
-from aligngemini.core.answer import Answer
-from aligngemini.core.atomic import remove
+from aligngemini.core import atomic, filling, json_file, keys, manifest, stages, values
 from aligngemini.core.params import Refused
 from aligngemini.core.progress import spell
+from aligngemini.core.saved_runs import SavedRun
 
 MADE, AGAIN, REUSED = "made", "made again", "reused"
 QUICK = 2  # seconds: of what takes less nobody has to know how long it took
 
 
-class Run(Answer):
-    """A run of one notebook: a working folder while `complete` is False, a finished answer once it is True."""
+class Run(SavedRun):
+    """A run of one notebook: a working folder while `complete` is False, read-only once it is True."""
 
     def __init__(self, folder: Path, record: dict[str, Any], lock: FileLock | None = None) -> None:
         super().__init__(folder, record)
         self._lock, self._began = lock, time.monotonic()
         self._depth = 0  # of computations within computations
 
-    @cached_property
-    def inputs(self) -> dict[str, "Run"]:
-        """The runs this one stands on, label -> Run; they have inputs of their own."""
-        entries = self.manifest["question"]["inputs"].items()
-        return {label: load(entry["notebook"], entry["run"]) for label, entry in entries}
+    @property
+    def made(self) -> dict[str, str]:
+        """The keys of what was computed: name -> what `keys.of` gave. What is there under a name is whole."""
+        return self.manifest.get("made", {})
 
     @property
-    def data(self) -> "Run":
-        """The run of notebook 01 that this one stands on, directly or not; runs that it stands on share it."""
-        direct = [each for each in self.inputs.values() if each.notebook == stages.DATA]
-        return direct[0] if direct else next(iter(self.inputs.values())).data
+    def checkpoints(self) -> Path:
+        """A folder for trainers' checkpoints; it survives a kill, and `finish` deletes it."""
+        folder = self.folder / "checkpoints"
+        if not self.complete:
+            folder.mkdir(exist_ok=True)
+        return folder
 
     def compute(self, name: str, function: Callable, *args: Any, **kwargs: Any) -> Any:
         """Return what `function` computes from these arguments; it is computed once, and kept in the run as `name`.
@@ -54,15 +53,17 @@ class Run(Answer):
         What was made by another function, or from other arguments, is made again; a complete run refuses that. Raises
         `DiskFull`, and `Refused` where a GPU's memory is too small.
         """
-        began, target = time.monotonic(), self.path(name)
-        key = keys.of(self, function, args, kwargs)
-        word = self._looked_up(name, key)
-        if word != REUSED:
+        values.check(name)
+        began, key, word = time.monotonic(), keys.of(self, function, args, kwargs), REUSED
+        before = self.made.get(name)
+        if not self._is_whole(name) or (before != key and not (self.complete and before is None)):
+            self._must_be_open(name)
+            word = MADE if before in (None, key) else AGAIN
             with self._making(name, key):
                 torch = stages.find(self.notebook).torch
-                filling.fill(target, name, self.seed, torch, function, args, kwargs)
-        self._tell(name, word, time.monotonic() - began)
-        return filling.filled(target, name, self.seed)
+                filling.fill(self.path(name), name, self.seed, torch, function, args, kwargs)
+        self._print(name, word, time.monotonic() - began)
+        return filling.filled(self.path(name), name, self.seed)
 
     def save(self, name: str, value: Any) -> Any:
         """Keep a table, a JSON value or a text as the file `name` (see `values`); return it as it is read from there.
@@ -71,23 +72,32 @@ class Run(Answer):
         """
         target, data = self.path(name), values.dump(value, self.path(name))
         given = values.parse(data, target)
-        same = self._is_whole(name) and values.same(kept := values.read(target), given)
-        if not same:
-            self._must_be_open(name)
-            with manifest.room_on_disk(self.folder):
-                atomic.write(target, data)
-            self._note(name)
-        self._tell(name, REUSED if same else MADE)
-        return kept if same else given
-
-    def _looked_up(self, name: str, key: str) -> str:
-        """Whether what is there as `name` can be reused, or is to be made, or made again."""
-        values.check(name)
-        there, known = self._is_whole(name), self.made.get(name)
-        if there and (known == key or (self.complete and known is None)):
-            return REUSED
+        if self._is_whole(name) and values.same(saved := values.read(target), given):
+            self._print(name, REUSED)
+            return saved
         self._must_be_open(name)
-        return MADE if known in (None, key) else AGAIN
+        with manifest.room_on_disk(self.folder):
+            atomic.write(target, data)
+        self._note(name)
+        self._print(name, MADE)
+        return given
+
+    def finish(self, results: dict[str, Any], models: dict[str, Any] | None = None) -> pd.DataFrame:
+        """Complete the run with its figures and models (name, revision, adapted modules); return the figures.
+
+        The table has a row for each figure and the column `value`, rounded to four digits; the manifest holds all
+        digits. A complete run does not change.
+        """
+        if not self.complete:
+            self._complete(json_file.plain(results), json_file.plain(models or {}))
+        rounded = [round(value, 4) if isinstance(value, float) else value for value in self.results.values()]
+        return pd.DataFrame({"value": rounded}, index=list(self.results), dtype=object)
+
+    def close(self) -> None:
+        """Let go of the run: another process may work on it. `finish` does this itself."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
     def _is_whole(self, name: str) -> bool:
         """Whether something is there as `name`; what a power cut has damaged does not count."""
@@ -101,21 +111,22 @@ class Run(Answer):
         return True
 
     def _must_be_open(self, name: str) -> None:
-        if self.complete and self.path(name).exists():
-            raise Refused(
-                f"run {self.name} is complete and holds another {name}: run with --force, or change a parameter to get "
-                "a run of its own"
-            )
-        if self.complete:
+        if not self.complete:
+            return
+        if not self.path(name).exists():
             raise Refused(f"{name} is not part of the complete run {self.name}: make it anew with --force")
+        raise Refused(
+            f"run {self.name} is complete and holds another {name}: run with --force, or change a parameter to get "
+            "a run of its own"
+        )
 
     @contextmanager
     def _making(self, name: str, key: str) -> Iterator[None]:
         """Let `name` be made with `key`: nothing is left of what had another, so that what is there has this one."""
         if self.made.get(name, key) != key:
-            remove(self.checkpoints)  # to go on from there would be to go on with what has changed
+            atomic.remove(self.checkpoints)  # to go on from there would be to go on with what has changed
             self.checkpoints.mkdir(exist_ok=True)
-        remove(self.path(name))
+        atomic.remove(self.path(name))
         self._note(name, key)
         self._depth += 1
         try:
@@ -126,12 +137,12 @@ class Run(Answer):
 
     def _note(self, name: str, key: str = "") -> None:
         """Write the key of `name` into the manifest, or that it has none."""
-        made = {each: known for each, known in self.made.items() if each != name} | ({name: key} if key else {})
+        made = {each: old for each, old in self.made.items() if each != name} | ({name: key} if key else {})
         if made != self.made:
             self.manifest |= {"made": made}
             manifest.write(self.folder, self.manifest)
 
-    def _tell(self, name: str, word: str, seconds: float = 0.0) -> None:
+    def _print(self, name: str, word: str, seconds: float = 0.0) -> None:
         """Print what was done, unless it was done within another computation."""
         if self._depth:
             return
@@ -139,46 +150,24 @@ class Run(Answer):
         why = ": its cell or what it is given has changed" if word == AGAIN else ""
         print(f"{name}: {word}{'' if word == REUSED else long}{why}", flush=True)
 
-    def finish(self, results: dict[str, Any], models: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Complete the run with its figures and models (name, revision, adapted modules); return the figures.
-
-        The table has a row for each figure and the column `value`, rounded to four digits; the manifest holds all
-        digits. A complete run does not change.
-        """
-        if not self.complete:
-            self._complete(json_file.plain(results), json_file.plain(models or {}))
-        shown = [round(value, 4) if isinstance(value, float) else value for value in self.results.values()]
-        return pd.DataFrame({"value": shown}, index=list(self.results), dtype=object)
-
     def _complete(self, results: dict[str, Any], models: dict[str, Any]) -> None:
         shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
         atomic.clear(self.folder)
-        record = self.manifest | {
-            "made": {name: key for name, key in self.made.items() if self.path(name).exists()},
-            "environment": manifest.environment(),
-            "models": models,
-            "results": results,
-            "files": manifest.files(self.folder),
-        }
         times = {"finished": now(), "seconds": round(time.monotonic() - self._began, 1)}
-        record["run"] = record["run"] | {"status": "complete", **times}
-        record = manifest.seal(record)
+        record = manifest.seal(
+            self.manifest
+            | {
+                "run": self.manifest["run"] | {"status": "complete"} | times,
+                "made": {name: key for name, key in self.made.items() if self.path(name).exists()},
+                "environment": manifest.environment(),
+                "models": models,
+                "results": results,
+                "files": manifest.files(self.folder),
+            }
+        )
         manifest.write(self.folder, record)
-        home = self.folder.with_name(self.name)
-        self.folder, self.manifest = atomic.move(self.folder, home), record
+        self.folder, self.manifest = atomic.move(self.folder, self.folder.with_name(self.name)), record
         self.close()
-
-    def close(self) -> None:
-        """Let go of the run: another process may work on it. `finish` does this itself."""
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
-
-
-def load(notebook: str, selector: str, scale: str | None = None) -> Run:
-    """Return the complete run that `selector` means, see `records.pick`; raises `Refused` if none."""
-    record = records.pick(notebook, selector, scale)
-    return Run(record.folder, record.manifest)
 
 
 @contextmanager

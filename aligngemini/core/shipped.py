@@ -1,4 +1,4 @@
-"""The models that come with the project: `digests.json` beside them says what their files are."""
+"""The models that come with the project: `digests.json` beside them holds the digests of their files."""
 
 from pathlib import Path
 
@@ -7,34 +7,30 @@ from aligngemini.core.params import Refused
 
 HOME, LIST = paths.ROOT / "data" / "mini", "digests.json"
 DECIDING = (".safetensors", ".json", ".jinja")  # endings of files that decide what a model answers …
-TELLING = (LIST, "card.json")  # … except for these, which nothing reads that judges
+TELLING = (LIST, "card.json")  # … except for these, which no model reads
 
 
 def check(folder: Path, what: str) -> None:
     """Raise Refused if files in `folder` that came with the project are others now; `what`: what they are."""
-    prefix, listed = _inside(folder), _listed()
-    files = {name.removeprefix(prefix): entry for name, entry in listed.items() if prefix and name.startswith(prefix)}
-    if problem := verified.damage(folder, {"files": files}) if files else "":
+    prefix = _prefix(folder)
+    files = {name.removeprefix(prefix): entry for name, entry in _listed().items() if name.startswith(prefix)}
+    if problem := verified.damage(folder, files) if prefix and files else "":
         place = paths.short(folder)
         raise Refused(f"The {what} in {place} is damaged: {problem}; restore it with `git checkout -- {place}`.")
 
 
 def record(folder: Path) -> Path:
     """Note the digests of the deciding files in `folder` if it lies among those of the project; return it."""
-    if prefix := _inside(folder):
+    if prefix := _prefix(folder):
+        found = [path for path in folder.resolve().rglob("*") if path.suffix in DECIDING and path.name not in TELLING]
+        names = [path.relative_to(HOME).as_posix() for path in found]
         others = {name: entry for name, entry in _listed().items() if not name.startswith(prefix)}
-        listed = others | {name: manifest.entry(HOME, name) for name in _deciding(Path(folder))}
+        listed = others | {name: manifest.entry(HOME, name) for name in names}
         json_file.write(HOME / LIST, dict(sorted(listed.items())))
     return folder
 
 
-def _deciding(folder: Path) -> list[str]:
-    """Weights, configurations, tokenizers, templates and facts under `folder`, named from HOME."""
-    found = [path for path in folder.resolve().rglob("*") if path.suffix in DECIDING and path.name not in TELLING]
-    return [path.relative_to(HOME).as_posix() for path in found]
-
-
-def _inside(folder: Path) -> str:
+def _prefix(folder: Path) -> str:
     """What the names of its files begin with; "" for a folder from elsewhere."""
     folder = Path(folder).resolve()
     return folder.relative_to(HOME).as_posix() + "/" if folder.is_relative_to(HOME) else ""

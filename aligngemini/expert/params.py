@@ -16,8 +16,6 @@ def _probability(default: float, event: str) -> Any:
 class ExpertParams(Params):
     """Parameters of notebook 03: LoRA training of the pixel expert on pairs."""
 
-    scale: fields.Scale = "mini"
-    seed: fields.Seed = 0
     data_run: fields.DataRun = "latest"
     base: str = param("data/mini/expert", "backbone to train, a folder or hub name", filled=True, source="model")
     base_revision: str = advanced("", "revision of the backbone on the hub, empty for the newest")

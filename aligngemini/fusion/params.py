@@ -10,8 +10,6 @@ RULES = ["or", "and", "max", "mean", "odds", "majority", "or_budget", "learned"]
 class FusionParams(Params):
     """Parameters of notebook 04: the branches, and the rule that joins them."""
 
-    scale: fields.Scale = "mini"
-    seed: fields.Seed = 0
     branch_runs: list[str] = branch_runs.field(
         ["vlm latest supervision:semantic", "expert latest supervision:pixel"],
         "branches to join, each a kind (vlm, expert, frequency, scores) with its run or file",

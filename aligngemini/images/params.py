@@ -1,6 +1,6 @@
 """Parameters of notebook 01."""
 
-from aligngemini.core import fields, params
+from aligngemini.core import params
 from aligngemini.core.params import Params, Refused, advanced, param
 
 WORLD = "world"  # the small world, whose images are drawn from a seed
@@ -15,8 +15,6 @@ def _parts(text: str) -> list[str]:
 class DataParams(Params):
     """Parameters of notebook 01: the images, their number, their degradation and their reconstruction."""
 
-    scale: fields.Scale = "mini"
-    seed: fields.Seed = 0
     plausible: str = param(
         "world", "real images of the semantic set, a folder or world", filled=True, source="folder", besides=(WORLD,)
     )

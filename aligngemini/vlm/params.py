@@ -9,8 +9,6 @@ REASONS = ["twin", "own", "none"]
 class VLMParams(Params):
     """Parameters of notebook 02: preference tuning of the vision-language model."""
 
-    scale: fields.Scale = "mini"
-    seed: fields.Seed = 0
     data_run: fields.DataRun = "latest"
     base: str = param("data/mini/vlm", "model to train, a folder or hub name", filled=True, source="model")
     base_revision: str = advanced("", "revision of the base on the hub, empty for the newest")

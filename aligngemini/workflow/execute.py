@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aligngemini.core import hub, manifest, paths, questions, records, redaction, runs
+from aligngemini.core import hub, manifest, paths, redaction, run_spec, runs, saved_runs
 from aligngemini.core.manifest import DiskFull
 from aligngemini.core.params import Params, Refused
 from aligngemini.core.progress import FILE, spell
-from aligngemini.core.questions import Question
+from aligngemini.core.run_spec import RunSpec
 from aligngemini.workflow import kernel, status
 from aligngemini.workflow.plan import Item, Plan
 
@@ -61,8 +61,8 @@ def check(plan: Plan) -> None:
         if not paths.notebook(item.stage.name).is_file():
             raise Refused(f"there is no notebook {paths.notebook(item.stage.name)}: work from a checkout")
         cfg = item.cfg({})
-        questions.there(cfg)
-        for each in questions.branches(cfg):
+        run_spec.sources(cfg)
+        for each in run_spec.branches(cfg):
             if each.kind.file:
                 each.kind.load().check(each.rest)
         hub.check(getattr(cfg, "push_to_hub", ""))
@@ -79,7 +79,7 @@ def _existing(plan: Plan, item: Item, made: dict[str, list[str]]) -> list[Answer
     selectors = [text for texts in needed for text in texts or []]
     try:
         if None not in needed and selectors:
-            names, label = [records.pick(notebook, text, plan.scale).name for text in selectors], notebook
+            names, label = [saved_runs.load(notebook, text, plan.scale).name for text in selectors], notebook
         else:
             cfg = item.cfg(made)
             names = [_exact(notebook, cfg) or _latest(plan, item, cfg)]
@@ -95,7 +95,7 @@ def _existing(plan: Plan, item: Item, made: dict[str, list[str]]) -> list[Answer
 
 def _exact(notebook: str, cfg: Params) -> str | None:
     try:
-        return records.pick(notebook, questions.question(notebook, cfg).name).name
+        return saved_runs.load(notebook, run_spec.make(notebook, cfg).name).name
     except Refused:
         return None
 
@@ -106,16 +106,16 @@ def _latest(plan: Plan, item: Item, cfg: Params) -> str:
     executed = {name for each in plan.mine for name in each.asked}
     alike = [name for name in item.asked if name not in executed]
     wanted = {name: getattr(cfg, name) for name in ["seed", *item.point, *alike]}
-    return records.latest(item.stage.name, {"scale": plan.scale} | wanted).name
+    return saved_runs.latest(item.stage.name, {"scale": plan.scale} | wanted).name
 
 
 def _answer(plan: Plan, item: Item, made: dict[str, list[str]], force: bool, after: float) -> Answer:
     """Return the complete run of an item, executed if there is none."""
-    asked = questions.question(item.stage.name, item.cfg(made))
+    asked = run_spec.make(item.stage.name, item.cfg(made))
     place = plan.mine.index(item) + 1
     title = f"[{place}/{len(plan.mine)}] {item.label}"
     if asked.home.exists() and not force:
-        records.pick(asked.notebook, asked.name)  # refuses a damaged one
+        saved_runs.load(asked.notebook, asked.name)  # refuses a damaged one
         if (asked.home / "notebook.ipynb").is_file():
             print(f"{title}: reused, {paths.short(asked.home)}", flush=True)
             return Answer(asked.notebook, asked.name, executed=False)
@@ -130,7 +130,7 @@ def _answer(plan: Plan, item: Item, made: dict[str, list[str]], force: bool, aft
     return Answer(asked.notebook, asked.name, executed=True)
 
 
-def _execute(title: str, asked: Question, values: dict[str, Any], force: bool, progress: Path) -> None:
+def _execute(title: str, asked: RunSpec, values: dict[str, Any], force: bool, progress: Path) -> None:
     """Run the notebook beside `progress`, then put it into its run; a failed one goes to where the work stopped."""
     executed = progress.with_name("notebook.ipynb")
     environment = {FILE: str(progress), "ALIGNGEMINI_OUTPUTS": str(paths.outputs())}
@@ -148,7 +148,7 @@ def _execute(title: str, asked: Question, values: dict[str, Any], force: bool, p
         raise _failure(title, asked, executed, error) from error
 
 
-def _settle(asked: Question, executed: Path) -> None:
+def _settle(asked: RunSpec, executed: Path) -> None:
     if not asked.home.exists():
         raise RuntimeError(
             f"the notebook ended, but run {asked.name} is not complete: it does not call run.finish, "
@@ -158,7 +158,7 @@ def _settle(asked: Question, executed: Path) -> None:
     (asked.home / "failed.ipynb").unlink(missing_ok=True)
 
 
-def _failure(title: str, asked: Question, executed: Path, error: Exception) -> Exception:
+def _failure(title: str, asked: RunSpec, executed: Path, error: Exception) -> Exception:
     """Return what to raise for `error`, whose text is shown without secrets."""
     name, text = getattr(error, "ename", type(error).__name__), str(getattr(error, "evalue", error))
     lines = [line.strip() for line in text.splitlines() if line.strip()]

@@ -5,7 +5,7 @@ from typing import Any
 
 from aligngemini.branches import branch_runs
 from aligngemini.branches.registry import KINDS
-from aligngemini.core import params, recipes, records, stages
+from aligngemini.core import params, recipes, saved_runs, stages
 from aligngemini.core.params import Params, Refused
 from aligngemini.core.stages import STAGES, Stage
 
@@ -63,7 +63,7 @@ class Item:
 def _first(notebook: str, selector: str, made: dict[str, list[str]]) -> str:
     """Return the first run of `made` that a selector "latest ..." fits, else the selector."""
     runs = made.get(notebook)
-    return records.fitting(notebook, selector, runs) if runs else selector
+    return saved_runs.fitting(notebook, selector, runs) if runs else selector
 
 
 def _branch(text: str, made: dict[str, list[str]]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from aligngemini.core import reading, records
+from aligngemini.core import reading, saved_runs
 from aligngemini.core.progress import spell
 
 LINE_SECONDS = 30.0
@@ -17,7 +17,7 @@ DEFAULT_MINUTES = 1.0
 
 def expected(notebook: str, scale: str, minutes: dict[str, float]) -> float:
     """Return the seconds a stage is expected to take: as last time without interruption, else as planned."""
-    for record in reversed(records.complete(notebook)):
+    for record in reversed(saved_runs.complete(notebook)):
         run = record.manifest["run"]
         if record.params.get("scale") == scale and run["attempts"] == 1:
             return run["seconds"]

@@ -7,7 +7,7 @@ import pydantic
 import pytest
 
 from aligngemini import cli
-from aligngemini.core import commands, params, records, runs, stages
+from aligngemini.core import commands, params, runs, saved_runs, stages
 from aligngemini.core.params import Refused
 from aligngemini.workflow import execute, plan
 
@@ -23,7 +23,7 @@ def damage(little):
     """Take a step's file away from the run that a command made last; return its name and what the refusal advises."""
 
     def take(notebook, condition=lambda record: True):
-        record = next(record for record in reversed(records.complete(notebook)) if condition(record))
+        record = next(record for record in reversed(saved_runs.complete(notebook)) if condition(record))
         (record.folder / "first.json").unlink()
         with pytest.raises(Refused, match="is damaged") as refusal:
             runs.load(notebook, record.name)
@@ -53,7 +53,7 @@ def test_the_advice_to_repair_makes_that_very_run_and_no_other(little, inline, d
 def test_a_run_that_names_its_inputs_is_repaired_though_no_other_fits(little, inline, damage):
     for seed in ("0", "1"):
         assert little.run("run", "--scale", "tiny", "--only", "01", "--seed", seed)[0] == 0
-    first = next(record.name for record in records.complete(DATA) if record.params["seed"] == 0)
+    first = next(record.name for record in saved_runs.complete(DATA) if record.params["seed"] == 0)
     words = ("--only", "02", "--seed", "5", "-p", "data_run", first, "-p", "supervision", "mixed")
     code, said = little.run("run", "--scale", "tiny", *words)
     assert code == 0 and f"01_data_construction: standing on {little.outputs}/{DATA}/{first}" in said

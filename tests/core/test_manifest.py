@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from aligngemini.core import manifest, records, runs, stages
+from aligngemini.core import manifest, runs, saved_runs, stages
 from aligngemini.core.params import Refused
 from aligngemini.detector import Detector
 from aligngemini.workflow import listing, status
@@ -37,7 +37,7 @@ def _every_command_goes_on(little, good):
     found = runs.all()
     assert {record["run"]["name"] for record in found} == {good.name, "0123456789ab"}
     assert listing.text(found) and status.expected(DATA, "tiny", {}) >= 0
-    assert records.pick(DATA, "latest").name == good.name
+    assert saved_runs.load(DATA, "latest").name == good.name
     assert little.run("runs")[0] == 0 and little.run("runs", "--json")[0] == 0
     with pytest.raises(Refused):
         Detector.found("latest")

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from aligngemini.core import models, paths, questions
+from aligngemini.core import models, paths, run_spec
 from aligngemini.core.params import Refused
 from aligngemini.detector import Detector
 from aligngemini.expert import backbone
@@ -87,7 +87,7 @@ def test_a_damaged_base_is_refused_before_anything_is_asked_of_it(little):
     folder = shutil.copytree(MINI / "expert", little.root / "base")
     _cut(folder / "model.safetensors")
     with pytest.raises(Refused, match="model.safetensors cannot be read"):
-        questions.there(ExpertParams(base=str(folder)))
+        run_spec.sources(ExpertParams(base=str(folder)))
 
 
 def test_a_full_memory_is_not_taken_for_a_damaged_base(tmp_path):

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from aligngemini.branches.registry import KINDS
-from aligngemini.core import code, fingerprint, paths, questions, stages
+from aligngemini.core import code, fingerprint, paths, run_spec, stages
 from aligngemini.images.params import DataParams
 
 DATA, VLM, EXPERT, FUSION, ANALYSIS = stages.STAGES
@@ -47,18 +47,18 @@ UNUSED = {  # modules, or rooms but for what notebooks import of them: what uses
     "self_check": "the command `mini`",
     "mini": "the command `mini`",
     "rehearse": "the command `rehearse`",
-    "core.answer": "runs, to show what there is",
     "core.code": "runs, for their names",
     "core.codes": "the command line",
     "core.commands": "runs, for advice",
     "core.fields": "the parameters of notebooks, whose values stand in the question",
     "core.keys": "runs, to know what is made already",
-    "core.questions": "runs, for their names",
     "core.recipes": "the command `run`: its values stand in the question",
-    "core.records": "runs, to find others",
     "core.run": "runs: it says when `filling` computes, and where that lies",
+    "core.run_spec": "runs, for their names",
+    "core.saved_runs": "runs, to find others, and to show what there is",
     "core.stages": "runs, for what they stand on; the values of parameters stand in the question",
     "core.verified": "runs, to refuse damaged ones",
+    "core.yaml_loader": "recipes: their values stand in the question",
     "workflow": "the command line, and `make sync`",
 }
 
@@ -75,7 +75,7 @@ def _codes(package, **changes):
     """The code that decides a run of each notebook; `changes` are those of the parameters of notebook 04."""
     cfgs = {name: stage.params(**changes if name == FUSION else {}) for name, stage in stages.STAGES.items()}
     return {
-        name: fingerprint.of_code(paths.notebook(name), questions.modules(name, cfg), package)
+        name: fingerprint.of_code(paths.notebook(name), run_spec.modules(name, cfg), package)
         for name, cfg in cfgs.items()
     }
 
@@ -159,10 +159,10 @@ def test_what_is_only_seen_or_said_changes_no_name(package, module, old, new):
 
 def test_a_name_holds_the_code_that_decides(monkeypatch):
     asked = DataParams()
-    before = questions.question(DATA, asked)
+    before = run_spec.make(DATA, asked)
     assert before.block["code"] == _codes(paths.PACKAGE)[DATA]
     monkeypatch.setattr(fingerprint, "of_code", lambda *_: "other")
-    assert questions.question(DATA, asked).name != before.name
+    assert run_spec.make(DATA, asked).name != before.name
 
 
 def _modules() -> list[str]:

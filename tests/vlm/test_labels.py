@@ -126,10 +126,10 @@ def test_a_revision_without_a_labeller_of_its_own_is_refused(labeller):
 
 
 def test_a_labeller_that_is_not_there_is_refused_in_the_first_second():
-    from aligngemini.core import questions
+    from aligngemini.core import run_spec
 
     with pytest.raises(ValueError, match="labeller"):
-        questions.there(VLMParams(labeller="./nowhere"))
+        run_spec.sources(VLMParams(labeller="./nowhere"))
     with pytest.raises(ValueError, match="leave one of them out"):
         VLMParams(labeller="base", reasons="none")
-    questions.there(VLMParams(labeller="base"))
+    run_spec.sources(VLMParams(labeller="base"))

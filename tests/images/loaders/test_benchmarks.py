@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from aligngemini.analysis import published
-from aligngemini.core import questions
+from aligngemini.core import run_spec
 from aligngemini.core.params import Refused
 from aligngemini.images import decode, sets, sources
 from aligngemini.images.loaders import benchmark_rows, skips
@@ -133,7 +133,7 @@ def test_names_that_are_no_utf_8_count_and_can_be_stored(lay, tmp_path, small):
     assert all(
         decode.identify(row.path)["image_id"] == row.image_id for row in stored[stored.image_id != ""].itertuples()
     )
-    assert questions.there(small(test=[f"WildRF:{root}"]))
+    assert run_spec.sources(small(test=[f"WildRF:{root}"]))
 
 
 def test_a_number_is_no_label(lay):
@@ -150,7 +150,7 @@ def test_a_misspelt_generator_has_one_name(lay):
 def test_what_is_not_there_says_where_to_get_it(tmp_path, small):
     for name in LAYOUTS:
         with pytest.raises(Refused, match=f"^{name} is not at .*download from "):
-            questions.there(small(test=[f"{name}:{tmp_path / 'nothing'}"]))
+            run_spec.sources(small(test=[f"{name}:{tmp_path / 'nothing'}"]))
     (tmp_path / "Chameleon").mkdir()
     with pytest.raises(Refused, match="No picture of Chameleon .* on request"):
         benchmark_rows.rows(f"Chameleon:{tmp_path / 'Chameleon'}")
@@ -190,4 +190,4 @@ def test_names_are_forgiving_and_unknown_ones_are_refused(lay, tmp_path):
 
 def test_all_folders_of_a_benchmark_belong_to_the_question(lay, tmp_path, small):
     asked = text("DRCT-2M", lay("DRCT-2M"), tmp_path)
-    assert {str(tmp_path / "DRCT-2M"), str(tmp_path / "coco")} <= set(questions.there(small(test=[asked, "world"])))
+    assert {str(tmp_path / "DRCT-2M"), str(tmp_path / "coco")} <= set(run_spec.sources(small(test=[asked, "world"])))

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from aligngemini.branches.registry import KINDS
-from aligngemini.core import questions, records, runs, stages
+from aligngemini.core import run_spec, runs, saved_runs, stages
 from aligngemini.core.params import Refused
 from aligngemini.fusion.params import FusionParams
 from aligngemini.images.params import DataParams
@@ -16,8 +16,8 @@ DATA, VLM, EXPERT, FUSION = stages.DATA, stages.VLM, stages.EXPERT, stages.FUSIO
 @pytest.mark.parametrize("change", ["parameter", "notebook", "model", "upstream"])
 def test_another_question_has_another_name(little, change):
     small.made(DATA, small.data(little), images=1)
-    before = questions.question(VLM, small.vlm(little)).name
-    assert questions.question(VLM, small.vlm(little)).name == before
+    before = run_spec.make(VLM, small.vlm(little)).name
+    assert run_spec.make(VLM, small.vlm(little)).name == before
     values = {"beta": 0.3} if change == "parameter" else {}
     if change == "notebook":
         little.write(VLM, "1 + 1")
@@ -25,14 +25,14 @@ def test_another_question_has_another_name(little, change):
         (little.root / "model" / "weights").write_text("1")
     if change == "upstream":
         small.made(DATA, small.data(little, seed=1), images=1)
-    assert questions.question(VLM, small.vlm(little, **values)).name != before
+    assert run_spec.make(VLM, small.vlm(little, **values)).name != before
 
 
 def test_latest_is_resolved_before_the_name_is_made(little):
     first = small.made(DATA, small.data(little), images=1)
-    latest = questions.question(VLM, small.vlm(little))
-    named = questions.question(VLM, small.vlm(little, data_run=first.name))
-    short = questions.question(VLM, small.vlm(little, data_run=first.name[:6]))
+    latest = run_spec.make(VLM, small.vlm(little))
+    named = run_spec.make(VLM, small.vlm(little, data_run=first.name))
+    short = run_spec.make(VLM, small.vlm(little, data_run=first.name[:6]))
     assert latest.name == named.name == short.name
     assert latest.block["params"]["data_run"] == first.name
 
@@ -42,7 +42,7 @@ def test_labels_of_needs_are_free_but_the_runs_are_those_of_the_parameters(littl
     cfg = small.vlm(little)
     run = runs.start(VLM, cfg, needs={"pictures": (DATA, cfg.data_run)})
     assert run.inputs["pictures"].name == run.data.name == data.name
-    assert run.name == questions.question(VLM, cfg).name
+    assert run.name == run_spec.make(VLM, cfg).name
     with pytest.raises(ValueError, match="exactly"):
         runs.start(VLM, cfg, needs={"data": (DATA, "other")})
 
@@ -93,7 +93,7 @@ def fusion(little):
     runs_ = small.made(VLM, small.vlm(little), loss=1.0), small.made(EXPERT, small.expert(little), loss=1.0)
 
     def ask(*texts, **values):
-        return questions.question(FUSION, FusionParams(scale="tiny", branch_runs=list(texts), **values))
+        return run_spec.make(FUSION, FusionParams(scale="tiny", branch_runs=list(texts), **values))
 
     return ask, *(run.name for run in runs_)
 
@@ -119,7 +119,7 @@ def test_the_order_of_branches_and_their_code_are_part_of_the_question(fusion, m
     names |= {ask("vlm latest", each).name for each in ("expert latest", "frequency")}
     assert len(names) == 3
     before, told = ask("vlm latest", "frequency").name, []
-    monkeypatch.setattr(questions.fingerprint, "of_code", lambda notebook, modules=(): told.append(modules) or "x")
+    monkeypatch.setattr(run_spec.fingerprint, "of_code", lambda notebook, modules=(): told.append(modules) or "x")
     assert ask("vlm latest", "frequency").name != before
     assert told == [["aligngemini.vlm.branch", "aligngemini.branches.frequency"]]
 
@@ -164,9 +164,9 @@ def test_a_test_list_that_is_no_list_is_refused_before_anything_is_made(little, 
     file = little.root / "pictures.csv"
     file.write_bytes(head + bytes(100))
     with pytest.raises(Refused, match=f"pictures.csv is {words}.*, not a list"):
-        questions.there(DataParams(scale="tiny", vae=str(little.root / "model"), test=["world", str(file)]))
+        run_spec.sources(DataParams(scale="tiny", vae=str(little.root / "model"), test=["world", str(file)]))
     file.write_text("path,label\na.png,real\n")
-    known = questions.there(DataParams(scale="tiny", vae=str(little.root / "model"), test=["world", str(file)]))
+    known = run_spec.sources(DataParams(scale="tiny", vae=str(little.root / "model"), test=["world", str(file)]))
     assert known[str(file)] == file
 
 
@@ -178,10 +178,10 @@ def test_a_plan_s_own_runs_come_before_later_ones(little):
     )
     later = small.made(VLM, small.vlm(little, data_run=data.name, supervision="semantic", beta=0.3), score=1)
     own = [mixed.name, pure.name]
-    assert records.fitting(VLM, "latest", own) == mixed.name
-    assert records.fitting(VLM, "latest supervision:semantic", own) == pure.name != later.name
-    assert records.fitting(VLM, "latest supervision:pixel", own) == "latest supervision:pixel"
-    assert records.fitting(VLM, later.name, own) == later.name
+    assert saved_runs.fitting(VLM, "latest", own) == mixed.name
+    assert saved_runs.fitting(VLM, "latest supervision:semantic", own) == pure.name != later.name
+    assert saved_runs.fitting(VLM, "latest supervision:pixel", own) == "latest supervision:pixel"
+    assert saved_runs.fitting(VLM, later.name, own) == later.name
 
 
 @pytest.mark.parametrize(("notebook", "name"), [(DATA, "vae_dtype"), (VLM, "precision")])
@@ -192,8 +192,8 @@ def test_what_auto_means_on_this_machine_is_part_of_the_name(little, monkeypatch
     for there in (False, True):
         monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
         monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
-        asked[there] = questions.question(notebook, cfg)
-        exact = questions.question(notebook, cfg.replace(**{name: "float32"}))
+        asked[there] = run_spec.make(notebook, cfg)
+        exact = run_spec.make(notebook, cfg.replace(**{name: "float32"}))
         assert exact.block["numbers"] == {name: "float32"}
     assert asked[False].block["numbers"] == {name: "float32"} and asked[False].name != asked[True].name
     assert asked[True].block["numbers"] == {name: "float16" if notebook == DATA else "bfloat16"}

@@ -1,0 +1,166 @@
+"""What a run shall compute: a notebook with its parameters and inputs, and the name that follows from them."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aligngemini.core import fingerprint, models, params, paths, reading, saved_runs, stages
+from aligngemini.core.params import Params, Refused, shown
+from aligngemini.core.saved_runs import SavedRun
+
+ADVICE = {
+    "folder": "give another with -p, or fetch what the paper scale names with `aligngemini data fetch`",
+    "benchmark": "give what you have, such as -p test '[GenImage:DIR]'; `aligngemini bench --help` lists names",
+    "file": "check the path",
+    "scores": "check the path, a relative one starts at the project's folder",
+}  # what to do where a source is not there
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """A notebook with parameters and inputs; `block` stands in the manifest as `question`."""
+
+    name: str
+    notebook: str
+    block: dict[str, Any]
+
+    @property
+    def home(self) -> Path:
+        """The folder of the complete run."""
+        return paths.outputs() / self.notebook / self.name
+
+    @property
+    def partial(self) -> Path:
+        """The folder of the run while it is made."""
+        return self.home.with_name(f".{self.name}.partial")
+
+    @property
+    def lock(self) -> Path:
+        """The file that is locked by the process that makes the run."""
+        return self.home.with_name(f".{self.name}.lock")
+
+
+def make(notebook: str, cfg: Params, needs: dict[str, tuple[str, str]] | None = None) -> RunSpec:
+    """Return the spec of the run of `notebook` with `cfg`; selectors are resolved to complete runs before it is named.
+
+    `needs`: label -> (upstream notebook, selector), by default those of the stage. Labels are free; runs that
+    the parameters do not select are a ValueError. Raises `Refused` if a run is missing, or if the runs do not
+    stand on the same data.
+    """
+    needs = stages.needs(cfg) if needs is None else needs
+    if set(needs.values()) != set(stages.needs(cfg).values()):
+        raise ValueError(f"{notebook} needs exactly the runs its parameters select, {stages.needs(cfg)}, got {needs}")
+    inputs = {label: saved_runs.load(upstream, selector, cfg.scale) for label, (upstream, selector) in needs.items()}
+    _check_same_data(list(inputs.values()))
+    entries = {label: _input(run) for label, run in inputs.items()}
+    block = {
+        "params": cfg.model_dump() | _resolved(cfg, {need: inputs[label].name for label, need in needs.items()}),
+        "inputs": entries,
+        "numbers": _numbers(cfg),
+        "sources": {text: fingerprint.of_source(path) for text, path in sources(cfg).items()},
+        "branches": [[each.name, *each.kind._replace(colour="")] for each in branches(cfg)],
+        "code": fingerprint.of_code(paths.notebook(notebook), modules(notebook, cfg)),
+    }
+    # Labels decide no result, so the name is made without them.
+    distinct = sorted({json.dumps(entry, sort_keys=True) for entry in entries.values()})
+    name = fingerprint.digest([notebook, block | {"inputs": distinct}])[: fingerprint.LENGTH]
+    return RunSpec(name, notebook, block)
+
+
+def modules(notebook: str, cfg: Params) -> list[str]:
+    """Return the modules that `notebook` loads by name: of the branches that `cfg` names."""
+    return [each.kind.code.partition(":")[0] for each in branches(cfg)] if stages.find(notebook).loads else []
+
+
+def branches(cfg: Params) -> list[Any]:
+    """Return the branches that `cfg` names; see branches.branch_runs.Choice."""
+    return [each for choices in stages.branches(cfg).values() for each in choices]
+
+
+def _resolved(cfg: Params, chosen: dict[tuple[str, str], str]) -> dict[str, Any]:
+    """Return the parameters that select runs, with the runs' names in them.
+
+    Raises `Refused` if two of the branches that are joined are one run.
+    """
+    values: dict[str, Any] = {}
+    first: dict[tuple[str, str, str], int] = {}
+    for field, place, _, upstream, selector in stages.selectors(cfg):
+        run = chosen[upstream, selector]
+        if place is None:
+            values[field] = run
+            continue
+        texts = getattr(cfg, field)
+        earlier = first.setdefault((field, upstream, run), place)
+        if earlier != place and params.rules(type(cfg))[field]["branches"] == "first":
+            both = f"{shown(texts[earlier])} and {shown(texts[place])}"
+            raise Refused(f"{field}: run {run} of {upstream} is named twice, by {both}: name it once")
+        values.setdefault(field, list(texts))[place] = f"{texts[place].split()[0]} {run}"
+    return values
+
+
+def _numbers(cfg: Params) -> dict[str, str]:
+    """What the number formats among the parameters mean on this machine: results differ by it."""
+    formats = {name: rules["on_card"] for name, rules in params.rules(type(cfg)).items() if "on_card" in rules}
+    return {name: models.number(getattr(cfg, name), on_card) for name, on_card in formats.items()}
+
+
+def _input(run: SavedRun) -> dict[str, str]:
+    files = fingerprint.of_answer(run.folder, run.manifest["files"])
+    return {"notebook": run.notebook, "run": run.name, "files": files}
+
+
+def sources(cfg: Params) -> dict[str, Path]:
+    """Return value -> path of the folders, models and files of scores that `cfg` names on this disk.
+
+    Hub names and a field's words `besides` have none. Raises `Refused` for what is not there.
+    """
+    found = {}
+    for name, rules in params.rules(type(cfg)).items():
+        value, kind = getattr(cfg, name), rules.get("source")
+        given = (value if isinstance(value, list) else [value]) if kind else []
+        parts = rules.get("parts", lambda text: [text])
+        for text in [part for each in given for part in parts(each)]:
+            if text not in rules.get("besides", ()) and (path := _source(text, name, kind)):
+                found[text] = path
+    for name, choices in stages.branches(cfg).items():
+        found |= {each.rest: _source(each.rest, name, "scores") for each in choices if each.kind.file}
+    return found
+
+
+def _source(text: str, name: str, kind: str) -> Path | None:
+    """The path that a text names; None for a model of the hub."""
+    path = paths.resolve(text)
+    if kind == "model":
+        models.where(text, name)
+        if path.is_dir():
+            models.check(path, name)
+        return path if path.is_dir() else None
+    what = "file" if kind in ("file", "scores") else "folder"
+    if not {"file": path.is_file, "folder": path.is_dir}[what]() and not (kind == "benchmark" and path.exists()):
+        raise Refused(f"{name}: there is no {what} {text}, looked for at {path}: {ADVICE[kind]}")
+    if kind == "file":
+        reading.mapping(path, text)
+    return path
+
+
+def _check_same_data(inputs: list[SavedRun]) -> None:
+    """Raise `Refused` if the runs stand on different runs of notebook 01: they could not be compared."""
+    stands = [(run, root) for run in inputs for root in sorted(_roots(run))]
+    for run, root in stands:
+        if root != stands[0][1]:
+            raise Refused(
+                f"run {stands[0][0].name} of {stands[0][0].notebook} stands on data run {stands[0][1]}, but run "
+                f"{run.name} of {run.notebook} on {root}: choose runs made from the same data, "
+                "`aligngemini runs` lists them"
+            )
+
+
+def _roots(run: SavedRun) -> set[str]:
+    """Return the names of the runs of notebook 01 that a run stands on, directly or not."""
+    if run.notebook == stages.DATA:
+        return {run.name}
+    entries = run.manifest["question"]["inputs"].values()
+    above = {(entry["notebook"], entry["run"]) for entry in entries}
+    direct = {name for notebook, name in above if notebook == stages.DATA}
+    return direct or {root for notebook, name in above for root in _roots(saved_runs.named(notebook, name))}

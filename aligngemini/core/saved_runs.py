@@ -1,0 +1,211 @@
+"""Runs as they lie on the disk, and which of them a selector means."""
+
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from aligngemini.core import commands, manifest, paths, stages, verified
+from aligngemini.core.params import Refused, names, shown, unknown
+from aligngemini.core.progress import say, spell
+
+SHORTEST = 4  # characters of a run name that are enough, if no other run begins with them
+SHOWN = ("numpy", "pandas", "torch", "transformers", "trl", "peft", "timm", "diffusers")
+
+
+class SavedRun:
+    """The folder of a run, complete or not.
+
+    It has `folder`, `notebook`, `name` (12 hex digits), `params` (dict, selectors replaced by run names), `seed`,
+    `scale` and `manifest`.
+    """
+
+    def __init__(self, folder: Path, record: dict[str, Any]) -> None:
+        self.folder, self.manifest = folder, record
+        self.notebook: str = record["run"]["notebook"]
+        self.name: str = record["run"]["name"]
+        self.params: dict[str, Any] = record["question"]["params"]
+        self.seed: int = self.params["seed"]
+        self.scale: str = self.params["scale"]
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run is finished."""
+        return self.manifest["run"]["status"] == "complete"
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """The figures given to `finish`; empty before."""
+        return self.manifest["results"]
+
+    @property
+    def models(self) -> dict[str, Any]:
+        """The models given to `finish`; empty before."""
+        return self.manifest["models"]
+
+    @cached_property
+    def inputs(self) -> dict[str, "SavedRun"]:
+        """The runs this one stands on, label -> run; they have inputs of their own. Raises `Refused` if damaged."""
+        entries = self.manifest["question"]["inputs"].items()
+        return {label: load(entry["notebook"], entry["run"]) for label, entry in entries}
+
+    @property
+    def data(self) -> "SavedRun":
+        """The run of notebook 01 that this one stands on, directly or not; runs that it stands on share it."""
+        direct = [each for each in self.inputs.values() if each.notebook == stages.DATA]
+        return direct[0] if direct else next(iter(self.inputs.values())).data
+
+    def path(self, *parts: str) -> Path:
+        """Return the path of a file or folder of this run."""
+        return self.folder.joinpath(*parts)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Folder, status, seed, versions and git state, columns `what` and `value`."""
+        environment, inputs = self.manifest["environment"], self.manifest["question"]["inputs"].values()
+        git, versions = environment["git"], environment["packages"]
+        changed = " and changes" if git["dirty"] else ""
+        rows = {
+            "folder": paths.short(self.folder),
+            "status": self.manifest["run"]["status"],
+            "scale": self.scale,
+            "seed": str(self.seed),
+            "stands on": ", ".join(f"{entry['notebook']}/{entry['run']}" for entry in inputs),
+            "python": environment["python"],
+            "packages": ", ".join(f"{name} {versions[name]}" for name in SHOWN if name in versions),
+            "commit": f"{git['commit'][:12]}{changed}" if git["commit"] else "unknown",
+        }
+        return pd.DataFrame({"what": list(rows), "value": list(rows.values())})
+
+    def summary(self) -> str:
+        """Versions, machine and time of a complete run in one line, such as `Python 3.12.1, torch 2.8.0 · 8 processors
+        · made in 12:30`. The time is that of the last attempt.
+        """
+        environment, seconds = self.manifest["environment"], self.manifest["run"].get("seconds", 0)
+        packages = environment["packages"]
+        versions = [f"{name} {packages[name]}" for name in ("torch", "transformers") if name in packages]
+        machine = environment.get("accelerator") or f"{environment['machine']['processors']} processors"
+        return f"{', '.join(['Python ' + environment['python'], *versions])} · {machine} · made in {spell(seconds)}"
+
+    def _repr_html_(self) -> str:
+        with pd.option_context("display.max_colwidth", None):
+            return self.table.to_html(index=False, header=False, border=0)
+
+    def __repr__(self) -> str:
+        return f"Run({self.notebook}/{self.name}, {self.manifest['run']['status']})"
+
+
+def complete(notebook: str) -> list[SavedRun]:
+    """Return the complete runs of `notebook` that can be read, the latest last."""
+    found = [SavedRun(folder, record) for folder in _folders(notebook) if (record := manifest.read(folder))]
+    return sorted((run for run in found if run.complete), key=lambda run: run.manifest["run"]["finished"])
+
+
+def unreadable(notebook: str) -> list[Path]:
+    """Return the folders of the runs of `notebook` whose manifests cannot be read."""
+    return [folder for folder in sorted(_folders(notebook)) if manifest.read(folder) is None]
+
+
+def load(notebook: str, selector: str, scale: str | None = None) -> SavedRun:
+    """Return the complete run that `selector` means.
+
+    "latest" is the latest of `scale` (of any scale if None), "latest key:value …" the latest whose
+    parameters have these values; anything else is a run's name or its beginning. Raises `Refused` if there
+    is none, or it is damaged.
+    """
+    wanted = _wanted(notebook, selector)
+    if wanted is None:
+        return _checked(named(notebook, selector))
+    return latest(notebook, wanted | ({} if scale is None else {"scale": scale}))
+
+
+def latest(notebook: str, wanted: dict[str, Any]) -> SavedRun:
+    """Return the latest complete run of `notebook` whose parameters have the values `wanted`, as text.
+
+    A line says which runs are left out because they cannot be read. Raises `Refused` if there is none, or it is
+    damaged.
+    """
+    runs, lost = [run for run in complete(notebook) if _has(run, wanted)], unreadable(notebook)
+    problem = f"the manifest of {', '.join(map(paths.short, lost))} cannot be read" if lost else ""
+    if runs:
+        _warn(problem)
+        return _checked(runs[-1])
+    values = " with " + ", ".join(f"{key} {value}" for key, value in wanted.items()) if wanted else ""
+    why = f", and {problem}: delete it, then" if lost else ": make one first with"
+    raise Refused(f"there is no complete run of {notebook}{values}{why} `{commands.make(notebook, wanted)}`")
+
+
+def named(notebook: str, text: str) -> SavedRun:
+    """Return the run of `notebook` whose name is `text` or begins with it; raises `Refused` if none, or several."""
+    folders = {folder.name: folder for folder in _folders(notebook)}
+    fitting = [name for name in folders if name == text or (len(text) >= SHORTEST and name.startswith(text))]
+    if len(fitting) > 1:
+        several = ", ".join(sorted(fitting))
+        raise Refused(f"several runs of {notebook} begin with {shown(text)}: {several}; give more digits")
+    if not fitting:
+        raise Refused(f"{notebook} has no complete run {shown(text)}: `aligngemini runs` lists what there is")
+    folder = folders[fitting[0]]
+    if (record := manifest.read(folder)) is None:
+        place = paths.short(folder)
+        problem = f"the manifest of run {folder.name} of {notebook} cannot be read"
+        raise Refused(f"{problem}: delete {place} and make the run again")
+    return SavedRun(folder, record)
+
+
+def fitting(notebook: str, selector: str, names: list[str]) -> str:
+    """Return the first of the runs `names` that a selector "latest ..." fits; where none does, or it names a run
+    itself, the selector.
+    """
+    wanted = _wanted(notebook, selector)
+    if wanted is None:
+        return selector
+    return next((name for name in names if not wanted or _has(named(notebook, name), wanted)), selector)
+
+
+def _folders(notebook: str) -> list[Path]:
+    """The folders of complete runs."""
+    folder = paths.outputs() / notebook
+    return [p for p in folder.iterdir() if p.is_dir() and p.name[0] != "."] if folder.is_dir() else []
+
+
+@cache
+def _warn(problem: str) -> None:
+    """Say a problem once."""
+    if problem:
+        say(f"passed over: {problem}")
+
+
+def _wanted(notebook: str, selector: str) -> dict[str, str] | None:
+    """The values that "latest key:value ..." asks for; None for the name of a run."""
+    first, *rest = selector.split() or [""]
+    if first != "latest":
+        return None
+    wanted = {}
+    for text in rest:
+        key, colon, value = text.partition(":")
+        if not colon:
+            raise Refused(f"a selector is 'latest', 'latest name:value' or a run's name, not 'latest {text}'")
+        if key not in (valid := names(stages.find(notebook).params)):
+            raise unknown(key, valid, notebook)
+        wanted[key] = value
+    return wanted
+
+
+def _has(run: SavedRun, wanted: dict[str, Any]) -> bool:
+    return all(str(run.params.get(key)) == str(value) for key, value in wanted.items())
+
+
+def _checked(run: SavedRun) -> SavedRun:
+    if not manifest.sealed(run.manifest):  # its parameters may be wrong: they are not repeated
+        advice = commands.make(run.notebook, {"scale": run.scale}, "--force")
+        edited = "is damaged, its manifest is not the one that it was completed with"
+        older = "comes from an earlier version of the workbook, whose manifests cannot be checked"
+        raise Refused(
+            f"run {run.folder.name} of {run.notebook} {edited if 'digest' in run.manifest else older}: delete "
+            f"{paths.short(run.folder)}, then make it again with `{advice}` and what else you gave it"
+        )
+    if problem := verified.damage(run.folder, run.manifest["files"]):
+        advice = commands.make(run.notebook, run.params, "--force")
+        raise Refused(f"run {run.name} of {run.notebook} is damaged, {problem}: make it again with `{advice}`")
+    return run
