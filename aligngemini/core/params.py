@@ -93,8 +93,13 @@ class Params(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _read_text(cls, value: Any, info: ValidationInfo) -> Any:
-        """Read a text as YAML where a number, a switch or a list is wanted: papermill passes some of them as texts."""
-        return parse(cls, str(info.field_name), value) if isinstance(value, str) else value
+        """Read texts as YAML where numbers, switches or lists are wanted: papermill passes some of them as texts."""
+        name, kind = str(info.field_name), cls.model_fields[str(info.field_name)].annotation
+        if isinstance(value, str):
+            return _parsed(name, value, kind)
+        if not isinstance(value, list) or get_origin(kind) is not list:
+            return value
+        return [_parsed(name, each, get_args(kind)[0]) if isinstance(each, str) else each for each in value]
 
     @field_validator("*")
     @classmethod
@@ -174,7 +179,10 @@ def parse(cls: type[Params], name: str, text: str) -> Any:
 
     Raises `Refused` for what is no YAML.
     """
-    kind: Any = cls.model_fields[name].annotation
+    return _parsed(name, text, cls.model_fields[name].annotation)
+
+
+def _parsed(name: str, text: str, kind: Any) -> Any:
     if kind is str:
         return text
     try:

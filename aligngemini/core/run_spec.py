@@ -117,7 +117,7 @@ def sources(cfg: Params) -> dict[str, Path]:
     """
     found = {}
     for name, rules in params.rules(type(cfg)).items():
-        value, kind = getattr(cfg, name), rules.get("source")
+        value, kind = getattr(cfg, name), rules.get("source", "")
         given = (value if isinstance(value, list) else [value]) if kind else []
         parts = rules.get("parts", lambda text: [text])
         for text in [part for each in given for part in parts(each)]:

@@ -52,6 +52,10 @@ def test_what_is_not_finite_is_refused_in_one_sentence(text):
         params.build(Numbers, {"rate": text})
 
 
+def test_papermill_s_own_yaml_leaves_numbers_of_a_list_as_texts():
+    assert params.build(Numbers, {"rates": ["5e-7", 1.0]}).rates == [5e-7, 1.0]
+
+
 @pytest.mark.parametrize("text", ["010", "0x10", "0b11", "1_000", "1:30", "2020-99-99"])
 def test_what_yaml_reads_as_another_number_stays_a_text(text):
     assert yaml.load(text, Loader) == text

@@ -48,7 +48,7 @@ def test_defaults_are_valid_and_lists_are_not_shared():
         ({"noise": [10.0, 2.0]}, "the lower first"),
         ({"noise": [1.0]}, "two numbers"),
         ({"noise": [-1.0, 2.0]}, "at least 0"),
-        ({"noise": [1.0, "2"]}, "noise[1] must be a float"),
+        ({"noise": [1.0, "two"]}, "noise[1] must be a float"),
         ({"noise": (1.0, 2.0)}, "must be a list[float]"),
         ({"tests": "world"}, 'a list in brackets, such as ["world"]'),
         ({"tests": []}, "must not be empty"),

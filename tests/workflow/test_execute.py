@@ -306,7 +306,7 @@ def papermill(little, monkeypatch):
     [
         (("-p", "train_image", "8"), "did you mean 'train_images'"),
         (("-p", "seed", "true"), "seed must be an int"),
-        (("-y", "degrade_noise: [5e-7, 1.0]"), "5.0e-7"),
+        (("-y", "degrade_noise: [half, 1.0]"), "degrade_noise[0] must be a float"),
     ],
 )
 def test_a_scheduled_papermill_line_is_refused_too(little, papermill, words, told):
