@@ -48,7 +48,7 @@ def test_a_kind_without_a_run_of_the_plan_stays_as_the_default_has_it(little):
 
 
 def test_a_recipe_s_branches_keep_their_order_and_those_without_a_run(little, monkeypatch):
-    monkeypatch.setattr(plan.records, "fitting", lambda notebook, text, runs: runs[-1])
+    monkeypatch.setattr(plan.saved_runs, "fitting", lambda notebook, text, runs: runs[-1])
     little.recipe("tiny/04_fusion", {"branch_runs": ["frequency", "expert latest", "vlm latest supervision:mixed"]})
     fusion = plan.make("tiny").items[-2]
     assert fusion.cfg(MADE).branch_runs == ["frequency", "expert e1", "vlm v2"]

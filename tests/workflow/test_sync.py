@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import yaml
 
-from aligngemini.core import fields, paths, recipes
+from aligngemini.core import fields, params, paths, recipes
 from aligngemini.core.stages import STAGES
 from aligngemini.fusion.params import FusionParams
 from aligngemini.workflow import sync
@@ -18,9 +18,9 @@ def test_cells_and_recipes_in_git_are_what_it_writes():
 
 def test_a_changed_default_reaches_cell_and_recipe():
     class Other(FusionParams):
-        seed: fields.Seed = 5
+        rule: str = params.param("mean", "a rule")
         resamples: fields.Resamples = 500
 
     stage = SimpleNamespace(name="04_fusion", params=Other)
-    assert "seed: int = 5  #" in sync.notebook(stage)
+    assert 'rule: str = "mean"  #' in sync.notebook(stage)
     assert yaml.safe_load(sync.recipe(stage))["resamples"] == 500
