@@ -22,7 +22,7 @@ report: $(READY)  ## say where the report of the mini scale lies; make what it l
 
 check: $(READY)  ## style, spelling, dependencies, types and the fast tests (about a minute)
 	$(BIN)/ruff check .
-	$(BIN)/codespell aligngemini tests notebooks data/README.md *.md Makefile
+	$(BIN)/codespell aligngemini tests notebooks data/README.md docs *.md Makefile
 	$(BIN)/deptry aligngemini
 	$(BIN)/pyright $(TYPED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 -m 'not gpu and not slow'
