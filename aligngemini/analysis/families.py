@@ -4,7 +4,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from scipy.stats import binomtest
 
-from aligngemini.analysis import figures, style
+from aligngemini.analysis import figures
 
 REALS = "none"  # the family of a picture without a violation
 
@@ -49,8 +49,8 @@ def _ordered(table: pd.DataFrame) -> pd.DataFrame:
 
 def figure(table: pd.DataFrame, title: str = "Which violations each model finds") -> go.Figure:
     """Families down, the share called fake across, real pictures, which should stay left, in the last row."""
-    note = f"share called fake, with interval; the last row are real pictures; about {int(table.n.median())} of each"
+    note = f"share called fake, with interval; the last row are real images; about {int(table.n.median())} of each"
     place = table.family.replace(REALS, "no violation")
     order = pd.Series(pd.factorize(place)[0], table.index).sort_values(ascending=False, kind="stable").index
     rows = table.assign(place=place, value=table.called_fake, metric="share called fake").loc[order]
-    return figures.dots(rows, style.titled(title, note))
+    return figures.dots(rows, title, note)

@@ -1,227 +1,264 @@
-"""Figures of saved tables: table in, plotly figure out, nothing computed that a table should hold."""
+"""Figures of saved tables: table in, plotly figure out, nothing computed that a table should hold.
+
+Colour is the model or the rule; hatching, dashes or hollow dots are mixed supervision, crosses, dots or diamonds union.
+"""
 
 import numpy as np
 import pandas as pd
+import plotly.express as px
 import plotly.graph_objects as go
+from sklearn.metrics import roc_curve
 
 from aligngemini.analysis import style
 from aligngemini.branches import registry
+from aligngemini.scores.metrics import COUNTS
 
 HATCH = {"mixed": "/", "union": "x"}
 DASH = {"mixed": "dash", "union": "dot"}
-SYMBOLS = {"union": "diamond"}
-PLACE = ["benchmark", "subset"]
-TILES = {"texttemplate": "%{text}", "zmin": 0, "zmax": 1, "xgap": 2, "ygap": 2, "hoverinfo": "skip"}
-
-
-def named(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with a column `place`: the subset, and for the mean of one of several benchmarks its name."""
-    several = table.benchmark.nunique() > 1
-    means = "mean, " + table.benchmark if several else table.subset
-    return table.assign(place=table.subset.where(table.subset != "mean", means))
+SYMBOLS = {"mixed": "circle-open", "union": "diamond-open"}
+ACROSS = 4  # panels beside each other
+POINTS = 300  # of one ROC curve
+CHANCE = [[0, style.FAKE], [0.5, "#FFFFFF"], [1, style.REAL]]
 
 
 def alignment(
     table: pd.DataFrame, title: str = "Which model sees which axis", colours: dict | None = None
 ) -> go.Figure:
-    """Bars of balanced accuracy by subset and model with intervals; a heatmap if there are more than six
-    subsets.
+    """Bars of balanced accuracy by subset and model with intervals; a heatmap if there are more than six subsets.
 
-    `table` is what tables.alignment gives, one benchmark or several. Colour is the model, hatching is mixed
-    supervision, cross-hatching union. `colours` are those of the models, where the table holds not all that were seen.
+    `table` is what tables.alignment gives, of one benchmark or several and of any number of models. `colours` are those
+    of the models, where the table holds not all that were seen.
     """
-    if len(table[PLACE].drop_duplicates()) > 7:
+    if len(table[["benchmark", "subset"]].drop_duplicates()) > 7:
         return heatmap(table, title)
-    figure = style.figure(
-        style.titled(title, "balanced accuracy with interval; dotted: chance"),
-        460,
+    figure = px.bar(
+        _bounded(table),
+        x="subset",
+        y="value",
+        error_y="above",
+        error_y_minus="below",
+        color="title",
+        color_discrete_map=_by_title(table, colours),
+        pattern_shape="title",
+        pattern_shape_map=_marks(table, HATCH, ""),
         barmode="group",
-        yaxis={"range": [0, 1.04], "title": {"text": "balanced accuracy"}},
+        hover_data={"low": ":.3f", "high": ":.3f", "n": True, "above": False, "below": False},
+        labels={"value": "balanced accuracy", "subset": ""},
+        range_y=[0, 1.04],
+        **style.look(title, "balanced accuracy with interval; dotted: chance", 460),
     )
-    colours = colours or style.colours(table.model)
-    for name, rows in table.groupby("title", sort=False):
-        colour, hatch = colours[rows.model.iloc[0]], HATCH.get(rows.supervision.iloc[0])
-        marker = {
-            "color": style.faint(colour, 0.22) if hatch else colour,
-            "line": {"color": colour, "width": 1.5},
-        }
-        if hatch:
-            marker["pattern"] = {"shape": hatch, "fgcolor": colour, "size": 7, "solidity": 0.25}
-        figure.add_bar(
-            x=rows.subset.tolist(),
-            y=rows.value.tolist(),
-            name=name,
-            error_y=style.bounds(rows),
-            marker=marker,
-            customdata=np.stack([rows.low, rows.high, rows.n], axis=1),
-            hovertemplate="%{x}: %{y:.3f} [%{customdata[0]:.3f}, %{customdata[1]:.3f}], "
-            "n %{customdata[2]:.0f}<extra>%{fullData.name}</extra>",
-        )
-    style.chance(figure)
-    return figure
+    figure.for_each_trace(lambda bar: bar.update(marker_line={"color": bar.marker.color, "width": 1.5}))
+    return figure.add_hline(0.5, **style.DOTTED).update_layout(legend_title="")
 
 
 def heatmap(table: pd.DataFrame, title: str = "Balanced accuracy by subset") -> go.Figure:
     """Models × subsets coloured by value around chance, with the value and its interval written in each cell."""
-    table = named(table)
     texts = [f"{row.value:.2f}<br><sup>{row.low:.2f}–{row.high:.2f}</sup>" for row in table.itertuples()]
-    texts = np.where(table.value.isna(), "", texts)
-    wide = table.assign(text=texts).pivot(index="place", columns="title", values=["value", "text"])
-    value, text = (wide[name].loc[table.place.unique(), table.title.unique()] for name in ("value", "text"))
-    figure = style.figure(style.titled(title, "with interval; white is chance"), 220 + 46 * len(value))
-    figure.add_heatmap(
-        z=value.astype(float).to_numpy(),
-        x=list(value.columns),
-        y=list(value.index),
-        text=text.fillna("").to_numpy(),
-        **TILES,
-        colorscale=[[0, style.FAKE], [0.5, "#FFFFFF"], [1, style.REAL]],
-        colorbar={"thickness": 12, "outlinewidth": 0, "tickvals": [0, 0.5, 1]},
-    )
-    bare = {"ticks": "", "ticklabelstandoff": 6}
-    return figure.update_layout(
-        yaxis={"autorange": "reversed", **bare}, xaxis={"side": "top", **bare}, margin={"t": 120}
-    )
+    table = named(table).assign(text=np.where(table.value.isna(), "", texts))
+    wide = table.pivot(index="place", columns="title").loc[table.place.unique()]
+    value, text = (wide[name][table.title.unique()] for name in ("value", "text"))
+    look = style.look(title, "with interval; white is chance", 220 + 46 * len(value))
+    return _tiles(value.astype(float), text.fillna(""), CHANCE, **look).update_xaxes(side="top")
+
+
+def agreement(table: pd.DataFrame, title: str = "Who agrees with whom") -> go.Figure:
+    """Models × models coloured by Cohen's kappa of their verdicts; `table` is what tables.agreement gives."""
+    look = style.look(title, "Cohen's kappa of verdicts on the same images; white is chance", 240 + 40 * len(table))
+    figure = _tiles(table, table.map("{:.2f}".format), [[0, "#FFFFFF"], [1, style.REAL]], **look)
+    return figure.update_xaxes(side="bottom")
+
+
+def _tiles(values: pd.DataFrame, texts: pd.DataFrame, scale: list, **look) -> go.Figure:
+    """Squares coloured by `values` from 0 to 1, with `texts` written in them."""
+    figure = px.imshow(values, zmin=0, zmax=1, color_continuous_scale=scale, aspect="auto", **look)
+    figure.update_traces(text=texts.to_numpy(), texttemplate="%{text}", xgap=2, ygap=2, hoverinfo="skip")
+    return figure.update_xaxes(title="", ticks="").update_yaxes(title="", ticks="")
+
+
+def named(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with a column `place`: the subset, and for the mean of one of several benchmarks its name."""
+    several = table.benchmark.nunique() > 1
+    return table.assign(place=table.subset.mask(several & (table.subset == "mean"), "mean, " + table.benchmark))
 
 
 def subsets(table: pd.DataFrame, title: str = "Every subset") -> go.Figure:
     """A dot and its interval for each model (or rule) and subset, subsets from top to bottom."""
-    figure = dots(named(table), style.titled(title, "balanced accuracy with interval; dotted: chance"))
-    style.chance(figure, horizontal=False)
-    return figure
+    note = "balanced accuracy with interval; dotted: chance"
+    return dots(named(table), title, note).add_vline(0.5, **style.DOTTED)
 
 
-def dots(table: pd.DataFrame, title: str) -> go.Figure:
-    """A dot and its interval for each row: the column `place` from top to bottom, `value` (with low and high) across.
-
-    Colour is the model or the rule, a hollow dot mixed supervision, a hollow diamond union.
+def dots(table: pd.DataFrame, title: str, note: str) -> go.Figure:
+    """A dot and its interval for each row: the column `place` from top to bottom, `value` (with low and high) across,
+    by the columns title and model, or by the column rule.
     """
-    key, kind = ("title", "model") if "title" in table else ("rule", "rule")
-    names, groups, colours = table.place.unique(), list(table.groupby(key, sort=False)), style.colours(table[kind])
-    figure = style.figure(title, 190 + len(names) * (18 + 13 * len(groups)))
-    for index, (name, rows) in enumerate(groups):
-        places = rows.place.map({place: row for row, place in enumerate(names)})
-        shift = (index - (len(groups) - 1) / 2) * 0.72 / len(groups)
-        colour = colours[rows[kind].iloc[0]]
-        supervision = rows.supervision.iloc[0] if "supervision" in rows else ""
-        fill = "white" if supervision in HATCH else colour
-        figure.add_scatter(
-            x=rows.value.tolist(),
-            y=(places + shift).tolist(),
-            name=registry.title(name),
-            mode="markers",
-            error_x=style.bounds(rows) | {"color": colour},
-            text=rows.place + ", " + rows.metric,
-            marker={"size": 10, "color": fill, "line": {"color": colour, "width": 2}},
-            marker_symbol=SYMBOLS.get(supervision, "circle"),
-            hovertemplate="%{text}: %{x:.3f}<extra>%{fullData.name}</extra>",
-        )
-    figure.update_yaxes(range=[len(names) - 0.5, -0.5], gridcolor="white")
-    figure.update_yaxes(tickvals=list(range(len(names))), ticktext=list(names))
-    return figure.update_xaxes(range=[-0.02, 1.02], title={"text": "value"})
+    if "title" not in table:
+        table = table.assign(title=table.rule.map(registry.title), model=table.rule)
+    places, models = table.place.nunique(), table.title.nunique()
+    figure = px.scatter(
+        _bounded(table),
+        x="value",
+        y="place",
+        error_x="above",
+        error_x_minus="below",
+        color="title",
+        color_discrete_map=_by_title(table),
+        symbol="title",
+        symbol_map=_marks(table, SYMBOLS, "circle"),
+        hover_data={"metric": True, "value": ":.3f", "above": False, "below": False},
+        labels={"place": ""},
+        orientation="h",
+        range_x=[-0.02, 1.02],
+        **style.look(title, note, 190 + places * (18 + 13 * models)),
+    )
+    figure.for_each_trace(lambda trace: trace.update(offsetgroup=trace.name))  # models beside each other, not stacked
+    figure.update_traces(marker_size=11).update_yaxes(autorange="reversed", gridcolor="white")
+    return figure.update_layout(scattermode="group", legend_title="")
+
+
+def _bounded(table: pd.DataFrame) -> pd.DataFrame:
+    """With the distances to the ends of the interval."""
+    return table.assign(above=table.high - table.value, below=table.value - table.low)
+
+
+def _by_title(table: pd.DataFrame, colours: dict | None = None) -> dict[str, str]:
+    """The colour of each title: that of its model."""
+    colours = colours or style.colours(table.model)
+    return {title: colours[model] for title, model in zip(table.title, table.model, strict=True)}
+
+
+def _marks(table: pd.DataFrame, marks: dict[str, str], usual: str) -> dict[str, str]:
+    """The mark of each title: that of its supervision."""
+    supervision = table.supervision if "supervision" in table else [""] * len(table)
+    return {title: marks.get(name, usual) for title, name in zip(table.title, supervision, strict=True)}
 
 
 def roc(verdicts: pd.DataFrame, title: str = "Ranking, whatever the threshold") -> go.Figure:
     """ROC curve of every model over one panel per subset; `verdicts` is what tables.judged gives."""
-    from sklearn.metrics import roc_curve
-
-    whole = verdicts[verdicts.score.notna()]
-    both = whole.groupby("subset", sort=False).label.nunique()
-    names, colours = list(both.index[both == 2]), style.colours(verdicts.model)
-    figure = style.panels(title, "share of fakes found against share of reals accused", names, 330)
-    for (subset, name), part in whole[whole.subset.isin(names)].groupby(["subset", "title"], sort=False):
+    rated = verdicts[verdicts.score.notna()]
+    both = rated.groupby("subset").label.transform("nunique") == 2
+    curves = []
+    for (subset, name), part in rated[both].groupby(["subset", "title"], sort=False):
         false, true, _ = roc_curve(part.label, part.score)
-        keep = np.unique(np.linspace(0, len(false) - 1, 300).astype(int))
-        row, column = divmod(names.index(subset), 4)
-        dash = DASH.get(part.supervision.iloc[0], "solid")
-        figure.add_scatter(
-            x=false[keep].round(4),
-            y=true[keep].round(4),
-            name=name,
-            legendgroup=name,
-            mode="lines",
-            line={"color": colours[part.model.iloc[0]], "dash": dash, "width": 2.5},
-            showlegend=subset == names[0],
-            row=row + 1,
-            col=column + 1,
-        )
-    figure.update_xaxes(range=[-0.01, 1.01], tickvals=[0, 0.5, 1])
-    return figure.update_yaxes(range=[-0.01, 1.01], tickvals=[0, 0.5, 1])
+        points = np.unique(np.linspace(0, len(false) - 1, POINTS).astype(int))
+        curves.append(pd.DataFrame({"x": false[points], "y": true[points], "title": name, "subset": subset}))
+    figure = panels(
+        pd.concat(curves).round(4) if curves else pd.DataFrame(columns=["x", "y", "title", "subset"]),
+        "subset",
+        style.titled(title, "share of fakes found against share of reals accused"),
+        330,
+        color="title",
+        color_discrete_map=_by_title(verdicts),
+        line_dash="title",
+        line_dash_map=_marks(verdicts, DASH, "solid"),
+    )
+    axis = {"range": [-0.01, 1.01], "tickvals": [0, 0.5, 1]}
+    return figure.update_xaxes(**axis).update_yaxes(**axis)
+
+
+def degradation(table: pd.DataFrame, title: str = "Under perturbations") -> go.Figure:
+    """Accuracy on reals and on fakes by severity, one panel per perturbation, from weak to strong.
+
+    `table` has a row for each perturbation, severity and model, and for the untouched images ("none"), which open every
+    panel; columns perturbation, severity (NaN for none), unit, model, real_accuracy and fake_accuracy.
+    """
+    start, sides = table.perturbation == "none", {"real_accuracy": "real", "fake_accuracy": "fake"}
+    parts = [
+        pd.concat([table[start], rows]).assign(panel=f"{name}: {rows.unit.iloc[0]}")
+        for name, rows in table[~start].groupby("perturbation", sort=False)
+    ]
+    keys = ["panel", "severity", "model"]
+    long = pd.concat(parts).rename(columns=sides).melt(keys, list(sides.values()), "truth", "accuracy")
+    figure = panels(
+        long.assign(severity=long.severity.map("{:g}".format).replace("nan", "none")),
+        "panel",
+        style.titled(title, "accuracy on reals (solid) and on fakes (dashed), mean over subsets"),
+        260,
+        x="severity",
+        y="accuracy",
+        color="model",
+        color_discrete_map=style.colours(table.model),
+        line_dash="truth",
+        line_dash_map={"real": "solid", "fake": "dash"},
+        markers=True,
+    )
+    figure.update_xaxes(type="category", matches=None, showticklabels=True)
+    return figure.update_yaxes(range=[-0.03, 1.03], tickvals=[0, 0.5, 1])
+
+
+def panels(
+    table: pd.DataFrame, by: str, title: str, tall: int, across: int = ACROSS, x: str = "x", y: str = "y", **more
+) -> go.Figure:
+    """Lines over x and y in small panels, `across` beside each other and `tall` px high, each under its value of the
+    column `by`; further arguments go to px.line.
+    """
+    rows = max(1, -(-table[by].nunique() // across))
+    layout = {"facet_col": by, "facet_col_wrap": across, "facet_col_spacing": 0.05, "facet_row_spacing": 0.3 / rows}
+    more |= {"labels": {"x": "", "y": ""}, "render_mode": "svg"}
+    figure = px.line(table, x, y, **layout, template=style.NAME, height=150 + tall * rows, **more)
+    figure.for_each_annotation(lambda note: note.update(text=note.text.partition("=")[2]))
+    return figure.update_layout(title={"text": title}, legend_title="")
 
 
 def confusion(table: pd.DataFrame, title: str = "What is taken for what") -> go.Figure:
     """One small square per model and subset: truth from top to bottom, verdict from left to right, in
     shares of a row."""
-    names = [f"{row.title}<br>{row.subset}" for row in table.itertuples()]
-    across, colours = table.subset.nunique() if table.subset.nunique() <= 5 else 4, style.colours(table.model)
-    figure = style.panels(title, "rows: truth; columns: verdict; share of the row and count", names, 190, across)
-    for index, row in enumerate(table.itertuples()):
-        counts = np.array([[row.real_real, row.real_fake], [row.fake_real, row.fake_fake]])
-        share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-        text = [
-            [f"{s:.0%}<br><sup>{c}</sup>" for s, c in zip(*pair, strict=True)]
-            for pair in zip(share, counts, strict=True)
-        ]
-        figure.add_heatmap(
-            z=share,
-            x=["real", "fake"],
-            y=["real", "fake"],
-            text=text,
-            **TILES,
-            showscale=False,
-            colorscale=[[0, style.PALE], [1, style.faint(colours[row.model], 0.75)]],
-            row=index // across + 1,
-            col=index % across + 1,
-        )
-    figure.update_yaxes(autorange="reversed", ticks="", ticklabelstandoff=6)
-    return figure.update_xaxes(ticks="", ticklabelstandoff=6).update_annotations(font_size=12)
+    counts = table[list(COUNTS)].to_numpy().reshape(-1, 2, 2)
+    shares = counts / np.maximum(counts.sum(axis=2, keepdims=True), 1)
+    names = (table.title + "<br>" + table.subset).tolist()
+    across = table.subset.nunique() if table.subset.nunique() <= 5 else ACROSS
+    rows, note = -(-len(names) // across), "rows: truth; columns: verdict; share of the row and count"
+    figure = px.imshow(
+        shares,
+        facet_col=0,
+        facet_col_wrap=across,
+        facet_row_spacing=0.35 / rows,
+        x=["real", "fake"],
+        y=["real", "fake"],
+        zmin=0,
+        zmax=1,
+        color_continuous_scale=[style.PALE, style.MUTED],
+        aspect="auto",
+        **style.look(title, note, 150 + 190 * rows),
+    )
+    for trace, share, count in zip(figure.data, shares, counts, strict=True):
+        text = [f"{part:.0%}<br><sup>{n}</sup>" for part, n in zip(share.flat, count.flat, strict=True)]
+        trace.update(text=np.reshape(text, (2, 2)), texttemplate="%{text}", xgap=2, ygap=2, hoverinfo="skip")
+    figure.for_each_annotation(lambda note: note.update(text=names[int(note.text.partition("=")[2])], font_size=12))
+    figure.update_coloraxes(showscale=False).update_xaxes(ticks="").update_yaxes(ticks="")
+    return figure.update_layout(margin={"t": 130})
 
 
 def histogram(frame: pd.DataFrame, threshold: float, title: str = "Scores by truth") -> go.Figure:
     """Histogram of `score` (0 to 1) by `label`, with the threshold; images without a score are left out."""
-    figure = style.figure(
-        style.titled(title, f"dashed: threshold {threshold:.3f}"),
-        360,
-        barmode="overlay",
-        xaxis={"range": [0, 1], "title": {"text": "p(fake)"}},
-        yaxis={"title": {"text": "images"}},
-    )
     edges = np.linspace(0, 1, 51)
-    for value, (name, colour) in style.TRUTH.items():
-        counts, _ = np.histogram(frame.score[(frame.label == value) & frame.score.notna()], edges)
-        figure.add_bar(
-            x=(edges[:-1] + edges[1:]) / 2,
-            y=counts,
-            width=0.02,
-            name=name,
-            opacity=0.65,
-            marker={"color": colour, "line": {"width": 0}},
-        )
-    figure.add_vline(threshold, line={"dash": "dash", "color": style.INK, "width": 1.5})
-    return figure
+    rated = frame[frame.score.notna()]
+    counts = {name: np.histogram(rated.score[rated.label == label], edges)[0] for label, name in enumerate(style.TRUTH)}
+    figure = px.bar(
+        pd.DataFrame(counts, index=(edges[:-1] + edges[1:]) / 2),
+        barmode="overlay",
+        opacity=0.65,
+        color_discrete_map=style.TRUTH,
+        range_x=[0, 1],
+        **style.look(title, f"dashed: threshold {threshold:.3f}", 360),
+    )
+    figure.update_layout(xaxis_title="p(fake)", yaxis_title="images", bargap=0, legend_title="")
+    return figure.update_traces(marker_line_width=0).add_vline(threshold, **style.DASHED)
 
 
 def training(history: pd.DataFrame, title: str = "Training", guess: float | None = np.log(2)) -> go.Figure:
-    """Curves over `step`: one panel for each other numeric column of `history` (loss, margin, lr and the
-    like).
+    """Curves over `step`: one panel for each other numeric column of `history` (loss, margin, lr and the like).
 
     A dotted line marks a margin of zero, and `guess` (None: no line), the loss of a model that has learnt nothing
     yet: ln 2 where two answers are weighed.
     """
-    names = [name for name in history if name != "step" and pd.api.types.is_numeric_dtype(history[name])]
-    figure = style.panels(title, "by optimiser step", [name.replace("_", " ") for name in names], 280, 3)
-    start = {"margin": 0.0} if guess is None else {"loss": guess, "margin": 0.0}
-    for index, name in enumerate(names):
-        place = {"row": index // 3 + 1, "col": index % 3 + 1}
-        known = history[history[name].notna()]
-        figure.add_scatter(
-            x=known.step,
-            y=known[name],
-            mode="lines",
-            showlegend=False,
-            line={"color": style.FUSION, "width": 2},
-            **place,
-        )
-        if name in start:
-            figure.add_hline(start[name], line={"dash": "dot", "color": style.MUTED, "width": 1.5}, **place)
-    return figure.update_xaxes(title={"text": "step"})
+    numbers = history.select_dtypes("number").drop(columns="step")
+    long = numbers.assign(step=history.step).melt("step").dropna()
+    figure = panels(long, "variable", style.titled(title, "by optimiser step"), 280, 3, x="step", y="value")
+    figure.for_each_annotation(lambda note: note.update(text=note.text.replace("_", " ")))
+    figure.update_traces(line_color=style.FUSION).update_yaxes(matches=None, showticklabels=True, title="")
+    marks = {"margin": 0.0} | ({} if guess is None else {"loss": guess})
+    for trace, name in zip(figure.data, long.variable.unique(), strict=True):
+        if name in marks:
+            place = {"xref": f"{trace.xaxis} domain", "yref": trace.yaxis, "x0": 0, "x1": 1}
+            figure.add_shape(type="line", y0=marks[name], y1=marks[name], **place, **style.DOTTED)
+    return figure

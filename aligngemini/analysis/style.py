@@ -9,9 +9,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import plotly.io as pio
 from IPython.display import HTML
-from plotly.subplots import make_subplots
+from plotly.io.base_renderers import MimetypeRenderer, PlotlyRenderer
 
-from aligngemini.analysis import renderer
 from aligngemini.branches.registry import KINDS
 
 REAL, FAKE = "#0072B2", "#D55E00"
@@ -20,58 +19,61 @@ RULES = {"or": FUSION, "and": "#E69F00", "max": "#56B4E9", "mean": "#882255", "o
 RULES |= {"majority": "#661100", "or_budget": "#7A869A", "learned": "#117733"}
 FIXED = RULES | {kind.name: kind.colour for kind in KINDS.values() if kind.colour} | {"fusion": FUSION}
 SPARE = ("#332288", "#44AA99", "#B8860B", "#EE3377", "#88CCEE", "#8C564B", "#BCBD22")  # none is that of a rule
-TRUTH = {0: ("real", REAL), 1: ("fake", FAKE)}
+TRUTH = {"real": REAL, "fake": FAKE}
 INK, MUTED, GRID, PALE = "#22272E", "#6B7480", "#E6E9ED", "#F4F6F8"
 FONT = "Inter, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"
 ROWS = 500  # of a table that are shown: ours
 NAME = "aligngemini"
-SHOWN = 4000  # points drawn in one figure; more only slow the browser down
-
-AXIS = {
-    "gridcolor": GRID,
-    "linecolor": MUTED,
-    "zeroline": False,
-    "ticks": "outside",
-    "tickcolor": GRID,
-    "ticklen": 5,
-    "title": {"standoff": 10},
-    "automargin": True,
-}
+CONFIG = {"displaylogo": False, "responsive": True}
+DATA = PlotlyRenderer(CONFIG)  # a figure as data alone
+DOTTED = {"line": {"dash": "dot", "color": MUTED, "width": 1.5}, "layer": "below"}
+DASHED = {"line": {"dash": "dash", "color": INK, "width": 1.4}}
+ERROR = {"thickness": 1.5, "width": 4}
+AXIS = {"gridcolor": GRID, "linecolor": MUTED, "zeroline": False, "ticks": "outside", "tickcolor": GRID}
+AXIS |= {"title": {"standoff": 10}, "automargin": True}
 LAYOUT = {
     "font": {"family": FONT, "size": 14, "color": INK},
     "paper_bgcolor": "white",
     "plot_bgcolor": "white",
-    "title": {
-        "x": 0,
-        "xref": "container",
-        "xanchor": "left",
-        "pad": {"l": 16},
-        "font": {"size": 17, "color": INK},
-    },
+    "title": {"x": 0, "xref": "container", "xanchor": "left", "pad": {"l": 16}, "font": {"size": 17}},
     "colorway": [REAL, FAKE, *dict.fromkeys((*FIXED.values(), *SPARE))],
     "xaxis": AXIS,
     "yaxis": AXIS,
-    "margin": {"l": 64, "r": 24, "t": 64, "b": 92},
-    "legend": {
-        "orientation": "h",
-        "x": 0,
-        "y": 0.01,
-        "yref": "container",
-        "yanchor": "bottom",
-        "font": {"size": 13},
-    },
-    "hoverlabel": {"font": {"family": FONT, "size": 13}},
+    "margin": {"l": 64, "r": 24, "t": 110, "b": 92},
+    "legend": {"orientation": "h", "x": 0, "y": 0.01, "yref": "container", "yanchor": "bottom"},
     "bargap": 0.25,
     "bargroupgap": 0.08,
+    "scattergap": 0.3,
 }
+TRACES = {"bar": [{"error_y": ERROR | {"color": INK}}], "scatter": [{"error_x": ERROR}]}
+pio.templates[NAME] = go.layout.Template(layout=LAYOUT, data=TRACES)
 
-pio.templates[NAME] = go.layout.Template(layout=LAYOUT)
+
+class Carried(MimetypeRenderer):
+    """A figure as data, which JupyterLab and the report draw offline, and as HTML for whoever exports the notebook,
+    with plotly's script named and not contained (4.8 MB).
+    """
+
+    def to_mimebundle(self, fig_dict: dict) -> dict:
+        """The MIME types of one figure, given as a dict."""
+        page = pio.to_html(fig_dict, CONFIG, full_html=False, include_plotlyjs="cdn", include_mathjax=False)
+        return DATA.to_mimebundle(fig_dict) | {"text/html": page}
 
 
-def figure(title: str, height: int = 420, **layout) -> go.Figure:
-    """An empty figure in the house style; further keywords go to its layout. `<br><sub>` in a title makes a
-    subtitle."""
-    return go.Figure(layout={"template": NAME, "title": {"text": title}, "height": height, **layout})
+def use() -> None:
+    """Figures in the house template, carried by notebooks for JupyterLab, the report and an export to HTML; text in
+    tables up to 120 characters, and up to ROWS rows, so that no subset of ten benchmarks is passed over.
+    """
+    pd.set_option("display.max_colwidth", 120, "display.max_rows", ROWS)
+    pio.templates.default = pio.renderers.default = NAME
+
+
+pio.renderers[NAME] = Carried()
+
+
+def look(title: str, note: str = "", height: int = 420) -> dict:
+    """Arguments of every figure of plotly express: the template, a title with a small second line, a height in px."""
+    return {"template": NAME, "title": titled(title, note), "height": height}
 
 
 def titled(title: str, note: str = "") -> str:
@@ -93,61 +95,7 @@ def faint(colour: str, opacity: float) -> str:
     return f"rgba({red},{green},{blue},{opacity})"
 
 
-def use() -> None:
-    """Figures in the house template, carried by notebooks for JupyterLab, the report and an export to HTML; text in
-    tables up to 120 characters, and up to ROWS rows, so that no subset of ten benchmarks is passed over.
-    """
-    pd.set_option("display.max_colwidth", 120, "display.max_rows", ROWS)
-    pio.templates.default = NAME
-    pio.renderers[NAME] = renderer.Carried()
-    pio.renderers.default = NAME
-
-
 def prose(text: str) -> HTML:
     """The lines of a text as paragraphs of a notebook, which break between words as printed text does not."""
-    return HTML(
-        "".join(f"<p style='max-width:110ch;margin:.3em 0'>{html.escape(line)}</p>" for line in text.splitlines())
-    )
-
-
-def bounds(rows: pd.DataFrame, value: str = "value") -> dict:
-    """plotly error bars from the columns low and high around `value`."""
-    return {
-        "type": "data",
-        "symmetric": False,
-        "array": (rows.high - rows[value]).tolist(),
-        "arrayminus": (rows[value] - rows.low).tolist(),
-        "thickness": 1.5,
-        "width": 4,
-        "color": INK,
-    }
-
-
-def chance(figure: go.Figure, horizontal: bool = True) -> None:
-    """A dotted line at one half."""
-    add = figure.add_hline if horizontal else figure.add_vline
-    add(0.5, line={"dash": "dot", "color": MUTED, "width": 1.5}, layer="below")
-
-
-def panels(title: str, note: str, names: list[str], tall: int, across: int = 4) -> go.Figure:
-    """Small multiples, up to `across` beside each other, each under its name."""
-    rows = max(1, -(-len(names) // across))
-    figure = make_subplots(
-        rows,
-        min(across, max(1, len(names))),
-        subplot_titles=names,
-        horizontal_spacing=0.07,
-        vertical_spacing=0.35 / rows,
-    )
-    figure.update_layout(
-        template=NAME,
-        title={"text": titled(title, note)},
-        height=150 + tall * rows,
-        margin={"t": 116},
-    )
-    return figure
-
-
-def thin(frame: pd.DataFrame, most: int = SHOWN) -> pd.DataFrame:
-    """At most `most` rows, always the same ones, for drawing only."""
-    return frame if len(frame) <= most else frame.sample(most, random_state=0).sort_index()
+    lines = (f"<p style='max-width:110ch;margin:.3em 0'>{html.escape(line)}</p>" for line in text.splitlines())
+    return HTML("".join(lines))

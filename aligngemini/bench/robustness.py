@@ -4,10 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pandas as pd
-import plotly.express as px
-import plotly.graph_objects as go
 
-from aligngemini.analysis import style
 from aligngemini.core.seeds import generator
 from aligngemini.images.perturb import PERTURBATIONS
 from aligngemini.images.protocols import Protocol
@@ -17,7 +14,6 @@ from .verdicts import View
 
 UNTOUCHED = "none"
 VALUES = ["value", "real_accuracy", "fake_accuracy", "auroc"]
-ACROSS = 4  # panels beside each other
 
 
 def views(protocol: Protocol, names: Iterable[str]) -> list[View]:
@@ -56,30 +52,5 @@ def _means(part: pd.DataFrame, bounds: intervals.Interval) -> dict:
 
 def shown(curves: pd.DataFrame) -> pd.DataFrame:
     """Return `table` as people read it, without the unit's column."""
-    return (
-        curves.drop(columns="unit").round(dict.fromkeys([*VALUES, "low", "high"], 3)).assign(severity=_spelled(curves))
-    )
-
-
-def _spelled(curves: pd.DataFrame, untouched: str = "") -> list[str]:
-    return [untouched if pd.isna(value) else f"{value:g}" for value in curves["severity"]]
-
-
-def figure(curves: pd.DataFrame, title: str) -> go.Figure:
-    """Return one panel per perturbation, severities from weak to strong: colour is the model, reals solid, fakes
-    dashed."""
-    names = [name for name in curves["perturbation"].unique() if name != UNTOUCHED]
-    panels = {f"{name}: {PERTURBATIONS[name].unit}": curves["perturbation"].isin((UNTOUCHED, name)) for name in names}
-    rows = pd.concat([curves[chosen].assign(panel=panel) for panel, chosen in panels.items()])
-    rows = rows.assign(severity=_spelled(rows, UNTOUCHED), real=rows["real_accuracy"], fake=rows["fake_accuracy"])
-    long = rows.melt(["panel", "severity", "model"], ["real", "fake"], "class", "accuracy")
-    note = "accuracy on reals (solid) and on fakes (dashed), mean over subsets"
-    chart = px.line(
-        long, "severity", "accuracy", color="model", line_dash="class", facet_col="panel", facet_col_wrap=ACROSS,
-        color_discrete_map=style.colours(curves["model"].unique()), line_dash_map={"real": "solid", "fake": "dash"},
-        markers=True, template=style.NAME, title=style.titled(title, note), height=150 + 260 * -(-len(names) // ACROSS),
-    )  # fmt: skip
-    chart.for_each_annotation(lambda label: label.update(text=label.text.removeprefix("panel=")))
-    chart.update_layout(margin_t=116)
-    chart.update_xaxes(type="category", matches=None, showticklabels=True, title="")
-    return chart.update_yaxes(range=[-0.03, 1.03], tickvals=[0, 0.5, 1], title="")
+    severity = ["" if pd.isna(value) else f"{value:g}" for value in curves["severity"]]
+    return curves.drop(columns="unit").round(dict.fromkeys([*VALUES, "low", "high"], 3)).assign(severity=severity)

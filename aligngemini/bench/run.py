@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from aligngemini.analysis import export, published
+from aligngemini.analysis import export, figures, published
 from aligngemini.core import json_file, manifest, values
 from aligngemini.core.params import Refused
 from aligngemini.detector import Detector
@@ -143,7 +143,7 @@ def _write(answer: Answer, judged: dict[str, pd.DataFrame], facts: dict, title: 
         texts |= {f"{name}.csv": table.rows.to_csv(index=False), f"{name}.md": export.markdown(table.shown) + "\n"}
     if curves := answer.tables.get("robustness"):  # with plotly's script inside, the figure needs no network
         page = {"include_plotlyjs": True, "include_mathjax": False, "config": {"displaylogo": False}}
-        texts["robustness.html"] = robustness.figure(curves.rows, f"{title} under perturbations").to_html(**page)
+        texts["robustness.html"] = figures.degradation(curves.rows, f"{title} under perturbations").to_html(**page)
     with manifest.room_on_disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
         every = [frame.assign(protocol=protocol) for protocol, frame in judged.items()]

@@ -3,7 +3,7 @@
 import ipywidgets
 from IPython.core.formatters import DisplayFormatter
 
-from aligngemini.analysis import renderer
+from aligngemini.analysis import style
 
 LABEL = {"style": {"description_width": "110px"}, "layout": ipywidgets.Layout(width="420px")}
 _FORMAT = DisplayFormatter()
@@ -28,5 +28,5 @@ def explorer(controls: list, view, *boxes: ipywidgets.Widget) -> ipywidgets.Widg
 def bundle(shown) -> dict:
     """Return the mime bundle of a plotly figure (as data only) or of anything that IPython can display."""
     if hasattr(shown, "to_plotly_json"):
-        return renderer.DATA.to_mimebundle(shown.to_dict()) | {"text/plain": "a plotly figure"}
+        return style.DATA.to_mimebundle(shown.to_dict()) | {"text/plain": "a plotly figure"}
     return _FORMAT.format(shown)[0]

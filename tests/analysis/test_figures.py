@@ -8,6 +8,8 @@ from aligngemini.analysis import figures, plane, style, tables
 from aligngemini.branches import registry
 from aligngemini.fusion import compare, rules
 
+SIDES = [("real", "solid", 0.9), ("fake", "dash", 0.6)]
+
 
 @pytest.fixture(scope="module")
 def aligned(verdicts):
@@ -60,6 +62,17 @@ def test_training_curves_mark_where_learning_starts():
     assert sorted(shape.y0 for shape in figure.layout.shapes) == [0, pytest.approx(np.log(2))]
 
 
+def test_every_perturbation_has_a_panel_that_opens_with_the_untouched_images():
+    about = [("none", np.nan, ""), ("jpeg", 90, "quality"), ("jpeg", 50, "quality"), ("blur", 2, "px")]
+    curves = pd.DataFrame(about, columns=["perturbation", "severity", "unit"])
+    curves = curves.merge(pd.DataFrame({"model": ["vlm", "mine"]}), "cross")
+    figure = figures.degradation(curves.assign(value=0.75, real_accuracy=0.9, fake_accuracy=0.6))
+    assert [note.text for note in figure.layout.annotations] == ["jpeg: quality", "blur: px"]
+    assert {tuple(line.x) for line in figure.data} == {("none", "90", "50"), ("none", "2")}
+    dashes = {(line.name, line.line.dash, line.y[0]) for line in figure.data}
+    assert dashes == {(f"{model}, {side}", dash, at) for model in ("vlm", "mine") for side, dash, at in SIDES}
+
+
 def test_histogram_counts_every_scored_image():
     frame = pd.DataFrame({"score": [0.0, 0.3, 1.0, np.nan], "label": [0, 1, 1, 0]})
     figure = figures.histogram(frame, 0.4)
@@ -69,7 +82,7 @@ def test_histogram_counts_every_scored_image():
 def test_plane_draws_each_image_once_and_few_enough(fused):
     region = rules.region(rules.Fusion("or", (0.4, 0.6)))
     figure = plane.plane(fused, region, ["vlm", "expert"])
-    assert sum(len(trace.x) for trace in figure.data[1:]) == fused.image_id.nunique()
+    assert sum(len(trace.x) for trace in figure.data if trace.type == "scatter") == fused.image_id.nunique()
     assert "50 of 240" in plane.plane(fused, region, ["vlm", "expert"], most=50).layout.title.text
     assert [line.x0 for line in figure.layout.shapes][0] == 0.4
 
