@@ -1,4 +1,4 @@
-"""The command `aligngemini`: run the notebooks, list their runs, judge, audit and bench pictures, fetch data."""
+"""The command `aligngemini`: run the notebooks, list their runs, score, audit and bench images, fetch data."""
 
 import argparse
 import json
@@ -78,15 +78,15 @@ def _add_workflow(commands: Any) -> None:
     runs = commands.add_parser("runs", help="list the runs, the newest last")
     sweep.add_argument("study", metavar="STUDY", help="a file of notebooks/recipes/studies, such as alignment")
     for each in (run, sweep):
-        each.add_argument("--scale", default="mini", help="a folder of recipes, such as mini (default) or smoke")
+        each.add_argument("--scale", default="mini", help="folder of recipes, such as mini (default) or smoke")
         words = {"nargs": 2, "action": "append", "default": [], "metavar": ("NAME", "VALUE")}
-        each.add_argument("-p", **words, help="a parameter of any stage")
+        each.add_argument("-p", **words, help="set a parameter of any notebook")
     for each, act in ((run, _run), (sweep, _sweep), (runs, _runs)):
         each.add_argument("--outputs", metavar="DIR", help="folder of the runs (default: outputs)")
         each.set_defaults(act=act)
     run.add_argument("--from", dest="first", default="", metavar="STAGE", help="start with this stage: 03")
     run.add_argument("--only", default="", metavar="STAGE", help="run only this stage: 02")
-    run.add_argument("--seed", help="seed of all stages")
+    run.add_argument("--seed", help="seed of all notebooks")
     run.add_argument("--force", action="store_true", help="run completed stages again")
     run.add_argument("--study", default="", metavar="NAME", help="study whose grid is run (default: that of the scale)")
     run.add_argument("--help-params", default="", metavar="STAGE", help="list the parameters of a notebook: 03")
@@ -136,7 +136,7 @@ def _numbers(text: str) -> list[int]:
     try:
         return [int(word) for word in text.split(",")]
     except ValueError as error:
-        raise Refused(f"--seeds takes whole numbers parted by commas, such as 0,1,2, not {shown(text)}") from error
+        raise Refused(f"--seeds takes comma-separated whole numbers, such as 0,1,2, not {shown(text)}") from error
 
 
 def _runs(args: argparse.Namespace) -> None:

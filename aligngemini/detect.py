@@ -8,22 +8,23 @@ from .core import paths
 from .core.codes import DONE, FAILED
 from .core.params import Refused, shown
 
-EPILOG = """Every file of a folder is a row: with verdict and scores, or with the reason why it is no image that can be
-read; texts and hidden files stand last. Hidden folders are not entered, and hidden files are read only where they are
-named themselves."""
+EPILOG = """Every file of a folder is a row, with verdict and scores, or with the reason why it is no readable image.
+Texts and hidden files come last. Hidden folders are skipped. A hidden file is read only if it is given by name."""
 
 
 def add(commands: Any) -> None:
     """Add the command to the parsers of the command line."""
-    detect = commands.add_parser("detect", help="judge pictures with all branches of a detector", epilog=EPILOG)
-    detect.add_argument("paths", nargs="*", metavar="PATH", help="pictures or folders of pictures")
+    detect = commands.add_parser("detect", help="score images with all branches of a detector", epilog=EPILOG)
+    detect.add_argument("paths", nargs="*", metavar="PATH", help="images or folders of images")
     detect.add_argument("--run", default="", help="run of notebook 04, or shipped (default: latest, else shipped)")
-    detect.add_argument("--self-check", action="store_true", help="score the shipped pictures with known answers")
+    detect.add_argument(
+        "--self-check", action="store_true", help="score the shipped images and compare with the known answers"
+    )
     detect.add_argument("--outputs", metavar="DIR", help="folder of the runs (default: outputs)")
     form = detect.add_mutually_exclusive_group()
     form.add_argument("--csv", metavar="FILE", help="write the table to a file")
-    form.add_argument("--json", action="store_true", help="print one JSON object per picture")
-    detect.add_argument("--explain", action="store_true", help="add a reason in words, of a branch that gives one")
+    form.add_argument("--json", action="store_true", help="print one JSON object per image")
+    detect.add_argument("--explain", action="store_true", help="add a reason in words, from a branch that gives one")
     detect.set_defaults(act=act)
 
 

@@ -39,7 +39,7 @@ def look(notebook: str, part: str, **names):
 def test_the_semantic_set_is_shown_with_both_classes_each_under_its_name(train):
     sheet, names = look(stages.DATA, "twins =", semantic=train)
     said = [line.split("<")[0].strip() for line in sheet.data.split(">") if "plausible" in line]
-    assert said.count("plausible") == said.count("implausible") == len(names["one"])
+    assert said.count("plausible") == said.count("implausible") == len(names["examples"])
 
 
 def test_notebook_02_looks_at_both_classes(train, monkeypatch):
@@ -85,7 +85,7 @@ def test_every_published_number_of_what_we_measured_is_shown_and_all_are_saved(m
     assert set(shown.difference) == {published.PROTOCOL}
     assert len(shown) > 60 and not shown["ours, %"].isin([published.OTHER, published.NOT_RUN]).any()
     assert "<td>...</td>" not in shown._repr_html_()
-    assert len(names["run"]["published.parquet"]) == len(names["theirs"]) > len(shown)
+    assert len(names["run"]["published.parquet"]) == len(names["beside"]) > len(shown)
 
 
 @pytest.mark.parametrize("notebook", [stages.VLM, stages.EXPERT])

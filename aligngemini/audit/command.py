@@ -7,20 +7,22 @@ from typing import Any
 from aligngemini.core import paths
 from aligngemini.core.codes import DONE, FOUND
 
-EPILOG = """exit code: 0 no picture was left out and every verdict is "usable" (texts and hidden files are counted,
+EPILOG = """exit code: 0 no image was left out and every verdict is "usable" (texts and hidden files are counted,
 and are no loss), 3 done with findings, 1 failed, 2 refused, 130 stopped"""
 
 
 def add(commands: Any) -> None:
     """Add the command to the parsers of the command line."""
-    audit = commands.add_parser("audit", help="what gives the class away in a set of pictures", epilog=EPILOG)
+    audit = commands.add_parser(
+        "audit", help="list the cues that give the class away in a set of images", epilog=EPILOG
+    )
     audit.add_argument("what", metavar="SET", help="an image table, a labelled folder, a CSV list, or NAME:DIR[:REALS]")
     audit.add_argument(
-        "--against", nargs="+", action="extend", default=[], metavar="SET", help="sets that train, to hold it against"
+        "--against", nargs="+", action="extend", default=[], metavar="SET", help="training sets to compare with"
     )
-    audit.add_argument("--words", default="", metavar="BASE", help="a VLM whose descriptions are probed, too")
-    audit.add_argument("--out", default="", metavar="DIR", help="write audit.parquet, audit.md and left_out.csv there")
-    audit.add_argument("--workers", type=int, default=2, metavar="N", help="threads that look at files (default: 2)")
+    audit.add_argument("--words", default="", metavar="BASE", help="also probe the descriptions of this VLM")
+    audit.add_argument("--out", default="", metavar="DIR", help="folder for audit.parquet, audit.md and left_out.csv")
+    audit.add_argument("--workers", type=int, default=2, metavar="N", help="threads that read files (default: 2)")
     audit.set_defaults(act=act)
 
 

@@ -8,8 +8,8 @@ from aligngemini.core.codes import DONE, FOUND
 
 FILES = ("scores.*", "results.*", "measures.*", "left_out.*", "published.*", "against.*", "robustness.*", "bench.json")
 HELP = (
-    "score a benchmark under named protocols; exit code 3: done, but a picture, an archive or an unfinished download"
-    " was left out (texts and hidden files are counted, too, and are no loss)"
+    "score a benchmark under named protocols; exit code 3: done, but an image, an archive or an unfinished download"
+    " was left out (texts and hidden files are counted and are no loss)"
 )
 HIDDEN = ["benchmark", "how", "doubt"]  # columns that are written and not printed
 
@@ -18,19 +18,19 @@ def add(commands: Any) -> None:
     """Add the command to the parser's `commands`."""
     bench = commands.add_parser("bench", help=HELP, description=HELP)
     bench.add_argument("--benchmark", required=True, help="a name such as GenImage, a labelled folder or a CSV list")
-    bench.add_argument("--root", default="", metavar="DIR", help="where a benchmark called by name lies")
-    bench.add_argument("--reals", default="", metavar="DIR", help="where its real pictures lie, if elsewhere")
+    bench.add_argument("--root", default="", metavar="DIR", help="folder of a benchmark that is given by name")
+    bench.add_argument("--reals", default="", metavar="DIR", help="folder of its real images, if they are elsewhere")
     bench.add_argument("--run", default="", help="run of notebook 04, or shipped (default: latest, else shipped)")
-    bench.add_argument("--against", default="", metavar="RUN", help="another run, compared on the same pictures")
+    bench.add_argument("--against", default="", metavar="RUN", help="another run to compare with, on the same images")
     bench.add_argument(
         "--protocol",
         default="native,aligned,published",
-        help="of native, aligned (or aligned:SIDE, px; 256) and published, parted by commas (default: all)",
+        help="comma-separated list of native, aligned (or aligned:SIDE, default 256 px) and published (default: all)",
     )
-    bench.add_argument("--sample", type=int, default=0, metavar="N", help="pictures per class and subset (0: all)")
+    bench.add_argument("--sample", type=int, default=0, metavar="N", help="images per class and subset (0: all)")
     harm = bench.add_mutually_exclusive_group()
-    harm.add_argument("--robustness", action="store_true", help="severity curves under the first protocol")
-    harm.add_argument("--perturb", metavar="NAMES", help="the same for some perturbations, such as jpeg,blur")
+    harm.add_argument("--robustness", action="store_true", help="compute severity curves under the first protocol")
+    harm.add_argument("--perturb", metavar="NAMES", help="compute them for some perturbations, such as jpeg,blur")
     bench.add_argument("--out", metavar="DIR", help="folder of the tables (default: bench/<benchmark> in the outputs)")
     bench.add_argument("--outputs", metavar="DIR", help="folder of the runs (default: outputs)")
     bench.set_defaults(act=act)

@@ -21,8 +21,8 @@ NAMES = {
 }
 EPILOG = """environment: HF_ENDPOINT, HF_TOKEN and HF_HOME (mirror, token and cache of the hub), ALIGNGEMINI_COCO
 (instead of https://s3.amazonaws.com/images.cocodataset.org), ALIGNGEMINI_UNSPLASH (instead of
-https://unsplash.com/data), ALIGNGEMINI_UNSPLASH_IMAGES (instead of https://images.unsplash.com). exit code: 0 all
-there, 3 done but something was left out or is not there, 1 failed, 2 refused, 130 stopped. The same command goes on
+https://unsplash.com/data), ALIGNGEMINI_UNSPLASH_IMAGES (instead of https://images.unsplash.com). exit code: 0
+complete, 3 done but something was left out or is missing, 1 failed, 2 refused, 130 stopped. The same command continues
 where it stopped."""
 
 
@@ -31,17 +31,25 @@ def add(commands: Any) -> None:
     data = commands.add_parser("data", help="fetch the published data and models, and check them")
     acts = data.add_subparsers(required=True, metavar="fetch|check")
     description = "; ".join(f"{name}: {what}" for name, what in NAMES.items())
-    fetch = acts.add_parser("fetch", help="bring sources under a root", description=description, epilog=EPILOG)
-    fetch.add_argument("names", nargs="+", metavar="NAME", help=f"of {', '.join(NAMES)}")
-    fetch.add_argument("--shards", type=int, default=2, metavar="N", help="shards of echo4o (default: 2; 0: all)")
-    fetch.add_argument("--count", type=int, default=6000, metavar="N", help="of unsplash (default: 6000; 0: all)")
-    fetch.add_argument("--width", type=int, default=1024, metavar="PX", help="of unsplash (default: 1024)")
-    fetch.add_argument("--workers", type=int, default=8, metavar="N", help="pictures fetched at once (default: 8)")
+    fetch = acts.add_parser("fetch", help="download sources", description=description, epilog=EPILOG)
+    fetch.add_argument("names", nargs="+", metavar="NAME", help=f"one of {', '.join(NAMES)}")
+    fetch.add_argument(
+        "--shards", type=int, default=2, metavar="N", help="number of shards of echo4o (default: 2; 0: all)"
+    )
+    fetch.add_argument(
+        "--count", type=int, default=6000, metavar="N", help="number of photographs of unsplash (default: 6000; 0: all)"
+    )
+    fetch.add_argument(
+        "--width", type=int, default=1024, metavar="PX", help="width of the photographs of unsplash (default: 1024)"
+    )
+    fetch.add_argument(
+        "--workers", type=int, default=8, metavar="N", help="number of parallel downloads of images (default: 8)"
+    )
     fetch.add_argument("--discard", action="store_true", help="delete archives once they are unpacked")
-    fetch.add_argument("--again", action="store_true", help="fetch also beside pictures that were put there by hand")
-    check = acts.add_parser("check", help="what is complete, incomplete, corrupt, missing", epilog=EPILOG)
-    check.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)} (default: all)")
-    check.add_argument("--quick", action="store_true", help="look at names and sizes, do not read the files")
+    fetch.add_argument("--again", action="store_true", help="also fetch if the folder already has images of yours")
+    check = acts.add_parser("check", help="say what is complete, incomplete, corrupt or missing", epilog=EPILOG)
+    check.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(NAMES)} (default: all)")
+    check.add_argument("--quick", action="store_true", help="check names and sizes only")
     for parser, act in ((fetch, _fetch), (check, _check)):
         parser.add_argument("--root", default="", metavar="DIR", help="folder of the data sets (default: data/raw)")
         parser.set_defaults(act=act)

@@ -10,12 +10,12 @@ from . import bases
 
 def add(commands: Any) -> None:
     """Add the command to the parsers of the command line."""
-    mini = commands.add_parser("mini", help="the small world's models").add_subparsers(required=True)
-    pretrain = mini.add_parser("pretrain", help="make the models that data/mini ships, from nothing")
-    pretrain.add_argument("--only", default="", choices=list(bases.FOLDERS), help="one of them")
-    pretrain.add_argument("--out", default="data/mini", metavar="DIR", help="where to (default: data/mini)")
-    pretrain.add_argument("--steps", type=int, default=0, help="fewer steps, for a trial")
-    pretrain.add_argument("--seed", type=int, default=0, help="seed of its draws")
+    mini = commands.add_parser("mini", help="make the models of the small world").add_subparsers(required=True)
+    pretrain = mini.add_parser("pretrain", help="train the models of data/mini from scratch")
+    pretrain.add_argument("--only", default="", choices=list(bases.FOLDERS), help="make only this one")
+    pretrain.add_argument("--out", default="data/mini", metavar="DIR", help="folder of the models (default: data/mini)")
+    pretrain.add_argument("--steps", type=int, default=0, help="number of training steps, for a trial")
+    pretrain.add_argument("--seed", type=int, default=0, help="seed of all random numbers")
     pretrain.set_defaults(act=_pretrain)
     pack = mini.add_parser("pack", help="make the shipped detector and its known answers from a run of notebook 04")
     pack.add_argument("--run", default="latest", help="run of notebook 04 (default: latest)")

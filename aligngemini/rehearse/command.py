@@ -9,17 +9,19 @@ from aligngemini.core.params import Refused
 
 from .gpus import GPUS
 
-HELP = "every stage with true architectures and sizes but random weights: speed, memory, time, and what does not fit"
+HELP = "run every stage with true architectures and sizes and random weights: speed, memory, time, what does not fit"
 
 
 def add(commands: Any) -> None:
     """Add the command to the parser's `commands`."""
     rehearse = commands.add_parser("rehearse", help=HELP, description=HELP)
-    rehearse.add_argument("--scale", default="paper", help="paper (default) or mini, whose stages take seconds")
-    rehearse.add_argument("--gpu", default="a100-80", choices=GPUS, help="to compute for (default: a100-80)")
-    rehearse.add_argument("--steps", "--laps", type=int, default=3, metavar="N", help="of each stage (default: 3)")
-    rehearse.add_argument("--device", choices=["cuda", "cpu"], default="", help="measure there (default: on a GPU)")
-    rehearse.add_argument("--computed", action="store_true", help="compute only, measure nothing")
+    rehearse.add_argument("--scale", default="paper", help="paper (default), or mini, which takes seconds")
+    rehearse.add_argument("--gpu", default="a100-80", choices=GPUS, help="GPU to compute for (default: a100-80)")
+    rehearse.add_argument(
+        "--steps", "--laps", type=int, default=3, metavar="N", help="measured steps of each stage (default: 3)"
+    )
+    rehearse.add_argument("--device", choices=["cuda", "cpu"], default="", help="device to measure on (default: a GPU)")
+    rehearse.add_argument("--computed", action="store_true", help="only compute, without measuring")
     rehearse.add_argument("--outputs", metavar="DIR", help="folder of the runs (default: outputs)")
     rehearse.set_defaults(act=act)
 

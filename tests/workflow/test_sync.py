@@ -18,9 +18,9 @@ def test_cells_and_recipes_in_git_are_what_it_writes():
 
 def test_a_changed_default_reaches_cell_and_recipe():
     class Other(FusionParams):
-        rule: str = params.param("mean", "a rule")
+        false_positives: float = params.param(0.1, "a share")
         resamples: fields.Resamples = 500
 
     stage = SimpleNamespace(name="04_fusion", params=Other)
-    assert 'rule: str = "mean"  #' in sync.notebook(stage)
+    assert "false_positives: float = 0.1  #" in sync.notebook(stage)
     assert yaml.safe_load(sync.recipe(stage))["resamples"] == 500
