@@ -124,11 +124,11 @@ def _sweep(args: argparse.Namespace) -> None:
     home = sweep.home(study.name, args.scale)
     paths.writable(home, "--outputs", "table.*", "probes.csv", "rules.csv")
     made = sweep.run(parts)
-    from aligngemini.analysis import purity, seeds, validated
+    from aligngemini.analysis import seeds
     from aligngemini.analysis import study as page
 
     table = seeds.gather(made)
-    folder = page.write(home, study, args.scale, made, table, purity.gather(made), validated.gather(made))
+    folder = page.write(home, study, args.scale, made, table, page.probes(made), page.rules(made))
     print(f"\n{seeds.shown(table).to_string(index=False)}\n\n{page.NOTE}\ntable: {paths.short(folder / 'table.md')}")
 
 

@@ -17,14 +17,14 @@ INTERVALS = {"brackets": r"$\1$ $[\2]$", "subscript": r"$\1_{[\2]}$"}
 def write(alignment: pd.DataFrame, folder: Path, name: str = "results", intervals: str = "brackets") -> list[Path]:
     """Write <name>.csv (all of `alignment`, a table of tables.alignment, as measured), <name>.md and <name>.tex (what
     `wide` makes of it); return their paths."""
-    folder = Path(folder)
     rows = wide(alignment)
     texts = {"csv": alignment.to_csv(index=False), "md": markdown(rows) + "\n", "tex": latex(rows, intervals)}
-    with manifest.room_on_disk(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    paths = {ending: Path(folder) / f"{name}.{ending}" for ending in texts}
+    with manifest.room_on_disk(Path(folder)):
+        Path(folder).mkdir(parents=True, exist_ok=True)
         for ending, text in texts.items():
-            (folder / f"{name}.{ending}").write_text(text, encoding="utf-8")
-    return [folder / f"{name}.{ending}" for ending in texts]
+            paths[ending].write_text(text, encoding="utf-8")
+    return list(paths.values())
 
 
 def wide(alignment: pd.DataFrame) -> pd.DataFrame:
@@ -37,9 +37,8 @@ def wide(alignment: pd.DataFrame) -> pd.DataFrame:
 
 def markdown(rows: pd.DataFrame) -> str:
     """Any table as Markdown, without its index; a bar inside a cell is escaped."""
-    cells = rows.astype(str).to_numpy().tolist()
-    lines = [[str(each).replace("|", r"\|") for each in line] for line in [list(rows), *cells]]
-    lines.insert(1, ["---"] * rows.shape[1])
+    cells = rows.astype(str).map(lambda text: text.replace("|", r"\|")).to_numpy().tolist()
+    lines = [list(rows), ["---"] * rows.shape[1], *cells]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

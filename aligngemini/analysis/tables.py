@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import cohen_kappa_score
 
 from aligngemini.analysis.models import Model, folder
 from aligngemini.branches import registry
@@ -9,7 +10,57 @@ from aligngemini.core.params import Refused
 from aligngemini.scores import intervals, metrics
 from aligngemini.scores import table as score_table
 
+KEYS = ["title", "model", "supervision", "run"]
 CARRIED = ("benchmark", "subset", "image_id", "pair_id", "label", "axis", "family", "generator", "path")
+
+
+def judged(
+    images: pd.DataFrame, models: list[Model], fused: pd.DataFrame | None = None, rule: str = "or"
+) -> pd.DataFrame:
+    """Every verdict, one row per model, subset and image; the table that all others are counted from.
+
+    `images` is the test image table; `fused` (optional) the table of notebook 04, given by `rule`. Columns:
+    title (the model in words, unique per run), model, supervision, run, those of CARRIED, score, verdict
+    (Int8, NA without a score), reason.
+    """
+    rows = images[[name for name in CARRIED if name in images]].reset_index(drop=True)
+    parts = {
+        (title, each.name, each.supervision, each.run): score_table.attach(rows, each.scores, each.threshold)
+        for title, each in zip(_titles(models), models, strict=True)
+    }
+    if fused is not None:
+        columns = [name for name in CARRIED if name in fused]
+        fused = fused[[*columns, "verdict", "reason", "fused_score"]].rename(columns={"fused_score": "score"})
+        parts[f"fusion ({rule})", "fusion", "pure", ""] = fused
+    return pd.concat(parts, names=KEYS).reset_index(KEYS).reset_index(drop=True)
+
+
+def _titles(models: list[Model]) -> list[str]:
+    """'VLM, mixed'; with the start of the run's name where two models would share a title."""
+    titles = [", ".join(filter(None, (registry.title(each.name), each.supervision))) for each in models]
+    return [
+        f"{title} ({each.run[:6]})" if each.run and titles.count(title) > 1 else title
+        for title, each in zip(titles, models, strict=True)
+    ]
+
+
+def alignment(verdicts: pd.DataFrame, resamples: int = 2000, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
+    """Model × supervision × subset, with intervals; the table alignment.parquet.
+
+    `verdicts` is what `judged` gives. Columns: title, model, supervision, run, benchmark, subset ('mean' last in
+    each benchmark), axis, metric, value, low, high, balanced_accuracy, real_accuracy, fake_accuracy, auroc, ap,
+    tpr_at_1, tpr_at_5, ece, auroc_low, auroc_high, p_chance (of a balanced accuracy of one half), n, n_real, n_fake,
+    missing (images without a score, counted in no other column).
+    """
+    parts = {}
+    for names, part in verdicts.groupby(KEYS, sort=False):
+        scored = part.verdict.notna()
+        measured = intervals.table(part[scored], (seed, names[1]), resamples, confidence)  # as in notebook 04
+        parts[names] = measured.assign(missing=intervals.absent(measured, part[~scored]))
+    table = pd.concat(parts, names=KEYS).reset_index(KEYS).reset_index(drop=True)
+    table["axis"] = table.subset.map(axes(verdicts)).fillna("all")
+    first = [*KEYS, "benchmark", "subset", "axis", "metric", "value", "low", "high"]
+    return table[[*first, *[name for name in table if name not in first]]]
 
 
 def cut_twice(
@@ -26,89 +77,31 @@ def cut_twice(
     return pd.concat(parts, ignore_index=True)
 
 
-def judged(
-    images: pd.DataFrame, models: list[Model], fused: pd.DataFrame | None = None, rule: str = "or"
-) -> pd.DataFrame:
-    """Every verdict, one row per model, subset and image; the table that all others are counted from.
-
-    `images` is the test image table; `fused` (optional) the table of notebook 04, given by `rule`. Columns:
-    title (the model in words, unique per run), model, supervision, run, those of CARRIED, score, verdict
-    (Int8, NA without a score), reason.
-    """
-    named = _titles(models)
-    parts = [_of_model(images, each).assign(title=title) for title, each in zip(named, models, strict=True)]
-    if fused is not None:
-        columns = [name for name in CARRIED if name in fused]
-        parts.append(
-            fused[[*columns, "verdict", "reason"]].assign(
-                score=fused.fused_score, title=f"fusion ({rule})", model="fusion", supervision="pure", run=""
-            )
-        )
-    table = pd.concat(parts, ignore_index=True)
-    first = ["title", "model", "supervision", "run"]
-    return table[[*first, *[name for name in table if name not in first]]]
-
-
-def _titles(models: list[Model]) -> list[str]:
-    """'VLM, mixed'; with the start of the run's name where two models would share a title."""
-    titles = [", ".join(filter(None, (registry.title(each.name), each.supervision))) for each in models]
-    return [
-        f"{title} ({each.run[:6]})" if each.run and titles.count(title) > 1 else title
-        for title, each in zip(titles, models, strict=True)
-    ]
-
-
-def _of_model(images: pd.DataFrame, each: Model) -> pd.DataFrame:
-    """The rows of one model in `judged`."""
-    rows = images[[name for name in CARRIED if name in images]].reset_index(drop=True)
-    told = score_table.attach(rows, each.scores, each.threshold)
-    return told.assign(model=each.name, supervision=each.supervision, run=each.run)
-
-
-def alignment(verdicts: pd.DataFrame, resamples: int = 2000, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
-    """Model × supervision × subset, with intervals; the table alignment.parquet.
-
-    `verdicts` is what `judged` gives. Columns: title, model, supervision, run, benchmark, subset ('mean' last in
-    each benchmark), axis, metric, value, low, high, balanced_accuracy, real_accuracy, fake_accuracy, auroc, ap,
-    tpr_at_1, tpr_at_5, ece, auroc_low, auroc_high, p_chance (of a balanced accuracy of one half), n, n_real, n_fake,
-    missing (images without a score, counted in no other column).
-    """
-    keys = ["title", "model", "supervision", "run"]
-    tables = []
-    for names, part in verdicts.groupby(keys, sort=False):
-        whole = part[part.verdict.notna()].astype({"verdict": int})
-        measured = intervals.table(whole, (seed, names[1]), resamples, confidence)  # as in notebook 04
-        missing = intervals.absent(measured, part[part.verdict.isna()])
-        tables.append(measured.assign(**dict(zip(keys, names, strict=True)), missing=missing))
-    table = pd.concat(tables, ignore_index=True)
-    table["axis"] = table.subset.map(axes(verdicts)).fillna("all")
-    first = [*keys, "benchmark", "subset", "axis", "metric", "value", "low", "high"]
-    return table[[*first, *[name for name in table if name not in first]]]
-
-
 def axes(verdicts: pd.DataFrame) -> dict[str, str]:
-    """Subset → what makes its fakes fake: semantic, pixel, both, unknown, 'several', or 'none' without
-    fakes."""
-    fakes = verdicts[verdicts.label == 1].groupby("subset").axis.unique()
-    found = {subset: kinds[0] if len(kinds) == 1 else "several" for subset, kinds in fakes.items()}
-    return {subset: found.get(subset, "none") for subset in verdicts.subset.unique()}
+    """Subset → what makes its fakes fake: semantic, pixel, both, unknown, 'several', or 'none' without fakes."""
+    kinds = verdicts[verdicts.label == 1].groupby("subset").axis.unique()
+    names = {subset: axis[0] if len(axis) == 1 else "several" for subset, axis in kinds.items()}
+    return {subset: names.get(subset, "none") for subset in verdicts.subset.unique()}
 
 
 def confusion(verdicts: pd.DataFrame) -> pd.DataFrame:
     """Counts by title, benchmark and subset: real_real, real_fake, fake_real, fake_fake (truth first, then verdict)."""
-    whole = verdicts[verdicts.verdict.notna()]
-    return pd.DataFrame(
-        [
-            {
-                "title": title,
-                "model": part.model.iloc[0],
-                "benchmark": part.benchmark.iloc[0],
-                "subset": subset,
-                **metrics.confusion(part.label, part.verdict.astype(int)),
-            }
-            for (title, subset), part in whole.groupby(["title", "subset"], sort=False)
-        ]
-    )
+    rows = [
+        {"title": title, "model": part.model.iloc[0], "benchmark": part.benchmark.iloc[0], "subset": subset}
+        | metrics.confusion(part.label, part.verdict)
+        for (title, subset), part in verdicts.dropna(subset="verdict").groupby(["title", "subset"], sort=False)
+    ]
+    return pd.DataFrame(rows)
+
+
+def agreement(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Cohen's kappa between the verdicts of each two titles on the images that both judged: 1 where they always agree,
+    0 where as often as by chance; NaN where both give one verdict only.
+    """
+    once = verdicts.drop_duplicates(["title", "image_id"])
+    wide = once.pivot(index="image_id", columns="title", values="verdict")[once.title.unique()]
+    kappa = wide.astype(float).corr(method=lambda one, other: float(cohen_kappa_score(one, other)))
+    return kappa.rename_axis(index=None, columns=None)
 
 
 def spell(value: float, low: float, high: float, sign: bool = False) -> str:

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aligngemini.analysis import purity, seeds, study, validated
-from aligngemini.core import values
+from aligngemini.analysis import seeds, study
+from aligngemini.core import stages, values
 from aligngemini.images import table as images
 from aligngemini.scores import table as score_table
 
@@ -20,16 +20,22 @@ RIGHT = {  # seed -> how many of ten fakes each model finds; no real is accused
 FUSED = {0: 9, 1: 9, 2: 10}
 
 
+def spread(*values: float) -> pd.Series:
+    """The spread of one row over seeds."""
+    long = pd.DataFrame({"rule": "or", "metric": "m", "seed": range(len(values)), "value": values})
+    return seeds.spread(long, ["rule", "metric"]).iloc[0]
+
+
 def test_the_interval_is_student_s():
-    found = seeds.interval([0.6, 0.7, 0.8])
-    assert found.mean == pytest.approx(0.7) and found.n == 3
-    assert found.high - 0.7 == pytest.approx(4.302653 * 0.1 / 3**0.5) == 0.7 - found.low
+    row = spread(0.6, 0.7, 0.8)
+    assert row["mean"] == pytest.approx(0.7) and row.n == 3
+    assert row.high - 0.7 == pytest.approx(4.302653 * 0.1 / 3**0.5) == 0.7 - row.low
 
 
 def test_one_seed_has_no_interval_and_a_missing_one_is_not_counted():
-    assert seeds.interval([0.6])[0] == 0.6 and np.isnan(seeds.interval([0.6])[1:3]).all()
-    assert seeds.interval([0.6, float("nan"), 0.8]).n == 2
-    assert np.isnan(seeds.interval([]).mean) and seeds.interval([]).n == 0
+    assert spread(0.6)["mean"] == 0.6 and spread(0.6)[["low", "high"]].isna().all()
+    assert spread(0.6, float("nan"), 0.8).n == 2
+    assert np.isnan(spread(float("nan"))["mean"]) and spread(float("nan")).n == 0
 
 
 def _images(folder, more: tuple[str, ...] = ()) -> pd.DataFrame:
@@ -145,7 +151,7 @@ def test_several_points_of_notebook_01_are_averaged_seed_by_seed(tmp_path, fusio
 
 def test_the_page_says_what_was_asked_and_shows_differences_with_signs(gathered, tmp_path):
     asked = SimpleNamespace(name="alignment", question="Is it so?", grid={"02_vlm_dpo": {}})
-    folder = study.write(tmp_path / "studies", asked, "tiny", [], gathered, purity.gather([]), validated.gather([]))
+    folder = study.write(tmp_path / "studies", asked, "tiny", [], gathered, study.probes([]), study.rules([]))
     page = (folder / "table.md").read_text()
     assert page.startswith("# alignment, tiny\n\nIs it so?\n") and study.NOTE in page
     assert "| VLM | mixed | VLM, semantic | world | semantic | -0.10 | +0.00 | -0.20 | -0.10 |" in page
@@ -164,22 +170,22 @@ def test_the_purity_of_training_sets_stands_below_the_table(gathered, tmp_path):
             ("03_expert_lora", {"threshold": 0.5}),
         ]
     ]
-    probes = purity.gather(made)
+    probes = study.probes(made)
     assert probes[["training set", "probe"]].to_numpy().tolist() == [
-        ["semantic", purity.PIXELS], ["pixel", purity.WORDS]
+        ["semantic", study.PIXELS], ["pixel", study.WORDS]
     ]  # fmt: skip
     assert probes["mean"].tolist() == pytest.approx([0.55, 0.6]) and probes.n.tolist() == [2, 2]
     asked = SimpleNamespace(name="alignment", question="Is it so?", grid={})
-    folder = study.write(tmp_path / "studies", asked, "tiny", [], gathered, probes, validated.gather(made))
+    folder = study.write(tmp_path / "studies", asked, "tiny", [], gathered, probes, study.rules(made))
     page = (folder / "table.md").read_text()
     assert study.PROBES in page
-    assert page.endswith(f"| pixel | {purity.WORDS} | 0.60 | 0.60 | 0.60 | 0.60 | 0.60 | 2 |\n")
+    assert page.endswith(f"| pixel | {study.WORDS} | 0.60 | 0.60 | 0.60 | 0.60 | 0.60 | 2 |\n")
     assert len(pd.read_csv(folder / "probes.csv")) == 2
 
 
 def test_a_probe_that_could_not_be_asked_has_no_row(tmp_path):
     made = [_run(tmp_path, "02_vlm_dpo", 0, "", "pixel", {"description_auroc": None})]
-    assert purity.gather(made).empty
+    assert study.probes(made).empty
 
 
 def _sides(run, **columns) -> SimpleNamespace:
@@ -191,25 +197,25 @@ def _sides(run, **columns) -> SimpleNamespace:
 def test_rules_are_held_against_what_they_promised_on_validation(gathered, tmp_path):
     made = [
         _sides(
-            _run(tmp_path, seeds.FUSION, seed, "", "", {}),
+            _run(tmp_path, stages.FUSION, seed, "", "", {}),
             **{"validation balanced_accuracy": [0.8, 0.9], "validation real_accuracy": [0.95, 0.9]},
             **{"test balanced_accuracy": [0.8, 0.8 + seed / 10], "test real_accuracy": [0.9, 0.9]},
         )
         for seed in (0, 1)
     ]
-    rules = validated.gather([*made, _run(tmp_path, "03_expert_lora", 0, "", "pixel", {})])
+    rules = study.rules([*made, _run(tmp_path, "03_expert_lora", 0, "", "pixel", {})])
     assert len(rules) == 2 * 2 * 3 and (rules.n == 2).all()
     of_or = rules[(rules.rule == "or") & (rules.metric == "balanced accuracy")].set_index(["measured on", "against"])
     assert of_or.loc[("validation", ""), "mean"] == pytest.approx(0.9)
     assert of_or.loc[("test", "validation"), ["seed 0", "seed 1"]].tolist() == pytest.approx([-0.1, 0.0])
     asked = SimpleNamespace(name="fusion", question="Is it so?", grid={})
-    folder = study.write(tmp_path / "studies", asked, "tiny", [], gathered, purity.gather(made), rules)
+    folder = study.write(tmp_path / "studies", asked, "tiny", [], gathered, study.probes(made), rules)
     assert study.RULES in (folder / "table.md").read_text() and len(pd.read_csv(folder / "rules.csv")) == 12
 
 
 def test_rules_without_a_joint_validation_set_have_levels_of_the_test_alone(tmp_path):
     columns = {"test balanced_accuracy": [0.8, 0.9], "test real_accuracy": [0.9, 0.9]}
-    rules = validated.gather([_sides(_run(tmp_path, seeds.FUSION, 0, "", "", {}), **columns)])
+    rules = study.rules([_sides(_run(tmp_path, stages.FUSION, 0, "", "", {}), **columns)])
     assert rules[["measured on", "against"]].drop_duplicates().to_numpy().tolist() == [["test", ""]]
 
 

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-from aligngemini.analysis import pairs, tables
+from aligngemini.analysis import figures, pairs, tables
+from aligngemini.analysis import models as compared
 from aligngemini.core.params import Refused
 from aligngemini.scores import intervals, metrics
 
@@ -216,3 +217,14 @@ def test_pure_is_paired_with_every_other_supervision_of_its_model(images, models
 def test_without_a_mixed_model_there_is_nothing_to_pair(images, models):
     judged = tables.judged(images, models[:1])
     assert pairs.flips(judged).empty and pairs.differences(judged).empty
+
+
+def test_many_detectors_are_compared_from_their_score_tables_alone(images, models):
+    named = compared.of_tables({f"peer {i}": models[i % 4].scores for i in range(9)}, {"peer 8": 0.7})
+    judged = tables.judged(images, named)
+    table = tables.alignment(judged, resamples=50)
+    assert table.title.unique().tolist() == [f"peer {i}" for i in range(9)]
+    assert len(figures.alignment(table).data) == 9 and len(figures.subsets(table).data) == 9
+    kappa = tables.agreement(judged)
+    assert kappa.loc["peer 0", "peer 4"] == 1 > kappa.loc["peer 0", "peer 8"] > kappa.loc["peer 0", "peer 2"]
+    assert np.shape(figures.agreement(kappa).data[0].z) == (9, 9)
