@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from .header import LIMIT, Unreadable
+from .header import LIMIT, TOO_LARGE, Unreadable
 
 CHANNELS = (1, 2, 3, 4)  # grey, grey and alpha, RGB, RGB and alpha
 
@@ -16,15 +16,12 @@ def as_image(values) -> Image.Image:
     for what is no array.
     """
     array = _array(values)
-    if array.ndim not in (2, 3):
-        raise Unreadable(f"an array of {array.ndim} axes, not 2 or 3: give each image of a batch by itself")
     if not array.size:
         raise Unreadable("it has no pixels")
     if array.size > LIMIT * max(CHANNELS):
-        raise Unreadable(f"larger than {LIMIT // 1_000_000} megapixels")
-    last = array if array.ndim == 2 else _channels_last(array)
-    eight = np.ascontiguousarray(_eight_bits(last))
-    return Image.fromarray(eight[..., 0] if eight.shape[2:] == (1,) else eight)
+        raise Unreadable(TOO_LARGE)
+    eight = np.ascontiguousarray(_eight_bits(_channels_last(array)))
+    return Image.fromarray(eight[..., 0] if eight.shape[2] == 1 else eight)
 
 
 def _array(values) -> np.ndarray:
@@ -39,29 +36,25 @@ def _array(values) -> np.ndarray:
 
 
 def _channels_last(array: np.ndarray) -> np.ndarray:
-    first, last = (array.shape[axis] in CHANNELS for axis in (0, 2))
-    shape = " x ".join(map(str, array.shape))
-    if first and last:
-        raise Unreadable(f"the first or the last axis of {shape} may hold the channels")
-    if not first and not last:
-        raise Unreadable(f"no axis of {shape} holds 1 to 4 channels")
-    return np.moveaxis(array, 0, 2) if first else array
+    first, last = (array.ndim == 3 and array.shape[axis] in CHANNELS for axis in (0, -1))
+    if array.ndim != 2 and first == last:
+        shape = " x ".join(map(str, array.shape))
+        raise Unreadable(f"an array of {shape}: give one image, with 1 to 4 channels on its first or its last axis")
+    return array[..., None] if array.ndim == 2 else np.moveaxis(array, 0, 2) if first else array
 
 
 def _eight_bits(array: np.ndarray) -> np.ndarray:
-    kind, size = array.dtype.kind, array.dtype.itemsize
-    if kind == "u" and size == 1:
-        return array
-    if kind == "b":
+    if array.dtype == bool:
         return array.astype(np.uint8) * 255
-    if kind == "u" and size == 2 and 0 < array.max() <= 255:
-        raise Unreadable("uint16 pixels of 255 at most: 8 bits in a wide type, or nearly black? Give uint8, or a file")
-    if kind == "u" and size == 2:  # as of files: Pillow keeps the upper bytes of colours, grey is rounded
-        return (array >> 8 if array.shape[2:] > (2,) else (array.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    if kind != "f":
+    if array.dtype.kind == "f":
+        if not ((array >= 0) & (array <= 1)).all():
+            raise Unreadable("floating-point pixels outside 0..1, without a known white: scale them, or give uint8")
+        return np.rint(array.astype(np.float64) * 255).astype(np.uint8)
+    if array.dtype.kind != "u" or array.dtype.itemsize > 2:
         raise Unreadable(f"{array.dtype} pixels without a known white: give uint8, uint16, or floats in 0..1")
-    if not np.isfinite(array).all():
-        raise Unreadable("pixels that are no finite numbers")
-    if array.min() < 0 or array.max() > 1:
-        raise Unreadable("floating-point pixels outside 0..1, without a known white: scale them, or give uint8")
-    return np.rint(array.astype(np.float64) * 255).astype(np.uint8)
+    if array.dtype == np.uint8:
+        return array
+    if 0 < array.max() <= 255:
+        raise Unreadable("uint16 pixels of 255 at most: 8 bits in a wide type, or nearly black? Give uint8, or a file")
+    # As of files: Pillow keeps the upper bytes of colours, grey is rounded.
+    return (array >> 8 if array.shape[2] > 2 else (array.astype(np.uint32) + 128) // 257).astype(np.uint8)

@@ -14,15 +14,9 @@ from .header import LIMIT, Unreadable, contents, named_format, opened
 __all__ = ["LIMIT", "Decoded", "Unreadable", "identify", "pixels", "read"]
 
 Turn = Image.Transpose
-UPRIGHT = {
-    2: Turn.FLIP_LEFT_RIGHT,
-    3: Turn.ROTATE_180,
-    4: Turn.FLIP_TOP_BOTTOM,
-    5: Turn.TRANSPOSE,
-    6: Turn.ROTATE_270,
-    7: Turn.TRANSVERSE,
-    8: Turn.ROTATE_90,
-}  # what makes an EXIF orientation upright
+# What makes the EXIF orientations 2 to 8 upright.
+UPRIGHT = (Turn.FLIP_LEFT_RIGHT, Turn.ROTATE_180, Turn.FLIP_TOP_BOTTOM, Turn.TRANSPOSE, Turn.ROTATE_270)
+UPRIGHT = dict(enumerate((*UPRIGHT, Turn.TRANSVERSE, Turn.ROTATE_90), 2))
 BAND = 256  # rows that are converted at once
 
 
@@ -65,7 +59,7 @@ def pixels(image) -> np.ndarray:
         return _rgb(_upright(image), image)
 
 
-# known of a file that was not read
+# what identify knows of a file that it could not read
 NOTHING = {"image_id": "", "format": "", "jpeg_quality": math.nan, "width": 0, "height": 0, "reason": ""}
 
 
@@ -79,11 +73,10 @@ def identify(path: str | Path) -> dict:
         data = contents(path)
         row["image_id"] = hashlib.sha256(data).hexdigest()
         with opened(data) as image:
-            width, height = header.upright_size(image)
-            row |= {"format": named_format(image), "jpeg_quality": _quality(image), "width": width, "height": height}
+            size = dict(zip(("width", "height"), header.upright_size(image), strict=True))
+            return row | {"format": named_format(image), "jpeg_quality": _quality(image)} | size
     except Unreadable as error:
-        row["reason"] = str(error)
-    return row
+        return row | {"reason": str(error)}
 
 
 def _quality(image: Image.Image) -> float:

@@ -15,11 +15,7 @@ from aligngemini.core import seeds
 
 from . import jpeg
 
-FILTERS = {
-    "bilinear": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-    "lanczos": Image.Resampling.LANCZOS,
-}
+FILTERS = ("bilinear", "bicubic", "lanczos")  # of Pillow
 ROWS = 256  # that get their noise at once
 DRAWN = ("scale", "noise", "blur", "jpeg")
 
@@ -60,7 +56,7 @@ def draw(ranges: Mapping[str, Sequence[float]], rng: np.random.Generator) -> Val
     """Draw one set of values, each uniform in its [least, most] pair; filters are drawn alike."""
     scale, noise, blur = (float(rng.uniform(*ranges[name])) for name in ("scale", "noise", "blur"))
     quality = int(rng.integers(*map(round, ranges["jpeg"]), endpoint=True))
-    down, up = (str(rng.choice(list(FILTERS))) for _ in range(2))
+    down, up = (str(rng.choice(FILTERS)) for _ in range(2))
     return Values(scale, noise, blur, quality, down, up, int(rng.integers(2**32)))
 
 
@@ -74,7 +70,7 @@ def degrade(rgb: np.ndarray, values: Values) -> np.ndarray:
 def downsample(rgb: np.ndarray, scale: float, filter: str) -> np.ndarray:
     """Shrink both sides by `scale` (0 < scale <= 1), to no less than one pixel."""
     height, width = (max(1, round(side * scale)) for side in rgb.shape[:2])
-    return np.asarray(Image.fromarray(rgb).resize((width, height), FILTERS[filter]))
+    return np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling[filter.upper()]))
 
 
 def noise(rgb: np.ndarray, sigma: float, grain: int) -> np.ndarray:
@@ -99,4 +95,4 @@ def compress(rgb: np.ndarray, quality: int) -> np.ndarray:
 
 def upsample(rgb: np.ndarray, shape: tuple[int, int], filter: str) -> np.ndarray:
     """Resize to (height, width)."""
-    return np.asarray(Image.fromarray(rgb).resize(shape[::-1], FILTERS[filter]))
+    return np.asarray(Image.fromarray(rgb).resize(shape[::-1], Image.Resampling[filter.upper()]))

@@ -1,10 +1,12 @@
 """Feed a model: every image is read once, in threads, while the model works on the batch before."""
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from threading import Lock
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,6 +18,7 @@ from .failures import attempt
 from .header import contents, opened
 
 LARGE = 4_000_000  # pixels; of images larger than this one at a time is in memory
+_one_at_a_time = Lock()
 
 
 class Item(NamedTuple):
@@ -38,36 +41,29 @@ class Feed:
     read: Callable[[object], np.ndarray] = lambda source: decode.read(source).rgb
     workers: int = 2
 
-    def __iter__(self) -> Iterator[list[tuple[Item, object]]]:
+    def __iter__(self) -> Iterator[list[tuple[Item, Any]]]:
         """Yield each batch as pairs of an item and what was prepared of it, or the exception that reading it raised;
         two batches are in memory at once."""
-        # Large images are unpacked in one thread: allocators keep memory for each thread that has asked for it.
-        with ThreadPoolExecutor(self.workers) as pool, ThreadPoolExecutor(1) as alone:
-            following = self._ask(0, pool, alone)
-            for place in self._counted():
-                asked, following = following, self._ask(place + 1, pool, alone)
-                yield [(item, future.result()) for item, future in asked]
-                asked.clear()  # a future keeps its result
+        sizes = [len(batch) for batch in self.batches]
+        places = range(len(sizes))
+        with ThreadPoolExecutor(self.workers) as pool:
+            following = self._submit(0, pool)
+            for place in progress(places, self.label, sum(sizes), max(sizes, default=1)) if self.label else places:
+                current, following = following, self._submit(place + 1, pool)
+                yield [(item, future.result()) for item, future in current]
+                current.clear()  # a future keeps its result
 
-    def _counted(self) -> Iterable[int]:
-        places, sizes = range(len(self.batches)), [len(batch) for batch in self.batches]
-        return progress(places, self.label, sum(sizes), max(sizes, default=1)) if self.label else places
-
-    def _ask(self, place: int, pool: Executor, alone: Executor) -> list[tuple[Item, Future]]:
+    def _submit(self, place: int, pool: Executor) -> list[tuple[Item, Future]]:
         batch = self.batches[place] if place < len(self.batches) else ()
-        return [(item, pool.submit(attempt, self._one, item, alone)) for item in batch]
+        return [(item, pool.submit(attempt, self._prepared, item)) for item in batch]
 
-    def _one(self, item: Item, alone: Executor) -> object:
+    def _prepared(self, item: Item) -> object:
         """What is prepared of one image; raises what reading it raises."""
         if item.reason:
             raise decode.Unreadable(item.reason)
         source = contents(item.source) if isinstance(item.source, str | Path) else item.source
-        if _pixels(source) <= LARGE:
-            return self._prepared(item, source)
-        return alone.submit(self._prepared, item, source).result()
-
-    def _prepared(self, item: Item, source: object) -> object:
-        return self.prepare(item, self.read(source))
+        with _one_at_a_time if _pixels(source) > LARGE else nullcontext():
+            return self.prepare(item, self.read(source))
 
 
 def _pixels(source: object) -> int:

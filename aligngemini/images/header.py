@@ -16,6 +16,7 @@ from aligngemini.core import reading
 from .filenames import true
 
 LIMIT = 256_000_000  # pixels; a larger image is refused before its pixels are unpacked
+TOO_LARGE = f"larger than {LIMIT // 1_000_000} megapixels"
 CODECS = f"Pillow {PIL.__version__}, pillow-heif {pillow_heif.__version__}"
 # How files begin, as regular expressions. The formats are those whose decoders are plain code: no EPS, which would
 # start Ghostscript on a stranger's file.
@@ -94,7 +95,7 @@ def limited(what: str = "cut short or damaged") -> Iterator[None]:
     except Unreadable:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
-        raise Unreadable(f"larger than {LIMIT // 1_000_000} megapixels, or than the memory of this machine") from error
+        raise Unreadable(f"{TOO_LARGE}, or than the memory of this machine") from error
     except Exception as error:  # decoders raise OSError, SyntaxError, struct.error, zlib.error, KeyError ...
         raise Unreadable(f"{what} ({' '.join(str(error).split())})") from error
 
@@ -131,7 +132,7 @@ def check(image: Image.Image) -> None:
     if not image.width * image.height:
         raise Unreadable("it has no pixels")
     if image.width * image.height > LIMIT:
-        raise Unreadable(f"larger than {LIMIT // 1_000_000} megapixels")
+        raise Unreadable(TOO_LARGE)
     if image.mode == "F":
         raise Unreadable("floating-point pixels without a known white")
     if hasattr(image, "tag_v2"):

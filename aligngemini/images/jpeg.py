@@ -1,6 +1,4 @@
-"""JPEG quality from quantisation tables, and re-encoding so that a picture's container tells nothing about
-it.
-"""
+"""JPEG quality from quantisation tables, and re-encoding so that an image's container tells nothing about it."""
 
 import io
 import re
@@ -17,15 +15,10 @@ WEBP_QUALITY = 80  # ours: a lossy WebP does not tell the quality it was made wi
 
 
 @cache
-def _ladder() -> tuple[np.ndarray, np.ndarray]:
-    """libjpeg's luminance and chrominance tables at quality 1..100, each int [100, 64]."""
-    tables = [_tables(encode(np.zeros((8, 8, 3), np.uint8), q)) for q in range(1, 101)]
-    return np.array([t[0] for t in tables]), np.array([t[1] for t in tables])
-
-
-def _tables(data: bytes) -> list[list[int]]:
-    with header.opened(data) as image:
-        return component_tables(image)
+def _ladder() -> np.ndarray:
+    """libjpeg's luminance and chrominance tables at quality 1..100, int [100, 2, 64]."""
+    files = (io.BytesIO(encode(np.zeros((8, 8, 3), np.uint8), quality)) for quality in range(1, 101))
+    return np.array([list(Image.open(file).quantization.values()) for file in files])
 
 
 def component_tables(image: Image.Image) -> list[list[int]]:
@@ -35,11 +28,8 @@ def component_tables(image: Image.Image) -> list[list[int]]:
 
 def quality(image: Image.Image) -> float:
     """The libjpeg quality 1..100 whose standard tables are nearest to those of an opened JPEG."""
-    luminance, chrominance = _ladder()
-    tables = component_tables(image)
-    distance = np.abs(luminance - np.array(tables[0])).sum(1)
-    if len(tables) > 1:
-        distance = distance + np.abs(chrominance - np.array(tables[1])).sum(1)
+    tables = np.array(component_tables(image)[:2])
+    distance = np.abs(_ladder()[:, : len(tables)] - tables).sum((1, 2))
     # libjpeg clips tables at both ends of the scale: among equals the highest quality is the usual one
     return float(100 - np.argmin(distance[::-1]))
 
@@ -72,23 +62,23 @@ def like(original: bytes, rgb: np.ndarray) -> bytes:
     JPEG (grey stays grey), lossless or lossy WebP, PNG for any other format. No metadata is carried over.
     Raises Unreadable.
     """
-    picture = Image.fromarray(rgb)
     with header.opened(original) as image:
         form = header.named_format(image)
         if form == "JPEG":
-            return _jpeg_like(image, picture)
+            return _jpeg_like(image, Image.fromarray(rgb))
     if form == "WEBP":
-        return _saved(picture, "WEBP", **({"lossless": True} if _is_lossless(original) else {"quality": WEBP_QUALITY}))
+        options = {"lossless": True} if _is_lossless(original) else {"quality": WEBP_QUALITY}
+        return _saved(Image.fromarray(rgb), "WEBP", **options)
     return png(rgb)
 
 
-def _jpeg_like(image: Image.Image, picture: Image.Image) -> bytes:
+def _jpeg_like(image: Image.Image, copy: Image.Image) -> bytes:
     tables = component_tables(image)
     if len(tables) == 1:
-        return _saved(picture.convert("L"), "JPEG", qtables=tables)
+        return _saved(copy.convert("L"), "JPEG", qtables=tables)
     tables = tables[:2] if tables[1] == tables[2] else tables[:3]
     sampling = JpegImagePlugin.get_sampling(image)
-    return _saved(picture, "JPEG", qtables=tables, subsampling=sampling if sampling in SUBSAMPLINGS else 2)
+    return _saved(copy, "JPEG", qtables=tables, subsampling=sampling if sampling in SUBSAMPLINGS else 2)
 
 
 def reproducible(original: bytes) -> bool:
@@ -99,23 +89,15 @@ def reproducible(original: bytes) -> bool:
     """
     with header.opened(original) as image:
         form = header.named_format(image)
-        if (
-            header.orientation(image) != 1
-            or image.has_transparency_data
-            or getattr(image, "n_frames", 1) > 1
-            and form != "JPEG"
-        ):
+        if header.orientation(image) != 1 or image.has_transparency_data or image.mode not in ("L", "RGB"):
             return False
         if form == "JPEG":
-            return _jpeg_is_plain(image)
-        return image.mode == "RGB" and (form == "PNG" or form == "WEBP" and _is_lossless(original))
-
-
-def _jpeg_is_plain(image: Image.Image) -> bool:
-    if image.mode == "L":
-        return True
-    stored_as_rgb = image.info.get("adobe_transform") == 0
-    return image.mode == "RGB" and not stored_as_rgb and JpegImagePlugin.get_sampling(image) in SUBSAMPLINGS
+            stored_as_rgb = image.info.get("adobe_transform") == 0
+            usual = not stored_as_rgb and JpegImagePlugin.get_sampling(image) in SUBSAMPLINGS
+            return image.mode == "L" or usual
+        animated = getattr(image, "n_frames", 1) > 1
+        plain = form == "PNG" or form == "WEBP" and _is_lossless(original)
+        return image.mode == "RGB" and plain and not animated
 
 
 def _is_lossless(webp: bytes) -> bool:

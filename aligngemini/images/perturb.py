@@ -37,14 +37,12 @@ class Perturbation(NamedTuple):
 
 
 def apply(name: str, rgb: np.ndarray, severity: float, image_id: str, seed: int = SEED) -> np.ndarray:
-    """Perturb uint8 [H, W, 3]; draws depend on (seed, image_id) alone. Raises Refused for an unknown name."""
-    if name not in PERTURBATIONS:
-        raise unknown(name, list(PERTURBATIONS), "--perturb", "perturbation")
+    """Perturb uint8 [H, W, 3]; draws depend on (seed, image_id) alone."""
     return PERTURBATIONS[name].change(rgb, severity, seeds.generator("perturb", seed, image_id))
 
 
 def named(text: str) -> list[str]:
-    """The perturbations of a list parted by commas; raises Refused for an unknown one."""
+    """The perturbations of a comma-separated list; raises Refused for an unknown one."""
     names = list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
     for name in names:
         if name not in PERTURBATIONS:
@@ -90,6 +88,7 @@ def _screenshot(rgb: np.ndarray, scale: float, rng: np.random.Generator) -> np.n
     return degrade.compress(_resize(rgb, scale, rng, Image.Resampling.BILINEAR), SCREEN_QUALITY)
 
 
+SHOWN = "shown smaller, captured, saved as JPEG"
 PERTURBATIONS = {
     "jpeg": Perturbation("saved as JPEG", "quality", (100, 90, 80, 70, 60), PUBLISHED, _jpeg, encodes=True),
     "webp": Perturbation("saved as WebP", "quality", (90, 80, 70, 60, 50), OURS, _webp),
@@ -98,7 +97,5 @@ PERTURBATIONS = {
     "down": Perturbation("made smaller", "scale", (0.75, 0.5, 0.25), PUBLISHED, _resize),
     "up": Perturbation("made larger", "scale", (1.25, 1.5, 1.75, 2), PUBLISHED, _resize),
     "crop": Perturbation("a window of it, placed at random", "share of each side", (0.9, 0.75, 0.5), OURS, _crop),
-    "screenshot": Perturbation(
-        "shown smaller, captured, saved as JPEG", "scale", (0.9, 0.75, 0.5), OURS, _screenshot, encodes=True
-    ),
+    "screenshot": Perturbation(SHOWN, "scale", (0.9, 0.75, 0.5), OURS, _screenshot, encodes=True),
 }

@@ -4,6 +4,7 @@ A treatment is a tuple of steps (name, value), empty for a file as it is. Benchm
 numbers (`genimage`, `aigcdetect`, ...).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -60,7 +61,7 @@ PROTOCOLS = {
 
 
 def named(text: str) -> list[Protocol]:
-    """The protocols of a list parted by commas, `aligned:SIDE` with its crop in pixels; raises Refused."""
+    """The protocols of a comma-separated list, `aligned:SIDE` with its crop in pixels; raises Refused."""
     words = list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
     if not words:
         raise Refused(f"--protocol names no protocol: choose of {', '.join(PROTOCOLS)}.")
@@ -71,11 +72,9 @@ def _named(word: str) -> Protocol:
     name, colon, side = word.partition(":")
     if name not in PROTOCOLS:
         raise unknown(name, list(PROTOCOLS), "--protocol", "protocol")
-    if not colon:
-        return PROTOCOLS[name]
-    if not PROTOCOLS[name].side or not side.isdecimal() or len(side) > 5 or int(side) < 1:
+    if colon and (not PROTOCOLS[name].side or not re.fullmatch("[1-9][0-9]{,4}", side)):
         raise Refused(f"{word!r} is no protocol: only aligned takes a side in pixels, such as aligned:112.")
-    return replace(PROTOCOLS[name], name=word, side=int(side))
+    return replace(PROTOCOLS[name], name=word, side=int(side)) if colon else PROTOCOLS[name]
 
 
 def treatment(protocol: Protocol, benchmark: str, label: int, perturbation: str = "", severity: float = 0) -> Treatment:
@@ -102,29 +101,22 @@ def treated(rgb: np.ndarray, steps: Treatment, image_id: str) -> np.ndarray:
     Raises Unreadable where a step cannot be done to this picture.
     """
     for step in steps:
-        done = attempt(_step, rgb, step, image_id)
-        if isinstance(done, Exception):
-            raise Unreadable(reason(f"{spelled((step,))} cannot be done to it", done))
-        rgb = done
+        result = attempt(_step, rgb, *step, image_id)
+        if isinstance(result, Exception):
+            raise Unreadable(reason(f"{spelled((step,))} cannot be done to it", result))
+        rgb = result
     return rgb
 
 
-def _step(rgb: np.ndarray, step: tuple[str, float], image_id: str) -> np.ndarray:
-    name, value = step
-    if name != CENTRE:
-        return perturb.apply(name, rgb, value, image_id)
-    if min(rgb.shape[:2]) < value:
-        raise Unreadable(f"smaller than {value:g} px")
-    return centre(rgb, int(value))
+def _step(rgb: np.ndarray, name: str, value: float, image_id: str) -> np.ndarray:
+    return centre(rgb, int(value)) if name == CENTRE else perturb.apply(name, rgb, value, image_id)
 
 
 def centre(rgb: np.ndarray, side: int) -> np.ndarray:
-    """The side x side middle of uint8 [H, W, 3]; raises Refused if the picture is smaller."""
+    """The side x side middle of uint8 [H, W, 3]; raises Unreadable if the image is smaller."""
     top, left = ((length - side) // 2 for length in rgb.shape[:2])
     if top < 0 or left < 0:
-        raise Refused(
-            f"A picture of {rgb.shape[1]} x {rgb.shape[0]} px has no middle of {side} px: take a smaller one."
-        )
+        raise Unreadable(f"smaller than {side} px")
     return rgb[top : top + side, left : left + side]
 
 

@@ -44,7 +44,7 @@ def test_aligned_leaves_no_difference_of_format_size_or_quality(picture, saved):
 def test_the_centre_is_the_middle(picture):
     rgb = picture(10, 9)
     assert np.array_equal(protocols.centre(rgb, 4), rgb[2:6, 3:7])
-    with pytest.raises(Refused, match="no middle of 10 px"):
+    with pytest.raises(decode.Unreadable, match="smaller than 10 px"):
         protocols.centre(rgb, 10)
 
 
