@@ -33,8 +33,7 @@ def read(text: str, split: str = "test") -> pd.DataFrame:
     if rows.empty:
         raise Refused(f"{text} holds no picture: give another set.")
     unlabelled = (rows["reason"] == "") & ~rows["label"].isin((0, 1))
-    rows = rows.assign(reason=rows["reason"].mask(unlabelled, "no label"))
-    return rows.reset_index(drop=True)
+    return rows.assign(reason=rows["reason"].mask(unlabelled, "no label")).reset_index(drop=True)
 
 
 def read_training(text: str) -> pd.DataFrame:
@@ -48,10 +47,9 @@ def read_training(text: str) -> pd.DataFrame:
 
 def training_tables(text: str) -> list[str]:
     """The tables that the run of the test table `text` learns from; none for anything else."""
-    path = Path(text).absolute()
-    folder = path if path.is_dir() else path.parent
-    is_test = (folder / "test.parquet").is_file() and path in (folder, folder / "test.parquet")
-    found = [folder / name for name in TRAINING if is_test and (folder / name).is_file()]
+    folder = Path(text).absolute()
+    folder = folder.parent if folder.name == "test.parquet" else folder
+    found = [folder / name for name in TRAINING if (folder / "test.parquet").is_file() and (folder / name).is_file()]
     return [str(path) for path in found if parquet.read_metadata(path).num_rows]  # a joint validation set may be empty
 
 

@@ -14,6 +14,7 @@ from aligngemini.scores.cv_auroc import groups_per_class
 from . import cues, duplicates, file_facts, findings, image_sets
 
 ALL = "all"
+LEFT_OUT = ["path", *duplicates.SUBSET, "label", "reason"]
 Words = Callable[[pd.DataFrame], float]
 
 
@@ -54,25 +55,20 @@ def audit(text: str, against: Iterable[str] = (), words: Words | None = None, wo
     rows = image_sets.read(text)
     sets = {name: image_sets.read_training(name) for name in [*image_sets.training_tables(text), *against]}
     rows = file_facts.add(rows, workers)
-    images = rows[rows["reason"] == ""].reset_index(drop=True)
-    left_out = rows.loc[rows["reason"] != "", ["path", "benchmark", "subset", "label", "reason"]].reset_index(drop=True)
+    usable = rows["reason"] == ""
+    images, left_out = rows[usable].reset_index(drop=True), rows.loc[~usable, LEFT_OUT].reset_index(drop=True)
     if images.empty:
         why = [*skips.lost(rows)["reason"], *rows["reason"]][0]
         raise Refused(f"No picture of {text} can be used ({why}): give another set.")
     own = images[images["split"] == "train"]
-    images = _related(images, [own, *(file_facts.add(each, workers) for each in sets.values())])
+    training = pd.concat([own, *(file_facts.add(each, workers) for each in sets.values())], ignore_index=True)
+    images = images.join(duplicates.find(images, training[training["reason"] == ""]))
+    images["pair_id"] = duplicates.group_ids(images)  # a name of all that belongs together
     parts = _parts(images, left_out)
     table = [_measured(name, *part, words) for name, part in progress(parts.items(), "guessing the class", len(parts))]
     counts = {"its own split train": len(own)} if 0 < len(own) < len(images) else {}
     counts |= {spelled(name): len(each) for name, each in sets.items()}
     return Report(spelled(text), pd.DataFrame(table), images, left_out, counts)
-
-
-def _related(images: pd.DataFrame, training: list[pd.DataFrame]) -> pd.DataFrame:
-    """`images` with a column for each of duplicates.RELATIONS; pair_id becomes a name of all that belongs together."""
-    every = pd.concat(training, ignore_index=True)
-    images = images.join(duplicates.find(images, every[every["reason"] == ""]))
-    return images.assign(pair_id=duplicates.group_ids(images))
 
 
 def _parts(images: pd.DataFrame, left_out: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:

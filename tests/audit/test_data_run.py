@@ -42,28 +42,30 @@ def test_probe_declines_where_it_has_too_little(pairs):
 
 
 def test_container_cues_are_found(pairs):
-    _, clean = data_run.measure({"pixel": pairs()})
-    assert clean.set_index("cue").loc[["format", "JPEG quality", "size", "aspect"], "auroc"].eq(0.5).all()
-    _, found = data_run.measure({"pixel": pairs(write=lambda rgb: jpeg.encode(rgb, 60))})
+    def cues_of(rows):
+        return data_run.measure({"pixel": rows})[1]
+
+    assert cues_of(pairs()).set_index("cue").loc[["format", "JPEG quality", "size", "aspect"], "auroc"].eq(0.5).all()
+    found = cues_of(pairs(write=lambda rgb: jpeg.encode(rgb, 60)))
     assert found.set_index("cue").loc["JPEG quality", "auroc"] == 1.0
-    _, found = data_run.measure({"pixel": pairs(write=jpeg.png)})
+    found = cues_of(pairs(write=jpeg.png))
     assert found.set_index("cue").loc["format", "auroc"] == 1.0
-    _, found = data_run.measure({"pixel": pairs(lambda rgb: rgb[:56])})
+    found = cues_of(pairs(lambda rgb: rgb[:56]))
     assert found.set_index("cue").loc[["size", "aspect"], "auroc"].eq(1.0).all()
 
 
 def test_pair_identity_finds_what_differs(pairs):
     good = data_run.pair_identity(pairs(smoothed))
-    assert good["pixel: pairs of equal tables"] == good["pixel: pairs complete"] == 1.0
+    assert good["pixel: pairs of equal quality"] == good["pixel: pairs complete"] == 1.0
+    assert 5 < good["pixel: psnr median"] < 15, "they show different things"
     bad = data_run.pair_identity(pairs(write=lambda rgb: jpeg.encode(rgb, 60)))
-    assert bad["pixel: pairs of equal quality"] == bad["pixel: pairs of equal tables"] == 0.0
+    assert bad["pixel: pairs of equal quality"] == 0.0 < bad["pixel: pairs of equal format"] == 1.0
     assert data_run.pair_identity(pairs().iloc[1:])["pixel: pairs complete"] == pytest.approx(29 / 30)
 
 
 def test_scalars_fit_a_manifest(pairs):
-    figures, found = data_run.measure(
-        {"pixel": pairs(smoothed)}, pd.DataFrame({"set": ["pixel"], "path": ["x"], "reason": ["empty"]})
-    )
+    lost = pd.DataFrame({"set": ["pixel"], "path": ["x"], "reason": ["empty"]})
+    figures, found = data_run.measure({"pixel": pairs(smoothed)}, lost)
     assert all(isinstance(value, int | float) for value in figures.values())
     assert figures["pixel: unusable, empty"] == 1 and figures["pixel: images"] == 60
     assert list(found.columns) == ["set", "cue", "auroc"]

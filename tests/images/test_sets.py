@@ -255,7 +255,7 @@ def test_folders_become_the_same_kind_of_sets(new_run, small, smoother, folder_s
     assert semantic["degrade_jpeg"].notna().all() and set(semantic["source"]) == {"real", "surreal"}
     assert pixel[pixel["label"] == 0]["path"].str.startswith(str(folder_sources / "photos")).all()
     assert pixel[pixel["label"] == 1]["path"].str.startswith(str(run.folder)).all()
-    assert data_run.pair_identity(pixel)["pixel: pairs of equal tables"] == 1.0
+    assert data_run.pair_identity(pixel)["pixel: pairs of equal quality"] == 1.0
     assert set(test["subset"]) == {"gpt4o"} and set(test["benchmark"]) == {"bench"}
     assert set(test["axis"]) == {"none", "unknown"} and test.groupby("label").size().to_dict() == {0: 4, 1: 4}
     halves = tables["mixed_semantic"].groupby(["subset", "split", "label"]).size().unstack()
