@@ -29,7 +29,7 @@ def add(commands: Any) -> None:
 
 
 def act(args: argparse.Namespace) -> int:
-    """Judge pictures, or those with known answers; return the exit code. Raises Refused, DiskFull."""
+    """Judge images, or those with known answers; return the exit code. Raises Refused, DiskFull."""
     if args.self_check:
         return _self_check()
     if not args.paths:
@@ -39,39 +39,30 @@ def act(args: argparse.Namespace) -> int:
     if missing:
         raise Refused(f"there is no picture or folder {shown(missing[0])}: check the path")
     file = paths.writable_file(args.csv, "--csv") if args.csv else None
+    from .core.manifest import room_on_disk
     from .detector import Detector
     from .images import filenames
 
-    detector = Detector.found(args.run)
-    explainer = detector.explainer if args.explain else None
-    table = detector([filenames.spelled(path) for path in args.paths])
+    detector, images = Detector.found(args.run), [filenames.spelled(path) for path in args.paths]
+    explainer = detector.explainer if args.explain else None  # refuses before anything is scored
+    table = detector(images)
     if explainer:
-        table["explanation"] = ""
-        judged = table[f"{explainer.name}_score"].notna()
-        table.loc[judged, "explanation"] = detector.explain(list(table.loc[judged, "image"]))
-    _tell(table, file, args.json)
-    return DONE
-
-
-def _tell(table: Any, file: Any, as_json: bool) -> None:
-    """Write the table to `file`, or print it."""
-    from .core.manifest import room_on_disk
-    from .images import filenames
-
+        table["explanation"] = detector.explain(images)
     if file:
         with room_on_disk(file, "--csv"):
             table.to_csv(file, index=False)
-    elif as_json:
+    elif args.json:
         print(table.to_json(orient="records", lines=True, force_ascii=False), end="")
     else:
         printable = table.assign(image=table["image"].map(filenames.printable))
         print(printable.round(4).to_string(index=False))
+    return DONE
 
 
 def _self_check() -> int:
     from . import self_check
 
-    found = self_check.check()
-    print(found.round(4).to_string(index=False))
-    print("all as known" if found.agrees.all() else "some scores are off: another version, or a damaged file")
-    return DONE if found.agrees.all() else FAILED
+    table = self_check.check()
+    print(table.round(4).to_string(index=False))
+    print("all as known" if table.agrees.all() else "some scores are off: another version, or a damaged file")
+    return DONE if table.agrees.all() else FAILED

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel, Field, ValidationError
 
 from .branches import registry, scoring
 from .branches.branch import Branch
-from .core import manifest, paths, reading, runs, saved_runs, shipped, stages
+from .core import paths, reading, runs, saved_runs, shipped, stages
 from .core.params import Refused
+from .core.saved_runs import SavedRun
 from .fusion import join
 from .fusion.rules import Fusion
 from .images import decode, filenames
@@ -24,9 +26,23 @@ from .images.feed import Feed, Item, batched
 from .images.loaders import folders, skips
 
 FILE = "detector.json"
-FORM = {"branches": list, "fusion": dict}  # what it holds; `from_dict` of Fusion knows the rest
-BRANCH = {"name": str, "kind": str, "facts": dict, "run": str}
 SHIPPED = paths.resolve("data/mini/detector")
+
+
+class Member(BaseModel, extra="allow"):
+    """A branch as `detector.json` describes it; `run` is the one whose adapter it is ("notebook/run", "" for none)."""
+
+    name: Annotated[str, Field(pattern=r"^\w+$")]  # it names a folder, too
+    kind: str
+    facts: dict[str, Any]
+    run: str
+
+
+class Description(BaseModel):
+    """What `detector.json` holds; `Fusion.from_dict` knows more of its fusion."""
+
+    branches: list[Member]
+    fusion: dict[str, Any]
 
 
 class Detector:
@@ -44,12 +60,15 @@ class Detector:
     def from_run(cls, run: str = "latest", scale: str | None = None) -> Detector:
         """Load the branches behind a run of notebook 04. Raises Refused if there is none."""
         fusion = runs.load(stages.FUSION, run, scale)
-        return cls._built(fusion.folder, partial(home, fusion, trained(fusion)))
+        config = described(fusion.folder)
+        return cls._built(config, branch_folders(fusion, config))
 
     @classmethod
     def found(cls, run: str = "") -> Detector:
         """The detector of a run, or the shipped one for "shipped"; for "" that of the latest run, else the shipped."""
-        if run == "shipped" or (not run and not _any_run()):
+        # A run that cannot be read is one, too: it is refused by name.
+        any_run = saved_runs.complete(stages.FUSION) or saved_runs.unreadable(stages.FUSION)
+        if run == "shipped" or (not run and not any_run):
             print("judged by the shipped detector, which knows the small world alone", file=sys.stderr)
             return cls.load()
         return cls.from_run(run or "latest")
@@ -58,15 +77,15 @@ class Detector:
     def load(cls, folder: Path = SHIPPED) -> Detector:
         """Load a packed detector: `detector.json` beside a folder for each branch. Raises Refused."""
         shipped.check(Path(folder), "detector")
-        return cls._built(Path(folder), lambda branch: Path(folder) / branch["name"])
+        config = described(Path(folder))
+        return cls._built(config, {member.name: Path(folder) / member.name for member in config.branches})
 
     @classmethod
-    def _built(cls, folder: Path, home: Callable[[dict], Path]) -> Detector:
-        config = described(folder)
-        fusion = Fusion.from_dict(config["fusion"])
-        if len(fusion.thresholds) != len(config["branches"]):
-            raise _undescribed(folder)
-        return cls([_loaded(branch, home(branch)) for branch in config["branches"]], fusion)
+    def _built(cls, config: Description, folders: dict[str, Path]) -> Detector:
+        kinds = [registry.kind(member.kind).load() for member in config.branches]
+        members = zip(kinds, config.branches, strict=True)
+        branches = [kind.load(each.facts, folders[each.name], each.name) for kind, each in members]
+        return cls(branches, Fusion.from_dict(config.fusion))
 
     def __call__(self, images, batch_size: int = 32) -> pd.DataFrame:
         """Columns image, <name>_score of each branch, reason, fused_score, verdict (1 fake, 0 real, <NA> unscored),
@@ -98,63 +117,44 @@ class Detector:
         return found
 
     def explain(self, images, batch_size: int = 32) -> list[str]:
-        """One sentence in the explainer's words for each readable image given, "" where it cannot look at it."""
-        batches, prepare = _batches(_listed(images), batch_size), self.explainer.prepare
-        label = "explaining verdicts" if len(batches) > 1 else ""
-        feed = Feed(batches, lambda item, rgb: [attempt(prepare, rgb, item.source)], label, decode.pixels)
-        readable = ([got for _, got in batch if isinstance(got, list)] for batch in feed)
-        return [said for views in readable for said in self._explained([view for (view,) in views])]
-
-    def _explained(self, views: list) -> list[str]:
-        """The explainer's words on its views, "" for those that are exceptions."""
-        branch = self.explainer
+        """Return one sentence in the explainer's words for each file or image, "" where it cannot look at it."""
+        branch, listed = self.explainer, _listed(images)
         threshold = self.fusion.thresholds[self.names.index(branch.name)]
-        scores = each(branch.p_fake, views)
-        good = [place for place, score in enumerate(scores) if not isinstance(score, Exception)]
-        fake = [scores[place] > threshold for place in good]
-        said = dict(zip(good, branch.explain([views[place] for place in good], fake), strict=True))
-        return [said.get(place, "") for place in range(len(views))]
+        batches, sentences = _batches(listed, batch_size), [""] * len(listed)
+        label = "explaining verdicts" if len(batches) > 1 else ""
+        for batch in Feed(batches, lambda item, rgb: attempt(branch.prepare, rgb, item.source), label, decode.pixels):
+            views = {item.name: view for item, view in batch if not isinstance(view, Exception)}
+            scores = dict(zip(views, each(branch.p_fake, list(views.values())), strict=True))
+            good = [place for place, score in scores.items() if not isinstance(score, Exception)]
+            said = branch.explain([views[place] for place in good], [scores[place] > threshold for place in good])
+            for place, text in zip(good, said, strict=True):
+                sentences[place] = text
+        return sentences
 
 
-def _any_run() -> bool:
-    """Whether a run of notebook 04 lies in the outputs, also one that cannot be read: it is refused by name."""
-    return bool(saved_runs.complete(stages.FUSION) or saved_runs.unreadable(stages.FUSION))
-
-
-def described(folder: Path) -> dict:
-    """What `detector.json` in a folder says: branches and fusion. Raises Refused."""
+def described(folder: Path) -> Description:
+    """Return what `detector.json` in a folder says: branches and fusion. Raises Refused."""
     try:
         config = reading.json(folder / FILE)
     except (OSError, ValueError) as error:
         raise Refused(f"{folder} holds no packed detector ({error}): name a run of notebook 04 instead.") from error
-    if not manifest.fits(config, FORM) or not all(manifest.fits(branch, BRANCH) for branch in config["branches"]):
-        raise _undescribed(folder)
-    called = [branch["name"] for branch in config["branches"]]
-    if len(set(called)) < len(called) or not all(re.fullmatch(r"\w+", name) for name in called):  # they name folders
-        raise _undescribed(folder)
+    unclear = Refused(f"{folder} does not say what its detector is made of: name another run, or fetch it again.")
+    try:
+        config = Description.model_validate(config)
+    except ValidationError as error:
+        raise unclear from error
+    names = {member.name for member in config.branches}
+    if not len(config.branches) == len(names) == len(Fusion.from_dict(config.fusion).thresholds):
+        raise unclear
     return config
 
 
-def _undescribed(folder: Path) -> Refused:
-    return Refused(f"{folder} does not say what its detector is made of: name another run, or fetch it again.")
-
-
-def _loaded(branch: dict, folder: Path) -> Branch:
-    return registry.kind(branch["kind"]).load().load(branch["facts"], folder, branch["name"])
-
-
-def trained(fusion) -> dict[str, Path]:
-    """The adapters of the runs that a run of notebook 04 stands on: "notebook/run" -> folder."""
-    return {f"{run.notebook}/{run.name}": run.path("adapter") for run in fusion.inputs.values()}
-
-
-def home(fusion, adapters: dict[str, Path], branch: dict) -> Path:
-    """The folder with the files of a branch that `detector.json` of a run of notebook 04 describes. Raises Refused."""
-    if branch["run"] and branch["run"] not in adapters:
-        raise Refused(
-            f"{fusion.folder} does not stand on the run {branch['run']} that it names: run notebook 04 again."
-        )
-    return adapters[branch["run"]] if branch["run"] else fusion.path("branches", branch["name"])
+def branch_folders(fusion: SavedRun, config: Description) -> dict[str, Path]:
+    """Return name -> folder with the files of each branch of a run of notebook 04. Raises Refused."""
+    adapters = {f"{run.notebook}/{run.name}": run.path("adapter") for run in fusion.inputs.values()}
+    for run in {member.run for member in config.branches if member.run}.difference(adapters):
+        raise Refused(f"{fusion.folder} does not stand on the run {run} that it names: run notebook 04 again.")
+    return {member.name: adapters.get(member.run) or fusion.path("branches", member.name) for member in config.branches}
 
 
 def _listed(images) -> list[tuple[str, object]]:
@@ -178,6 +178,6 @@ def _files(source: str | Path) -> list[tuple[str, Path | decode.Unreadable]]:
 
 
 def _batches(listed: list[tuple[str, object]], size: int) -> list[list[Item]]:
-    """The images, named by their places, `size` at a time."""
+    """Return the images, named by their places, `size` at a time."""
     reasons = [str(image) if isinstance(image, decode.Unreadable) else "" for _, image in listed]
     return batched([Item(place, listed[place][1], why) for place, why in enumerate(reasons)], size)

@@ -20,13 +20,14 @@ def pack(run: str = "latest", folder: Path = SHIPPED, scale: str | None = None, 
     """
     fusion, folder = runs.load(stages.FUSION, run, scale), Path(folder)
     paths.writable(folder.parent, "a checkout of your own")
-    config, trained = detector.described(fusion.folder), detector.trained(fusion)
+    config = detector.described(fusion.folder)
     with atomic.replacing(folder) as fresh:
-        for branch in config["branches"]:
-            _copy_branch(detector.home(fusion, trained, branch), fresh / branch["name"])
-            branch["run"] = ""
-        json_file.write(fresh / detector.FILE, config)
-        _write_pictures(_chosen(fusion, each), fresh / "known")
+        for name, home in detector.branch_folders(fusion, config).items():
+            _copy_branch(home, fresh / name)
+        for branch in config.branches:
+            branch.run = ""
+        json_file.write(fresh / detector.FILE, config.model_dump())
+        _write_images(values.read(fusion.path("fused.parquet")), each, fresh / "known")
     return shipped.record(folder)
 
 
@@ -40,20 +41,15 @@ def _copy_branch(source: Path, target: Path) -> None:
         shutil.copy(path, target)
 
 
-def _chosen(fusion, each: int) -> pd.DataFrame:
-    """Rows of fused.parquet, each picture once."""
-    rows = values.read(fusion.path("fused.parquet"))
+def _write_images(rows: pd.DataFrame, each: int, folder: Path) -> None:
+    """Write `each` real and fake images of every cell of the first benchmark of fused.parquet, and their scores."""
     rows = rows[rows.benchmark == rows.benchmark.iloc[0]].drop_duplicates("image_id")
-    return rows.groupby(["axis", "label"], sort=False).head(each)
-
-
-def _write_pictures(rows: pd.DataFrame, folder: Path) -> None:
+    rows = rows.groupby(["axis", "label"], sort=False).head(each)
     folder.mkdir()
     files = [f"{place}_{row.axis}{Path(row.path).suffix}" for place, row in enumerate(rows.itertuples())]
     for path, name in zip(rows.path, files, strict=True):
         shutil.copy(path, folder / name)
-    scores = [f"{name}_score" for name in join.names(rows)]
-    answers = rows[["label", "axis", *scores, "verdict"]].round(4)
+    answers = rows[["label", "axis", *join.columns(join.names(rows)), "verdict"]].round(4)
     answers.insert(0, "file", files)
     answers.to_csv(folder / "answers.csv", index=False)
 

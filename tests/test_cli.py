@@ -115,7 +115,7 @@ class Fake:
         return pd.DataFrame({"image": images, "mine_score": scores, "fused_score": 0.9, "reason": reasons})
 
     def explain(self, images):
-        return [f"{image} floats" for image in images]
+        return [f"{image} floats" if image.endswith(".png") else "" for image in images]
 
 
 @pytest.fixture
@@ -215,7 +215,7 @@ def test_a_seed_that_no_notebook_takes_is_refused_before_anything_runs(seed, cap
 
 
 def test_the_range_of_seeds_is_said_by_run_sweep_and_notebooks(capsys):
-    told = "seed must be at most 4294967295 and at least 0, got 4294967296"
+    told = "seed must be at least 0 and at most 4294967295, got 4294967296"
     assert cli.main(["run", "--seed", "4294967296"]) == 2 and told in capsys.readouterr().err
     assert cli.main(["sweep", "alignment", "--seeds", "0,4294967296"]) == 2 and told in capsys.readouterr().err
     with pytest.raises(Refused, match=told):

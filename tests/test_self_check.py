@@ -43,13 +43,13 @@ def test_the_shipped_detector_does_not_stand_in_for_a_run_that_cannot_be_read(tm
     assert cli.main([*words, "--run", "shipped"]) == 0
 
 
-def test_every_readable_picture_is_explained_by_the_verdict_it_got(tmp_path, capsys):
+def test_every_picture_is_explained_by_the_verdict_it_got_and_one_that_cannot_be_read_by_nothing(tmp_path, capsys):
     (tmp_path / "bad.png").write_bytes(b"no picture")
     files = sorted((SHIPPED / "known").glob("*.jpg"))[:4]
     detector = Detector.load(SHIPPED)
     said = detector.explain([files[0], tmp_path / "bad.png", *files[1:]], batch_size=2)
     fake = detector(files).vlm_score > detector.fusion.thresholds[0]
-    assert [text.startswith("This image is fake") for text in said] == fake.tolist()
+    assert said.pop(1) == "" and [text.startswith("This image is fake") for text in said] == fake.tolist()
     assert "explaining verdicts: 5 in" in capsys.readouterr().err
 
 
