@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 
 from aligngemini.core import atomic, models
-from aligngemini.core.progress import progress
 
 from . import aspect, decode, header, jpeg
-from .failures import reason
+from .failures import attempt, reason
 from .feed import Feed, Item
-from .pictures import origin
+from .image_files import origin
+from .params import DataParams
 
 REMARK_REAL = "The fine texture looks like the grain of a camera."
 REMARK_FAKE = "The fine texture looks smooth like a decoder."
@@ -28,7 +28,7 @@ SUFFIX = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
 
 @dataclass(frozen=True)
 class Plan:
-    """What is done to one photograph: the window kept, where both members lie, whether the original stays."""
+    """What is done to one photograph: the window of it, where both members lie, whether the original stays."""
 
     row: dict
     window: tuple[int, int, int, int]
@@ -38,11 +38,13 @@ class Plan:
 
     @property
     def size(self) -> tuple[int, int]:
+        """Height and width of the window."""
         left, top, right, bottom = self.window
         return bottom - top, right - left
 
-    def done(self) -> bool:
-        return self.fake.exists() and self.original.exists()
+    def failure(self, why: str) -> dict:
+        """The row of a photograph that has no pair."""
+        return {"path": self.row["path"], "reason": why}
 
 
 def pairs(
@@ -59,30 +61,30 @@ def pairs(
 
     Each pair shares format, quantisation tables, chroma subsampling, size and pair_id. A photograph whose
     longer side exceeds `max_side` is cut to its centre on the JPEG grid; then, and wherever the original's
-    container cannot be written again (see jpeg.reproducible), the original is re-encoded too. Batches that
-    are already there are kept. form "png": both members are stored lossless, as DDA does, the reconstruction
+    container cannot be written again (see jpeg.reproducible), the original is re-encoded too. Batches whose files
+    are already there are not made again. form "png": both members are stored lossless, as DDA does, the reconstruction
     without the original's compression; `jpeg_quality` remains the original's. crop: sides are cut around the centre
     to whole latent cells, as DDA does, instead of being padded for the autoencoder and cut back (ours).
     """
-    cell = autoencoder.factor if crop else 1
+    plan = partial(_plan, folder=folder, max_side=max_side, form=form, cell=autoencoder.factor if crop else 1)
     with ThreadPoolExecutor(max(1, workers)) as pool:
-        made = list(pool.map(lambda row: _plan(row, folder, max_side, form, cell), rows.to_dict("records")))
-        plans = [plan for plan in made if isinstance(plan, Plan)]
-        failed = [item for item in made if not isinstance(item, Plan)]
-        todo = [batch for batch in _batches(plans, autoencoder) if not all(p.done() for p in batch)]
-        asked = [[Item(plan.fake, plan) for plan in batch] for batch in todo]
-        work = _worked(Feed(asked, lambda _, got: got, read=_load, workers=workers), autoencoder, pool)
-        failed += filter(None, progress(work, label, total=sum(map(len, todo))))
+        records = rows.to_dict("records")
+        plans = list(pool.map(partial(attempt, plan), records))
+        failed = [
+            {"path": row["path"], "reason": reason("it cannot be read", error)}
+            for row, error in zip(records, plans, strict=True)
+            if isinstance(error, Exception)
+        ]
+        plans = [plan for plan in plans if isinstance(plan, Plan)]
+        failed += _reconstruct(plans, autoencoder, pool, workers, label)
         lost = {item["path"] for item in failed}
-        kept = [plan for plan in plans if plan.row["path"] not in lost]
-        both = list(pool.map(lambda plan: _rows(plan, autoencoder.name), kept))
-    distinct, alike = _distinct(both)
-    made = pd.DataFrame([row for two in distinct for row in two])
-    return made, pd.DataFrame(failed + alike, columns=["path", "reason"])
+        both = pool.map(partial(_rows, generator=autoencoder.name), [p for p in plans if p.row["path"] not in lost])
+        distinct, alike = _distinct(list(both))
+    return pd.DataFrame(distinct), pd.DataFrame(failed + alike, columns=["path", "reason"])
 
 
-def worn(
-    run, cfg, photographs: pd.DataFrame, which: str, name: str, revision: str = "", form: str = "original"
+def run_pairs(
+    run, cfg: DataParams, photographs: pd.DataFrame, which: str, name: str, revision: str = "", form: str = "original"
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`pairs` of a data run by the autoencoder called `name` (folder or hub name), under images/<which>.
 
@@ -91,46 +93,25 @@ def worn(
     from . import autoencoder
 
     dda = cfg.reconstruction == "dda"
-    told = {"sample": cfg.vae_latent == "sampled", "seed": cfg.seed, "dtype": cfg.vae_dtype, "truncate": dda}
-    model = autoencoder.load(name, revision, **told)
+    options = {"sample": cfg.vae_latent == "sampled", "seed": cfg.seed, "dtype": cfg.vae_dtype, "truncate": dda}
+    model = autoencoder.load(name, revision, **options)
     used = {"name": name, "revision": models.commit(name, revision), "dtype": model.number}
     run.save(f"autoencoder_{which}.json", used)
     folder, label = run.path("images", which), f"{which} reconstructions"
     return pairs(photographs, model, folder, cfg.max_side, cfg.workers, label, form, dda and form == "png")
 
 
-def _distinct(pairs: list[tuple[dict, dict]]) -> tuple[list[tuple[dict, dict]], list[dict]]:
-    """Pairs whose files are like no other's, and (path, reason) of the rest.
-
-    Files that differed in metadata alone become one when written anew; an empty picture survives any
-    autoencoder.
-    """
-    kept, alike, seen = [], [], set()
-    for real, fake in pairs:
-        names = {real["image_id"], fake["image_id"]}
-        if len(names) == 1:
-            alike.append({"path": real["path"], "reason": UNCHANGED})
-        elif names & seen:
-            alike.append({"path": real["path"], "reason": "same picture as another photograph"})
-        else:
-            kept.append((real, fake))
-        seen |= names
-    return kept, alike
-
-
-def _plan(row: dict, folder: Path, max_side: int, form: str, cell: int) -> Plan | dict:
-    try:
-        data = header.contents(row["path"])
-        with header.opened(data) as image:
-            turned = header.orientation(image)
-            width, height = header.upright_size(image)
-        left, top, right, bottom = window = _in_cells(grid_window(width, height, max_side, turned), cell)
-        if why := aspect.reason(right - left, bottom - top):  # both branches may train on this set
-            raise decode.Unreadable(why)
-        stays = form == "original" and window == (0, 0, width, height) and jpeg.reproducible(data)
-        suffix = SUFFIX[jpeg.written_as(data)] if form == "original" else ".png"
-    except decode.Unreadable as error:
-        return {"path": row["path"], "reason": str(error)}
+def _plan(row: dict, folder: Path, max_side: int, form: str, cell: int) -> Plan:
+    """The plan for a photograph; raises Unreadable where it cannot have a pair."""
+    data = header.contents(row["path"])
+    with header.opened(data) as image:
+        turned = header.orientation(image)
+        width, height = header.upright_size(image)
+    left, top, right, bottom = window = _in_cells(grid_window(width, height, max_side, turned), cell)
+    if why := aspect.reason(right - left, bottom - top):  # both branches may train on this set
+        raise decode.Unreadable(why)
+    stays = form == "original" and window == (0, 0, width, height) and jpeg.reproducible(data)
+    suffix = SUFFIX[jpeg.written_as(data)] if form == "original" else ".png"
     name = Path(row["path"]).stem if stays and Path(row["path"]).parent == folder else row["image_id"][:16]
     original = Path(row["path"]) if stays else folder / f"{name}_original{suffix}"
     return Plan(row, window, original, folder / f"{name}_reconstruction{suffix}", stays)
@@ -142,10 +123,8 @@ def grid_window(width: int, height: int, max_side: int, orientation: int = 1) ->
     Sides up to `max_side` stay whole, unless the file is rotated: its grid then starts at the far edge of
     mirrored axes, and only whole coding units are kept.
     """
-    mirrored = (orientation in (2, 3, 6, 7), orientation in (3, 4, 7, 8))
-    (left, right), (top, bottom) = (
-        _span(length, max_side, flip, orientation != 1) for length, flip in zip((width, height), mirrored, strict=True)
-    )
+    left, right = _span(width, max_side, orientation in (2, 3, 6, 7), orientation != 1)
+    top, bottom = _span(height, max_side, orientation in (3, 4, 7, 8), orientation != 1)
     return left, top, right, bottom
 
 
@@ -153,9 +132,9 @@ def _span(length: int, longest: int, mirrored: bool, whole_units: bool) -> tuple
     units = length // jpeg.GRID
     if units == 0 or (length <= longest and not whole_units):
         return 0, length
-    kept = min(units, longest // jpeg.GRID)
-    start = (length % jpeg.GRID if mirrored else 0) + (units - kept) // 2 * jpeg.GRID
-    return start, start + kept * jpeg.GRID
+    count = min(units, longest // jpeg.GRID)
+    start = (length % jpeg.GRID if mirrored else 0) + (units - count) // 2 * jpeg.GRID
+    return start, start + count * jpeg.GRID
 
 
 def _in_cells(window: tuple[int, int, int, int], cell: int) -> tuple[int, int, int, int]:
@@ -179,43 +158,38 @@ def _batches(plans: list[Plan], autoencoder) -> Iterator[list[Plan]]:
         yield from (alike[i : i + step] for i in range(0, len(alike), step))
 
 
+def _reconstruct(plans: list[Plan], autoencoder, pool: ThreadPoolExecutor, workers: int, label: str) -> list[dict]:
+    """Write both members of every pair that is not there yet; (path, reason) of those that have none.
+
+    While the autoencoder works on one batch, the files of the one before are written and of the next one read.
+    """
+    todo = [b for b in _batches(plans, autoencoder) if not all(p.fake.exists() and p.original.exists() for p in b)]
+    batches = [[Item(plan.fake, plan) for plan in batch] for batch in todo]
+    failed, saving = [], []
+    for batch in Feed(batches, lambda _, image: image, label if batches else "", _load, workers):
+        good = [(item.source, *image) for item, image in batch if not isinstance(image, Exception)]
+        again = _through(autoencoder, [rgb for *_, rgb in good])
+        failed += _failures(saving)
+        saving = [(one[0], pool.submit(_save, *one, made)) for one, made in zip(good, again, strict=True)]
+        bad = [(item.source, error) for item, error in batch if isinstance(error, Exception)]
+        failed += [plan.failure(reason("it cannot be read", error)) for plan, error in bad]
+    return failed + _failures(saving)
+
+
 def _load(plan: Plan) -> tuple[bytes, np.ndarray]:
     """The file and the pixels of its window. Raises Unreadable."""
     data = header.contents(plan.row["path"])
     return data, decode.read(data, plan.window).rgb
 
 
-def _worked(feed: Feed, autoencoder, pool: ThreadPoolExecutor) -> Iterator[dict | None]:
-    """Write both members of every pair, batch by batch; yield for each plan None or its (path, reason).
-
-    While the autoencoder works on one batch, the files of the one before are written and of the next one read.
-    """
-    before: list[tuple[Plan, Future | str]] = []
-    for batch in feed:
-        good = [(item.source, *got) for item, got in batch if not isinstance(got, Exception)]
-        again = _through(autoencoder, [rgb for *_, rgb in good])
-        saving = [(one[0], pool.submit(_save, *one, made)) for one, made in zip(good, again, strict=True)]
-        yield from _told(before)
-        failed = [(item.source, got) for item, got in batch if isinstance(got, Exception)]
-        before = [(plan, reason("it cannot be read", error)) for plan, error in failed] + saving
-    yield from _told(before)
-
-
-def _through(autoencoder, pictures: list[np.ndarray]) -> list[np.ndarray]:
-    """Reconstructions of uint8 pictures [H, W, 3] of one batch, each of its own size."""
+def _through(autoencoder, images: list[np.ndarray]) -> list[np.ndarray]:
+    """Reconstructions of uint8 images [H, W, 3] of one batch, each of its own size."""
     from .autoencoder import fitted
 
-    if not pictures:
+    if not images:
         return []
-    again = autoencoder.roundtrip(np.stack([fitted(rgb, autoencoder.factor) for rgb in pictures]))
-    return [made[: rgb.shape[0], : rgb.shape[1]] for made, rgb in zip(again, pictures, strict=True)]
-
-
-def _told(work: list[tuple[Plan, Future | str]]) -> Iterator[dict | None]:
-    """None, or (path, reason) where the work on a plan ended in a reason."""
-    for plan, told in work:
-        why = told if isinstance(told, str) else told.result()
-        yield {"path": plan.row["path"], "reason": why} if why else None
+    again = autoencoder.roundtrip(np.stack([fitted(rgb, autoencoder.factor) for rgb in images]))
+    return [made[: rgb.shape[0], : rgb.shape[1]] for made, rgb in zip(again, images, strict=True)]
 
 
 def _save(plan: Plan, data: bytes, rgb: np.ndarray, again: np.ndarray) -> str:
@@ -229,17 +203,35 @@ def _save(plan: Plan, data: bytes, rgb: np.ndarray, again: np.ndarray) -> str:
     return ""
 
 
-def _rows(plan: Plan, generator: str) -> tuple[dict, dict]:
-    pair = {"pair_id": plan.row.get("pair_id") or origin(plan.row["image_id"])}
+def _failures(saving: list[tuple[Plan, Future]]) -> list[dict]:
+    return [plan.failure(job.result()) for plan, job in saving if job.result()]
+
+
+def _rows(plan: Plan, generator: str) -> list[dict]:
+    """The rows of the photograph and of its reconstruction."""
+    pair = plan.row | {"pair_id": plan.row.get("pair_id") or origin(plan.row["image_id"])}
     real = {"path": str(plan.original), "label": 0, "axis": "none", "generator": "", "remark": REMARK_REAL}
-    fake = {
-        "path": str(plan.fake),
-        "label": 1,
-        "axis": "pixel",
-        "generator": generator,
-        "remark": REMARK_FAKE,
-    }
-    made = [plan.row | pair | member | decode.identify(member["path"]) for member in (real, fake)]
-    if plan.fake.suffix == SUFFIX["PNG"]:  # of pixels that were once compressed this remains to be known
-        made = [row | {"jpeg_quality": plan.row.get("jpeg_quality", math.nan)} for row in made]
-    return tuple(made)
+    fake = {"path": str(plan.fake), "label": 1, "axis": "pixel", "generator": generator, "remark": REMARK_FAKE}
+    both = [pair | member | decode.identify(member["path"]) for member in (real, fake)]
+    if plan.fake.suffix == SUFFIX["PNG"]:  # what is known of pixels that were once compressed
+        both = [row | {"jpeg_quality": plan.row.get("jpeg_quality", math.nan)} for row in both]
+    return both
+
+
+def _distinct(pairs: list[list[dict]]) -> tuple[list[dict], list[dict]]:
+    """Rows of pairs whose files are like no other's, and (path, reason) of the rest.
+
+    Files that differed in metadata alone become one when written anew; an empty picture survives any
+    autoencoder.
+    """
+    rows, alike, seen = [], [], set()
+    for real, fake in pairs:
+        names = {real["image_id"], fake["image_id"]}
+        if len(names) == 1:
+            alike.append({"path": real["path"], "reason": UNCHANGED})
+        elif names & seen:
+            alike.append({"path": real["path"], "reason": "same picture as another photograph"})
+        else:
+            rows += [real, fake]
+        seen |= names
+    return rows, alike

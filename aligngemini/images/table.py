@@ -41,29 +41,19 @@ def check(table: pd.DataFrame, name: str = "the image table") -> pd.DataFrame:
     """
     _whole(table, name)
     for column, allowed in (("label", (0, 1)), ("axis", AXES), ("split", SPLITS)):
-        wrong = sorted({str(value) for value in table[column] if value not in allowed})[:3]
-        _refuse(bool(wrong), f"{name} has {column} {', '.join(map(repr, wrong))}; allowed is {allowed}.")
-    mixed_up = table[(table["label"] == 0) != (table["axis"] == "none")]
-    _refuse(len(mixed_up) > 0, f"{name}: real images and no others have axis none, {_examples(mixed_up)} differ.")
-    nameless = table[table["image_id"] == ""]
-    _refuse(
-        len(nameless) > 0,
-        f"{name}: {len(nameless)} rows have no image_id, e.g. {list(nameless['path'][:3])}.",
-    )
-    twice = table[table.duplicated(KEY)]
-    _refuse(len(twice) > 0, f"{name} has more than one row for (subset, image_id) of {_examples(twice)}.")
-    splits = table.groupby("image_id")["split"].nunique()
-    shared = table[table["image_id"].isin(splits[splits > 1].index)]
-    _refuse(
-        len(shared) > 0,
-        f"{name} has images in more than one split: {_examples(shared.drop_duplicates('image_id'))}.",
-    )
+        if wrong := sorted({str(value) for value in table[column] if value not in allowed})[:3]:
+            raise Refused(f"{name} has {column} {', '.join(map(repr, wrong))}; allowed is {allowed}.")
+    splits = table.groupby("image_id")["split"].transform("nunique")
+    rules = {
+        "must have axis none for real images and no others, not": (table["label"] == 0) != (table["axis"] == "none"),
+        "has rows with no image_id:": table["image_id"] == "",
+        "has more than one row for (subset, image_id) of": table.duplicated(KEY),
+        "has images in more than one split:": splits > 1,
+    }
+    for rule, broken in rules.items():
+        if broken.any():
+            raise Refused(f"{name} {rule} {_examples(table[broken].drop_duplicates('path'))}.")
     return table
-
-
-def _refuse(when: bool, sentence: str) -> None:
-    if when:
-        raise Refused(sentence)
 
 
 def _examples(rows: pd.DataFrame) -> str:
@@ -88,8 +78,8 @@ def briefly(reasons: pd.Series) -> pd.Series:
 
 
 def _whole(table: pd.DataFrame, name: str) -> None:
-    missing = [column for column in COLUMNS if column not in table]
-    _refuse(bool(missing), f"{name} lacks the columns {', '.join(missing)}; make it again with notebook 01.")
+    if missing := [column for column in COLUMNS if column not in table]:
+        raise Refused(f"{name} lacks the columns {', '.join(missing)}; make it again with notebook 01.")
 
 
 def content_overlap(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -97,17 +87,15 @@ def content_overlap(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     what, name, splits, tables. Empty is what one wants; the same image in two tables of one split is no
     overlap.
     """
-    long = [
-        table[[column, "split"]].set_axis(["name", "split"], axis=1).assign(what=column, table=label)
+    long = pd.concat(
+        table[[column, "split"]].set_axis(["name", "split"], axis=1).assign(what=column, tables=label)
         for label, table in tables.items()
         for column in ("image_id", "pair_id")
-    ]
-    every = pd.concat(long)
-    every = every[every["name"] != ""].drop_duplicates()
-    splits = every.groupby(["what", "name"])["split"].nunique()
-    shared = every.set_index(["what", "name"]).loc[splits[splits > 1].index].reset_index()
-    joined = shared.groupby(["what", "name"])[["split", "table"]].agg(lambda texts: ", ".join(sorted(set(texts))))
-    return joined.reset_index().rename(columns={"split": "splits", "table": "tables"})
+    )
+    long = long[long["name"] != ""].drop_duplicates().rename(columns={"split": "splits"})
+    groups = long.groupby(["what", "name"])
+    shared = long[groups["splits"].transform("nunique") > 1].groupby(["what", "name"])[["splits", "tables"]]
+    return shared.agg(lambda texts: ", ".join(sorted(set(texts)))).reset_index()
 
 
 def pairs(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,8 +1,8 @@
-"""The test of the small world: one cell for each way of being fake, as the camera gives it and laundered.
+"""The test of the small world: one subset for each way of being fake, as the camera gives it and degraded.
 
-The three cells of the joint test share their real pictures: a violated scene with camera pixels, a plausible
-scene with generator pixels, and both. Laundered, all four pictures of a scene go through the chain that the
-semantic set went through, with values drawn for that scene. Further cells hold the plausible scenes as other
+The three subsets of the joint test share their real images: a violated scene with camera pixels, a plausible
+scene with generator pixels, and both. Degraded ("laundered"), all four images of a scene go through the chain that the
+semantic set went through, with values sampled for that scene. Further subsets hold the plausible scenes as other
 autoencoders render them, and twins of what is held out of training.
 """
 
@@ -12,7 +12,8 @@ import pandas as pd
 
 from aligngemini.core import paths
 
-from . import degrade, drawn, pictures, reconstruct, table
+from . import degrade, image_files, reconstruct, scene_images, table
+from .params import DataParams
 
 JOINT = ("semantic", "pixel", "both")
 CLEAN, LAUNDERED = "world", "world, laundered"
@@ -20,16 +21,16 @@ OTHERS, WITHHELD = "world, other generators", "world, withheld"
 BENCHMARKS = (CLEAN, LAUNDERED, OTHERS, WITHHELD)
 
 
-def names(cfg) -> set[str]:
-    """The subsets of `world`, all that there can be under these parameters."""
-    clean = [*JOINT, *(f"pixel, {_short(name)}" for name in generators(cfg))]
-    return {*clean, *(f"{name}, laundered" for name in JOINT), *drawn.withheld(cfg)}
+def names(cfg: DataParams) -> set[str]:
+    """The subsets of `make`, all that there can be under these parameters."""
+    others = [_subset(name) for name in generators(cfg)]
+    return {*JOINT, *others, *(f"{name}, laundered" for name in JOINT), *scene_images.held_out(cfg)}
 
 
-def generators(cfg) -> list[str]:
+def generators(cfg: DataParams) -> list[str]:
     """The autoencoders that only test: those named, and for a folder of several all in it but the training one."""
-    found = [each for name in cfg.generators for each in _inside(name)]
-    return [name for name in found if paths.resolve(name) != paths.resolve(cfg.vae)]
+    every = [each for name in cfg.generators for each in _inside(name)]
+    return [name for name in every if paths.resolve(name) != paths.resolve(cfg.vae)]
 
 
 def _inside(name: str) -> list[str]:
@@ -39,40 +40,36 @@ def _inside(name: str) -> list[str]:
     return [f"{name}/{path.parent.name}" for path in sorted(folder.glob("*/config.json"))] or [name]
 
 
-def _short(generator: str) -> str:
-    return Path(generator).name
+def _subset(generator: str) -> str:
+    return f"pixel, {Path(generator).name}"
 
 
-def world(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:
+def make(run, cfg: DataParams) -> tuple[pd.DataFrame, pd.DataFrame]:
     """All rows of the world's test, with benchmark and subset, and the twins left out, with reasons."""
-    shot, hidden = _shot(run, cfg)
-    joint = _joint(shot, reconstruct.worn(run, cfg, shot, "test", cfg.vae, cfg.vae_revision)[0])
-    parts = [_named(rows, CLEAN, subset) for subset, rows in joint.items()]
-    kept, alike = _laundered(run, cfg, joint)
-    parts += [*kept, *_others(run, cfg, shot[shot["label"] == 0])]
-    twins, same = _withheld(run, cfg)
-    return pd.concat([*parts, *twins], ignore_index=True), pd.concat([hidden, *alike, *same])
+    limits = scene_images.seen(cfg)
+    shot = scene_images.images(run, cfg, "test", "test", cfg.test_images, limits, (False, True))
+    scenes, hidden = scene_images.different(shot)
+    joint = _joint(scenes, reconstruct.run_pairs(run, cfg, scenes, "test", cfg.vae, cfg.vae_revision)[0])
+    degraded = {f"{subset}, laundered": rows for subset, rows in _degraded(run, cfg, joint).items()}
+    tests = {CLEAN: joint, LAUNDERED: degraded, OTHERS: _others(run, cfg, scenes), WITHHELD: _held_out(run, cfg)}
+    parts, lost = [], [hidden]
+    for benchmark, subsets in tests.items():
+        for subset, rows in subsets.items():
+            rows, alike = (rows, []) if benchmark in (CLEAN, OTHERS) else scene_images.different(rows)
+            parts.append(rows.assign(benchmark=benchmark, subset=subset))
+            lost += [alike] if len(alike) else []
+    return pd.concat(parts, ignore_index=True), pd.concat(lost)
 
 
-def _shot(run, cfg) -> tuple[pd.DataFrame, pd.DataFrame]:
-    limits = drawn.seen(cfg)
-    return drawn.apart(drawn.photographs(run, cfg, "test", "test", cfg.test_images, limits, (False, True)))
-
-
-def _named(rows: pd.DataFrame, benchmark: str, subset: str) -> pd.DataFrame:
-    return rows.assign(benchmark=benchmark, subset=subset)
-
-
-def _joint(shot: pd.DataFrame, made: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The three cells, from photographs of twins and from the pairs that the autoencoder made of them."""
-    again = made[made["label"] == 1].reset_index(drop=True)
+def _joint(scenes: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The three subsets, from photographs of twins and from the pairs that the autoencoder made of them."""
+    again = pairs[pairs["label"] == 1].reset_index(drop=True)
     of_violated = again["path"].str.contains("_implausible_")
-    told = shot.set_index(["pair_id", "label"])["remark"]
+    reals, fakes = (scenes[scenes["label"] == label] for label in (0, 1))
     both = again[of_violated].assign(axis="both")
-    both["remark"] = [told[(pair, 1)] for pair in both["pair_id"]]
-    reals = shot[shot["label"] == 0]
+    both["remark"] = both["pair_id"].map(fakes.set_index("pair_id")["remark"])
     return {
-        "semantic": shot,
+        "semantic": scenes,
         "pixel": _beside(reals, again[~of_violated]),
         "both": pd.concat([reals, both], ignore_index=True),
     }
@@ -83,40 +80,32 @@ def _beside(reals: pd.DataFrame, again: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([reals.assign(remark=reconstruct.REMARK_REAL), again], ignore_index=True)
 
 
-def _laundered(run, cfg, joint: dict[str, pd.DataFrame]) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
-    """The joint cells laundered: every picture once, whatever the number of cells it stands in."""
+def _degraded(run, cfg: DataParams, joint: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The joint subsets degraded: every image once, whatever the number of subsets it stands in."""
     once = pd.concat(joint.values()).drop_duplicates("image_id")
     fixed = {"folder": str(run.path("images", "laundered")), "seed": cfg.seed, "ranges": degrade.ranges(cfg)}
-    items = once[["image_id", "path", "pair_id"]].to_dict("records")
-    made = pictures.spread(pictures.laundered, items, cfg.workers, "laundered pictures", **fixed)
-    facts = {old["image_id"]: new for old, new in zip(items, made, strict=True)}
-    cells = [_named(_replaced(rows, facts), LAUNDERED, f"{subset}, laundered") for subset, rows in joint.items()]
-    kept, alike = zip(*map(drawn.apart, cells), strict=True)
-    return list(kept), list(alike)
+    items = once[["path", "pair_id"]].to_dict("records")
+    copies = image_files.in_parallel(image_files.degraded_copy, items, cfg.workers, "laundered pictures", **fixed)
+    facts = pd.DataFrame(copies, index=once["image_id"])
+    return {
+        subset: table.frame(rows.assign(**facts.loc[rows["image_id"]].set_axis(rows.index)))
+        for subset, rows in joint.items()
+    }
 
 
-def _replaced(rows: pd.DataFrame, facts: dict[str, dict]) -> pd.DataFrame:
-    """The same rows with path, content and drawn values of the laundered pictures."""
-    new = pd.DataFrame([facts[image_id] for image_id in rows["image_id"]], index=rows.index)
-    return table.frame(rows.drop(columns=[name for name in new if name in rows]).join(new))
+def _others(run, cfg: DataParams, scenes: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The pixel subset once more for each autoencoder that only tests."""
+    reals, subsets = scenes[scenes["label"] == 0], {}
+    for name in generators(cfg):
+        pairs, _ = reconstruct.run_pairs(run, cfg, reals, f"test_{Path(name).name}", name)
+        subsets[_subset(name)] = _beside(reals, pairs[pairs["label"] == 1])
+    return subsets
 
 
-def _others(run, cfg, reals: pd.DataFrame) -> list[pd.DataFrame]:
-    """The pixel cell once more for each autoencoder that only tests."""
-    cells = []
-    for generator in generators(cfg):
-        short = _short(generator)
-        made, _ = reconstruct.worn(run, cfg, reals, f"test_{short}", generator)
-        cells.append(_named(_beside(reals, made[made["label"] == 1]), OTHERS, f"pixel, {short}"))
-    return cells
-
-
-def _withheld(run, cfg) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
-    """Twins of what training never showed, laundered like the pictures it did show."""
-    cells, alike = [], []
-    for subset, limits in drawn.withheld(cfg).items():
-        rows = drawn.photographs(run, cfg, "test", subset, cfg.test_images, limits, (False, True), degrade.ranges(cfg))
-        kept, same = drawn.apart(rows)
-        cells.append(_named(kept, WITHHELD, subset))
-        alike.append(same)
-    return cells, alike
+def _held_out(run, cfg: DataParams) -> dict[str, pd.DataFrame]:
+    """Twins of what training never showed, degraded like the images that it did show."""
+    ranges, images = degrade.ranges(cfg), scene_images.images
+    return {
+        subset: images(run, cfg, "test", subset, cfg.test_images, limits, (False, True), ranges)
+        for subset, limits in scene_images.held_out(cfg).items()
+    }

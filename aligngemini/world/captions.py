@@ -7,77 +7,40 @@ NUMBERS = ("no", "one", "two", "three", "four", "five", "six")
 GROUND = {"meadow": "grass", "street": "asphalt", "lake": "water", "snow": "snow", "desert": "sand"}
 
 
-def _count(scene: Scene) -> str:
-    subject = scene.things[0]
-    repeat = KINDS[subject.kind].repeat
-    return f"The {subject.kind} has {NUMBERS[subject.count]} {repeat.name}." if repeat else ""
-
-
-def _placement(scene: Scene) -> str:
-    subject = scene.things[0]
-    part = KINDS[subject.kind].movable
-    return f"The {part.name} of the {subject.kind} is {part.wrong if subject.part_moved else part.usual}."
-
-
-def _orientation(scene: Scene) -> str:
-    return f"The {scene.things[0].kind} is {'upright' if scene.things[0].upright else 'upside down'}."
-
-
-def _support(scene: Scene) -> str:
-    touch = "hovers above" if scene.things[0].lift else "stands on"
-    return f"The {scene.things[0].kind} {touch} the {GROUND[scene.place]}."
-
-
-def _shadow(scene: Scene) -> str:
-    if scene.place == "lake":
-        return "There is no shadow."
-    return f"The sun is on the {scene.sun} and the shadow falls to the {scene.shadow}."
-
-
-def _light(scene: Scene) -> str:
-    second = f" and another sun on the {other(scene.sun)}" if scene.second_sun else ""
-    return f"There is a sun on the {scene.sun}{second}."
-
-
-def _reflection(scene: Scene) -> str:
-    if scene.place != "lake":
-        return ""
-    return f"The {GROUND['lake']} shows {'the' if scene.reflection else 'no'} reflection of the {scene.things[0].kind}."
-
-
-def _scale(scene: Scene) -> str:
-    if len(scene.things) < 2:
-        return ""
-    first, second = scene.things[:2]
-    order = "larger" if first.height > second.height else "smaller"
-    return f"The {first.kind} is {order} than the {second.kind}."
-
-
-def _number(scene: Scene) -> str:
-    if not scene.sign:
-        return ""
-    there = "is one balloon" if scene.balloons == 1 else f"are {NUMBERS[scene.balloons]} balloons"
-    return f"The sign says {NUMBERS[scene.sign]} and there {there}."
-
-
-SENTENCES = {
-    "count": _count,
-    "placement": _placement,
-    "orientation": _orientation,
-    "support": _support,
-    "shadow": _shadow,
-    "light": _light,
-    "context": lambda scene: f"The {scene.things[0].kind} is at the {scene.place}.",
-    "reflection": _reflection,
-    "scale": _scale,
-    "colour": lambda scene: f"The {scene.things[0].kind} is {scene.things[0].colour}.",
-    "number": _number,
-}
-
-
 def remark(scene: Scene, family: str) -> str:
-    """One true sentence of the scene about what `family` concerns; of a violated scene it names the violation."""
-    return SENTENCES[family](scene)
+    """One true sentence of the scene about what `family` concerns; of a violated scene it names the violation.
+
+    "" where there is nothing to say; raises KeyError for an unknown family.
+    """
+    return _sentences(scene)[family]
+
+
+def _sentences(scene: Scene) -> dict[str, str]:
+    """A sentence for every family of violation."""
+    thing, kind, ground, wet = scene.things[0], KINDS[scene.things[0].kind], GROUND[scene.place], scene.place == "lake"
+    name, part, repeat = thing.kind, kind.movable, kind.repeat
+    second_sun = f" and another sun on the {other(scene.sun)}" if scene.second_sun else ""
+    balloons = "is one balloon" if scene.balloons == 1 else f"are {NUMBERS[scene.balloons]} balloons"
+    shadow = f"The sun is on the {scene.sun} and the shadow falls to the {scene.shadow}."
+    reflection = f"The water shows {'the' if scene.reflection else 'no'} reflection of the {name}."
+    return {
+        "count": f"The {name} has {NUMBERS[thing.count]} {repeat.name}." if repeat else "",
+        "placement": f"The {part.name} of the {name} is {part.wrong if thing.part_moved else part.usual}.",
+        "orientation": f"The {name} is {'upright' if thing.upright else 'upside down'}.",
+        "support": f"The {name} {'hovers above' if thing.lift else 'stands on'} the {ground}.",
+        "shadow": "There is no shadow." if wet else shadow,
+        "light": f"There is a sun on the {scene.sun}{second_sun}.",
+        "context": f"The {name} is at the {scene.place}.",
+        "reflection": reflection if wet else "",
+        "scale": f"The {name} is {_order(scene)} than the {scene.things[1].kind}." if scene.things[1:] else "",
+        "colour": f"The {name} is {thing.colour}.",
+        "number": f"The sign says {NUMBERS[scene.sign]} and there {balloons}." if scene.sign else "",
+    }
+
+
+def _order(scene: Scene) -> str:
+    """How large the first thing is beside the second."""
+    return "larger" if scene.things[0].height > scene.things[1].height else "smaller"
 
 
 def sky(scene: Scene) -> str:
@@ -107,7 +70,7 @@ def _phrases(scene: Scene):
     if scene.place == "lake":
         yield "reflection", "a reflection" if scene.reflection else "no reflection"
     if len(scene.things) > 1:
-        yield "scale", "larger" if subject.height > scene.things[1].height else "smaller"
+        yield "scale", _order(scene)
     if scene.sign:
         yield "number", f"sign {NUMBERS[scene.sign]}, balloons {NUMBERS[scene.balloons]}"
 
@@ -134,8 +97,8 @@ def caption(scene: Scene) -> str:
 def span(scene: Scene, family: str) -> tuple[int, int]:
     """Where in the caption (first character, end) it tells of `family`; raises KeyError if it does not."""
     start = 0
-    for told, text in pieces(scene):
-        if told == family:
+    for about, text in pieces(scene):
+        if about == family:
             return start, start + len(text)
         start += len(text)
     raise KeyError(family)

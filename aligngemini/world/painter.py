@@ -72,9 +72,7 @@ def _place(thing: Thing, foot: float, size: int, mirrored: bool):
     return point
 
 
-def _thing(
-    canvas: ImageDraw.ImageDraw, thing: Thing, foot: float, size: int, tint=None, mirrored: bool = False
-) -> None:
+def _thing(canvas: ImageDraw.ImageDraw, thing: Thing, foot: float, size: int, tint=None, mirrored=False) -> None:
     point = _place(thing, foot, size, mirrored)
     for shape, role, numbers in _parts(thing):
         colour = _colour(role, thing)
@@ -90,26 +88,12 @@ def _thing(
 
 
 def _shadow(canvas: ImageDraw.ImageDraw, thing: Thing, foot: float, size: int, side: str, ground) -> None:
-    width = thing.height * size * KINDS[thing.kind].aspect
-    near, far = thing.x * size, thing.x * size + (1 if side == "right" else -1) * (0.45 * width + 0.34 * size)
-    deep = 0.045 * size
-    half = 0.4 * width
-    canvas.polygon(
-        [
-            (near - half, foot - deep / 2),
-            (far, foot - deep),
-            (far, foot + deep),
-            (near + half, foot + deep / 2),
-        ]
-        if side == "right"
-        else [
-            (near + half, foot - deep / 2),
-            (far, foot - deep),
-            (far, foot + deep),
-            (near - half, foot + deep / 2),
-        ],
-        fill=_shade(ground, 0.55),
-    )
+    width, deep = thing.height * size * KINDS[thing.kind].aspect, 0.045 * size
+    way = 1 if side == "right" else -1
+    near, far = thing.x * size, thing.x * size + way * (0.45 * width + 0.34 * size)
+    back, front = near - way * 0.4 * width, near + way * 0.4 * width
+    corners = [(back, foot - deep / 2), (far, foot - deep), (far, foot + deep), (front, foot + deep / 2)]
+    canvas.polygon(corners, fill=_shade(ground, 0.55))
 
 
 def _disc(canvas: ImageDraw.ImageDraw, x: float, y: float, rx: float, ry: float, fill) -> None:

@@ -7,26 +7,12 @@ import numpy as np
 from .kinds import KINDS, PLACES
 
 FAMILIES = (
-    "count",
-    "placement",
-    "orientation",
-    "support",
-    "shadow",
-    "light",
-    "context",
-    "reflection",
-    "scale",
-    "colour",
+    "count", "placement", "orientation", "support", "shadow", "light", "context", "reflection", "scale", "colour",
     "number",
-)
+)  # fmt: skip
 HOURS = ("noon", "evening")
-WEATHER = {
-    "meadow": ("clear", "cloudy", "rain"),
-    "street": ("clear", "cloudy", "rain"),
-    "lake": ("clear", "cloudy", "rain"),
-    "snow": ("clear", "cloudy", "snowfall"),
-    "desert": ("clear", "cloudy"),
-}
+WEATHER = dict.fromkeys(("meadow", "street", "lake"), ("clear", "cloudy", "rain"))
+WEATHER |= {"snow": ("clear", "cloudy", "snowfall"), "desert": ("clear", "cloudy")}
 
 
 @dataclass(frozen=True)

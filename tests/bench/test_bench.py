@@ -13,7 +13,7 @@ from PIL import Image
 from aligngemini import cli
 from aligngemini.bench import scoring
 from aligngemini.bench.benchmark import sampled
-from aligngemini.images import pictures
+from aligngemini.images import scene_images
 from aligngemini.images.loaders import skips
 
 
@@ -212,7 +212,8 @@ def test_the_shipped_detector_scores_as_it_does_by_itself(tmp_path, monkeypatch)
     monkeypatch.setenv("ALIGNGEMINI_BUILT", str(tmp_path / "built"))
     for name, violated in (("0_real", False), ("1_fake", True)):
         (tmp_path / "drawn" / name).mkdir(parents=True)
-        pictures.from_world([(i, violated) for i in range(2)], str(tmp_path / "drawn" / name), 0, "b", "c", 112, None)
+        for i in range(2):
+            scene_images.scene_file((i, violated), str(tmp_path / "drawn" / name), 0, "b", "c", 112, None)
     words = ["--benchmark", str(tmp_path / "drawn"), "--run", "shipped", "--protocol", "native,published"]
     assert cli.main(["bench", *words, "--out", str(tmp_path / "out")]) == 0
     told = pd.read_parquet(tmp_path / "out" / "scores.parquet")

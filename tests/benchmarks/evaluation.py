@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from aligngemini.detector import Detector
-from aligngemini.images import pictures
+from aligngemini.images import scene_images
 
 
 def rate(detector: Detector, files: list[str], batch: int) -> float:
@@ -23,7 +23,8 @@ def main(count: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "pictures").mkdir()
         items = [(i, bool(i % 2)) for i in range(count)]
-        rows = pictures.from_world(items, f"{folder}/pictures", 0, "benchmark", "evaluation", 112, None)
+        fixed = (f"{folder}/pictures", 0, "benchmark", "evaluation", 112, None)
+        rows = [scene_images.scene_file(item, *fixed) for item in items]
         files, detector = [row["path"] for row in rows], Detector.load()
         detector(files[:4])
         ours, plain = rate(detector, files, 64), rate(detector, files[: max(1, count // 8)], 1)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from aligngemini.images import pictures
+from aligngemini.images import scene_images
 
 CLI = [sys.executable, "-m", "aligngemini.cli"]
 BENCH = [*CLI, "bench", "--run", "shipped", "--protocol", "native", "--benchmark"]
@@ -27,7 +27,8 @@ def lay(root: Path, count: int) -> Path:
     for place, violated in (("0_real", False), ("1_fake", True)):
         folder = root / str(count) / place
         folder.mkdir(parents=True)
-        pictures.from_world([(i, violated) for i in range(count // 2)], str(folder), 0, "benchmark", "m", 112, None)
+        for i in range(count // 2):
+            scene_images.scene_file((i, violated), str(folder), 0, "benchmark", "m", 112, None)
     return root / str(count)
 
 

@@ -14,16 +14,16 @@ from aligngemini.core import paths, processes
 TINY_SHM = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs -o size=1m tmpfs /dev/shm && exec "$@"', "sh"]
 BUSY = """
 import sys, time, torch
-from aligngemini.images.pictures import spread
+from aligngemini.images.image_files import in_parallel
 from aligngemini.core.processes import ahead
 class Slow:
     def __len__(self): return 1000
     def __getitem__(self, i): return torch.zeros(2**20)
-def slow(chunk):
+def slow(item):
     time.sleep(60)
-    return [{}]
-if sys.argv[1] == "spread":
-    spread(slow, list(range(100)), 2, "slow")
+    return {}
+if sys.argv[1] == "in_parallel":
+    in_parallel(slow, list(range(100)), 2, "slow")
 else:
     items = ahead(Slow(), 2)
     next(items)
@@ -88,7 +88,7 @@ def test_where_no_process_can_be_started_this_one_does_the_work(monkeypatch, cap
     assert "no worker processes can be started" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("way", ["spread", "ahead"])
+@pytest.mark.parametrize("way", ["in_parallel", "ahead"])
 def test_workers_end_when_their_owner_is_killed(way, tmp_path):
     (tmp_path / "busy.py").write_text(BUSY)
     owner = psutil.Popen([sys.executable, tmp_path / "busy.py", way], cwd=tmp_path, stderr=subprocess.DEVNULL)

@@ -20,7 +20,7 @@ DECIDING = {  # a function of each room: the notebooks whose runs it decides
     ("branches.scoring", "table"): TRAINED | {FUSION},
     ("expert.train", "train"): {EXPERT},
     ("fusion.rules", "centred"): {FUSION},
-    ("images.reconstruct", "worn"): {DATA},
+    ("images.reconstruct", "run_pairs"): {DATA},
     ("images.loaders.folders", "scan"): {DATA},
     ("images.decode", "read"): {DATA} | TRAINED | {FUSION},
     ("images.table", "pairs"): ALL,

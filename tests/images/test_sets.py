@@ -12,7 +12,7 @@ from PIL import Image
 from aligngemini.audit import data_run
 from aligngemini.core import seeds
 from aligngemini.core.params import Refused
-from aligngemini.images import couples, decode, pictures, sets, table
+from aligngemini.images import decode, image_files, mixed_set, scene_images, semantic_set, sets, table
 
 JOINT = ("semantic", "pixel", "both")
 
@@ -93,8 +93,8 @@ def pure(task: str, pairs: int, lone: bool) -> pd.DataFrame:
 def test_a_mixed_set_has_as_many_couples_as_the_pure_set_of_its_model(semantic, pixel, lone):
     kinds = pure("s", semantic, lone), pure("p", pixel, False)
     for name, own, other in (("semantic", 0, 1), ("pixel", 1, 0)):
-        halves = couples.halves(*kinds, name)
-        drawn = [couples.sample(rows, wanted) for rows, wanted in zip(kinds, halves, strict=True)]
+        halves = mixed_set.halves(*kinds, name)
+        drawn = [mixed_set.sample(rows, wanted) for rows, wanted in zip(kinds, halves, strict=True)]
         assert (
             pd.concat(drawn).groupby(["split", "label"]).size().eq(kinds[own].groupby(["split", "label"]).size()).all()
         )
@@ -107,17 +107,18 @@ def test_a_mixed_set_has_as_many_couples_as_the_pure_set_of_its_model(semantic, 
 def test_a_kind_without_a_couple_in_a_split_leaves_that_split_to_the_other():
     semantic, pixel = pure("s", 4, True), pure("p", 4, False)
     pixel = pixel[pixel["split"] == "train"]
-    halves = couples.halves(semantic, pixel, "semantic")
+    halves = mixed_set.halves(semantic, pixel, "semantic")
     assert halves == [{"train": 2, "validation": 3}, {"train": 2, "validation": 0}]
-    assert couples.halves(semantic, pixel, "pixel") == [{"train": 2}, {"train": 2}]
-    assert len(couples.sample(semantic, {"train": 2})) == 4, "nothing of a split of which nothing is wanted"
+    assert mixed_set.halves(semantic, pixel, "pixel") == [{"train": 2}, {"train": 2}]
+    assert len(mixed_set.sample(semantic, {"train": 2})) == 4, "nothing of a split of which nothing is wanted"
 
 
 def test_a_class_that_failed_altogether_in_a_split_takes_the_other_class_with_it():
     rows = pure("s", 4, True)
     rows = rows[(rows["split"] == "train") | (rows["label"] == 0)]
-    assert sets._evened(rows).groupby(["split", "label"]).size().to_dict() == {("train", 0): 4, ("train", 1): 4}
-    assert sets._evened(rows[rows["label"] == 0]).empty
+    left = semantic_set.balanced(rows).groupby(["split", "label"]).size()
+    assert left.to_dict() == {("train", 0): 4, ("train", 1): 4}
+    assert semantic_set.balanced(rows[rows["label"] == 0]).empty
 
 
 def test_a_split_without_a_pair_is_refused_with_what_was_lost(new_run, small, smoother, tmp_path, picture, saved):
@@ -165,7 +166,7 @@ def test_no_scene_or_image_is_shared_between_sets_and_splits(world_run):
 
 
 def test_the_same_bytes_whatever_the_number_of_workers(new_run, small, smoother, world_run, monkeypatch):
-    monkeypatch.setattr(pictures, "CHUNK", 3)
+    monkeypatch.setattr(image_files, "BATCH", 3)
     sets.build(new_run("two"), small(workers=2))
     assert hashes(world_run[0].folder) == hashes(new_run("two").folder) and world_run[1].workers == 1
 
@@ -200,12 +201,12 @@ def test_a_killed_run_continues(new_run, smoother, world_run, monkeypatch):
 
 
 def test_twins_that_look_alike_are_left_out(new_run, small, smoother, monkeypatch):
-    photograph = pictures.photograph
+    photograph = scene_images.photograph
 
     def blind(seed, split, index, violated, size, limits=None):
         return photograph(seed, split, index, violated and index != 2, size, limits)
 
-    monkeypatch.setattr(pictures, "photograph", blind)
+    monkeypatch.setattr(scene_images, "photograph", blind)
     run, cfg = new_run(), small()
     semantic = sets.semantic(run, cfg)
     assert "train/semantic/2" not in set(semantic["pair_id"]) and len(semantic) == 20
@@ -331,12 +332,12 @@ def test_both_classes_are_cropped_and_resized_alike(folder_sources):
         np.dstack([np.tile(np.arange(300, dtype=np.uint16)[:, None] // 2, (1, 200))] * 3).astype(np.uint8)
     )
     tall.save(folder_sources / "tall.png")
-    square = pictures.squared(str(folder_sources / "tall.png"), 200, 300, 100)
+    square = image_files.squared(str(folder_sources / "tall.png"), 200, 300, 100)
     assert (
         square.shape == (100, 100, 3) and abs(int(square[0, 0, 0]) - 25) <= 1 and abs(int(square[-1, 0, 0]) - 124) <= 1
     )
     with pytest.raises(decode.Unreadable, match="smaller than 201"):
-        pictures.squared(str(folder_sources / "tall.png"), 200, 300, 201)
+        image_files.squared(str(folder_sources / "tall.png"), 200, 300, 201)
 
 
 def test_missing_folders_are_refused_before_anything_is_made(new_run, small, smoother, tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aligngemini.core.params import Refused
-from aligngemini.images import decode, sets, table, world_tests
+from aligngemini.images import decode, scene_images, sets, table, world_tests
 from aligngemini.world import kinds, scenes, world
 from tests.images.conftest import few, on_the_world
 
@@ -112,9 +112,7 @@ def test_what_is_held_out_never_occurs_in_training_nor_in_the_ordinary_cells(wit
 
 def _scene(cfg, split: str, index: int) -> dict:
     """The plain scene of a pair, described anew from its name, under the limits of training."""
-    from aligngemini.images import drawn
-
-    return asdict(world.scene(cfg.seed, split, index, False, drawn.seen(cfg))[0])
+    return asdict(world.scene(cfg.seed, split, index, False, scene_images.seen(cfg))[0])
 
 
 def test_two_further_cells_hold_what_was_held_out(withheld):

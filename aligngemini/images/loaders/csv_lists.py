@@ -4,30 +4,25 @@ import csv
 import io
 import os
 import re
-import unicodedata
 from itertools import dropwhile
 from pathlib import Path
-from urllib.parse import unquote
 
 import pandas as pd
 
 from aligngemini.core import reading
 from aligngemini.core.params import Refused
 
-from ..filenames import spelled, true
+from ..filenames import spelled
 from . import skips
 from .tree_layout import REAL_OR_FAKE
 
 MOST = 2**30  # bytes of a list: ten million images
 PATHS = ("path", "filename", "file", "file_name", "filepath", "file_path", "image", "image_path", "image_name", "name")
 LABELS = ("label", "typ", "type", "class", "target", "is_fake", "fake", "is_ai", "is_generated", "is_synthetic")
-REALS = ("is_real", "real")  # columns in which 1 is real
 SUBSETS = ("subset", "generator", "model")
-NO, YES = ("0", "0.0", "false", "no"), ("1", "1.0", "true", "yes")
-WORDS = REAL_OR_FAKE | dict.fromkeys((*NO, "human", "authentic", "natural", "photo", "photograph"), 0)
-WORDS |= dict.fromkeys((*YES, "synthetic", "generated", "ai_generated", "machine", "artificial"), 1)
-SIGNS = dict.fromkeys(("-1", "-1.0"), 0)  # where no label is 0
-EXTRA = "more fields than the header"
+NO = ("0", "0.0", "false", "no", "human", "authentic", "natural", "photo", "photograph")
+YES = ("1", "1.0", "true", "yes", "synthetic", "generated", "ai_generated", "machine", "artificial")
+WORDS = REAL_OR_FAKE | dict.fromkeys(NO, 0) | dict.fromkeys(YES, 1)
 NO_LISTS = {"": "an image", skips.NOT_UNPACKED: "an archive, a workbook or a Parquet table"}
 
 
@@ -38,13 +33,11 @@ def rows(path: Path) -> pd.DataFrame:
     as both real and fake, or as neither, keeps a row with a reason. Raises Refused for a file that is no list.
     """
     table = _read(path)
-    words = WORDS if table["word"].isin(NO).any() else WORDS | SIGNS
-    table["label"] = [words.get(word, words.get(_plain(word), -1)) for word in table["word"]]
+    table["label"] = table["word"].map(_plain).map(WORDS).fillna(-1).astype(int)
     table = table.drop_duplicates(["path", "label", "subset"], ignore_index=True)
     both = table.groupby("path")["label"].transform(lambda labels: len(set(labels) - {-1}) > 1)
     neither = "the list says " + table["word"].map(repr) + ", neither real nor fake"
     reason = neither.where(table["label"] < 0, "").mask(both, "the list says both real and fake")
-    reason = table["problem"].where(table["problem"] != "", reason)
     subset = table["subset"].replace("", spelled(path.stem))
     facts = {"label": table["label"].where(reason == "", -1), "subset": subset, "generator": subset}
     return table[["path"]].assign(**facts, benchmark=spelled(path.stem), root=spelled(path), reason=reason)
@@ -70,15 +63,12 @@ def checked(found: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    """The list: path, word (its label), subset ("" without one), problem (why a line cannot count, or "")."""
+    """The list: path, word (its label), subset ("" without one)."""
     table = _table(path)
-    name, label = table[_column(path, table, PATHS, "path")], _column(path, table, (*LABELS, *REALS), "label")
-    turned = dict(zip((*NO, *YES), (*YES, *NO), strict=True)) if label in REALS else {}
+    name, label = _column(path, table, PATHS, "path"), _column(path, table, LABELS, "label")
     subset = next((table[name].map(spelled) for name in SUBSETS if name in table), "")
-    files = [spelled(_file(path.parent, each)) for each in name]
-    words = table[label].map(spelled).str.lower().replace(turned)
-    problems = [_problem(*line) for line in zip(name, files, table[EXTRA], strict=True)]
-    return pd.DataFrame({"path": files, "word": words, "subset": subset, "problem": problems})
+    files = [spelled(_file(path.parent, each)) for each in table[name]]
+    return pd.DataFrame({"path": files, "word": table[label].map(spelled).str.lower(), "subset": subset})
 
 
 def check_start(path: Path) -> None:
@@ -98,7 +88,7 @@ def _content(path: Path, count: int) -> bytes:
 
 
 def _table(path: Path) -> pd.DataFrame:
-    """The cells of a list, as texts, under the names of its columns; EXTRA: whether a line has surplus fields."""
+    """The cells of a list, as texts, under the names of its columns. Raises Refused for what is no list."""
     data = _content(path, MOST)
     text = data.decode("utf-16", "replace") if data.startswith(skips.WIDE) else data.decode("utf-8", "surrogateescape")
     lines = io.StringIO(text.removeprefix("\ufeff"), newline=None)
@@ -113,9 +103,8 @@ def _table(path: Path) -> pd.DataFrame:
         why = f"({error}): close every quotation mark, and double those in names"
         raise Refused(f"{path} cannot be read as a list {why}.") from error
     _check(path, header, names, rows, separator)
-    width = len(names)
-    cells = [[cell.strip() for cell in (row + [""] * width)[:width]] + [any(row[width:])] for row in rows]
-    return pd.DataFrame(cells, columns=[*names, EXTRA], dtype=object)
+    cells = [[cell.strip() for cell in (row + [""] * len(names))[: len(names)]] for row in rows]
+    return pd.DataFrame(cells, columns=names, dtype=object)
 
 
 def _check(path: Path, header: str, names: list[str], rows: list, separator: str) -> None:
@@ -138,28 +127,14 @@ def _plain(name: str) -> str:
 
 
 def _file(folder: Path, name: str) -> str:
-    """The file that a list means: its name as written, or as other systems and programs write it."""
-    bytewise = name.encode("utf-8", "surrogateescape")
-    forms = [unicodedata.normalize(form, name) for form in ("NFC", "NFD")]  # of umlauts
-    for text in (name, name.replace("\\", "/"), unquote(name), bytewise.decode("cp1252", "replace"), *forms):
-        if os.path.lexists(folder / text):
-            return str(folder / text)
-    return str(folder / name)
-
-
-def _problem(name: str, file: str, extra: bool) -> str:
-    if extra and not os.path.lexists(true(file)):
-        return "its line has more fields than the header: put a name with a separator in quotation marks"
-    if not name:
-        return "its line names no file"
-    address = name.lower().startswith(("http://", "https://"))
-    return "a web address: download the picture and list the file" if address else ""
+    """The file that a list means: its name as written, or as Windows writes it."""
+    return str(folder / (name if os.path.lexists(folder / name) else name.replace("\\", "/")))
 
 
 def _column(path: Path, table: pd.DataFrame, names: tuple[str, ...], what: str) -> str:
     for name in names:
         if name in table:
             return name
-    has = ", ".join(name for name in table if name not in ("", EXTRA))
+    has = ", ".join(name for name in table if name)
     advice = f"call one of its columns {names[0]} (it has {has})"
     raise Refused(f"{path} has no column for the {what} of a picture: {advice}.")

@@ -1,0 +1,33 @@
+"""The pixel set: photographs and their reconstructions, in pairs alike in format, quality and size."""
+
+import pandas as pd
+
+from aligngemini.core.params import Refused
+
+from . import reconstruct, scene_images, sources
+from .params import WORLD, DataParams
+
+
+def make(run, cfg: DataParams) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows of training and validation, and files with the reason why they were left out."""
+    counts, listed = sources.counts(cfg, cfg.pixel_pairs), pd.DataFrame(columns=["path", "reason"])
+    if cfg.photos == WORLD:
+        limits = scene_images.seen(cfg)
+        parts = {s: scene_images.images(run, cfg, s, "pixel", n, limits, (False,)) for s, n in counts.items()}
+    else:
+        parts, listed = divided(run, cfg)
+    photographs = pd.concat([parts[split].assign(split=split) for split in counts], ignore_index=True)
+    pairs, failed = reconstruct.run_pairs(
+        run, cfg, photographs, "pixel", cfg.vae, cfg.vae_revision, form=cfg.pair_format
+    )
+    if pairs.empty:
+        raise Refused(f"None of the photographs under {cfg.photos} can be read: {failed['reason'].iloc[0]}.")
+    return pairs.assign(reason=""), pd.concat([listed, failed])
+
+
+def divided(run, cfg: DataParams) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+    """The photographs of each split, and all that are listed."""
+    listed = sources.listed(run, cfg, "photos")
+    usable = listed[listed["reason"] == ""].assign(source=listed["benchmark"], subset="pixel")
+    counts = sources.counts(cfg, cfg.pixel_pairs).values()
+    return sources.divide(usable, *counts, "photos", cfg.joint_images), listed
