@@ -48,16 +48,8 @@ def single_feature_auroc(rows: pd.DataFrame, names: Iterable[str] = NAMES) -> di
 
 def pixel_probe(rows: pd.DataFrame) -> float:
     """AUROC of guessing the label of image-table rows from pixel statistics; reads at most PROBED of their files."""
-    features, sample = described(rows, lambda item, rgb: pixel_statistics.describe(rgb))
-    return logreg_cv_auroc(features, sample)
-
-
-def known_pixel_probe(rows: pd.DataFrame) -> float:
-    """`pixel_probe` of rows with file_facts, from the statistics in them; rows without are passed over."""
-    rows = rows[rows["statistics"] != b""].drop_duplicates(["image_id", "label"])
-    sample = sample_whole_pairs(rows, PROBED)
-    features = np.frombuffer(b"".join(sample["statistics"]), np.float32)
-    return logreg_cv_auroc(features.reshape(len(sample), -1 if len(sample) else 1), sample)
+    rows = rows.drop_duplicates(["image_id", "label"])
+    return logreg_cv_auroc(*described(rows, lambda item, rgb: pixel_statistics.describe(rgb)))
 
 
 def described(rows: pd.DataFrame, describe: Callable, label: str = "", workers: int = 2) -> tuple:

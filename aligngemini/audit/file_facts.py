@@ -2,7 +2,6 @@
 
 import re
 
-import numpy as np
 import pandas as pd
 from PIL import ExifTags
 
@@ -10,11 +9,9 @@ from aligngemini.images import decode, header, protocols
 from aligngemini.images.failures import attempt, reason
 from aligngemini.images.loaders import scan_cache
 
-from . import perceptual_hash, pixel_statistics
+from . import duplicates
 
-NOTHING = {
-    "thumbnails": b"", "statistics": b"", "constant": False, "camera": False, "c2pa": False, "texts": "", "reason": "",
-}  # fmt: skip
+NOTHING = {"thumbnails": b"", "constant": False, "camera": False, "c2pa": False, "texts": "", "reason": ""}
 CAMERA = {ExifTags.Base.Make, ExifTags.Base.Model}
 EXPOSURE = {ExifTags.Base.ExposureTime, ExifTags.Base.FNumber, ExifTags.Base.LensModel}  # in the inner block
 JUMBF = re.compile(rb"jumb.{4}jumd", re.DOTALL)  # a JUMBF box and the description that comes first in it
@@ -24,20 +21,16 @@ TEXT = re.compile(rb"(?:tE|zT|iT)Xt([ -~\xa1-\xff]{1,79})\0")  # a PNG's chunk o
 def read(path: str) -> dict:
     """The facts of a file, those of NOTHING, with the reason why it does not decode, "" if it does.
 
-    Thumbnails are those of perceptual_hash; statistics those of pixel_statistics as bytes of float32 [101], b"" where
-    they fail; constant is in the published sense.
+    Thumbnails are those of `duplicates`; constant is in the published sense.
     """
     facts = attempt(_read, path)
-    return NOTHING | {"reason": reason("it cannot be looked at", facts)} if isinstance(facts, Exception) else facts
+    return NOTHING | ({"reason": reason("it cannot be looked at", facts)} if isinstance(facts, Exception) else facts)
 
 
 def _read(path: str) -> dict:
     data = header.contents(path)
     rgb = decode.read(data).rgb
-    values = attempt(pixel_statistics.describe, rgb)
-    statistics = b"" if isinstance(values, Exception) else values.astype(np.float32).tobytes()
-    facts = {"thumbnails": perceptual_hash.thumbnails(rgb), "statistics": statistics}
-    return NOTHING | metadata(data) | facts | {"constant": protocols.constant(rgb)}
+    return metadata(data) | {"thumbnails": duplicates.thumbnails(rgb), "constant": protocols.constant(rgb)}
 
 
 def metadata(data: bytes) -> dict:
@@ -59,5 +52,5 @@ def add(rows: pd.DataFrame, workers: int = 2) -> pd.DataFrame:
 
     Files of rows with a reason are not read.
     """
-    reading = scan_cache.Reading(read, list(NOTHING), (__name__, pixel_statistics.__name__))
+    reading = scan_cache.Reading(read, list(NOTHING), (__name__,))
     return scan_cache.added(rows, [(reading, set(rows["path"]), "looking at pictures")], NOTHING, workers)

@@ -1,19 +1,24 @@
 """The audit of a set: its images, all that was measured on them, and the verdict on each of its parts."""
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
+from pyarrow import parquet
 
 from aligngemini.core.params import Refused
 from aligngemini.core.progress import progress
+from aligngemini.images import table
 from aligngemini.images.filenames import spelled
-from aligngemini.images.loaders import skips
+from aligngemini.images.loaders import benchmark_rows, folders, skips
 from aligngemini.scores.cv_auroc import groups_per_class
 
-from . import cues, duplicates, file_facts, findings, image_sets
+from . import cues, duplicates, file_facts, findings
 
 ALL = "all"
+TRAINING = ("semantic.parquet", "pixel.parquet", "joint.parquet")  # all else that a run learns from is made of these
 LEFT_OUT = ["path", *duplicates.SUBSET, "label", "reason"]
 Words = Callable[[pd.DataFrame], float]
 
@@ -47,13 +52,13 @@ class Report:
 
 
 def audit(text: str, against: Iterable[str] = (), words: Words | None = None, workers: int = 2) -> Report:
-    """Audit what `text` names (see image_sets.read) and compare it with training sets: `against`, and those of its run.
+    """Audit what `text` names (see read) and compare it with training sets: `against`, and those of its run.
 
     `words` is a further probe of image-table rows, such as vlm.description_probe.description_auroc. Files are read by
     `workers` threads; facts of files that have not changed are remembered. Raises Refused for what cannot be read.
     """
-    rows = image_sets.read(text)
-    sets = {name: image_sets.read_training(name) for name in [*image_sets.training_tables(text), *against]}
+    rows = read(text)
+    sets = {name: read_training(name) for name in [*training_tables(text), *against]}
     rows = file_facts.add(rows, workers)
     usable = rows["reason"] == ""
     images, left_out = rows[usable].reset_index(drop=True), rows.loc[~usable, LEFT_OUT].reset_index(drop=True)
@@ -65,10 +70,10 @@ def audit(text: str, against: Iterable[str] = (), words: Words | None = None, wo
     images = images.join(duplicates.find(images, training[training["reason"] == ""]))
     images["pair_id"] = duplicates.group_ids(images)  # a name of all that belongs together
     parts = _parts(images, left_out)
-    table = [_measured(name, *part, words) for name, part in progress(parts.items(), "guessing the class", len(parts))]
+    rows = [_measured(name, *part, words) for name, part in progress(parts.items(), "guessing the class", len(parts))]
     counts = {"its own split train": len(own)} if 0 < len(own) < len(images) else {}
     counts |= {spelled(name): len(each) for name, each in sets.items()}
-    return Report(spelled(text), pd.DataFrame(table), images, left_out, counts)
+    return Report(spelled(text), pd.DataFrame(rows), images, left_out, counts)
 
 
 def _parts(images: pd.DataFrame, left_out: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
@@ -87,6 +92,52 @@ def _measured(name: str, images: pd.DataFrame, left_out: pd.DataFrame, words: Wo
     figures = {"real": int((images["label"] == 0).sum()), "fake": int((images["label"] == 1).sum())}
     figures |= {"groups": groups_per_class(images), "left_out": len(left_out)}
     figures |= {relation: int((images[relation] != "").sum()) for relation in duplicates.RELATIONS}
-    figures |= cues.single_feature_auroc(images) | {cues.PROBE: cues.known_pixel_probe(images)}
+    figures |= cues.single_feature_auroc(images) | {cues.PROBE: cues.pixel_probe(images)}
     figures |= {cues.WORDS: words(images)} if words else {}
     return {"part": name, **figures, "verdict": findings.verdict(figures)}
+
+
+def read(text: str, split: str = "test") -> pd.DataFrame:
+    """The images that `text` names, one row per file and subset, a reason where it is of no use.
+
+    Columns: root (names the memory of its files), path, label, benchmark, subset, split, pair_id, reason, image_id,
+    format, jpeg_quality, width, height, and more of an image table.
+
+    `text` is a Parquet image table, the folder of a run of notebook 01 (its test table), a labelled folder, a CSV
+    list, or NAME:DIR[:REALS_DIR]; relative paths stand on the working directory. Images that are in no split
+    count as `split`. Raises Refused for what is none of these.
+    """
+    path = Path(text).absolute()
+    path = path / "test.parquet" if os.path.isfile(path / "test.parquet") else path
+    if path.suffix == ".parquet":
+        rows = table.unchecked(path).assign(root=str(path))
+    else:
+        scanned = benchmark_rows.rows(_absolute(text))
+        rows = folders.identified(scanned).assign(root=scanned["root"], split=split, pair_id="")
+    if rows.empty:
+        raise Refused(f"{text} holds no picture: give another set.")
+    unlabelled = (rows["reason"] == "") & ~rows["label"].isin((0, 1))
+    return rows.assign(reason=rows["reason"].mask(unlabelled, "no label")).reset_index(drop=True)
+
+
+def read_training(text: str) -> pd.DataFrame:
+    """The usable images of `text` that train: of a table those whose split is not test, of all else every one."""
+    rows = read(text, "train")
+    rows = rows[(rows["reason"] == "") & (rows["split"] != "test")]
+    if rows.empty:
+        raise Refused(f"{text} has no picture that trains: give --against a table of notebook 01, or a folder.")
+    return rows
+
+
+def training_tables(text: str) -> list[str]:
+    """The tables that the run of the test table `text` learns from; none for anything else."""
+    folder = Path(text).absolute()
+    folder = folder.parent if folder.name == "test.parquet" else folder
+    found = [folder / name for name in TRAINING if (folder / "test.parquet").is_file() and (folder / name).is_file()]
+    return [str(path) for path in found if parquet.read_metadata(path).num_rows]  # a joint validation set may be empty
+
+
+def _absolute(text: str) -> str:
+    """`text` with the paths that exist seen from the working directory made absolute."""
+    parts = [text] if os.path.exists(text) else text.split(":")
+    return ":".join(str(Path(part).absolute()) if os.path.exists(part) else part for part in parts)

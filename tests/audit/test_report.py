@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageDraw, PngImagePlugin
 
-from aligngemini.audit import cues, duplicates, file_facts, findings, perceptual_hash, report, report_page
+from aligngemini.audit import cues, duplicates, file_facts, findings, report, report_page
 from aligngemini.core.params import Refused
 from aligngemini.images import decode, jpeg, protocols, table
 
@@ -181,15 +181,15 @@ def test_what_is_left_out_is_told_by_reason_and_place(lay):
     assert "lone" in made.verdict and "half.tar.gz" in report_page.text(made) and not made.clean
 
 
-def test_a_second_audit_opens_no_picture(lay, monkeypatch):
+def test_a_second_audit_reads_for_the_probe_alone(lay, monkeypatch):
     root = lay()
     first = report.audit(str(root))
-    monkeypatch.setattr(decode, "read", None)
+    monkeypatch.setattr(file_facts, "_read", None)
     pd.testing.assert_frame_equal(report.audit(str(root)).parts, first.parts)
 
 
 def _stacked(*rgbs):
-    return np.stack([np.frombuffer(perceptual_hash.thumbnails(rgb), np.uint8) for rgb in rgbs])
+    return np.stack([np.frombuffer(duplicates.thumbnails(rgb), np.uint8) for rgb in rgbs])
 
 
 def test_likeness_finds_what_a_comparison_of_all_finds():
@@ -200,20 +200,20 @@ def test_likeness_finds_what_a_comparison_of_all_finds():
     others = worn + firsts[:20]
     groups, other_groups = rng.integers(0, 40, len(firsts)), rng.integers(0, 40, len(others))
     first, second = _stacked(*firsts), _stacked(*others)
-    apart = np.bitwise_count(perceptual_hash.hashes(first)[:, None] ^ perceptual_hash.hashes(second))
-    close = np.stack([perceptual_hash.are_close(one, second) for one in first])
-    expected = (apart <= perceptual_hash.FAR) & close & (groups[:, None] != other_groups)
-    images, others = ([perceptual_hash.thumbnails(rgb) for rgb in side] for side in (firsts, others))
-    found = perceptual_hash.find_similar(images, groups, others, other_groups)
+    apart = np.bitwise_count(duplicates.hashes(first)[:, None] ^ duplicates.hashes(second))
+    close = np.stack([duplicates.are_close(one, second) for one in first])
+    expected = (apart <= duplicates.FAR) & close & (groups[:, None] != other_groups)
+    images, others = ([duplicates.thumbnails(rgb) for rgb in side] for side in (firsts, others))
+    found = duplicates.find_similar(images, groups, others, other_groups)
     assert (found >= 0).tolist() == expected.any(1).tolist() and 10 < (found >= 0).sum() < 60
     assert expected[found >= 0, found[found >= 0]].all()
-    assert (perceptual_hash.find_similar([], groups[:0], others, other_groups) == -1).all()
-    assert (perceptual_hash.find_similar(images, groups, [], other_groups[:0]) == -1).all()
+    assert (duplicates.find_similar([], groups[:0], others, other_groups) == -1).all()
+    assert (duplicates.find_similar(images, groups, [], other_groups[:0]) == -1).all()
 
 
 def _alike(*pictures):
-    seen = [perceptual_hash.thumbnails(rgb) for rgb in pictures]
-    return perceptual_hash.find_similar(seen[:1], np.array([0]), seen[1:], np.arange(1, len(seen)))[0] >= 0
+    seen = [duplicates.thumbnails(rgb) for rgb in pictures]
+    return duplicates.find_similar(seen[:1], np.array([0]), seen[1:], np.arange(1, len(seen)))[0] >= 0
 
 
 def test_a_smaller_recompressed_copy_looks_the_same_and_another_picture_does_not():
@@ -234,11 +234,11 @@ def _page(seed):
 
 def test_pages_of_different_text_do_not_look_like_copies():
     pages = [_page(seed) for seed in range(60)]
-    seen, own = [perceptual_hash.thumbnails(rgb) for rgb in pages], np.arange(60)
-    coarse = perceptual_hash.hashes(_stacked(*pages))
-    near = np.bitwise_count(coarse[:, None] ^ coarse) <= perceptual_hash.FAR
+    seen, own = [duplicates.thumbnails(rgb) for rgb in pages], np.arange(60)
+    coarse = duplicates.hashes(_stacked(*pages))
+    near = np.bitwise_count(coarse[:, None] ^ coarse) <= duplicates.FAR
     assert near.sum() > len(pages)  # the hash confuses some
-    assert (perceptual_hash.find_similar(seen, own, seen, own) == -1).all()
+    assert (duplicates.find_similar(seen, own, seen, own) == -1).all()
     assert _alike(pages[0], decode.read(jpeg.encode(pages[0], 60)).rgb)
 
 
@@ -247,7 +247,7 @@ def test_equal_shapes_of_other_colours_are_no_copies():
     shot[30:70, 25:75] = (150, 20, 60)
     other = shot.copy()
     other[30:70, 25:75] = (20, 60, 160)
-    close = perceptual_hash.are_close(_stacked(shot)[0], _stacked(other, decode.read(jpeg.encode(shot, 60)).rgb))
+    close = duplicates.are_close(_stacked(shot)[0], _stacked(other, decode.read(jpeg.encode(shot, 60)).rgb))
     assert close.tolist() == [False, True]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from aligngemini.audit import cues, file_facts, perceptual_hash, pixel_statistics, report
+from aligngemini.audit import cues, duplicates, file_facts, pixel_statistics, report
 from aligngemini.images import decode, protocols
 
 
@@ -40,7 +40,7 @@ def obvious(root: Path) -> None:
     ]
     facts += [
         lambda path: protocols.constant(decode.read(path).rgb),
-        lambda path: perceptual_hash.thumbnails(decode.read(path).rgb),
+        lambda path: duplicates.thumbnails(decode.read(path).rgb),
     ]
     for cue in facts:
         [cue(path) for path in files]
