@@ -90,5 +90,5 @@ def test_a_branch_without_joint_images_of_both_classes_is_named_where_the_rule_i
         members.check_joint(rule, scored(vlm="ab", mine="ad"), IMAGES)
 
 
-def test_a_data_run_without_a_joint_set_is_refused_by_the_fit_itself():
+def test_a_data_run_without_a_joint_set_passes_this_check_because_the_fit_refuses_it():
     members.check_joint("learned", scored(vlm=""), IMAGES.head(0))

@@ -229,7 +229,8 @@ def test_memory_budget_bounds_batch_and_tile(kl_folder):
 
 
 def test_weights_are_not_trained(taef2_folder):
-    assert not any(p.requires_grad for part in taef2.load(taef2_folder) for p in part.parameters())
+    weights = [weight for part in taef2.load(taef2_folder) for weight in part.parameters()]
+    assert weights and not any(weight.requires_grad for weight in weights)
 
 
 def test_missing_folder_is_refused():

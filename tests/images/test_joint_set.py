@@ -61,6 +61,7 @@ def test_its_pixel_fakes_are_reconstructions_of_its_reals(world_run):
         fakes = joint[joint["axis"] == axis].set_index("pair_id")
         plain = joint[joint["subset"] == "semantic"]
         originals = plain[plain["label"] == int(axis == "both")].set_index("pair_id")
+        assert len(fakes) > 0
         for pair, path in fakes["path"].items():
             worn = decode.read(path).rgb.astype(float) - decode.read(originals.loc[pair, "path"]).rgb
             assert 0 < np.abs(worn).mean() < 30

@@ -204,6 +204,7 @@ def test_the_same_seed_gives_the_same_adapter(rows, trained, tmp_path):
     train(rows, tmp_path)
     names = "adapter/adapter_model.safetensors"
     first, second = load_file(trained[1] / names), load_file(tmp_path / names)
+    assert first and first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
