@@ -35,14 +35,13 @@ def write(path: Path, content: bytes | str) -> Path:
 
 def move(new: Path, path: Path) -> Path:
     """Move a file or a folder to `path`, and return that; a folder that is there goes when its successor is whole."""
-    if path.is_dir():  # no system replaces a folder that holds files
-        old = path.with_name(f".{path.name}.old")
-        remove(old)
-        path.rename(old)
-        new.rename(path)
-        remove(old)
-    else:
-        os.replace(new, path)
+    if not path.is_dir():
+        return new.replace(path)
+    old = path.with_name(f".{path.name}.old")  # no system replaces a folder that holds files
+    remove(old)
+    path.rename(old)
+    new.rename(path)
+    remove(old)
     return path
 
 
@@ -53,9 +52,8 @@ def _mark(path: Path) -> str:
 
 def clear_of(path: Path) -> None:
     """Delete what killed processes left half made of `path`: for whoever has locked it."""
-    for left in list(path.parent.glob(f"{PART}*")):
-        if left.name.endswith(f"-{_mark(path)}"):
-            remove(left)
+    for left in list(path.parent.glob(f"{PART}*-{_mark(path)}")):
+        remove(left)
 
 
 def clear(folder: Path) -> None:

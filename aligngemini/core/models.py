@@ -10,6 +10,17 @@ from .params import Refused, said, shown
 
 AUTO = "auto"  # of a number format: whatever suits this machine
 MADE_HERE = "make the mini bases with `aligngemini mini pretrain`"
+# Errors of the network by name, because the HTTP library below the hub's client may change.
+UNREACHED = {"NetworkError", "TimeoutException", "RemoteProtocolError", "ProxyError"}
+PRIVATE = ("the hub does not show it", ": it is private or gone; check the name, then `hf auth login`")
+ANSWERS = {  # the client's error, or the HTTP status -> what it means, and what to do; the first that fits counts
+    "GatedRepoError": ("it is gated", "; accept its licence on its page, then `hf auth login`"),
+    "401": PRIVATE,
+    "403": PRIVATE,
+    "RevisionNotFoundError": ("the hub has no such revision of it", "; check the revision"),
+    "RepositoryNotFoundError": ("the hub has nothing of that name", "; check it, or choose another"),
+    "404": ("a file that it needs is not on the hub", "; choose another revision or repository"),
+}
 
 
 def where(base: str, what: str) -> str:
@@ -57,8 +68,7 @@ def check(folder: Path, what: str) -> None:
     pipe, take an empty file for a setting that is not given, and name no file in their errors.
     """
     for file in [path for place in (folder, folder / "vae") for path in sorted(place.glob("[!.]*"))]:
-        why = "" if file.is_dir() else _damage(file)
-        if why:
+        if not file.is_dir() and (why := _damage(file)):
             again = MADE_HERE if "data/mini" in file.as_posix() else "copy or fetch it again"
             raise Refused(f"The {what} in {paths.short(folder)} is damaged: {file.name} {why}; {again}.")
 
@@ -119,40 +129,22 @@ def hub_problem(error: BaseException) -> str:
     """
     from huggingface_hub import constants, errors
 
-    chain = list(_causes(error))
-    told = next((e for e in chain if isinstance(e, errors.HfHubHTTPError)), None)
-    if told is not None:
-        return _answered(told, told.response.status_code)
+    chain: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None:
+        chain.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    for each in chain:
+        if isinstance(each, errors.HfHubHTTPError):
+            return _answer(type(each).__name__, each.response.status_code)
     if constants.HF_HUB_OFFLINE and any(isinstance(e, errors.LocalEntryNotFoundError | ConnectionError) for e in chain):
         return "it is not in the cache, and HF_HUB_OFFLINE is set; fetch it first: `aligngemini data fetch`"
-    if any(map(_unreached, chain)):
+    if {kind.__name__ for each in chain for kind in type(each).__mro__} & UNREACHED:
         return "the hub cannot be reached; check the network, or set HF_ENDPOINT to a mirror"
     return ""
 
 
-def _answered(error: Exception, status: int) -> str:
-    from huggingface_hub import errors
-
-    if isinstance(error, errors.GatedRepoError):
-        return f"it is gated (HTTP {status}); accept its licence on its page, then `hf auth login`"
-    if status in (401, 403):
-        return f"the hub does not show it (HTTP {status}): it is private or gone; check the name, then `hf auth login`"
-    if isinstance(error, errors.RevisionNotFoundError):
-        return f"the hub has no such revision of it (HTTP {status}); check the revision"
-    if isinstance(error, errors.RepositoryNotFoundError):
-        return f"the hub has nothing of that name (HTTP {status}); check it, or choose another"
-    if status == 404:
-        return "a file that it needs is not on the hub (HTTP 404); choose another revision or repository"
-    return f"the hub is busy or out of order (HTTP {status}); run the same command later"
-
-
-def _unreached(error: BaseException) -> bool:
-    """Whether this is an error of the network; the hub's own client has changed, the names of its errors have not."""
-    names = {kind.__name__ for kind in type(error).__mro__}
-    return bool(names & {"NetworkError", "TimeoutException", "RemoteProtocolError", "ProxyError"})
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
+def _answer(error: str, status: int) -> str:
+    known = (words for name, words in ANSWERS.items() if name in (error, str(status)))
+    why, then = next(known, ("the hub is busy or out of order", "; run the same command later"))
+    return f"{why} (HTTP {status}){then}"

@@ -35,7 +35,7 @@ def outputs() -> Path:
     Raises `Refused` where a file stands in its way.
     """
     folder = resolve(os.environ.get("ALIGNGEMINI_OUTPUTS") or "outputs")
-    there = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+    there = _nearest(folder)
     if not os.path.isdir(there):
         why = f"{short(there)} is no folder; choose another place with --outputs or ALIGNGEMINI_OUTPUTS"
         raise Refused(f"the outputs {short(folder)} cannot be written to: {why}")

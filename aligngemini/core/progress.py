@@ -1,7 +1,7 @@
 """Progress of long work: how far it is, how fast, and how long it will take. tqdm writes the line.
 
 A terminal gets a bar, a notebook one line of text that is updated (a widget would be lost where the saved notebook
-is read), anything else a line every 30 seconds. Who sets ALIGNGEMINI_PROGRESS to a file's path finds it there as JSON.
+is read), anything else a line every 30 seconds. If ALIGNGEMINI_PROGRESS names a file, progress is also there as JSON.
 """
 
 import shutil
@@ -49,7 +49,7 @@ def note(label: str, done: int, total: int | None = None) -> None:
 def say(text: str) -> None:
     """Print a line on what is happening, where nothing can be counted; it goes the same way as progress."""
     tqdm.write(text, file=sys.stderr)  # above the bar, if there is one
-    _file({"label": text, "done": 0, "total": None, "seconds": 0.0, "left": None})
+    _write(text, 0, None, 0.0, None)
 
 
 def spell(seconds: float) -> str:
@@ -61,40 +61,40 @@ class Meter:
     """One progress line; `skipped` steps were done before it began and do not count for the rate."""
 
     def __init__(self, label: str, total: int | None, skipped: int = 0) -> None:
-        self._filed, where = 0.0, _where(label)
+        self._written, place = 0.0, _place(label)
         steps = {"desc": label, "total": total, "initial": skipped, "miniters": 0, "smoothing": 0}
-        self.bar = tqdm(**steps, **where, mininterval=where["delay"], leave=False, position=0, disable=False)
+        self.bar = tqdm(**steps, **place, mininterval=place["delay"], leave=False, position=0, disable=False)
 
     def update(self, done: int) -> None:
         """Note that `done` steps are done, and show it if the last time is long enough ago."""
         self.bar.update(done - self.bar.n)
-        if time.monotonic() - self._filed >= 1:
-            self._filed = time.monotonic()
-            self._tell()
+        if time.monotonic() - self._written >= 1:
+            self._written = time.monotonic()
+            self._measure()
 
     def close(self) -> None:
         """End with one summary line."""
         bar = self.bar
         bar.close()
-        seconds, rate = self._tell()
+        seconds, rate = self._measure()
         short = f" of {bar.total}" if bar.total and bar.n < bar.total else ""
         speed = f", {rate:.3g}/s" if rate else ""
         tqdm.write(f"{bar.desc}: {bar.n}{short} in {spell(seconds)}{speed}", file=bar.fp)
 
-    def _tell(self) -> tuple[float, float]:
+    def _measure(self) -> tuple[float, float]:
         """Write the file, and return the seconds since the beginning and the steps per second."""
         bar, seconds = self.bar, self.bar.format_dict["elapsed"]
         rate = (bar.n - bar.initial) / seconds if seconds > 0 else 0.0
         left = round(max(bar.total - bar.n, 0) / rate, 1) if bar.total and rate else None
-        _file({"label": bar.desc, "done": bar.n, "total": bar.total, "seconds": round(seconds, 1), "left": left})
+        _write(bar.desc, bar.n, bar.total, round(seconds, 1), left)
         return seconds, rate
 
 
-def _file(state: dict[str, Any]) -> None:
+def _write(label: str, done: int, total: int | None, seconds: float, left: float | None) -> None:
     if environ.get(FILE):
         path = Path(environ[FILE])
         with manifest.room_on_disk(path.parent):
-            json_file.write(path, state)
+            json_file.write(path, {"label": label, "done": done, "total": total, "seconds": seconds, "left": left})
 
 
 class _Lines:
@@ -110,7 +110,7 @@ class _Lines:
             self.show(text.strip())
 
 
-def _where(label: str) -> dict[str, Any]:
+def _place(label: str) -> dict[str, Any]:
     """Return tqdm's options for where progress goes; `delay`: seconds between two updates there."""
     ipython = sys.modules.get("IPython")
     if ipython is not None and type(ipython.get_ipython()).__name__ == "ZMQInteractiveShell":

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from aligngemini.core.params import Refused, shown
+from aligngemini.core.params import Refused, said
 from aligngemini.core.yaml_loader import Loader
 
 MOST = 2**20  # bytes of a file that people write by hand
@@ -28,15 +28,11 @@ def content(path: str | Path, most: int = MOST) -> bytes:
 
 def start(path: str | Path, count: int) -> bytes:
     """Return the first `count` bytes of a regular file, all of a shorter one; -1: all. Raises OSError as `content`."""
-    with open(path, "rb", opener=_without_waiting) as file:
-        data = file.read(count) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
-    if data is None:
-        raise OSError(errno.EINVAL, "it is no regular file")
-    return data
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a pipe, or a log of the kernel, would wait for ever
+    # Without O_NONBLOCK a pipe, or a log of the kernel, would wait for ever.
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        return file.read(count) or b""
 
 
 def json(path: str | Path, most: int = 2**28) -> Any:
@@ -62,25 +58,18 @@ def mapping(path: Path, place: str) -> dict[str, Any]:
     Raises `Refused` for a file that cannot be read, that is no UTF-8 or no YAML, or that names a key twice.
     """
     try:
-        text = content(path).decode("utf-8-sig")
+        found = yaml.load(content(path).decode("utf-8-sig"), Loader)
     except UnicodeDecodeError as error:
         raise Refused(f"{place} is not UTF-8 text (byte {error.start}): save it as UTF-8") from error
     except OSError as error:
-        why = error.strerror or str(error)
-        raise Refused(f"{place} cannot be read: {why}; put a small YAML file there") from error
-    found = _parsed(text, place)
-    if not isinstance(found, dict | None):
-        raise Refused(f"{place} must hold lines `name: value`, got {type(found).__name__}")
-    return found or {}
-
-
-def _parsed(text: str, place: str) -> Any:
-    try:
-        return yaml.load(text, Loader)
+        raise Refused(f"{place} cannot be read: {error.strerror}; put a small YAML file there") from error
     except RecursionError as error:
         raise Refused(f"{place} is nested too deeply: it needs no more than a few levels") from error
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise Refused(f"{place} is not YAML: {line}{error.problem}") from error
     except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError) as error:  # such as a date 2020-99-99
-        raise Refused(f"{place} is not YAML: {shown(str(error))}") from error
+        raise Refused(f"{place} is not YAML: {said(error)[:200]}") from error
+    if not isinstance(found, dict | None):
+        raise Refused(f"{place} must hold lines `name: value`, got {type(found).__name__}")
+    return found or {}

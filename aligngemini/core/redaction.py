@@ -39,33 +39,24 @@ def hide(path: Path) -> None:
     if not path.is_file():
         return
     text = path.read_text(encoding="utf-8", errors="replace")
-    content = _parsed(text) if path.suffix == ".ipynb" else text
-    clean = hidden(content)
-    if clean != content:
-        path.write_text(clean if isinstance(clean, str) else json.dumps(clean, indent=1) + "\n", encoding="utf-8")
-
-
-def _parsed(text: str) -> Any:
     try:
-        return json.loads(text)
+        clean = json.dumps(hidden(json.loads(text)), indent=1) + "\n" if path.suffix == ".ipynb" else hidden(text)
     except ValueError:  # a notebook that was being written
-        return text
+        clean = hidden(text)
+    if clean != text:
+        path.write_text(clean, encoding="utf-8")
 
 
 def _hidden(text: str) -> str:
-    for secret in _own():
+    for secret in sorted(_secrets(), key=len, reverse=True):
         text = text.replace(secret, MASK)
     for pattern in PATTERNS:
         text = pattern.sub(MASK, text)
     return text
 
 
-def _own() -> list[str]:
-    """What the environment itself says is secret: tokens, and the user and password of addresses, longest first."""
-    found = set()
-    for name, value in os.environ.items():
-        if NAMES.search(name) and len(value) >= SHORTEST:
-            found.add(value)
-        address = re.match(r"\w+://([^/]+)@", value)
-        found |= {part for part in address[1].split(":", 1)[1:] if len(part) >= 4} if address else set()
-    return sorted(found, key=len, reverse=True)
+def _secrets() -> set[str]:
+    """The secrets in the environment: tokens, and the passwords of addresses."""
+    named = {value for name, value in os.environ.items() if NAMES.search(name) and len(value) >= SHORTEST}
+    addresses = [re.match(r"\w+://[^/:]*:([^/]{4,})@", value) for value in os.environ.values()]
+    return named | {address[1] for address in addresses if address}

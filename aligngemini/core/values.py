@@ -1,7 +1,6 @@
 """What the files of a run hold, by suffix: tables (.parquet), JSON values (.json) and texts (.html, .md, .txt)."""
 
 import json
-import math
 import os
 from io import BytesIO
 from pathlib import Path
@@ -33,9 +32,13 @@ def dump(value: Any, path: Path) -> bytes:
     kind = {".parquet": pd.DataFrame, ".json": object}.get(path.suffix, str)
     if not isinstance(value, kind):
         raise Refused(f"{path.name} must hold a {kind.__name__}, got {type(value).__name__}: choose another suffix")
-    if path.suffix == ".parquet":
-        return _parquet(value, path.parent)
-    return (value if path.suffix in TEXTS else json_file.spell(value)).encode()
+    if path.suffix != ".parquet":
+        return (value if path.suffix in TEXTS else json_file.spell(value)).encode()
+    if "path" in value:
+        value = value.assign(path=[relative(each, path.parent) for each in value["path"]])
+    buffer = BytesIO()
+    value.to_parquet(buffer, index=False)
+    return buffer.getvalue()
 
 
 def parse(data: bytes, path: Path) -> Any:
@@ -65,14 +68,6 @@ def read(path: str | Path, what: str = "table", maker: str = "the notebook that 
         raise Refused(f"{path} is not a readable {what.split()[-1]} ({error}); make it again with {maker}.") from error
 
 
-def _parquet(table: pd.DataFrame, folder: Path) -> bytes:
-    if "path" in table:
-        table = table.assign(path=[relative(each, folder) for each in table["path"]])
-    buffer = BytesIO()
-    table.to_parquet(buffer, index=False)
-    return buffer.getvalue()
-
-
 def relative(path: str | Path, folder: Path) -> str:
     """`path` as a table in `folder` stores it: seen from there if it lies in the same outputs, which may move.
 
@@ -92,16 +87,16 @@ def absolute(path: str, folder: Path) -> str:
 
 def same(one: Any, other: Any) -> bool:
     """Tell whether two values of `parse` are equal but for the last digits of their numbers."""
-    if isinstance(one, pd.DataFrame):
-        try:
-            pd.testing.assert_frame_equal(one, other, check_dtype=False, rtol=CLOSE, atol=0)
-        except AssertionError:
-            return False
-        return True
-    if isinstance(one, float) and isinstance(other, float):
-        return math.isclose(one, other, rel_tol=CLOSE)
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(same, one, other))
-    return type(one) is type(other) and one == other
+    if not isinstance(one, pd.DataFrame):
+        return _rounded(one) == _rounded(other)
+    try:
+        pd.testing.assert_frame_equal(one, other, check_dtype=False, rtol=CLOSE, atol=0)
+    except AssertionError:
+        return False
+    return True
+
+
+def _rounded(value: Any) -> str:
+    """A JSON value as text, its numbers to nine digits."""
+    text = json.dumps(value, sort_keys=True)
+    return json.dumps(json.loads(text, parse_float=lambda number: f"{float(number):.9g}"))
