@@ -22,23 +22,20 @@ class Study:
     grid: dict[str, dict[str, list]]
 
 
+def folder() -> Path:
+    """Return the folder of recipes: one folder per scale, and `studies`."""
+    return paths.notebooks() / "recipes"
+
+
 def recipe(scale: str, stage: Stage) -> dict[str, Any]:
     """Return the parameters that the recipe of `stage` at `scale` gives; none if there is no recipe."""
     path = folder() / scale / f"{stage.name}.yaml"
     given = reading.mapping(path, paths.short(path)) if os.path.lexists(path) else {}
-    for name in given:
-        if name not in params.names(stage.params):
-            raise params.unknown(name, params.names(stage.params), paths.short(path))
+    _check_names(given, params.names(stage.params), paths.short(path))
     if given.get("scale", scale) != scale:
-        raise Refused(
-            f"{paths.short(path)} says scale {shown(given['scale'])} but lies in {scale}: correct one of them"
-        )
+        found = shown(given["scale"])
+        raise Refused(f"{paths.short(path)} says scale {found} but lies in {scale}: correct one of them")
     return given
-
-
-def folder() -> Path:
-    """Return the folder of recipes: one folder per scale, and `studies`."""
-    return paths.notebooks() / "recipes"
 
 
 def settings(scale: str) -> dict[str, Any]:
@@ -50,7 +47,7 @@ def settings(scale: str) -> dict[str, Any]:
     for file in path.parent.glob("*.yaml"):
         if file != path and file.stem not in STAGES:
             raise Refused(f"{paths.short(file)} is the recipe of no notebook: name it {' or '.join(STAGES)}")
-    return {"study": "", "minutes": {}} | _keys(path, {"study": str, "minutes": dict})
+    return {"study": "", "minutes": {}} | _content(path, {"study": str, "minutes": dict})
 
 
 def study(name: str) -> Study:
@@ -61,7 +58,7 @@ def study(name: str) -> Study:
     if name not in studies:
         raise Refused(f"there is no study {shown(name)}: choose {' or '.join(studies) or 'none, the folder is empty'}")
     path = folder() / "studies" / f"{name}.yaml"
-    content = _keys(path, {"question": str, "grid": dict})
+    content = _content(path, {"question": str, "grid": dict})
     if set(content) != {"question", "grid"}:
         raise Refused(f"{paths.short(path)} needs question, a sentence, and grid: the values to try")
     for stage, axes in content["grid"].items():
@@ -79,18 +76,21 @@ def _check_axes(path: str, stage: str, axes: Any) -> None:
         raise Refused(f"{path}: a grid may vary {', '.join(VARIED)}, not {shown(stage)}")
     if not isinstance(axes, dict):
         raise Refused(f"{path}: {stage} needs lines `parameter: list of values`, got {shown(axes)}")
+    _check_names(axes, params.names(STAGES[stage].params), f"{path}: {stage}")
     for name, values in axes.items():
-        if name not in params.names(STAGES[stage].params):
-            raise params.unknown(name, params.names(STAGES[stage].params), f"{path}: {stage}")
         if not isinstance(values, list) or not values:
             raise Refused(f"{path}: {stage} needs a list of values for {name}, such as [1, 2], got {shown(values)}")
 
 
-def _keys(path: Path, kinds: dict[str, type]) -> dict[str, Any]:
+def _content(path: Path, kinds: dict[str, type]) -> dict[str, Any]:
     content = reading.mapping(path, paths.short(path))
+    _check_names(content, list(kinds), paths.short(path))
     for key, value in content.items():
-        if key not in kinds:
-            raise params.unknown(str(key), list(kinds), paths.short(path))
         if not isinstance(value, kinds[key]):
             raise Refused(f"{paths.short(path)}: {key} must be a {kinds[key].__name__}, got {shown(value)}")
     return content
+
+
+def _check_names(mapping: dict[str, Any], valid: list[str], where: str) -> None:
+    if wrong := next((name for name in mapping if name not in valid), None):
+        raise params.unknown(wrong, valid, where)
