@@ -1,4 +1,4 @@
-"""The state of a training in one file, written whole; one that cannot be used is passed over."""
+"""The state of a training in one file: written whole, the one before kept beside it, a damaged one passed over."""
 
 import zipfile
 from pathlib import Path
@@ -11,24 +11,33 @@ from aligngemini.core.progress import say
 
 
 def save(path: Path, weights: dict[str, torch.Tensor], optimiser, step: int, log: list[dict]) -> None:
-    """Write the state after `step` steps to `path`, in place of the one before. Raises OSError."""
+    """Write the state after `step` steps to `path`; what was there stays as `path` with ".before". Raises OSError."""
+    state = {"weights": weights, "optimiser": optimiser.state_dict(), "step": step, "log": log}
     with atomic.replacing(path) as temporary:
-        torch.save({"weights": weights, "optimiser": optimiser.state_dict(), "step": step, "log": log}, temporary)
+        torch.save(state, temporary)
+        if path.exists():
+            atomic.move(path, _before(path))
 
 
 def resume(path: Path, weights: dict[str, torch.Tensor], optimiser) -> tuple[int, list[dict]]:
-    """Step to go on from and the log so far, `weights` and `optimiser` brought to it.
+    """Step to go on from and the log so far, `weights` and `optimiser` brought to it; (0, []) without a state.
 
-    (0, []) without a state, or where it is damaged or does not fit, which a line says.
+    The newest state that is readable and fits counts; a line says what was passed over.
     """
     atomic.clear(path.parent)
-    if not path.exists():
-        return 0, []
-    try:
-        return _restore(_read(path), weights, optimiser)
-    except Exception as error:  # of any kind: what a damaged file makes its readers raise is not theirs to choose
-        say(f"passed over the checkpoint {paths.short(path)}: {said(error)}; training starts anew")
-        return 0, []
+    there = [file for file in (path, _before(path)) if file.exists()]
+    for file in there:
+        try:
+            return _restore(_read(file), weights, optimiser)
+        except Exception as error:  # of any kind: what a damaged file makes its readers say is not theirs to choose
+            say(f"passed over the checkpoint {paths.short(file)}, which cannot be used: {said(error)}")
+    if there:
+        say("no checkpoint can be used: training starts anew")
+    return 0, []
+
+
+def _before(path: Path) -> Path:
+    return path.with_name(f"{path.name}.before")
 
 
 def _read(file: Path) -> dict:
