@@ -107,12 +107,10 @@ def card(title: str, summary: str, facts: dict[str, Any], use: str) -> str:
     base = "" if local else facts["base"]
     summary += LOCAL.format(**facts) if local else ""
     front = ["library_name: peft", *([f"base_model: {base}"] if base else []), "tags: [aligngemini, lora]"]
-    rows = [f"| {name.replace('_', ' ')} | {_cell(value)} |" for name, value in json_file.plain(facts).items()]
-    table = "\n".join(["| what | value |", "| --- | --- |", *rows])
+    rows = ["| what | value |", "| --- | --- |"]
+    for name, value in json_file.plain(facts).items():
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        text = text.replace("|", "\\|").replace("\n", " ")
+        rows.append(f"| {name.replace('_', ' ')} | {text} |")
     code = f"```python\n{use}\n```"
-    return "\n".join(["---", *front, "---", "", f"# {title}", "", summary, "", table, "", "## Use", "", code, ""])
-
-
-def _cell(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text.replace("|", "\\|").replace("\n", " ")
+    return "\n".join(["---", *front, "---", "", f"# {title}", "", summary, "", *rows, "", "## Use", "", code, ""])

@@ -51,19 +51,16 @@ def of_answer(folder: Path, files: dict[str, dict[str, Any]]) -> str:
 
 @cache
 def _of_table(path: Path, content: str) -> str:
-    """A digest of the columns that say nothing of this disk, "" where all are such; kept while `content` is the same.
+    """A digest of the columns that name nothing of this disk, "" where all are such; cached by `content`, its digest.
 
     Of the reasons why an image does not count, which may name another file, it matters only that there is one.
     """
     import pandas as pd
-    from pyarrow import parquet
 
-    if "path" not in parquet.read_schema(path).names:
+    table = pd.read_parquet(path)
+    if "path" not in table:
         return ""
-    table = pd.read_parquet(path).drop(columns="path")
-    if "reason" in table:
-        table["reason"] = table["reason"] != ""
-    return of_rows(table)
+    return of_rows(table.drop(columns="path").assign(**{"reason": table.reason != ""} if "reason" in table else {}))
 
 
 def of_rows(table: "pd.DataFrame") -> str:

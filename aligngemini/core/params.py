@@ -4,7 +4,6 @@ import ast
 import difflib
 import json
 import operator
-import reprlib
 from collections.abc import Mapping
 from typing import Any, Self, cast, get_args, get_origin
 
@@ -17,10 +16,7 @@ INJECTED = "# Parameters"  # papermill's own first line in the cell it injects
 ADVANCED = "advanced"  # the variable of a notebook that holds its other parameters
 ADVANCED_HELP = 'other parameters, each as "NAME": value; the table below lists them all'
 LONGEST = 4000  # characters of a sentence: what it quotes may have come from anywhere
-QUOTED = reprlib.Repr()
-QUOTED.maxstring = QUOTED.maxother = QUOTED.maxlong = 160
-QUOTED.maxlist = QUOTED.maxtuple = QUOTED.maxdict = 12
-QUOTED.maxlevel = 3
+QUOTED = 200  # characters of a value that a sentence quotes
 BOUNDS = {  # rule -> whether a value obeys it, and how a sentence says it
     "least": (operator.ge, "at least {}"),
     "above": (operator.gt, "above {}"),
@@ -41,11 +37,9 @@ class Refused(ValueError):
 
 
 def shown(value: Any) -> str:
-    """Return the `repr` of a value for a sentence, cut to what people read."""
-    try:
-        return QUOTED.repr(value)
-    except ValueError:  # Python refuses to print a whole number of thousands of digits
-        return f"a number of {value.bit_length()} bits" if isinstance(value, int) else f"a {type(value).__name__}"
+    """Return the `repr` of a value for a sentence; the middle of a long one is left out."""
+    text = repr(value)
+    return text if len(text) <= QUOTED else f"{text[: QUOTED // 2]} … {text[-QUOTED // 2 :]}"
 
 
 def said(error: BaseException) -> str:

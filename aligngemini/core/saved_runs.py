@@ -199,11 +199,9 @@ def _has(run: SavedRun, wanted: dict[str, Any]) -> bool:
 def _checked(run: SavedRun) -> SavedRun:
     if not manifest.sealed(run.manifest):  # its parameters may be wrong: they are not repeated
         advice = commands.make(run.notebook, {"scale": run.scale}, "--force")
-        edited = "is damaged, its manifest is not the one that it was completed with"
-        older = "comes from an earlier version of the workbook, whose manifests cannot be checked"
         raise Refused(
-            f"run {run.folder.name} of {run.notebook} {edited if 'digest' in run.manifest else older}: delete "
-            f"{paths.short(run.folder)}, then make it again with `{advice}` and what else you gave it"
+            f"run {run.folder.name} of {run.notebook} is damaged, its manifest is not the one that it was completed "
+            f"with: delete {paths.short(run.folder)}, then make it again with `{advice}` and what else you gave it"
         )
     if problem := verified.damage(run.folder, run.manifest["files"]):
         advice = commands.make(run.notebook, run.params, "--force")
