@@ -146,7 +146,7 @@ def test_what_is_apart_changes_no_name(package, name):
     [
         ("analysis.style", "#", "#0"),  # a colour
         ("core.progress", "left", "to go"),
-        ("expert.params", "backbone to tune", "base to tune"),  # a help text
+        ("expert.params", "backbone to train", "base to train"),  # a help text
         ("cli", "add_argument(", "add_argument(\n"),
         ("images.decode", '"""', '"""Words. '),  # a docstring
         ("vlm.dpo", "import ", "# words\nimport "),  # a comment
