@@ -13,10 +13,15 @@ from .header import LIMIT, Unreadable, contents, named_format, opened
 
 __all__ = ["LIMIT", "Decoded", "Unreadable", "identify", "pixels", "read"]
 
-Turn = Image.Transpose
-# What makes the EXIF orientations 2 to 8 upright.
-UPRIGHT = (Turn.FLIP_LEFT_RIGHT, Turn.ROTATE_180, Turn.FLIP_TOP_BOTTOM, Turn.TRANSPOSE, Turn.ROTATE_270)
-UPRIGHT = dict(enumerate((*UPRIGHT, Turn.TRANSVERSE, Turn.ROTATE_90), 2))
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}  # what makes an EXIF orientation upright
 BAND = 256  # rows that are converted at once
 
 
@@ -35,14 +40,15 @@ class Decoded:
 
 
 def read(source: str | Path | bytes, window: tuple[int, int, int, int] | None = None) -> Decoded:
-    """Decode a path or bytes; `window` is (left, top, right, bottom) in upright pixels.
+    """Decode a path or bytes; `window` is (left, top, right, bottom) in upright pixels, inside the image.
 
     EXIF rotation is applied, transparency is laid on white, 16 bits are scaled to 8, of several frames the
     first is taken, colour profiles are left alone. Raises Unreadable with the reason.
     """
     with opened(contents(source)) as image:
         upright = _upright(image)
-        return Decoded(_rgb(_cut(upright, window), image), named_format(image), _quality(image), *upright.size)
+        part = upright.crop(window) if window else upright
+        return Decoded(_rgb(part, image), named_format(image), _quality(image), *upright.size)
 
 
 def pixels(image) -> np.ndarray:
@@ -96,15 +102,6 @@ def _upright(image: Image.Image) -> Image.Image:
 def _unused_alpha(image: Image.Image) -> bool:
     """Whether the fourth channel of a BMP is empty: padding, since nobody stores a picture to be unseen."""
     return image.format == "BMP" and image.mode == "RGBA" and not image.getchannel("A").getbbox()
-
-
-def _cut(image: Image.Image, window: tuple[int, int, int, int] | None) -> Image.Image:
-    if window is None:
-        return image
-    left, top, right, bottom = window
-    if not (0 <= left < right <= image.width and 0 <= top < bottom <= image.height):
-        raise Unreadable(f"window {window} does not lie inside {image.width} x {image.height}")
-    return image.crop(window)
 
 
 def _rgb(image: Image.Image, whole: Image.Image) -> np.ndarray:

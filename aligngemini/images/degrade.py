@@ -1,5 +1,4 @@
-"""The chain that removes pixel traces from both classes: downsample, noise, blur, JPEG, upsample, in the
-published order.
+"""The chain that removes pixel traces from both classes: downsample, noise, blur, JPEG, upsample.
 
 The order is the authors'. Every range is ours: they state none.
 """
@@ -62,15 +61,14 @@ def draw(ranges: Mapping[str, Sequence[float]], rng: np.random.Generator) -> Val
 
 def degrade(rgb: np.ndarray, values: Values) -> np.ndarray:
     """Send uint8 [H, W, 3] through the whole chain; uint8 of the same shape."""
-    small = downsample(rgb, values.scale, values.down)
-    worn = blur(noise(small, values.noise, values.grain), values.blur)
-    return upsample(compress(worn, values.jpeg), rgb.shape[:2], values.up)
+    small = rescale(rgb, values.scale, values.down)
+    degraded = compress(blur(noise(small, values.noise, values.grain), values.blur), values.jpeg)
+    return resize(degraded, rgb.shape[:2], values.up)
 
 
-def downsample(rgb: np.ndarray, scale: float, filter: str) -> np.ndarray:
-    """Shrink both sides by `scale` (0 < scale <= 1), to no less than one pixel."""
-    height, width = (max(1, round(side * scale)) for side in rgb.shape[:2])
-    return np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling[filter.upper()]))
+def rescale(rgb: np.ndarray, scale: float, filter: str) -> np.ndarray:
+    """Both sides times `scale`, to no less than one pixel."""
+    return resize(rgb, tuple(max(1, round(side * scale)) for side in rgb.shape[:2]), filter)
 
 
 def noise(rgb: np.ndarray, sigma: float, grain: int) -> np.ndarray:
@@ -93,6 +91,6 @@ def compress(rgb: np.ndarray, quality: int) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(jpeg.encode(rgb, quality))))
 
 
-def upsample(rgb: np.ndarray, shape: tuple[int, int], filter: str) -> np.ndarray:
-    """Resize to (height, width)."""
+def resize(rgb: np.ndarray, shape: tuple[int, ...], filter: str) -> np.ndarray:
+    """To (height, width)."""
     return np.asarray(Image.fromarray(rgb).resize(shape[::-1], Image.Resampling[filter.upper()]))

@@ -5,7 +5,7 @@ known of a perturbation or of its severities, they are ours. They run from weak 
 """
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -43,17 +43,18 @@ def apply(name: str, rgb: np.ndarray, severity: float, image_id: str, seed: int 
 
 def named(text: str) -> list[str]:
     """The perturbations of a comma-separated list; raises Refused for an unknown one."""
-    names = list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
-    for name in names:
-        if name not in PERTURBATIONS:
-            raise unknown(name, list(PERTURBATIONS), "--perturb", "perturbation")
-    if not names:
-        raise Refused(f"--perturb names no perturbation: choose of {', '.join(PERTURBATIONS)}.")
-    return names
+    return choices(text, PERTURBATIONS, "--perturb", "perturbation")
 
 
-def _jpeg(rgb: np.ndarray, quality: float, rng: np.random.Generator) -> np.ndarray:
-    return degrade.compress(rgb, int(quality))
+def choices(text: str, valid: Iterable[str], option: str, what: str) -> list[str]:
+    """The words of a comma-separated list, each a name of `valid` up to a colon; raises Refused for any other."""
+    words = list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+    for word in words:
+        if (name := word.partition(":")[0]) not in valid:
+            raise unknown(name, list(valid), option, what)
+    if not words:
+        raise Refused(f"{option} names no {what}: choose of {', '.join(valid)}.")
+    return words
 
 
 def _webp(rgb: np.ndarray, quality: float, rng: np.random.Generator) -> np.ndarray:
@@ -62,18 +63,8 @@ def _webp(rgb: np.ndarray, quality: float, rng: np.random.Generator) -> np.ndarr
     return np.asarray(Image.open(file).convert("RGB"))
 
 
-def _blur(rgb: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:
-    return gaussian_filter(rgb, (sigma, sigma, 0))
-
-
-def _noise(rgb: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:
-    return degrade.noise(rgb, sigma, int(rng.integers(2**32)))
-
-
-def _resize(rgb: np.ndarray, scale: float, rng=None, filter=Image.Resampling.BICUBIC) -> np.ndarray:
-    """Both sides times `scale`, to no less than one pixel; bicubic, Pillow's default, as published."""
-    height, width = (max(1, round(side * scale)) for side in rgb.shape[:2])
-    return np.asarray(Image.fromarray(rgb).resize((width, height), filter))
+def _scaled(rgb: np.ndarray, scale: float, rng: np.random.Generator) -> np.ndarray:
+    return degrade.rescale(rgb, scale, "bicubic")  # Pillow's default, as published
 
 
 def _crop(rgb: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
@@ -85,17 +76,27 @@ def _crop(rgb: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray
 
 def _screenshot(rgb: np.ndarray, scale: float, rng: np.random.Generator) -> np.ndarray:
     """Shown smaller on a screen, captured there, passed on as a JPEG."""
-    return degrade.compress(_resize(rgb, scale, rng, Image.Resampling.BILINEAR), SCREEN_QUALITY)
+    return degrade.compress(degrade.rescale(rgb, scale, "bilinear"), SCREEN_QUALITY)
 
 
-SHOWN = "shown smaller, captured, saved as JPEG"
 PERTURBATIONS = {
-    "jpeg": Perturbation("saved as JPEG", "quality", (100, 90, 80, 70, 60), PUBLISHED, _jpeg, encodes=True),
+    "jpeg": Perturbation(
+        "saved as JPEG", "quality", (100, 90, 80, 70, 60), PUBLISHED,
+        lambda rgb, quality, rng: degrade.compress(rgb, int(quality)), encodes=True,
+    ),
     "webp": Perturbation("saved as WebP", "quality", (90, 80, 70, 60, 50), OURS, _webp),
-    "blur": Perturbation("Gaussian blur", "sigma, px", (0.5, 1, 1.5, 2), PUBLISHED, _blur),
-    "noise": Perturbation("Gaussian noise", "standard deviation, of 255", (2, 4, 8, 16), OURS, _noise),
-    "down": Perturbation("made smaller", "scale", (0.75, 0.5, 0.25), PUBLISHED, _resize),
-    "up": Perturbation("made larger", "scale", (1.25, 1.5, 1.75, 2), PUBLISHED, _resize),
+    "blur": Perturbation(
+        "Gaussian blur", "sigma, px", (0.5, 1, 1.5, 2), PUBLISHED,
+        lambda rgb, sigma, rng: gaussian_filter(rgb, (sigma, sigma, 0)),
+    ),
+    "noise": Perturbation(
+        "Gaussian noise", "standard deviation, of 255", (2, 4, 8, 16), OURS,
+        lambda rgb, sigma, rng: degrade.noise(rgb, sigma, int(rng.integers(2**32))),
+    ),
+    "down": Perturbation("made smaller", "scale", (0.75, 0.5, 0.25), PUBLISHED, _scaled),
+    "up": Perturbation("made larger", "scale", (1.25, 1.5, 1.75, 2), PUBLISHED, _scaled),
     "crop": Perturbation("a window of it, placed at random", "share of each side", (0.9, 0.75, 0.5), OURS, _crop),
-    "screenshot": Perturbation(SHOWN, "scale", (0.9, 0.75, 0.5), OURS, _screenshot, encodes=True),
-}
+    "screenshot": Perturbation(
+        "shown smaller, captured, saved as JPEG", "scale", (0.9, 0.75, 0.5), OURS, _screenshot, encodes=True
+    ),
+}  # fmt: skip

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from PIL import Image, ImageStat
 
-from aligngemini.core.params import Refused, unknown
+from aligngemini.core.params import Refused
 
 from . import perturb
 from .failures import attempt, reason
@@ -62,16 +62,11 @@ PROTOCOLS = {
 
 def named(text: str) -> list[Protocol]:
     """The protocols of a comma-separated list, `aligned:SIDE` with its crop in pixels; raises Refused."""
-    words = list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
-    if not words:
-        raise Refused(f"--protocol names no protocol: choose of {', '.join(PROTOCOLS)}.")
-    return [_named(word) for word in words]
+    return [_named(word) for word in perturb.choices(text, PROTOCOLS, "--protocol", "protocol")]
 
 
 def _named(word: str) -> Protocol:
     name, colon, side = word.partition(":")
-    if name not in PROTOCOLS:
-        raise unknown(name, list(PROTOCOLS), "--protocol", "protocol")
     if colon and (not PROTOCOLS[name].side or not re.fullmatch("[1-9][0-9]{,4}", side)):
         raise Refused(f"{word!r} is no protocol: only aligned takes a side in pixels, such as aligned:112.")
     return replace(PROTOCOLS[name], name=word, side=int(side)) if colon else PROTOCOLS[name]

@@ -16,11 +16,11 @@ def values(**changes) -> degrade.Values:
 
 def test_order_is_the_published_one(picture, monkeypatch):
     called = []
-    for name in ("downsample", "noise", "blur", "compress", "upsample"):
+    for name in ("rescale", "noise", "blur", "compress", "resize"):
         step = getattr(degrade, name)
         monkeypatch.setattr(degrade, name, lambda *args, name=name, step=step: called.append(name) or step(*args))
     degrade.degrade(picture(), values())
-    assert called == ["downsample", "noise", "blur", "compress", "upsample"]
+    assert called == ["rescale", "resize", "noise", "blur", "compress", "resize"]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (112, 112), (49, 31)])
