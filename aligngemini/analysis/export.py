@@ -8,17 +8,15 @@ from pandas.api.types import is_numeric_dtype
 
 from aligngemini.analysis import tables
 from aligngemini.core import manifest
-from aligngemini.core.params import Refused
 
 SPELT = re.compile(r"([+-]?\d+\.\d+) \[([^\]]+)\]")  # a value with its interval, as tables.spell writes it
-INTERVALS = {"brackets": r"$\1$ $[\2]$", "subscript": r"$\1_{[\2]}$"}
 
 
-def write(alignment: pd.DataFrame, folder: Path, name: str = "results", intervals: str = "brackets") -> list[Path]:
+def write(alignment: pd.DataFrame, folder: Path, name: str = "results") -> list[Path]:
     """Write <name>.csv (all of `alignment`, a table of tables.alignment, as measured), <name>.md and <name>.tex (what
     `wide` makes of it); return their paths."""
     rows = wide(alignment)
-    texts = {"csv": alignment.to_csv(index=False), "md": markdown(rows) + "\n", "tex": latex(rows, intervals)}
+    texts = {"csv": alignment.to_csv(index=False), "md": markdown(rows) + "\n", "tex": latex(rows)}
     paths = {ending: Path(folder) / f"{name}.{ending}" for ending in texts}
     with manifest.room_on_disk(Path(folder)):
         Path(folder).mkdir(parents=True, exist_ok=True)
@@ -42,16 +40,12 @@ def markdown(rows: pd.DataFrame) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def latex(rows: pd.DataFrame, intervals: str = "brackets", caption: str = "", label: str = "") -> str:
-    """Any table of texts and numbers as a LaTeX tabular for the package booktabs, without its index, escaped.
-
-    Intervals '0.93 [0.90, 0.95]' are set in mathematics: in `brackets` beside the value or as its `subscript`. With a
-    caption (itself LaTeX) or a label it floats. Raises Refused for another form of intervals.
+def latex(rows: pd.DataFrame) -> str:
+    """Any table of texts and numbers as a LaTeX tabular for the package booktabs, without its index, escaped; intervals
+    '0.93 [0.90, 0.95]' are set in mathematics.
     """
-    if intervals not in INTERVALS:
-        raise Refused(f"Intervals are set as one of {', '.join(INTERVALS)}, not {intervals!r}.")
-    texts = rows.astype(str).map(lambda text: SPELT.sub(INTERVALS[intervals], text))
+    texts = rows.astype(str).map(lambda text: SPELT.sub(r"$\1$ $[\2]$", text))
     style = texts.style.format(escape="latex-math").format_index(escape="latex", axis=1).hide(axis="index")
     aligned = "".join("r" if is_numeric_dtype(rows[name]) else "l" for name in rows)
-    text = style.to_latex(hrules=True, column_format=aligned, caption=caption or None, label=label or None)
+    text = style.to_latex(hrules=True, column_format=aligned)
     return text.replace("\\\\\n[", "\\\\\n{}[")  # LaTeX takes a bracket after a line's end for a distance

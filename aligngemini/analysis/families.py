@@ -12,39 +12,26 @@ REALS = "none"  # the family of a picture without a violation
 def found(verdicts: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     """One row for each family and model, from what the first model finds least; empty if no fake has a family.
 
-    Columns: title, model, supervision, family (REALS for real pictures), called_fake (the share, with low and high:
+    Columns: title, model, supervision, family (REALS for real images), called_fake (the share, with low and high:
     Wilson's interval) and n. `verdicts` is what tables.judged gives; only subsets count whose fakes have nothing
     wrong but meaning, so that no model finds a violation by its pixels.
     """
-    told = verdicts[verdicts.verdict.notna() & verdicts.subset.isin(_meaning(verdicts))]
-    kinds = told.family.fillna("").mask(told.label == 0, REALS)
-    rows = [
-        {"title": title, "model": part.model.iloc[0], "supervision": part.supervision.iloc[0], "family": family}
-        | _share(part.verdict, confidence)
-        for (title, family), part in told.groupby(["title", kinds.rename("kind")], sort=False)
-        if family
-    ]
-    table = pd.DataFrame(rows)
-    return _ordered(table) if len(table) and (table.family != REALS).any() else table[:0]
-
-
-def _meaning(verdicts: pd.DataFrame) -> list[str]:
-    """The subsets whose fakes are all semantic."""
     fakes = verdicts[verdicts.label == 1]
-    semantic = fakes.axis.eq("semantic").groupby(fakes.subset.to_numpy()).all()
-    return semantic.index[semantic].tolist()
-
-
-def _share(verdict: pd.Series, confidence: float) -> dict[str, float]:
-    hits = int(verdict.sum())
-    low, high = binomtest(hits, len(verdict)).proportion_ci(confidence, method="wilson")
-    return {"called_fake": hits / len(verdict), "low": low, "high": high, "n": len(verdict)}
-
-
-def _ordered(table: pd.DataFrame) -> pd.DataFrame:
+    semantic = set(fakes.subset) - set(fakes.subset[fakes["axis"] != "semantic"])
+    rated = verdicts[verdicts.verdict.notna() & verdicts.subset.isin(semantic)]
+    rated = rated.assign(family=rated.family.fillna("").mask(rated.label == 0, REALS))
+    keys = ["title", "model", "supervision", "family"]
+    table = rated[rated.family != ""].groupby(keys, sort=False).verdict.agg(["sum", "count"]).reset_index()
+    if not (table.family != REALS).any():
+        return table.head(0)
+    tests = [binomtest(int(hits), int(n)) for hits, n in zip(table.pop("sum"), table["count"], strict=True)]
+    ends = [test.proportion_ci(confidence, method="wilson") for test in tests]
+    table["called_fake"] = [test.statistic for test in tests]
+    table["low"], table["high"] = [end.low for end in ends], [end.high for end in ends]
     first = table[table.title == table.title.iloc[0]].set_index("family").called_fake
     place = first.drop(REALS, errors="ignore").rank(method="first")
-    return table.loc[table.family.map(place).fillna(0).sort_values(kind="stable").index].reset_index(drop=True)
+    order = table.family.map(place).fillna(0).sort_values(kind="stable").index
+    return table.rename(columns={"count": "n"}).loc[order].reset_index(drop=True)
 
 
 def figure(table: pd.DataFrame, title: str = "Which violations each model finds") -> go.Figure:

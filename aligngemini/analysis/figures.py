@@ -37,10 +37,7 @@ def alignment(
         y="value",
         error_y="above",
         error_y_minus="below",
-        color="title",
-        color_discrete_map=_by_title(table, colours),
-        pattern_shape="title",
-        pattern_shape_map=_marks(table, HATCH, ""),
+        **_coded(table, "pattern_shape", HATCH, "", colours),
         barmode="group",
         hover_data={"low": ":.3f", "high": ":.3f", "n": True, "above": False, "below": False},
         labels={"value": "balanced accuracy", "subset": ""},
@@ -100,10 +97,7 @@ def dots(table: pd.DataFrame, title: str, note: str) -> go.Figure:
         y="place",
         error_x="above",
         error_x_minus="below",
-        color="title",
-        color_discrete_map=_by_title(table),
-        symbol="title",
-        symbol_map=_marks(table, SYMBOLS, "circle"),
+        **_coded(table, "symbol", SYMBOLS, "circle"),
         hover_data={"metric": True, "value": ":.3f", "above": False, "below": False},
         labels={"place": ""},
         orientation="h",
@@ -120,16 +114,14 @@ def _bounded(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(above=table.high - table.value, below=table.value - table.low)
 
 
-def _by_title(table: pd.DataFrame, colours: dict | None = None) -> dict[str, str]:
-    """The colour of each title: that of its model."""
+def _coded(table: pd.DataFrame, mark: str, marks: dict[str, str], usual: str, colours: dict | None = None) -> dict:
+    """Arguments of plotly express by which each title has the colour of its model and the mark of its supervision."""
+    rows = table.drop_duplicates("title").set_index("title")
     colours = colours or style.colours(table.model)
-    return {title: colours[model] for title, model in zip(table.title, table.model, strict=True)}
-
-
-def _marks(table: pd.DataFrame, marks: dict[str, str], usual: str) -> dict[str, str]:
-    """The mark of each title: that of its supervision."""
-    supervision = table.supervision if "supervision" in table else [""] * len(table)
-    return {title: marks.get(name, usual) for title, name in zip(table.title, supervision, strict=True)}
+    supervision = rows.get("supervision", pd.Series("", rows.index))
+    maps = {"color_discrete_map": rows.model.map(colours).to_dict()}
+    maps[f"{mark}_map"] = {title: marks.get(name, usual) for title, name in supervision.items()}
+    return {"color": "title", mark: "title", **maps}
 
 
 def roc(verdicts: pd.DataFrame, title: str = "Ranking, whatever the threshold") -> go.Figure:
@@ -146,10 +138,7 @@ def roc(verdicts: pd.DataFrame, title: str = "Ranking, whatever the threshold") 
         "subset",
         style.titled(title, "share of fakes found against share of reals accused"),
         330,
-        color="title",
-        color_discrete_map=_by_title(verdicts),
-        line_dash="title",
-        line_dash_map=_marks(verdicts, DASH, "solid"),
+        **_coded(verdicts, "line_dash", DASH, "solid"),
     )
     axis = {"range": [-0.01, 1.01], "tickvals": [0, 0.5, 1]}
     return figure.update_xaxes(**axis).update_yaxes(**axis)

@@ -56,12 +56,12 @@ def of_run(run_or_folder, fixed: dict[str, float] | None = None) -> Model:
     kind = registry.of_notebook(notebook)
     if kind is None or "threshold" not in results:
         raise Refused(f"Run {place.name} of {notebook} has no branch's threshold; name a complete run of {TRAINING}.")
-    chosen = float(results["threshold"])
+    chosen, fixed = float(results["threshold"]), fixed or {}
     return Model(
         kind.name,
         params["supervision"],
         place.name,
-        (fixed or {}).get(place.name, (fixed or {}).get(kind.name, chosen)),
+        fixed.get(place.name, fixed.get(kind.name, chosen)),
         score_table.load(place / "scores.parquet"),
         chosen,
         {task: results[key] for task, key in TRAINED.items() if key in results},
@@ -73,43 +73,38 @@ def of_run(run_or_folder, fixed: dict[str, float] | None = None) -> Model:
 def of(runs: dict) -> list[Model]:
     """The branches that a run of notebook 05 compares, from its inputs: those of runs, then those of "fusion" that have
     no run. They judge by the thresholds that fusion was given, if it was given any."""
-    at = fixed(runs["fusion"])
-    trained = [of_run(run, at) for label, run in runs.items() if label != "fusion"]
+    given = fixed(runs["fusion"])
+    trained = [of_run(run, given) for label, run in runs.items() if label != "fusion"]
     return [*trained, *without_run(runs["fusion"])]
 
 
 def members(fusion) -> list[dict]:
-    """The branches of a run of notebook 04 (or its folder), as detector.json lists them: name, kind, threshold, run."""
-    return values.read(folder(fusion) / "detector.json", "list of branches", "notebook 04")["branches"]
+    """The branches of a run of notebook 04 (or its folder), as detector.json lists them: name, kind, threshold, run,
+    and given: the threshold that the branch was given, where the rule has fitted one of its own."""
+    branches = values.read(folder(fusion) / "detector.json", "list of branches", "notebook 04")["branches"]
+    return [{"given": each["threshold"]} | each for each in branches]
 
 
 def without_run(fusion) -> list[Model]:
     """The branches of a run of notebook 04 that no notebook trained, with the scores and thresholds of that run."""
-    own = [each for each in members(fusion) if not each["run"]]
-    fused = values.read(folder(fusion) / "fused.parquet").drop_duplicates("image_id") if own else None
-    return [_without_run(fused, each, given=fixed(fusion) is not None) for each in own]
-
-
-def _without_run(fused: pd.DataFrame, member: dict, given: bool) -> Model:
-    name, supervision, threshold = member["name"], registry.kind(member["kind"]).supervision, _alone(member)
-    score = fused[f"{name}_score"]
-    reason = fused.reason.where(score.isna(), "")
-    table = score_table.make(fused.image_id, score, name, supervision, reason)
-    return Model(name, supervision, "", threshold, table, None if given else threshold)
+    own, models = [each for each in members(fusion) if not each["run"]], []
+    fused = values.read(folder(fusion) / "fused.parquet").drop_duplicates("image_id") if own else pd.DataFrame()
+    for each in own:
+        name, threshold, supervision = each["name"], each["given"], registry.kind(each["kind"]).supervision
+        score = fused[f"{name}_score"]
+        table = score_table.make(fused.image_id, score, name, supervision, fused.reason.where(score.isna(), ""))
+        chosen = threshold if fixed(fusion) is None else None
+        models.append(Model(name, supervision, "", threshold, table, chosen))
+    return models
 
 
 def fixed(fusion) -> dict[str, float] | None:
     """The thresholds that a run of notebook 04 (or its folder) was given, by run and by kind of branch (of several the
     first's); None if they are from validation.
     """
-    record = manifest.read(folder(fusion))
+    record = manifest.read(folder(fusion)) or {}
     if record["question"]["params"].get("thresholds") != "fixed":
         return None
-    listed = members(fusion)
-    by_kind = {each["kind"]: _alone(each) for each in reversed(listed)}
-    return by_kind | {Path(each["run"]).name: _alone(each) for each in listed if each["run"]}
-
-
-def _alone(member: dict) -> float:
-    """The threshold that a branch was given; that of a rule that fits its own is another one."""
-    return member.get("given", member["threshold"])
+    branches = members(fusion)
+    by_kind = {each["kind"]: each["given"] for each in reversed(branches)}
+    return by_kind | {Path(each["run"]).name: each["given"] for each in branches if each["run"]}

@@ -7,6 +7,7 @@ left out, and so are ablations, which come from another version of their paper.
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from aligngemini.analysis import models
@@ -67,15 +68,13 @@ def marked(alignment: pd.DataFrame, compared: list[models.Model], fusion) -> pd.
 
     `compared` are the models that it judges, `fusion` the run of notebook 04.
     """
-    judged = {(each.name, each.run): ({each.crop}, {each.threshold}, "") for each in compared}
+    how = {(each.name, each.run): ({each.crop}, {each.threshold}, "") for each in compared}
     crops = {each.params.get("crop", 0) for each in fusion.inputs.values()}
-    cuts = {each["threshold"] for each in models.members(fusion)}
-    judged["fusion", ""] = crops, cuts, fusion.results["rule"]
-    alike = [
-        all(as_published(row.benchmark, crop, cuts, rule) for crop in crops)
-        for row in alignment.itertuples()
-        for crops, cuts, rule in [judged[row.model, row.run]]
-    ]
+    how["fusion", ""] = crops, {each["threshold"] for each in models.members(fusion)}, fusion.results["rule"]
+    alike = []
+    for row in alignment.itertuples():
+        crops, cuts, rule = how[row.model, row.run]
+        alike.append(all(as_published(row.benchmark, crop, cuts, rule) for crop in crops))
     return alignment.assign(alike=alike)
 
 
@@ -88,16 +87,17 @@ def measured(alignment: pd.DataFrame) -> pd.DataFrame:
     their means are taken over every subset that has them, those of one class too.
     """
     alignment = alignment if "alike" in alignment else alignment.assign(alike=False)
-    whole = alignment[alignment.metric == BALANCED][["title", *ROW, "low", "high", "alike"]]
-    parts = [whole]
-    for column, metric in COLUMNS.items():
-        rows = alignment[alignment.subset != "mean"].assign(metric=metric, value=lambda table, of=column: table[of])
-        rows = rows[["title", *ROW, "alike"]].dropna(subset="value")
-        means = rows.groupby(["title", "benchmark", "alike"], sort=False, as_index=False).value.mean()
-        parts += [rows, means.assign(subset="mean", metric=metric)]
-    table = pd.concat(parts, ignore_index=True).dropna(subset="value")
-    counts = alignment[alignment.subset != "mean"].groupby("benchmark").subset.nunique()
-    whole = {name for name, count in counts.items() if count == SUBSETS.get(name, count)}
+    keys, single = ["title", "benchmark", "alike"], alignment[alignment.subset != "mean"]
+    rows = single.drop(columns=["metric", "value"]).rename(columns=COLUMNS)
+    rows = rows.melt([*keys, "subset"], list(COLUMNS.values()), "metric").dropna(subset="value")
+    means = rows.groupby([*keys, "metric"], sort=False, as_index=False).value.mean().assign(subset="mean")
+    balanced = alignment[alignment.metric == BALANCED][["title", *ROW, "low", "high", "alike"]]
+    table = pd.concat([balanced, rows, means], ignore_index=True).dropna(subset="value")
+    whole = [
+        name
+        for name, part in single.groupby("benchmark")
+        if part.subset.nunique() == SUBSETS.get(name, part.subset.nunique())
+    ]
     return table.assign(alike=table.alike & ((table.subset != "mean") | table.benchmark.isin(whole)))
 
 
@@ -112,17 +112,25 @@ def beside(measured: pd.DataFrame) -> pd.DataFrame:
     have measured the subset another way, or "other protocol"), how, doubt, source. Raises Refused if a column is
     missing or a value is no fraction.
     """
-    measured = measured if "alike" in measured else measured.assign(alike=False)
-    lacking = [name for name in (*ROW, "low", "high") if name not in measured]
-    if lacking:
+    if lacking := [name for name in (*ROW, "low", "high") if name not in measured]:
         raise Refused(f"A measured table needs the columns {', '.join(lacking)}.")
     if not measured.value.dropna().between(0, 1).all():
         raise Refused("Measured values are fractions between 0 and 1; divide percent by 100.")
-    theirs = load().rename(columns={"value": "theirs"})
-    theirs = theirs[theirs.metric != GAIN]
-    if len(measured):
-        theirs = theirs[theirs.benchmark.isin(measured.benchmark)]
-    return _joined(_keyed(theirs), _keyed(measured.dropna(subset="value")))
+    title = ["title"] if "title" in measured else []
+    ours = measured if "alike" in measured else measured.assign(alike=False)
+    ours = _keyed(ours.dropna(subset="value").rename(columns={"value": "ours"}))
+    theirs = _keyed(load().rename(columns={"value": "theirs"}))
+    theirs = theirs[(theirs.metric != GAIN) & (theirs.benchmark.isin(measured.benchmark) | measured.empty)]
+    columns = [*title, "benchmark", "key", "metric", "ours", "low", "high", "alike"]
+    table = theirs.merge(ours[columns], on=["benchmark", "key", "metric"], how="left")
+    elsewhere = [
+        place in {*zip(ours.benchmark, ours.key, strict=True)} for place in zip(table.benchmark, table.key, strict=True)
+    ]
+    run, alike = table.ours.notna(), table.alike.eq(True) & (table.protocol == PUBLISHED)
+    state = np.select([run & alike, run, elsewhere], ["", PROTOCOL, OTHER], NOT_RUN)
+    table = table.assign(state=state, difference=(table.ours - table.theirs).where(alike))
+    first = ["benchmark", "subset", "metric", "detector", "ours", "low", "high", "theirs", "spread", "difference"]
+    return table[[*title, *first, "state", "how", "doubt", "source"]]
 
 
 def _keyed(table: pd.DataFrame) -> pd.DataFrame:
@@ -130,39 +138,19 @@ def _keyed(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(key=table.subset.str.casefold().str.replace(r"[^a-z0-9]", "", regex=True))
 
 
-def _joined(theirs: pd.DataFrame, ours: pd.DataFrame) -> pd.DataFrame:
-    """The rows of `beside`."""
-    title = ["title"] if "title" in ours else []
-    values = ours[[*title, "benchmark", "key", "metric", "value", "low", "high", "alike"]]
-    values = values.rename(columns={"value": "ours"})
-    table = theirs.merge(values, on=["benchmark", "key", "metric"], how="left")
-    places = pd.MultiIndex.from_frame(ours[["benchmark", "key"]])
-    other = pd.MultiIndex.from_frame(table[["benchmark", "key"]]).isin(places)
-    alike = table.alike.eq(True) & (table.protocol == PUBLISHED)
-    table["state"] = pd.Series(other).map({True: OTHER, False: NOT_RUN}).where(table.ours.isna(), "")
-    table["state"] = table.state.mask(table.ours.notna() & ~alike, PROTOCOL)
-    table["difference"] = (table.ours - table.theirs).where(alike)
-    first = ["benchmark", "subset", "metric", "detector", "ours", "low", "high", "theirs", "spread", "difference"]
-    return table[[*title, *first, "state", "how", "doubt", "source"]]
-
-
 def shown(table: pd.DataFrame) -> pd.DataFrame:
     """`beside` as people read it: percent with one decimal as published, and the state where something is lacking."""
-    told = [name for name in ("title", "benchmark", "subset", "metric", "detector") if name in table]
-    text = {
-        "ours, %": [
-            row.state if pd.isna(row.ours) else _percent(row.ours, " [{:.1f}, {:.1f}]", row.low, row.high)
-            for row in table.itertuples()
-        ],
-        "theirs, %": [_percent(row.theirs, " ± {:.1f}", row.spread) for row in table.itertuples()],
-        "difference": [
-            (row.state if row.state == PROTOCOL else "-") if pd.isna(row.difference) else f"{100 * row.difference:+.1f}"
-            for row in table.itertuples()
-        ],
-    }
-    return table[told].assign(**text, how=table.how, doubt=table.doubt)
-
-
-def _percent(value: float, form: str, *more: float) -> str:
-    """'97.2 ± 4.2'; what is added in `form` only if it is known."""
-    return f"{100 * value:.1f}" + ("" if pd.isna(more[0]) else form.format(*(100 * each for each in more)))
+    percent = table.assign(
+        **{name: 100 * table[name] for name in ("ours", "low", "high", "theirs", "spread", "difference")}
+    )
+    ours, theirs, differences = [], [], []
+    for row in percent.itertuples():
+        interval = "" if np.isnan(row.low) else f" [{row.low:.1f}, {row.high:.1f}]"
+        spread = "" if np.isnan(row.spread) else f" ± {row.spread:.1f}"
+        ours.append(row.state if np.isnan(row.ours) else f"{row.ours:.1f}{interval}")
+        theirs.append(f"{row.theirs:.1f}{spread}")
+        lacking = row.state if row.state == PROTOCOL else "-"
+        differences.append(lacking if np.isnan(row.difference) else f"{row.difference:+.1f}")
+    about = [name for name in ("title", "benchmark", "subset", "metric", "detector") if name in table]
+    text = {"ours, %": ours, "theirs, %": theirs, "difference": differences}
+    return table[about].assign(**text, how=table.how, doubt=table.doubt)

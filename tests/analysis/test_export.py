@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from aligngemini.analysis import export, tables
-from aligngemini.core.params import Refused
 
 
 @pytest.fixture(scope="module")
@@ -37,14 +36,6 @@ def test_latex_is_escaped_and_ruled(rows):
     assert r"a\_b 50\% \& c & $0.93$ $[0.90, 0.95]$ & 120 \\" in text and r"my\_model & value & n \\" in text
     assert all(rule in text for rule in (r"\toprule", r"\midrule", r"\bottomrule", r"\begin{tabular}{llr}"))
     assert "\n{}[x]" in text and r"\#1" in text  # a bracket that starts a row is no distance
-
-
-def test_intervals_can_be_subscripts_and_tables_can_float(rows):
-    text = export.latex(rows, "subscript", label="tab:all")
-    assert "$0.93_{[0.90, 0.95]}$" in text and r"\label{tab:all}" in text and r"\begin{table}" in text
-    assert r"\begin{table}" not in export.latex(rows)
-    with pytest.raises(Refused, match="subscript"):
-        export.latex(rows, "superscript")
 
 
 def test_signed_differences_are_set_in_mathematics():
