@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_workflow(commands: Any) -> None:
     """Add the commands that start notebooks and list what came of it."""
-    run = commands.add_parser("run", help="run notebooks 01 to 05, reusing what is complete")
+    run = commands.add_parser("run", help="run the notebooks, reusing what is complete")
     sweep = commands.add_parser("sweep", help="run a study for several seeds and gather one table")
     runs = commands.add_parser("runs", help="list the runs, the newest last")
     sweep.add_argument("study", metavar="STUDY", help="a file of notebooks/recipes/studies, such as alignment")
@@ -106,13 +106,14 @@ def _run(args: argparse.Namespace) -> None:
     made = plan.make(args.scale, args.study, options, args.first, args.only)
     if made.question:
         print(f"study {made.study}: {made.question}", flush=True)
-    last = execute.run(made, force=args.force)[-1]
-    if last.notebook == ANALYSIS:
-        print(f"\n{tables.headline(last.folder)}\n\nreport: {paths.short(last.folder / 'report.html')}")
+    answers = execute.run(made, force=args.force)
+    reports = [answer.folder for answer in answers if answer.notebook == ANALYSIS]
+    if reports:
+        print(f"\n{tables.headline(reports[-1])}\n\nreport: {paths.short(reports[-1] / 'report.html')}")
         print("next: open it in a browser, or the notebooks in JupyterLab: make lab")
     else:
         onward = commands.onward(args.scale, args.study, options)
-        print(f"next: {onward}, or look into {paths.short(last.folder)}")
+        print(f"next: {onward}, or look into {paths.short(answers[-1].folder)}")
 
 
 def _sweep(args: argparse.Namespace) -> None:

@@ -42,27 +42,23 @@ def act(args: argparse.Namespace) -> int:
     home = paths.writable(args.out or paths.outputs() / "bench", "--out", *FILES)
     from aligngemini.detector import Detector
     from aligngemini.images import perturb, protocols
-    from aligngemini.images.filenames import spelled
     from aligngemini.images.loaders import skips
 
-    from . import benchmark, results, run
+    from . import benchmark, run
+    from .verdicts import View
 
     declared = protocols.named(args.protocol)
     harm = perturb.named(args.perturb) if args.perturb is not None else list(perturb.PERTURBATIONS) * args.robustness
+    views = [View(protocol) for protocol in declared]
+    views += [View(declared[0], name, value) for name in harm for value in perturb.PERTURBATIONS[name].severities]
     images = benchmark.find(args.benchmark, args.root, args.reals, args.sample)
     folder = home if args.out else paths.writable(home / images.name, "--out", *FILES)
-    words = {name: spelled(value) if isinstance(value, str) else value for name, value in vars(args).items()}
-    words.pop("act")
     other = Detector.found(args.against) if args.against else None
-    answer = run.run(Detector.found(args.run), images, declared, harm, folder, words, other)
+    answer = run.run(Detector.found(args.run), images, views, folder, other)
     few = f", at most {args.sample} of each class and subset" if args.sample else ""
-    print(f"{images.name}: {images.rows['image_id'].nunique()} pictures{few}\n")
-    print(results.shown(answer.measured).to_string(index=False))
-    if answer.empty:
-        print("\n" + "\n".join(answer.empty))
+    print(f"{images.name}: {images.rows['image_id'].nunique()} pictures{few}")
     for table in answer.tables.values():
-        print(f"\n{table.heading}\n{table.shown.drop(columns=HIDDEN, errors='ignore').to_string(index=False)}")
-    if len(answer.left_out):
-        print(f"\nleft out\n{results.reasons(answer.left_out).to_string(index=False)}")
-    print(f"\nwritten to {paths.short(folder)}")
-    return FOUND if len(skips.lost(answer.left_out)) else DONE
+        if len(table.rows):
+            print(f"\n{table.heading}\n{table.shown.drop(columns=HIDDEN, errors='ignore').to_string(index=False)}")
+    print("\n".join(["", *answer.notes, f"written to {paths.short(folder)}"]))
+    return FOUND if len(skips.lost(answer.tables["left_out"].rows)) else DONE

@@ -1,12 +1,17 @@
-"""The tables of a benchmark: every measure by subset, model and protocol, the published beside ours, the gaps, and the
-differences between two detectors."""
+"""The tables of a benchmark: every measure by subset, model and protocol, the published beside ours, the gaps, the
+differences between two detectors, and severity curves."""
 
+import numpy as np
 import pandas as pd
 
 from aligngemini.analysis import pairs, published, tables
 from aligngemini.core.seeds import generator
+from aligngemini.images.perturb import PERTURBATIONS
 from aligngemini.images.table import briefly
+from aligngemini.scores import intervals, metrics
 from aligngemini.scores.metrics import BALANCED
+
+from .verdicts import View
 
 MEASURES = {
     "real_accuracy": "real",
@@ -20,6 +25,8 @@ MEASURES = {
 EXAMPLES = 3
 OURS, THEIRS = "this run", "the other run"
 ROW = ["protocol", "model", "subset"]
+UNTOUCHED = "none"
+MEANS = ["value", "real_accuracy", "fake_accuracy", "auroc"]
 
 
 def measured(verdicts: pd.DataFrame) -> pd.DataFrame:
@@ -106,3 +113,32 @@ def shown_differences(table: pd.DataFrame) -> pd.DataFrame:
     rows = table[[*ROW, "n", "only_this", "only_other"]].assign(p=table["p_holm"].round(4))
     rows.insert(4, "difference", text)
     return rows
+
+
+def curve(view: View, verdicts: pd.DataFrame, resamples: int = 2000, confidence: float = 0.95) -> pd.DataFrame:
+    """Return one row per model for Bench.verdicts of a view: a point of its severity curve.
+
+    Columns: protocol, perturbation ("none" for none), severity (NaN there), unit, origin (whose severities), model,
+    value, low, high (balanced accuracy with its interval, or recall or specificity for one class), metric,
+    real_accuracy, fake_accuracy, auroc: means over the subsets of both classes, or over all if each has one; n.
+    """
+    rows, kind = [], PERTURBATIONS.get(view.perturbation)
+    about = {"protocol": view.protocol.name, "perturbation": view.perturbation or UNTOUCHED}
+    about["severity"], about["unit"], about["origin"] = (
+        (view.severity, kind.unit, kind.origin) if kind else (np.nan, "", "")
+    )
+    for model, part in verdicts[verdicts["verdict"].notna()].astype({"verdict": int}).groupby("model", sort=False):
+        rng = generator("robustness", view.protocol.name, view.perturbation, view.severity, model)
+        _, low, high = intervals.mean_accuracy(part, rng, resamples, confidence)
+        subsets = metrics.per_subset(part)
+        both = subsets[subsets["metric"] == BALANCED]
+        counted = both if len(both) else subsets
+        facts = {"low": low, "high": high, "metric": counted["metric"].iloc[0], "n": part["image_id"].nunique()}
+        rows.append(about | {"model": model} | counted[MEANS].mean().to_dict() | facts)
+    return pd.DataFrame(rows)
+
+
+def shown_curves(curves: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of `curve` as people read them, without the unit's column."""
+    severity = ["" if pd.isna(value) else f"{value:g}" for value in curves["severity"]]
+    return curves.drop(columns="unit").round(dict.fromkeys([*MEANS, "low", "high"], 3)).assign(severity=severity)

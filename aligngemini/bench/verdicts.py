@@ -122,10 +122,10 @@ class Bench:
         crops = {crop(branch, protocol) for branch in self.detector.branches}
         return all(published.as_published(key, side, set(fusion.thresholds), fusion.rule, protocol) for side in crops)
 
-    def verdicts(self, view: View, judged: pd.DataFrame) -> pd.DataFrame:
+    def verdicts(self, view: View) -> pd.DataFrame:
         """Return `judged` once for each branch and once for the fusion: title, model, supervision (here the protocol),
         run, axis, score and verdict, as analysis.tables wants them."""
-        fusion, name = self.fusion(view.protocol), view.protocol.name
+        judged, fusion, name = self.judged(view), self.fusion(view.protocol), view.protocol.name
         same = {"supervision": name, "run": "", "axis": judged["label"].map({0: "none", 1: "unknown"})}
         parts = []
         for model, threshold in zip(self.detector.names, fusion.thresholds, strict=True):

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aligngemini.core import hub, manifest, paths, redaction, run_spec, runs, saved_runs
+from aligngemini.core import hub, manifest, paths, redaction, run_spec, runs, saved_runs, stages
 from aligngemini.core.manifest import DiskFull
 from aligngemini.core.params import Params, Refused
 from aligngemini.core.progress import FILE, spell
@@ -56,7 +56,8 @@ def run(plan: Plan, force: bool = False, after: float = 0.0) -> list[Answer]:
 
 
 def check(plan: Plan) -> None:
-    """Refuse in the first second what would fail hours later: notebooks, models, folders not there, no login."""
+    """Refuse in the first second what would fail hours later: notebooks, models, folders, runs not there, no login."""
+    executed = {item.stage.name for item in plan.mine}
     for item in plan.mine:
         if not paths.notebook(item.stage.name).is_file():
             raise Refused(f"there is no notebook {paths.notebook(item.stage.name)}: work from a checkout")
@@ -65,32 +66,30 @@ def check(plan: Plan) -> None:
         for each in run_spec.branches(cfg):
             if each.kind.file:
                 each.kind.load().check(each.rest)
+        for each in stages.selectors(cfg):
+            if each.field in item.asked and each.notebook not in executed:
+                saved_runs.load(each.notebook, each.text, plan.scale)
         hub.check(getattr(cfg, "push_to_hub", ""))
 
 
 def _existing(plan: Plan, item: Item, made: dict[str, list[str]]) -> list[Answer]:
-    """Return the complete runs of a stage that is not executed: those that the command line names, else the run of
-    these very parameters, else the latest like it. None may be there if nothing that is executed needs one.
+    """Return the complete run of a stage that is not executed: that of these very parameters, else the latest like it.
+
+    There may be none if nothing that is executed needs it, or the command line names other runs.
     """
     if item.stage.place > plan.last.place:
         return []
-    notebook, label = item.stage.name, item.label
-    needed = [each.asks(notebook) for each in plan.mine]
-    selectors = [text for texts in needed for text in texts or []]
+    needed = any(each.needs(item.stage.name) for each in plan.mine)
     try:
-        if None not in needed and selectors:
-            names, label = [saved_runs.load(notebook, text, plan.scale).name for text in selectors], notebook
-        else:
-            cfg = item.cfg(made)
-            names = [_exact(notebook, cfg) or _latest(plan, item, cfg)]
+        cfg = item.cfg(made)
+        answer = Answer(item.stage.name, _exact(item.stage.name, cfg) or _latest(plan, item, cfg), executed=False)
     except Refused:
-        if any(texts != [] for texts in needed):
+        if needed:
             raise
         return []
-    answers = [Answer(notebook, name, False) for name in dict.fromkeys(names) if name not in made.get(notebook, [])]
-    for answer in answers:
-        print(f"{label}: standing on {paths.short(answer.folder)}", flush=True)
-    return answers
+    if needed:
+        print(f"{item.label}: standing on {paths.short(answer.folder)}", flush=True)
+    return [answer]
 
 
 def _exact(notebook: str, cfg: Params) -> str | None:

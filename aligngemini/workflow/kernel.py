@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import signal
 import sys
 import tempfile
@@ -18,8 +17,6 @@ from aligngemini.core import paths
 
 START_SECONDS = 120  # a loaded machine is slow to start a kernel
 GRACE = 5  # seconds that processes started by a kernel have to end by themselves
-SCARCE = 0.03  # of all memory free: so little only where something takes all it can get
-VMSTAT = Path("/proc/vmstat")  # Linux counts here the processes that it ended for want of memory
 
 
 class Died(RuntimeError):
@@ -37,7 +34,6 @@ def execute(notebook: Path, executed: Path, parameters: dict[str, Any], environm
 
     logging.getLogger("papermill").addFilter(_is_news)
     started: list[Popen] = []
-    before = oom_kills()
     with tempfile.TemporaryDirectory(prefix="kernel-") as sockets, _stoppable(started):
         try:
             papermill.execute_notebook(
@@ -51,7 +47,7 @@ def execute(notebook: Path, executed: Path, parameters: dict[str, Any], environm
                 kernel_manager_class=_manager(sockets, environment, started),
             )
         except DeadKernelError as error:
-            raise Died(cause_of_death(started[-1].returncode, before)) from error
+            raise Died(cause_of_death(started[-1].returncode)) from error
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -135,23 +131,15 @@ def _end(pid: int) -> None:
             _, helpers = psutil.wait_procs(helpers, GRACE)
 
 
-def oom_kills() -> int:
-    """Return how many processes the system has ended for want of memory since it started; 0 where it does not say."""
-    text = VMSTAT.read_text() if VMSTAT.is_file() else ""
-    return sum(map(int, re.findall(r"^oom_kill (\d+)", text, re.MULTILINE)))
-
-
-def cause_of_death(code: int, before: int) -> str:
-    """Return in words how a kernel ended, with what to do; `code`: its exit code, negative for a signal.
-
-    `before`: what `oom_kills` gave when it started. Memory is blamed only where the system speaks for it.
-    """
+def cause_of_death(code: int) -> str:
+    """Return in words how a kernel ended, with what to do; `code`: its exit code, negative for a signal."""
+    how = f"ended by signal {-code} ({signal.Signals(-code).name})" if code < 0 else f"with exit code {code}"
+    sentence = f"the kernel died without a Python error, {how}"
+    if code != -signal.SIGKILL:
+        return sentence
     memory = psutil.virtual_memory()
     figures = f"{memory.total / 2**30:.0f} GB in all, {memory.available / 2**30:.0f} GB free now"
-    how = f"ended by signal {-code} ({signal.Signals(-code).name})" if code < 0 else f"with exit code {code}"
-    if code == -signal.SIGKILL and (oom_kills() > before or memory.available < SCARCE * memory.total):
-        return (
-            f"the kernel died without a Python error, {how}, most likely out of memory ({figures}): use smaller "
-            "batches or fewer images, or close other programs"
-        )
-    return f"the kernel died without a Python error, {how}; nothing says that memory was short ({figures})"
+    return (
+        f"{sentence}, as a system does that is short of memory ({figures}): if it was, use smaller batches or fewer "
+        "images, or close other programs"
+    )

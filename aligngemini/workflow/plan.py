@@ -26,12 +26,10 @@ class Item:
         """Its notebook and point, e.g. "02_vlm_dpo, supervision mixed"."""
         return ", ".join([self.stage.name, *(f"{name} {value}" for name, value in self.point.items())])
 
-    def asks(self, notebook: str) -> list[str] | None:
-        """Return the selectors of runs of `notebook` that the command line gives it, [] if it stands on none of them;
-        None where it stands on some, and the command line does not say which.
-        """
-        found = [each for each in stages.selectors(self.cfg({})) if each.notebook == notebook]
-        return [each.text for each in found] if all(each.field in self.asked for each in found) else None
+    def needs(self, notebook: str) -> bool:
+        """Tell whether it stands on a run of `notebook` that the command line does not choose."""
+        selectors = stages.selectors(self.cfg({}))
+        return any(each.notebook == notebook and each.field not in self.asked for each in selectors)
 
     def values(self, made: dict[str, list[str]]) -> dict[str, Any]:
         """Return its parameters, defaults left out; `made`: notebook -> names of its runs.

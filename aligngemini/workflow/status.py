@@ -44,13 +44,13 @@ def shown(title: str, expected: float, after: float, progress: Path) -> Iterator
     """Inside, show `line` every second on a terminal, now and then in a log."""
     done, began, live = threading.Event(), time.monotonic(), sys.stdout.isatty()
 
+    def show(text: str) -> None:
+        width = shutil.get_terminal_size().columns - 1
+        print(f"\r\x1b[2K{text[:width]}" if live else text, end="" if live else "\n", flush=True)
+
     def watch() -> None:
         while not done.wait(1.0 if live else LINE_SECONDS):
-            text = line(title, time.monotonic() - began, expected, after, progress)
-            if live:
-                _overwrite(text[: shutil.get_terminal_size().columns - 1])
-            else:
-                print(text, flush=True)
+            show(line(title, time.monotonic() - began, expected, after, progress))
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
@@ -60,8 +60,4 @@ def shown(title: str, expected: float, after: float, progress: Path) -> Iterator
         done.set()
         thread.join()
         if live:
-            _overwrite("")
-
-
-def _overwrite(text: str) -> None:
-    print(f"\r\x1b[2K{text}", end="", flush=True)
+            show("")

@@ -55,13 +55,13 @@ def test_a_recipe_s_branches_keep_their_order_and_those_without_a_run(little, mo
     assert fusion.cfg({}).branch_runs == ["frequency", "expert latest", "vlm latest supervision:mixed"]
 
 
-def test_what_the_command_line_asks_of_a_notebook_is_known_by_branch(little):
-    default, asked = (
+def test_a_run_that_the_command_line_names_is_not_looked_for(little):
+    default, named = (
         plan.make("tiny", options=options).items[-2]
         for options in ([], [("branch_runs", "[vlm 0123, vlm latest supervision:mixed, scores a.csv]")])
     )
-    assert (default.asks(stages.VLM), default.asks(stages.DATA)) == (None, [])
-    assert asked.asks(stages.VLM) == ["0123", "latest supervision:mixed"] and asked.asks(stages.EXPERT) == []
+    assert default.needs(stages.VLM) and not default.needs(stages.DATA)
+    assert not named.needs(stages.VLM) and not named.needs(stages.EXPERT)
 
 
 def test_recipes_give_way_to_the_grid_and_both_to_the_command_line(little):
