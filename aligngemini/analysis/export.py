@@ -35,7 +35,7 @@ def wide(alignment: pd.DataFrame) -> pd.DataFrame:
 
 def markdown(rows: pd.DataFrame) -> str:
     """Any table as Markdown, without its index; a bar inside a cell is escaped."""
-    cells = rows.astype(str).map(lambda text: text.replace("|", r"\|")).to_numpy().tolist()
+    cells = rows.map(lambda value: str(value).replace("|", r"\|")).to_numpy().tolist()
     lines = [list(rows), ["---"] * rows.shape[1], *cells]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
