@@ -1,7 +1,5 @@
 """Pixel statistics that know nothing of meaning: spectrum, block transform and residual of the luminance."""
 
-from functools import lru_cache
-
 import numpy as np
 from PIL import Image, ImageFilter
 from scipy.fft import dctn
@@ -26,18 +24,13 @@ def _centre(array: np.ndarray, side: int) -> np.ndarray:
 
 def _spectrum(gray: np.ndarray) -> np.ndarray:
     """Log energy of the Hann-windowed spectrum in rings of equal width up to the Nyquist frequency."""
-    window, ring = _rings(*gray.shape)
-    energy = np.abs(np.fft.fft2((gray - gray.mean()) * window)) ** 2
-    sums = np.bincount(ring.ravel(), energy.ravel(), RINGS + 1)[:RINGS]
-    counts = np.bincount(ring.ravel(), minlength=RINGS + 1)[:RINGS]
-    return np.log(sums / np.maximum(counts, 1) + 1e-3)
-
-
-@lru_cache(64)  # images smaller than the square have sizes of their own
-def _rings(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """A Hann window, float64, and the ring that each coefficient belongs to, int64; both [height, width]."""
+    height, width = gray.shape
+    window = np.hanning(height)[:, None] * np.hanning(width)
     radius = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)) * 2
-    return np.hanning(height)[:, None] * np.hanning(width), np.minimum((radius * RINGS).astype(int), RINGS)
+    ring = np.minimum((radius * RINGS).astype(int), RINGS).ravel()
+    energy = np.abs(np.fft.fft2((gray - gray.mean()) * window)) ** 2
+    sums, counts = np.bincount(ring, energy.ravel(), RINGS + 1), np.bincount(ring, minlength=RINGS + 1)
+    return np.log(sums / np.maximum(counts, 1) + 1e-3)[:RINGS]
 
 
 def _blocks(gray: np.ndarray) -> np.ndarray:

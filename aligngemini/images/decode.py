@@ -113,7 +113,7 @@ def _rgb(image: Image.Image, whole: Image.Image) -> np.ndarray:
     rgb = np.empty((image.height, image.width, 3), np.uint8)
     for top in range(0, image.height, BAND):  # Pillow would make several copies of the whole
         band = image.crop((0, top, image.width, min(top + BAND, image.height)))
-        rgb[top : top + BAND] = _flat(ImageChops.invert(band) if plain_inks else band)
+        rgb[top : top + BAND] = np.asarray(_flat(ImageChops.invert(band) if plain_inks else band))
     return rgb
 
 

@@ -68,7 +68,8 @@ def degrade(rgb: np.ndarray, values: Values) -> np.ndarray:
 
 def rescale(rgb: np.ndarray, scale: float, filter: str) -> np.ndarray:
     """Both sides times `scale`, to no less than one pixel."""
-    return resize(rgb, tuple(max(1, round(side * scale)) for side in rgb.shape[:2]), filter)
+    height, width = (max(1, round(side * scale)) for side in rgb.shape[:2])
+    return resize(rgb, (height, width), filter)
 
 
 def noise(rgb: np.ndarray, sigma: float, grain: int) -> np.ndarray:
@@ -91,6 +92,6 @@ def compress(rgb: np.ndarray, quality: int) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(jpeg.encode(rgb, quality))))
 
 
-def resize(rgb: np.ndarray, shape: tuple[int, ...], filter: str) -> np.ndarray:
+def resize(rgb: np.ndarray, shape: tuple[int, int], filter: str) -> np.ndarray:
     """To (height, width)."""
     return np.asarray(Image.fromarray(rgb).resize(shape[::-1], Image.Resampling[filter.upper()]))

@@ -38,7 +38,7 @@ class Feed:
     batches: Sequence[Sequence[Item]]
     prepare: Callable[[Item, np.ndarray], object]
     label: str = ""  # of the progress, "" for none
-    read: Callable[[object], np.ndarray] = lambda source: decode.read(source).rgb
+    read: Callable[[Any], np.ndarray] = lambda source: decode.read(source).rgb
     workers: int = 2
 
     def __iter__(self) -> Iterator[list[tuple[Item, Any]]]:

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import PIL
 import pillow_heif
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, TiffImagePlugin
 
 from aligngemini.core import reading
 
@@ -135,14 +136,14 @@ def check(image: Image.Image) -> None:
         raise Unreadable(TOO_LARGE)
     if image.mode == "F":
         raise Unreadable("floating-point pixels without a known white")
-    if hasattr(image, "tag_v2"):
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
         _check_tiff(image)
     tiles = getattr(image, "tile", None)
     if "transparency" in image.info and tiles and tiles[0].args in ("L;2", "L;4", "RGB;16B"):
         raise Unreadable("a colour key of 2, 4 or 16 bits, which is not read here: save it with an alpha channel")
 
 
-def _check_tiff(image: Image.Image) -> None:
+def _check_tiff(image: TiffImagePlugin.TiffImageFile) -> None:
     """Refuse a TIFF out of which Pillow reads other pixels than its tags say."""
     tags = image.tag_v2
     bits, coarse = max(tags.get(258, (1,))), tags.get(262) == 6 and tags.get(530, (2, 2)) != (1, 1)
@@ -164,7 +165,7 @@ def orientation(image: Image.Image) -> int:
     """The EXIF orientation 1..8 that Pillow leaves to be applied; 1 where there is none or it makes no sense."""
     if image.format in ("HEIF", "TIFF"):  # turned when they are loaded
         return 1
-    value = exif(image).get(ExifTags.Base.Orientation)
+    value: Any = exif(image).get(ExifTags.Base.Orientation)
     return value if value in range(1, 9) else 1
 
 
@@ -178,9 +179,11 @@ def exif(image: Image.Image) -> Image.Exif:
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
     """Width and height after EXIF rotation."""
-    return image.size if orientation(image) < 5 else image.size[::-1]
+    width, height = image.size
+    return (width, height) if orientation(image) < 5 else (height, width)
 
 
 def named_format(image: Image.Image) -> str:
     """Pillow's format name, but JPEG also for one with more images behind it, and HEIC as people say."""
-    return {"MPO": "JPEG", "HEIF": "HEIC"}.get(image.format, str(image.format))
+    name = str(image.format)
+    return {"MPO": "JPEG", "HEIF": "HEIC"}.get(name, name)

@@ -3,6 +3,7 @@
 import io
 import re
 from functools import cache
+from typing import Any
 
 import numpy as np
 from PIL import Image, JpegImagePlugin
@@ -21,7 +22,7 @@ def _ladder() -> np.ndarray:
     return np.array([list(Image.open(file).quantization.values()) for file in files])
 
 
-def component_tables(image: Image.Image) -> list[list[int]]:
+def component_tables(image: Any) -> list[list[int]]:
     """The quantisation table (64 integers, row by row) of every colour component of an opened JPEG."""
     return [list(image.quantization[layer[3]]) for layer in image.layer]
 

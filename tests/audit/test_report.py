@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, PngImagePlugin
 
 from aligngemini.audit import cues, duplicates, file_facts, findings, report, report_page
 from aligngemini.core.params import Refused
-from aligngemini.images import decode, jpeg, protocols, table
+from aligngemini.images import decode, jpeg, table
 
 MANY = 12  # pictures of each class
 
@@ -254,14 +254,6 @@ def test_equal_shapes_of_other_colours_are_no_copies():
 def test_many_images_that_are_all_copies_are_not_called_few(lay):
     made = report.audit(str(lay(lambda rgb: jpeg.encode(scene(48, 40, 1), 90), lambda rgb: jpeg.encode(rgb, 90))))
     assert "too alike to tell: 12 real, 12 fake, but of one class only 1 that differ" in made.verdict
-
-
-def test_near_constant_follows_the_published_rule(picture):
-    grey = np.full((40, 40, 3), 128, np.uint8)
-    dark = np.random.default_rng(0).integers(0, 9, (40, 40, 3), dtype=np.uint8)
-    assert protocols.constant(grey) and protocols.constant(picture(9, 40)) and protocols.constant(dark)
-    assert protocols.constant(255 - dark)
-    assert not protocols.constant(dark + 100) and not protocols.constant(picture(10, 40))
 
 
 def test_traces_of_damaged_metadata_are_none(saved, picture):
