@@ -1,9 +1,8 @@
-"""Load an autoencoder (diffusers' for images, our PatchAutoencoder, TAEF2) and send pictures through and back."""
+"""Load an autoencoder (diffusers' for images, our PatchAutoencoder, TAEF2) and send images through and back."""
 
 import hashlib
 import math
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import torch
 from aligngemini.core import models
 from aligngemini.core.params import Refused
 
-from . import taef2, weights
+from . import weights
 
 BUDGET = {"cpu": 2**30, "cuda": 8 * 2**30}  # bytes of activations held at once
 ALONE = {"cpu": 2**16, "cuda": 2**40}  # px above which a picture goes alone: company costs a CPU a fifth (measured)
@@ -30,14 +29,7 @@ class Autoencoder:
     """
 
     def __init__(
-        self,
-        name: str,
-        factor: int,
-        width: int,
-        encode: Callable,
-        decode: Callable,
-        device: str,
-        dtype: torch.dtype,
+        self, name: str, factor: int, width: int, encode: Callable, decode: Callable, device: str, dtype: torch.dtype
     ):
         self.name, self.factor, self.device, self.dtype = name, factor, device, dtype
         self.truncate = False
@@ -116,13 +108,7 @@ def _spans(length: int, tile: int) -> list[tuple[slice, np.ndarray]]:
 
 
 def load(
-    source: str,
-    revision: str = "",
-    sample: bool = False,
-    seed: int = 0,
-    device: str = "",
-    dtype: str = models.AUTO,
-    truncate: bool = False,
+    source: str, revision: str = "", sample=False, seed: int = 0, device: str = "", dtype=models.AUTO, truncate=False
 ) -> Autoencoder:
     """Load from a folder (diffusers' files, also in a subfolder `vae`; or TAEF2's two) or from the hub.
 
@@ -135,7 +121,13 @@ def load(
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     auto = dtype == models.AUTO
     first = ("float16" if device == "cuda" else "float32") if auto else dtype
-    open_in = partial(_opened, source, revision, sample, seed, device, auto)
+    place = models.where(source, "autoencoder")
+    if Path(place).is_dir():
+        models.check(Path(place), "autoencoder")
+
+    def open_in(number: torch.dtype) -> Autoencoder:
+        return _opened(source, weights.opened(place, revision, number, auto), sample, seed, device)
+
     model = open_in(getattr(torch, first))
     if model.dtype == torch.float16:
         try:
@@ -158,62 +150,31 @@ def _extremes() -> np.ndarray:
     return np.stack([black, black + 255, black + checked, noise])
 
 
-def _opened(
-    source: str, revision: str, sample: bool, seed: int, device: str, auto: bool, dtype: torch.dtype
-) -> Autoencoder:
-    place = models.where(source, "autoencoder")
-    folder = Path(place)
-    if folder.is_dir():
-        models.check(folder, "autoencoder")
-    if folder.is_dir() and all((folder / file).is_file() for file in taef2.FILES):
-        return _taef2(source, folder, device, dtype)
-    return _of_diffusers(source, weights.opened(place, revision, dtype, auto), sample, seed, device)
-
-
-def _taef2(name: str, folder: Path, device: str, dtype: torch.dtype) -> Autoencoder:
-    try:
-        parts = taef2.load(folder)
-    except Exception as error:  # torch.load raises many kinds for a file that is no state dict
-        raise Refused(f"The TAEF2 weights in {folder} cannot be loaded ({error}); fetch both files again.") from error
-    encoder, decoder = (part.to(device, dtype, memory_format=torch.channels_last) for part in parts)
-
-    def encode(x: torch.Tensor, rgb: np.ndarray) -> torch.Tensor:
-        return encoder(x.to(dtype))
-
-    return Autoencoder(name, 8, taef2.WIDTH, encode, lambda z: decoder(z).float(), device, dtype)
-
-
-def _of_diffusers(name: str, model, sample: bool, seed: int, device: str) -> Autoencoder:
+def _opened(name: str, model, sample: bool, seed: int, device: str) -> Autoencoder:
     """Scaling and shift of the latents are for the diffusion model and cancel out on the way through and back."""
     dtype, model = model.dtype, model.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
 
     def encode(x: torch.Tensor, rgb: np.ndarray) -> torch.Tensor:
-        found = model.encode((x * 2 - 1).to(dtype))
-        if not hasattr(found, "latent_dist"):  # without a distribution there is nothing to draw
-            return found[0]
-        drawn = found.latent_dist
+        code = model.encode((x * 2 - 1).to(dtype))
+        if not hasattr(code, "latent_dist"):  # without a distribution there is nothing to sample
+            return code[0]
+        latent = code.latent_dist
         if not sample:
-            return drawn.mean
-        noise = torch.stack([_noise(seed, picture, drawn.mean.shape[1:]) for picture in rgb])
-        return drawn.mean + drawn.std * noise.to(drawn.mean)
+            return latent.mean
+        noise = torch.stack([_noise(seed, image, latent.mean.shape[1:]) for image in rgb])
+        return latent.mean + latent.std * noise.to(latent.mean)
 
     def decode(z: torch.Tensor) -> torch.Tensor:
         return model.decode(z).sample.float() / 2 + 0.5
 
-    factor = _factor(model, device, dtype)
-    return Autoencoder(name, factor, weights.widest(model.config), encode, decode, device, dtype)
+    probe = np.zeros((1, PROBE, PROBE, 3), np.uint8)
+    with torch.inference_mode():
+        cells = encode(torch.zeros(1, 3, PROBE, PROBE, device=device), probe).shape[-1]
+    return Autoencoder(name, PROBE // cells, weights.widest(model.config), encode, decode, device, dtype)
 
 
-@torch.inference_mode()
-def _factor(model, device: str, dtype: torch.dtype) -> int:
-    """Pixels per side of a latent cell."""
-    found = model.encode(torch.zeros(1, 3, PROBE, PROBE, device=device, dtype=dtype))
-    latent = found.latent_dist.mean if hasattr(found, "latent_dist") else found[0]
-    return PROBE // latent.shape[-1]
-
-
-def _noise(seed: int, picture: np.ndarray, shape: tuple[int, ...]) -> torch.Tensor:
-    """Standard normal draws that depend on (seed, picture) alone."""
-    key = hashlib.sha256(picture.tobytes()).digest()
+def _noise(seed: int, image: np.ndarray, shape: tuple[int, ...]) -> torch.Tensor:
+    """Standard normal numbers that depend on (seed, image) alone."""
+    key = hashlib.sha256(image.tobytes()).digest()
     digest = hashlib.sha256(f"latent/{seed}/".encode() + key).digest()
     return torch.randn(shape, generator=torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1))

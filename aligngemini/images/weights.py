@@ -1,4 +1,4 @@
-"""Weights of diffusers' autoencoders, and our own: found, loaded whole, and measured."""
+"""Weights of autoencoders: diffusers', our own and TAEF2's, located and loaded whole."""
 
 import warnings
 from pathlib import Path
@@ -25,13 +25,15 @@ WIDTHS = ("decoder_block_out_channels", "up_block_out_channels", "block_out_chan
 
 
 def opened(place: str, revision: str, dtype: torch.dtype, auto: bool):
-    """The autoencoder in a folder or a repository of the hub, in `dtype`; raises Refused where there is none.
+    """The autoencoder in a folder (also TAEF2's two files) or a repository of the hub, in `dtype`; Refused for none.
 
     A pipeline keeps it in the subfolder `vae`; a place of its own keeps it on top. auto: one whose file says
     `force_upcast` is opened in float32; diffusers' default for files that are silent would say so of every one.
     """
     from diffusers import AutoencoderKL
 
+    if all((Path(place) / file).is_file() for file in taef2.FILES):
+        return taef2.Taef2(Path(place)).to(dtype)
     warnings.filterwarnings("ignore", message=".*local_dir_use_symlinks.*")  # diffusers still passes it to the hub
     options, reasons = {"revision": revision} if revision else {}, []
     for inside in ({"subfolder": "vae"}, {}):
@@ -43,26 +45,22 @@ def opened(place: str, revision: str, dtype: torch.dtype, auto: bool):
         dtype = torch.float32 if auto and config.get("force_upcast") else dtype
         return _pretrained(place, dtype, config.get("_class_name", "model of no name"), **inside, **options)
     if Path(place).is_dir():
-        said = f"neither a diffusers config.json nor {' and '.join(taef2.FILES)}"
-        raise Refused(f"{place} holds no autoencoder: {said}.") from reasons[-1]
+        files = f"neither a diffusers config.json nor {' and '.join(taef2.FILES)}"
+        raise Refused(f"{place} holds no autoencoder: {files}.") from reasons[-1]
     raise models.unloadable(place, "autoencoder", reasons[-1]) from reasons[-1]
 
 
-def _class(kind: str):
+def _pretrained(place: str, dtype: torch.dtype, kind: str, **options):
     import diffusers
 
     from . import patches
 
-    return getattr(patches if kind == "PatchAutoencoder" else diffusers, kind)
-
-
-def _pretrained(place: str, dtype: torch.dtype, kind: str, **options):
     if kind not in KINDS:
         raise Refused(f"{place} holds a {kind}, not {' or '.join(KINDS)}; point vae at an autoencoder of images.")
+    options |= {"use_safetensors": True, "output_loading_info": True, "torch_dtype": dtype}
     with models.loading(place, "autoencoder"):
-        model, report = _class(kind).from_pretrained(
-            place, use_safetensors=True, output_loading_info=True, torch_dtype=dtype, **options
-        )
+        home = patches if kind == "PatchAutoencoder" else diffusers
+        model, report = getattr(home, kind).from_pretrained(place, **options)
     if report["missing_keys"]:
         raise Refused(f"The weights of {place} lack {len(report['missing_keys'])} tensors; fetch them again.")
     return model

@@ -49,10 +49,6 @@ def sky(scene: Scene) -> str:
     return f"at {scene.hour} {weather}"
 
 
-def _named(thing: Thing) -> str:
-    return f"{_article(thing)} {thing.colour} {thing.kind}"
-
-
 def _article(thing: Thing) -> str:
     return "an" if thing.colour[0] in "aeiou" else "a"
 
@@ -78,7 +74,7 @@ def _phrases(scene: Scene):
 def pieces(scene: Scene) -> list[tuple[str, str]]:
     """The caption in pieces: (family that a piece tells of or "", text)."""
     first, *rest = scene.things
-    others = "".join(f" and {_named(thing)}" for thing in rest)
+    others = "".join(f" and {_article(thing)} {thing.colour} {thing.kind}" for thing in rest)
     opening = [
         ("", f"{_article(first).capitalize()} "),
         ("colour", first.colour),

@@ -29,16 +29,9 @@ def _shade(colour: tuple[int, int, int], factor: float) -> tuple[int, int, int]:
     return tuple(int(min(255, c * factor)) for c in colour)
 
 
-def _colour(role: str, thing: Thing) -> tuple[int, int, int]:
-    if role in ("main", "deep"):
-        return _shade(RGB[thing.colour], 1.0 if role == "main" else 0.72)
-    return RGB[role]
-
-
 def _repeated(repeat: Repeat, count: int):
     x0, y0, x1, y1 = repeat.box
-    start, stop = repeat.along
-    for at in np.linspace(start, stop, count):
+    for at in np.linspace(*repeat.along, count):
         if not repeat.vertical:
             yield repeat.shape, repeat.role, (x0 + at, y0, x1 + at, y1)
         else:
@@ -58,10 +51,8 @@ def _parts(thing: Thing):
 
 def _place(thing: Thing, foot: float, size: int, mirrored: bool):
     """Map from the unit box of a thing to pixels; `mirrored` gives its reflection below the foot."""
-    height = thing.height * size
-    width = height * KINDS[thing.kind].aspect
-    left = thing.x * size - width / 2
-    top = foot - height - thing.lift * size
+    height, width = thing.height * size, thing.height * size * KINDS[thing.kind].aspect
+    left, top = thing.x * size - width / 2, foot - height - thing.lift * size
 
     def point(x: float, y: float) -> tuple[float, float]:
         x = x if thing.facing == "left" else 1 - x
@@ -75,7 +66,7 @@ def _place(thing: Thing, foot: float, size: int, mirrored: bool):
 def _thing(canvas: ImageDraw.ImageDraw, thing: Thing, foot: float, size: int, tint=None, mirrored=False) -> None:
     point = _place(thing, foot, size, mirrored)
     for shape, role, numbers in _parts(thing):
-        colour = _colour(role, thing)
+        colour = RGB.get(role) or _shade(RGB[thing.colour], 1.0 if role == "main" else 0.72)
         if tint is not None:
             colour = tuple((2 * c + 3 * t) // 5 for c, t in zip(colour, tint, strict=True))
         corners = [point(x, y) for x, y in zip(numbers[::2], numbers[1::2], strict=True)]
@@ -186,12 +177,10 @@ def _backdrop(scene: Scene, size: int, rng: np.random.Generator) -> Image.Image:
 
 def _falling(canvas: ImageDraw.ImageDraw, weather: str, size: int, draws: np.ndarray) -> None:
     """Rain or snow before everything else; `draws` [n, 2] in [0, 1] are places."""
-    if weather not in ("rain", "snowfall"):
-        return
     for x, y in draws * size:
         if weather == "rain":
             canvas.line((x, y, x - 0.01 * size, y + 0.035 * size), fill=(196, 212, 226), width=1)
-        else:
+        elif weather == "snowfall":
             _disc(canvas, x, y, 0.006 * size, 0.006 * size, (250, 250, 252))
 
 
@@ -211,9 +200,8 @@ def paint(scene: Scene, rng: np.random.Generator, size: int = 112) -> np.ndarray
     double = 2 * size
     picture = _backdrop(scene, double, rng)
     canvas, drops = ImageDraw.Draw(picture), rng.random((60, 2))
-    _sun(canvas, scene.sun, scene.hour, double)
-    if scene.second_sun:
-        _sun(canvas, other(scene.sun), scene.hour, double)
+    for side in (scene.sun, other(scene.sun))[: 1 + scene.second_sun]:
+        _sun(canvas, side, scene.hour, double)
     _balloons(canvas, scene, double)
     _things(canvas, scene, double)
     if scene.sign:

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from aligngemini.core.params import Refused
-from aligngemini.images import autoencoder, taef2
+from aligngemini.images import autoencoder, taef2, weights
 from tests.card import CARD, Card
 
 
@@ -228,9 +228,12 @@ def test_memory_budget_bounds_batch_and_tile(kl_folder):
     assert wide.tile**2 * 256 * 4 * autoencoder.LIVE <= 2**30
 
 
-def test_weights_are_not_trained(taef2_folder):
-    weights = [weight for part in taef2.load(taef2_folder) for weight in part.parameters()]
-    assert weights and not any(weight.requires_grad for weight in weights)
+def test_weights_are_not_trained(taef2_folder, monkeypatch):
+    opened, load = [], weights.opened
+    monkeypatch.setattr(weights, "opened", lambda *options: opened.append(load(*options)) or opened[-1])
+    autoencoder.load(str(taef2_folder))
+    trained = [weight.requires_grad for weight in opened[0].parameters()]
+    assert trained and not any(trained)
 
 
 def test_missing_folder_is_refused():
