@@ -36,19 +36,13 @@ def each(function: Callable[[list], Sequence], items: list) -> list:
     item is enough for.
     """
     good = [item for item in items if not isinstance(item, Exception)]
-    results = iter(_tried(function, good) if good else ())
-    return [item if isinstance(item, Exception) else next(results) for item in items]
-
-
-def _tried(function: Callable[[list], Sequence], items: list) -> list:
-    results = attempt(function, items)
-    if not isinstance(results, Exception):
-        return list(results)
-    if len(items) > 1:
-        return [result for item in items for result in _tried(function, [item])]
-    if isinstance(results, MemoryError) or type(results).__name__ == "OutOfMemoryError":  # torch's, by name
+    results = attempt(function, good) if good else []
+    if isinstance(results, Exception) and len(good) > 1:
+        results = [result for item in good for result in each(function, [item])]
+    elif isinstance(results, MemoryError) or type(results).__name__ == "OutOfMemoryError":  # torch's, by name
         raise results
-    return [results]
+    results = iter([results] if isinstance(results, Exception) else results)
+    return [item if isinstance(item, Exception) else next(results) for item in items]
 
 
 def reason(what: str, error: Exception) -> str:
