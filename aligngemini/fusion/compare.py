@@ -40,10 +40,10 @@ def compare(
     whole = scored(joined, names)
     tables = {
         rule: intervals.table(each, (seed, "fusion" if rule in fusions else rule), resamples, confidence)
-        for rule, each in judged(joined[whole], names, thresholds, fusions).items()
+        for rule, each in judged(joined.loc[whole], names, thresholds, fusions).items()
     }
     table = pd.concat(tables, names=["rule"]).reset_index("rule").reset_index(drop=True)
-    return table.assign(missing=intervals.absent(table, joined[~whole]))
+    return table.assign(missing=intervals.absent(table, joined.loc[~whole]))
 
 
 def judged(
@@ -93,7 +93,7 @@ def side_by_side(
     table = pd.DataFrame({"rule": [*names, *fusions]})
     table["fitted"] = [rules.RULES[rule].fitted if rule in fusions else "" for rule in table["rule"]]
     for title, joined in sets.items():
-        rows = joined[scored(joined, names)]
+        rows = joined.loc[scored(joined, names)]
         if len(rows):
             frames = judged(rows, names, thresholds, fusions)
             means = [metrics.mean_over_subsets(metrics.per_subset(frames[rule])) for rule in table["rule"]]

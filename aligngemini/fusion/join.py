@@ -23,7 +23,7 @@ def join(images: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.DataFra
     if len(twice):
         subset, image = twice.subset.iloc[0], twice.image_id.iloc[0]
         raise Refused(f"Image {image[:12]} stands twice in subset {subset}; make the test table again.")
-    joined = images[[name for name in CARRIED if name in images]].reset_index(drop=True)
+    joined = images.filter(items=list(CARRIED)).reset_index(drop=True)
     reasons = [images["reason"].fillna("").tolist() if "reason" in images else [""] * len(images)]
     for name, scores in tables.items():
         rows = scores.set_index("image_id")[["score", "reason"]].reindex(joined.image_id)
@@ -68,7 +68,7 @@ def fuse(joined: pd.DataFrame, fusion: rules.Fusion, names: Sequence[str]) -> pd
 
 def scored(joined: pd.DataFrame, names: Sequence[str]) -> pd.Series:
     """True for the rows that have the scores of all branches."""
-    return joined[columns(names)].notna().all(axis=1)
+    return pd.Series(joined[columns(names)].notna().to_numpy().all(axis=1), joined.index)
 
 
 def missing(joined: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:

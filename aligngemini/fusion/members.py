@@ -119,8 +119,8 @@ def threshold(scores: pd.DataFrame, joint: pd.DataFrame, supervision: str) -> fl
     """The threshold that the joint validation images of its own axis choose for a branch, all of them if it has none;
     UNCHOSEN if it has not scored both classes of these.
     """
-    own = joint[joint["subset"] == supervision] if supervision in set(joint["subset"]) else joint
-    label, score = score_table.labelled(scores[scores["image_id"].isin(own["image_id"])], own)
+    own = joint.loc[joint["subset"] == supervision] if supervision in set(joint["subset"]) else joint
+    label, score = score_table.labelled(scores.loc[scores["image_id"].isin(own["image_id"])], own)
     return thresholds.choose(label, score).value if set(label) == {0, 1} else UNCHOSEN
 
 

@@ -33,7 +33,7 @@ def area(label, score, group, confidence: float) -> Area:
     value = float(right[fake].mean())
     size = np.where(fake, fake.sum(), (~fake).sum())
     error = (right - value) / np.sqrt(size * np.maximum(size - 1, 1))
-    error = pd.Series(error).groupby(np.asarray(group)).sum().to_numpy()
+    error = np.bincount(pd.factorize(np.asarray(group), sort=True)[0], error)
     return Area(value, *_wilson(value, _effective(value, fake, error), float(norm.ppf((1 + confidence) / 2))), error)
 
 

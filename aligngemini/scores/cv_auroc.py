@@ -34,10 +34,10 @@ def cv_auroc(model, features: np.ndarray, rows: pd.DataFrame) -> float:
     if not features.size or (features == features[0]).all():
         return 0.5
     folds = {"groups": rows["pair_id"], "cv": GroupKFold(FOLDS), "method": "predict_proba"}
-    scores = cross_val_predict(model, features, rows["label"].to_numpy(), **folds)
+    scores = np.asarray(cross_val_predict(model, features, rows["label"].to_numpy(), **folds))
     return float(roc_auc_score(rows["label"], scores[:, 1]))
 
 
 def groups_per_class(rows: pd.DataFrame) -> int:
     """Number of groups (pair_id) of the class that has fewer of them; 0 where a class is absent."""
-    return int(rows.groupby("label")["pair_id"].nunique().reindex([0, 1], fill_value=0).min())
+    return min(len(set(rows.loc[rows["label"] == label, "pair_id"])) for label in (0, 1))

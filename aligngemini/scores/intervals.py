@@ -65,8 +65,8 @@ def mean_accuracy(
     reals): an image counts in all of its subsets at once. `minus` is as in `accuracy`.
     """
     both = frame.groupby("subset").label.transform("nunique") == 2
-    rows = frame.assign(group=groups(frame), gain=_gain(frame.label, frame.verdict, minus))[both]
-    return _balanced(rows, 0 if minus is None else -1, rng, resamples, confidence)
+    rows = frame.assign(group=groups(frame), gain=_gain(frame.label, frame.verdict, minus))
+    return _balanced(rows.loc[both], 0 if minus is None else -1, rng, resamples, confidence)
 
 
 def _gain(label, verdict, minus) -> np.ndarray:
@@ -182,12 +182,11 @@ def table(frame: pd.DataFrame, key: tuple, resamples: int = 2000, confidence: fl
     images, and subsets of one class take no part.
     """
     frame = frame if "benchmark" in frame else frame.assign(benchmark="")
-    parts = [
-        _benchmark(part, (*key, name), resamples, confidence).assign(benchmark=name)
+    parts = {
+        name: _benchmark(part, (*key, name), resamples, confidence)
         for name, part in frame.groupby("benchmark", sort=False)
-    ]
-    table = pd.concat(parts, ignore_index=True)
-    return table[["benchmark", *[name for name in table if name != "benchmark"]]]
+    }
+    return pd.concat(parts, names=["benchmark"]).reset_index("benchmark").reset_index(drop=True)
 
 
 def _benchmark(frame: pd.DataFrame, key: tuple, resamples: int, confidence: float) -> pd.DataFrame:

@@ -93,7 +93,7 @@ def per_subset(frame: pd.DataFrame) -> pd.DataFrame:
     Columns: subset, those of `accuracies`, auroc, and those of `threshold_free`. Raises Refused if a verdict or score
     is missing.
     """
-    if frame[["verdict", "score"]].isna().any().any():
+    if frame[["verdict", "score"]].isna().to_numpy().any():
         raise Refused("Every judged image needs a score and a verdict; list the others as missing first.")
     rows = [
         {"subset": subset, **accuracies(part.label, part.verdict), "auroc": auroc(part.label, part.score)}

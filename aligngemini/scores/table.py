@@ -30,9 +30,8 @@ def check(frame: pd.DataFrame) -> pd.DataFrame:
     if absent := [name for name in COLUMNS if name not in frame]:
         raise Refused(f"A score table lacks the columns {', '.join(absent)}; score the images again.")
     for column in ("branch", "supervision"):
-        if frame[column].nunique(dropna=False) > 1:
-            values = ", ".join(map(str, frame[column].unique()))
-            raise Refused(f"A score table has one {column}, found {values}; keep one per file.")
+        if len(values := frame[column].unique()) > 1:
+            raise Refused(f"A score table has one {column}, found {', '.join(map(str, values))}; keep one per file.")
     if len(frame) and not frame["branch"].iloc[0]:
         raise Refused("A score table names the branch whose scores it holds, this one is empty there; name it.")
     rules = {
