@@ -11,7 +11,7 @@ FLOORS = (
     ("images", "scores"),
     ("branches",),
     ("vlm", "expert", "fusion", "analysis", "audit", "fetch"),
-    ("detector",),
+    ("detector", "peers"),
     ("self_check", "mini", "explore", "bench", "rehearse"),
     ("detect", "command", "workflow"),
     ("cli",),

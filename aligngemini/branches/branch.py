@@ -56,8 +56,9 @@ class Fitted(Protocol):
     """A branch without a notebook: what `load` needs is made within notebook 04."""
 
     @classmethod
-    def fit(cls, source: str, data, out: Path) -> dict[str, Any]:
-        """Write what `load` needs into the folder `out`, from a complete data run and perhaps a `source` (its file, ""
-        for none); return the facts for `load`, fit for JSON. Raises Refused.
+    def fit(cls, source: str, data, out: Path, checkpoints: Path | None = None) -> dict[str, Any]:
+        """Write what `load` needs into the folder `out`, from a complete data run and perhaps a `source` (its file or
+        options, "" for none); return the facts for `load`, fit for JSON. Long training resumes from `checkpoints`.
+        Raises Refused.
         """
         ...

@@ -12,8 +12,9 @@ from aligngemini.core.params import Refused, shown
 
 class Kind(NamedTuple):
     """A detector: its name, its title and colour in tables and figures, the supervision that it is made for ("": not
-    known), the notebook that trains it ("": none), its class (see branch.Branch), loaded when it is needed, and whether
-    it is made from a file, which then names it, which the class can `check`, and of which it `knows` the images.
+    known), the notebook that trains it ("": none), its class (see branch.Branch), loaded when it is needed, whether
+    it is made from a file, which then names it, which the class can `check`, and of which it `knows` the images, and
+    the class of its options (see branches.options), "" for none.
     """
 
     name: str
@@ -23,11 +24,26 @@ class Kind(NamedTuple):
     notebook: str
     code: str
     file: bool = False
+    options: str = ""
 
     def load(self) -> type:
         """The class of the detector; loads the libraries that it needs."""
-        module, name = self.code.split(":")
-        return getattr(import_module(module), name)
+        return _class(self.code)
+
+    def load_options(self) -> type | None:
+        """The class of its options, None if it has none."""
+        return _class(self.options) if self.options else None
+
+
+def _class(text: str) -> type:
+    module, name = text.split(":")
+    return getattr(import_module(module), name)
+
+
+def _peer(name: str, title: str, colour: str, code: str, options="ReconstructionOptions", supervision="pixel") -> Kind:
+    """A detector of notebook 06."""
+    peers = "aligngemini.peers"
+    return Kind(name, title, colour, supervision, "", f"{peers}.{code}", options=f"{peers}.params:{options}")
 
 
 _KINDS = (
@@ -35,6 +51,17 @@ _KINDS = (
     Kind("expert", "expert", "#009E73", "pixel", stages.EXPERT, "aligngemini.expert.branch:ExpertBranch"),
     Kind("scores", "scores of a file", "", "", "", "aligngemini.branches.scores_file:ScoresFile", file=True),
     Kind("frequency", "frequency baseline", "#CC6677", "pixel", "", "aligngemini.branches.frequency:Frequency"),
+    _peer("rigid", "RIGID", "#332288", "invariance:Rigid", "FrozenOptions"),
+    _peer("blur", "Contrastive Blur", "#88CCEE", "invariance:ContrastiveBlur", "FrozenOptions"),
+    _peer("minder", "MINDER", "#44AA99", "invariance:Minder", "FrozenOptions"),
+    _peer("reconstruction", "reconstruction error", "#117733", "autoencoded:ReconstructionError"),
+    _peer("self_reference", "self-reference", "#999933", "autoencoded:SelfReference"),
+    _peer("effort", "Effort", "#AA7744", "effort:Effort", "EffortOptions"),
+    _peer("mirror", "MIRROR", "#EE3377", "mirror:Mirror", "MirrorOptions"),
+    _peer("memory", "MIRROR without training", "#EE99AA", "mirror:Unexplained", "MirrorOptions"),
+    _peer("probe", "linear probe", "#DDCC77", "probe:Probe", "ProbeOptions"),
+    _peer("classifier", "hub classifier", "#882255", "own:Classifier", "ClassifierOptions", ""),
+    _peer("callable", "function", "#661100", "own:Callable", "CallableOptions", ""),
 )
 USE = """from aligngemini.branches import registry
 from aligngemini.images import decode

@@ -41,7 +41,7 @@ class ScoresFile:
         read(paths.resolve(source))
 
     @classmethod
-    def fit(cls, source: str, data, out: Path) -> dict[str, Any]:
+    def fit(cls, source: str, data, out: Path, checkpoints: Path | None = None) -> dict[str, Any]:
         """Copy the file `source` into the folder `out`, paths made absolute. Raises Refused where it makes no sense."""
         table = read(paths.resolve(source))
         values.write(Path(out) / TABLE, table)

@@ -25,6 +25,7 @@ APART = {
     "explore": "widgets",
     "fusion.params": "the values of parameters stand in the question",
     "images.params": "the values of parameters stand in the question",
+    "peers.params": "the values of parameters stand in the question",
     "vlm.params": "the values of parameters stand in the question",
     "core.fingerprint": "gives names, and whatever it gives stands in them",
     "core.hub": "uploads what is finished",

@@ -69,11 +69,8 @@ def advanced(default: Any, help: str, **rules: Any) -> Any:
     return param(default, help, advanced=True, **rules)
 
 
-class Params(BaseModel):
-    """Base of every notebook's parameters; building one checks all values and raises `Refused`."""
-
-    scale: str = param("mini", "size of the experiment, the name of a folder of recipes", filled=True)
-    seed: int = param(0, "seed of all random numbers, 0 to 4294967295", least=0, most=2**32 - 1)  # numpy's bound
+class Typed(BaseModel):
+    """Values with types and rules, see `param`; building one checks all of them and raises `Refused`."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
@@ -110,17 +107,24 @@ class Params(BaseModel):
         return build(type(self), self.model_dump() | changes)
 
 
-def names(cls: type[Params]) -> list[str]:
+class Params(Typed):
+    """Base of every notebook's parameters."""
+
+    scale: str = param("mini", "size of the experiment, the name of a folder of recipes", filled=True)
+    seed: int = param(0, "seed of all random numbers, 0 to 4294967295", least=0, most=2**32 - 1)  # numpy's bound
+
+
+def names(cls: type[Typed]) -> list[str]:
     """Return the parameter names of `cls`, in order."""
     return list(cls.model_fields)
 
 
-def main_names(cls: type[Params]) -> list[str]:
+def main_names(cls: type[Typed]) -> list[str]:
     """Return the names of the parameters that have a line of their own in the parameters cell."""
     return [name for name, each in rules(cls).items() if not each.get("advanced")]
 
 
-def rules(cls: type[Params]) -> dict[str, dict[str, Any]]:
+def rules(cls: type[Typed]) -> dict[str, dict[str, Any]]:
     """Return name -> the rules of each parameter, as `param` takes them."""
     return {name: cast("dict[str, Any]", field.json_schema_extra or {}) for name, field in cls.model_fields.items()}
 
@@ -132,7 +136,7 @@ def unknown(name: str, valid: list[str], where: str, what: str = "parameter") ->
     return Refused(f"{where} has no {what} {shown(name)}: {hint}")
 
 
-def build(cls: type[Params], mapping: Mapping[str, Any], where: str | None = None) -> Any:
+def build(cls: type[Typed], mapping: Mapping[str, Any], where: str | None = None) -> Any:
     """Return `cls` built from `mapping` and defaults; raises `Refused` for unknown names or bad values."""
     for name in mapping:
         if name not in cls.model_fields:
@@ -140,7 +144,7 @@ def build(cls: type[Params], mapping: Mapping[str, Any], where: str | None = Non
     return cls(**mapping)
 
 
-def read(cls: type[Params], namespace: Mapping[str, Any]) -> Any:
+def read(cls: type[Typed], namespace: Mapping[str, Any]) -> Any:
     """Return `cls` built from a notebook's variables (pass `globals()`): its fields by name, and those in `advanced`.
 
     Names assigned in the cell that papermill injects must be fields of `cls`, or `advanced`. Anything else, and a
@@ -168,7 +172,7 @@ def _mapping(value: Any) -> dict[str, Any]:
     return mapping
 
 
-def parse(cls: type[Params], name: str, text: str) -> Any:
+def parse(cls: type[Typed], name: str, text: str) -> Any:
     """Return the value that `text` stands for as parameter `name`: YAML of decimal numbers; texts stay texts.
 
     Raises `Refused` for what is no YAML.
@@ -185,7 +189,7 @@ def _parsed(name: str, text: str, kind: Any) -> Any:
         raise Refused(f"{name}: {shown(text)} cannot be read as {article(kind)}; write it as in a recipe") from error
 
 
-def cell(cls: type[Params]) -> str:
+def cell(cls: type[Typed]) -> str:
     """Return the source of the cell tagged `parameters`, lines `name: type = default  # help`, then `advanced`."""
     lines, default = [], cls()
     for name in main_names(cls):
@@ -206,7 +210,7 @@ def article(kind: Any) -> str:
     return f"{'an' if kind is int else 'a'} {spell(kind)}"
 
 
-def _refusal(cls: type[Params], problem: Mapping[str, Any]) -> Refused:
+def _refusal(cls: type[Typed], problem: Mapping[str, Any]) -> Refused:
     """Return the sentence for the first problem that pydantic names."""
     name, *place = problem["loc"]
     if problem["type"] == "extra_forbidden":

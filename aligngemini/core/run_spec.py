@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from aligngemini.core import fingerprint, models, params, paths, reading, saved_runs, stages
-from aligngemini.core.params import Params, Refused, shown
+from aligngemini.core.params import Params, Refused, Typed, shown
 from aligngemini.core.saved_runs import SavedRun
 
 ADVICE = {
@@ -110,7 +110,7 @@ def _input(run: SavedRun) -> dict[str, str]:
     return {"notebook": run.notebook, "run": run.name, "files": files}
 
 
-def sources(cfg: Params) -> dict[str, Path]:
+def sources(cfg: Typed) -> dict[str, Path]:
     """Return value -> path of the folders, models and files of scores that `cfg` names on this disk.
 
     Hub names and a field's words `besides` have none. Raises `Refused` for what is not there.
@@ -125,6 +125,8 @@ def sources(cfg: Params) -> dict[str, Path]:
                 found[text] = path
     for name, choices in stages.branches(cfg).items():
         found |= {each.rest: _source(each.rest, name, "scores") for each in choices if each.kind.file}
+        for each in choices:
+            found |= sources(each.options) if each.options else {}
     return found
 
 

@@ -1,4 +1,4 @@
-"""The five notebooks: their names and order, where the parameters of each are, and the runs that they need."""
+"""The notebooks: their names and order, where the parameters of each are, and the runs that they need."""
 
 import dataclasses
 from importlib import import_module
@@ -8,7 +8,7 @@ from aligngemini.core import params
 from aligngemini.core.params import Params, Refused, shown
 
 DATA, VLM, EXPERT = "01_data_construction", "02_vlm_dpo", "03_expert_lora"
-FUSION, ANALYSIS = "04_fusion", "05_analysis"
+FUSION, ANALYSIS, PEERS = "04_fusion", "05_analysis", "06_peers"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,13 +16,15 @@ class Stage:
     """One notebook: its name, and the class of its parameters, "module:class", which is loaded when it is needed.
 
     `torch`: whether its steps draw from torch's generators, so that these are seeded too. `loads`: whether it makes
-    objects of the branches that its parameters name, so that their code counts.
+    objects of the branches that its parameters name, so that their code counts. `asked`: whether it runs only where the
+    command line names it.
     """
 
     name: str
     code: str
     torch: bool = False
     loads: bool = False
+    asked: bool = False
 
     @property
     def params(self) -> type[Params]:
@@ -42,8 +44,9 @@ STAGES = {
         Stage(DATA, "aligngemini.images.params:DataParams", torch=True),
         Stage(VLM, "aligngemini.vlm.params:VLMParams", torch=True),
         Stage(EXPERT, "aligngemini.expert.params:ExpertParams", torch=True),
-        Stage(FUSION, "aligngemini.fusion.params:FusionParams", loads=True),
+        Stage(FUSION, "aligngemini.fusion.params:FusionParams", torch=True, loads=True),
         Stage(ANALYSIS, "aligngemini.analysis.params:AnalysisParams"),
+        Stage(PEERS, "aligngemini.peers.params:PeersParams", torch=True, loads=True, asked=True),
     )
 }
 

@@ -53,5 +53,7 @@ class ExpertBranch:
     def identity(self, crop: int = 0) -> dict[str, Any]:
         """What its scores of crops of that side depend on."""
         weight = next(self.expert.model.parameters())
-        model = identity.of_model(weight, self.base["base"], self.base["revision"], self.adapter, "timm", __name__)
+        model = identity.of_model(
+            weight, self.base["base"], self.base["revision"], self.adapter, "timm", type(self).__module__
+        )
         return {"branch": self.kind, **model, "crop": crop or self.crop}

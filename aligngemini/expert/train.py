@@ -1,6 +1,7 @@
 """Train the expert on pairs: a plain loop, resumable at any step, the same numbers however often it was killed."""
 
 import math
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
@@ -20,6 +21,20 @@ def train(expert: Expert, rows: pd.DataFrame, config: ExpertParams, checkpoints:
     """Train on image-table rows; write adapter, head, card and history to `out`. Goes on from the newest
     readable checkpoint if there is one.
     """
+    log = optimise(expert, rows, config, checkpoints)
+    pairs = len(match_real_fake(rows, config.seed))
+    adapter.save(expert, Path(out), adapter.facts(expert, config, pairs, len(log)))
+    pd.DataFrame(log).to_parquet(Path(out) / "history.parquet", index=False)
+    return Path(out)
+
+
+def optimise(
+    expert: Expert, rows: pd.DataFrame, config: ExpertParams, checkpoints: Path, penalty: Callable | None = None
+) -> list[dict]:
+    """Train the weights that want gradients on image-table rows; return step, loss and learning_rate of every update.
+
+    `penalty()` is added to the loss of every update. Goes on from the newest readable checkpoint.
+    """
     pairs, optim = match_real_fake(rows, config.seed), objective.optimiser(expert, config)
     steps = math.ceil(Batches(pairs, config).stop / config.gradient_accumulation)
     state, weights = Path(checkpoints) / "state.pt", [(n, w) for n, w in expert.model.named_parameters()]
@@ -31,13 +46,11 @@ def train(expert: Expert, rows: pd.DataFrame, config: ExpertParams, checkpoints:
         rate = config.learning_rate * objective.rate(step, steps, config.mode)
         for group in optim.param_groups:
             group["lr"] = rate
-        loss = update(expert, optim, list(islice(batches, config.gradient_accumulation)), config)
+        loss = update(expert, optim, list(islice(batches, config.gradient_accumulation)), config, penalty)
         log.append({"step": step + 1, "loss": loss, "learning_rate": rate})
         if (step + 1) % config.checkpoint_steps == 0 and step + 1 < steps:
             states.save(state, trained, optim, step + 1, log)
-    adapter.save(expert, Path(out), adapter.facts(expert, config, len(pairs), steps))
-    pd.DataFrame(log).to_parquet(Path(out) / "history.parquet", index=False)
-    return Path(out)
+    return log
 
 
 def _ahead(batches: Batches, config: ExpertParams):
@@ -46,14 +59,18 @@ def _ahead(batches: Batches, config: ExpertParams):
     return (each.pin_memory() for each in ready) if torch.cuda.is_available() else ready
 
 
-def update(expert: Expert, optim: torch.optim.Optimizer, parts: list[torch.Tensor], config: ExpertParams) -> float:
-    """One update on batches whose first halves are real; returns their mean loss."""
+def update(
+    expert: Expert, optim: torch.optim.Optimizer, parts: list[torch.Tensor], config: ExpertParams, penalty=None
+) -> float:
+    """One update on batches whose first halves are real; returns their mean loss, `penalty()` left out."""
     optim.zero_grad(set_to_none=True)
     total = torch.zeros((), device=expert.device)
     for images in parts:
         loss = objective.loss(expert, images, config.contrastive_weight) / len(parts)
         loss.backward()
         total += loss.detach()
+    if penalty:
+        penalty().backward()
     for _ in range(objective.moves(config.mode)):
         optim.step()
     return total.item()

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from aligngemini.branches import branch_runs, registry, scoring
+from aligngemini.branches.branch import Branch
 from aligngemini.branches.branch_runs import Choice
 from aligngemini.core import json_file, reading
 from aligngemini.core.params import Refused
@@ -45,7 +46,7 @@ def of(run) -> list[Member]:
     test, joint = (table.load(run.data.path(f"{each}.parquet")) for each in ("test", "joint"))
     for each in sorted(choices, key=lambda choice: not choice.kind.notebook):  # first those that are scored already
         members[each.name] = (
-            _trained(run.inputs[each.label], each) if each.kind.notebook else _own(run, each, test, joint)
+            _trained(run.inputs[each.label], each) if each.kind.notebook else own(run, each, test, joint)
         )
         check_test({name: member.test for name, member in members.items()}, test)
         advice = f"add the images of the data run's joint.parquet to {each.rest}" if each.kind.file else ""
@@ -60,10 +61,12 @@ def _trained(run, choice: Choice) -> Member:
     return Member(choice.name, choice.kind.name, run.params["supervision"], facts, place, cut, test, joint)
 
 
-def _own(run, choice: Choice, test: pd.DataFrame, joint: pd.DataFrame) -> Member:
-    """A branch without a run; its files and scores become part of this one."""
+def own(run, choice: Choice, test: pd.DataFrame, joint: pd.DataFrame) -> Member:
+    """A branch without a run; its files and scores become part of this one. Its threshold is that of its class if that
+    has one, else the one that the joint validation images choose.
+    """
     name, kind = choice.name, choice.kind
-    folder = run.compute(f"branches/{name}", fit, kind.name, choice.rest, run.data)
+    folder = run.compute(f"branches/{name}", fit, kind.name, choice.rest, run.data, run.checkpoints / name)
     facts = reading.json(folder / FACTS)
     branch = kind.load().load(facts, folder, name)
     if kind.file and not branch.knows(test).any():
@@ -73,12 +76,28 @@ def _own(run, choice: Choice, test: pd.DataFrame, joint: pd.DataFrame) -> Member
         run.compute(f"branches/{name}_{each}.parquet", scoring.table, rows, branch, kind.supervision, BATCH_SIZE)
         for each, rows in (("test", test), ("joint", joint))
     ]
-    return Member(name, kind.name, kind.supervision, facts, "", threshold(scored[1], joint, kind.supervision), *scored)
+    cut = getattr(branch, "threshold", None) or threshold(scored[1], joint, kind.supervision)
+    return Member(name, kind.name, kind.supervision, facts, "", cut, *scored)
 
 
-def fit(kind: str, source: str, images, out: Path) -> None:
-    """Make a branch without a notebook in the folder `out`, from a complete data run and perhaps a file."""
-    json_file.write(out / FACTS, registry.kind(kind).load().fit(source, images, out))
+def loaded(run) -> list[Branch]:
+    """The branches of a complete run of notebook 04, as its detector.json says, ready to score."""
+    adapters = {f"{each.notebook}/{each.name}": each.path("adapter") for each in run.inputs.values()}
+    found = []
+    for each in reading.json(run.path("detector.json"))["branches"]:
+        folder = adapters[each["run"]] if each["run"] else run.path("branches", each["name"])
+        found.append(registry.kind(each["kind"]).load().load(each["facts"], folder, each["name"]))
+    return found
+
+
+def fusion(run) -> Fusion:
+    """The rule and the thresholds of a complete run of notebook 04."""
+    return Fusion.from_dict(reading.json(run.path("detector.json"))["fusion"])
+
+
+def fit(kind: str, source: str, images, checkpoints: Path, out: Path) -> None:
+    """Make a branch without a notebook in the folder `out`, from a complete data run and its file or options."""
+    json_file.write(out / FACTS, registry.kind(kind).load().fit(source, images, out, checkpoints))
 
 
 def check_test(tables: Mapping[str, pd.DataFrame], images: pd.DataFrame) -> None:

@@ -120,11 +120,11 @@ def make(
         raise Refused(f"study {name} varies {stages.DATA}: use `aligngemini sweep {name}`")
     # All later notebooks stand on one data run.
     grid = asked_study.grid | {stages.DATA: {name: [value] for name, value in (data or {}).items()}}
-    every = list(STAGES.values())
-    start = stages.find(only or first) if only or first else every[0]
-    end = stages.find(only) if only else every[-1]
+    start = stages.find(only or first) if only or first else next(iter(STAGES.values()))
+    usual = [stage for stage in STAGES.values() if not stage.asked or stage == start]
+    end = stages.find(only) if only else usual[-1]
     asked = _asked(options or [], end)
-    items = [item for stage in every for item in _items(stage, scale, grid.get(stage.name, {}), asked[stage.name])]
+    items = [item for stage in usual for item in _items(stage, scale, grid.get(stage.name, {}), asked[stage.name])]
     return Plan(scale, asked_study.name, asked_study.question, items, start, end, settings["minutes"])
 
 

@@ -38,7 +38,7 @@ def data(tmp_path_factory):
 def branch(data, tmp_path_factory):
     out = tmp_path_factory.mktemp("frequency")
     facts = registry.kind("frequency").load().fit("", data, out)
-    assert facts == {"images": PAIRS}
+    assert facts == {"images": PAIRS, "options": ""}
     return Frequency.load(facts, out, "frequency")
 
 

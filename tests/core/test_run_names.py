@@ -9,32 +9,35 @@ from aligngemini.branches.registry import KINDS
 from aligngemini.core import code, fingerprint, paths, run_spec, stages
 from aligngemini.images.params import DataParams
 
-DATA, VLM, EXPERT, FUSION, ANALYSIS = stages.STAGES
+DATA, VLM, EXPERT, FUSION, ANALYSIS, PEERS = stages.STAGES
 TRAINED = {VLM, EXPERT}
-COMPARED = {FUSION, ANALYSIS}
-ALL = {DATA} | TRAINED | COMPARED
+COMPARED = {FUSION, ANALYSIS, PEERS}
+SCORED = TRAINED | {FUSION, PEERS}
+ALL = set(stages.STAGES)
 DECIDING = {  # a function of each room: the notebooks whose runs it decides
     ("analysis.tables", "first"): COMPARED,
     ("audit.cues", "pixel_probe"): {DATA},
     ("bench.score_cache", "recall"): TRAINED,
-    ("branches.scoring", "table"): TRAINED | {FUSION},
+    ("branches.scoring", "table"): SCORED,
     ("expert.train", "train"): {EXPERT},
-    ("fusion.rules", "centred"): {FUSION},
-    ("images.reconstruct", "run_pairs"): {DATA},
-    ("images.loaders.folders", "scan"): {DATA},
-    ("images.decode", "read"): {DATA} | TRAINED | {FUSION},
+    ("fusion.rules", "centred"): {FUSION, PEERS},
+    ("images.reconstruct", "run_pairs"): {DATA, PEERS},
+    ("images.loaders.folders", "scan"): {DATA, PEERS},
+    ("images.decode", "read"): {DATA} | SCORED,
     ("images.table", "pairs"): ALL,
     ("scores.metrics", "auroc"): TRAINED | COMPARED,
-    ("scores.thresholds", "choose"): TRAINED | {FUSION},
+    ("peers.comparison", "additions"): {PEERS},
+    ("peers.calibrated", "p_fake"): {PEERS},
+    ("scores.thresholds", "choose"): SCORED,
     ("vlm.dpo", "fit"): {VLM},
     ("vlm.branch", "facts"): {VLM, FUSION},
     ("core.adapters", "put"): TRAINED | {FUSION},
-    ("core.models", "number"): {DATA} | TRAINED | {FUSION},
+    ("core.models", "number"): {DATA} | SCORED,
     ("core.filling", "filled"): ALL,
     ("core.seeds", "seed"): ALL,
     ("core.seeds", "generator"): ALL,
-    ("world.captions", "remark"): {DATA},
-    ("world.painter", "paint"): {DATA},
+    ("world.captions", "remark"): {DATA, PEERS},
+    ("world.painter", "paint"): {DATA, PEERS},
 }
 UNUSED = {  # modules, or rooms but for what notebooks import of them: what uses them
     "analysis": "the report, and studies",
@@ -114,10 +117,10 @@ def test_a_branch_decides_where_the_parameters_name_it(package):
     with_it = {"branch_runs": ["expert latest", "frequency"]}
     module = _path(package, "branches.frequency")
     before = [_codes(package), _codes(package, **with_it)]
-    module.write_text(_without_answer(module.read_text(), "fit"))
+    module.write_text(_without_answer(module.read_text(), "prepare"))
     after = [_codes(package), _codes(package, **with_it)]
-    assert before[0] == after[0]
-    assert {name for name in ALL if before[1][name] != after[1][name]} == {FUSION}
+    assert {name for name in ALL if before[0][name] != after[0][name]} == {PEERS}, "whose default names it"
+    assert {name for name in ALL if before[1][name] != after[1][name]} == {FUSION, PEERS}
 
 
 def test_every_room_has_a_line_that_decides():

@@ -13,7 +13,7 @@ from aligngemini.core import runs, stages
 from aligngemini.core.params import Refused
 from aligngemini.workflow import execute, plan
 
-DATA, VLM, EXPERT, FUSION, ANALYSIS = stages.STAGES
+DATA, VLM, EXPERT, FUSION, ANALYSIS, PEERS = stages.STAGES
 NUMBERS = ("first.json", "second.json")
 
 

@@ -1,0 +1,1 @@
+"""Notebook 06: other detectors, each a branch, on the same images."""

@@ -1,0 +1,46 @@
+"""A frozen timm backbone: features of images, nothing trained."""
+
+from functools import cache
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from aligngemini.expert import backbone
+
+
+class Frozen:
+    """Features of float or uint8 images [n, H, W, 3] with values from 0 to 255; H and W multiples of the patch size."""
+
+    def __init__(self, base: str, revision: str = "") -> None:
+        self.expert = backbone.load(base, revision)
+        self.expert.model.eval().requires_grad_(False)
+
+    @torch.inference_mode()
+    def class_tokens(self, images: np.ndarray) -> np.ndarray:
+        """The class token after the last norm, brought to length 1; float64 [n, d]."""
+        feature, _ = self.expert.judged(_tensor(images))
+        return functional.normalize(feature, dim=1).double().cpu().numpy()
+
+    @torch.inference_mode()
+    def patch_tokens(self, images: np.ndarray) -> np.ndarray:
+        """The patch tokens after the last norm, float32 [n, p, d]."""
+        expert = self.expert
+        pixels = _tensor(images).to(expert.device).float().div_(255)
+        tokens = expert.model.forward_features(pixels.sub_(expert.mean).div_(expert.std))
+        return tokens[:, expert.model.num_prefix_tokens :].float().cpu().numpy()
+
+
+@cache
+def load(base: str, revision: str = "") -> Frozen:
+    """The backbone of that name, once per process: several peers look through the same one. Raises Refused."""
+    return Frozen(base, revision)
+
+
+def _tensor(images: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
+
+
+def cosine_distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """1 - cosine of unit vectors [n, d], float64 [n]."""
+    return 1 - (first * second).sum(1)

@@ -1,0 +1,155 @@
+"""MIRROR (arXiv 2602.02222): how far an image is from what real images explain. Its training code is not released:
+schedule, sets and crop of both phases are ours.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from aligngemini.branches import logistic, options
+from aligngemini.core.params import Refused
+from aligngemini.expert import adapter, backbone, train
+from aligngemini.expert.branch import ExpertBranch
+from aligngemini.expert.params import ExpertParams
+from aligngemini.expert.views import window
+from aligngemini.images import table
+
+from . import frozen, memory
+from .calibrated import Calibrated
+from .params import MirrorOptions
+
+WEIGHTS = "mirror.safetensors"
+TARGETS = r"blocks\.\d+\.attn\.qkv"  # query, key and value, as the released code adapts them
+IMAGES, PATCHES = 400, 32  # real images behind the memory, and patches of each; ours
+
+
+class Evidence(nn.Module):
+    """The backbone with the frozen memory and the head on residual, perplexity and perhaps the class token."""
+
+    def __init__(self, model: nn.Module, known: memory.Memory, width: int, token: bool) -> None:
+        super().__init__()
+        self.model, self.memory, self.token = model, known, token
+        self.residual = nn.Sequential(nn.Linear(width, 512), nn.GELU(), nn.Linear(512, 256))  # as released
+        self.perplexity = nn.Linear(2, 64)  # as released
+        self.head = nn.Linear(256 + 64 + token * width, 1)
+
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the head sees, float [n, e], and logits [n], of normalised images [n, 3, H, W]."""
+        tokens = self.model.forward_features(pixels)
+        mean, sure = memory.evidence(self.memory, tokens[:, self.model.num_prefix_tokens :])
+        parts = [self.residual(mean), self.perplexity(sure), *([tokens[:, 0]] if self.token else [])]
+        seen = torch.cat(parts, 1)
+        return seen, self.head(seen).squeeze(1)
+
+
+class MirrorExpert(backbone.Expert):
+    """An expert whose model is an Evidence."""
+
+    def judged(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the head sees, and logits, both float32."""
+        pixels = images.to(self.device).float().div_(255)
+        return self.model(pixels.sub_(self.mean).div_(self.std))
+
+
+class Mirror(ExpertBranch):
+    """Both phases trained: the memory on real images, then LoRA and head on pairs."""
+
+    kind: ClassVar[str] = "mirror"
+
+    @classmethod
+    def fit(cls, source: str, data, out: Path, checkpoints: Path) -> dict[str, Any]:
+        """Train on the pixel set of a complete data run; `source` is the text of the options."""
+        from peft import LoraConfig, get_peft_model
+
+        given, rows = options.read(cls.kind, source), table.training(data, "pixel", "pixel").query("split == 'train'")
+        known = of_reals(given, rows.query("label == 0"), data.seed)
+        plain = backbone.load(given.base, given.revision)
+        lora = LoraConfig(r=8, lora_alpha=16, target_modules=TARGETS)  # rank and alpha as released
+        adapted = replace(plain, model=get_peft_model(plain.model, lora))
+        expert = _expert(adapted, known, given.token)
+        config = ExpertParams(seed=data.seed, base=given.base, crop=given.crop, epochs=given.epochs)
+        log = train.optimise(expert, rows, config, checkpoints)
+        adapter.save(adapted, out, adapter.facts(plain, config, len(rows) // 2, len(log)))
+        weights = expert.model.state_dict().items()
+        save_file({name: each for name, each in weights if not name.startswith("model.")}, out / WEIGHTS)
+        pd.DataFrame(log).to_parquet(out / "history.parquet", index=False)
+        return {"base": given.base, "revision": plain.metadata["revision"], "crop": given.crop, "options": source}
+
+    @classmethod
+    def load(cls, facts: dict[str, Any], folder: Path, name: str = "mirror") -> Self:
+        """The base that `facts` names with the adapter, memory and head in `folder`. Raises Refused."""
+        branch = super().load(facts, folder, name)
+        given, weights = options.read(cls.kind, facts["options"]), load_file(Path(folder) / WEIGHTS)
+        known = memory.Memory(weights["memory.slots"], given.heads, given.top)
+        branch.expert = _expert(branch.expert, known, given.token)
+        missing, unexpected = branch.expert.model.load_state_dict(weights, strict=False)
+        if unexpected or any(not each.startswith("model.") for each in missing):
+            raise Refused(f"{Path(folder) / WEIGHTS} does not fit its options: run the notebook that made it again.")
+        branch.expert.model.eval()
+        return branch
+
+
+def _expert(adapted: backbone.Expert, known: memory.Memory, token: bool) -> MirrorExpert:
+    model = Evidence(adapted.model.get_base_model(), known, adapted.model.get_base_model().num_features, token)
+    return MirrorExpert(model.to(adapted.device), adapted.mean, adapted.std, adapted.metadata)
+
+
+def of_reals(given: MirrorOptions, reals: pd.DataFrame, seed: int) -> memory.Memory:
+    """Phase 1 on the frozen backbone: a memory of patches of real images, drawn by `seed`."""
+    chosen = _Patches(given)
+    found = np.stack(list(logistic.measured(chosen, reals.head(IMAGES)).values()))
+    draws = np.random.default_rng(seed)
+    kept = [each[draws.permutation(len(each))[:PATCHES]] for each in found]
+    return memory.learn(np.concatenate(kept), given.slots, given.heads, given.top, seed)
+
+
+class Unexplained(Calibrated):
+    """What remains of MIRROR without training: the mean squared residual of the frozen backbone's patches, calibrated
+    on real images that the memory has not seen.
+    """
+
+    kind = "memory"
+
+    def __init__(self, given: MirrorOptions, name: str, quantiles: list[float], known: memory.Memory) -> None:
+        super().__init__(given, name, quantiles)
+        self.known = known
+
+    @classmethod
+    def fit(cls, source: str, data, out: Path, checkpoints: Path | None = None) -> dict[str, Any]:
+        """A memory of every second real training image of a complete data run, calibrated on the others."""
+        given = options.read(cls.kind, source)
+        rows = table.training(data, "pixel", "pixel").query("split == 'train' and label == 0")
+        known = of_reals(given, rows[::2], data.seed)
+        save_file({"slots": known.slots}, Path(out) / WEIGHTS)
+        return cls(given, cls.kind, [], known).calibrate(source, rows[1::2])
+
+    @classmethod
+    def load(cls, facts: dict[str, Any], folder: Path, name: str = "") -> Self:
+        given = options.read(cls.kind, facts["options"])
+        slots = load_file(Path(folder) / WEIGHTS)["slots"]
+        return cls(given, name or cls.kind, facts["quantiles"], memory.Memory(slots, given.heads, given.top))
+
+    @torch.inference_mode()
+    def statistic(self, images: np.ndarray) -> np.ndarray:
+        found = frozen.load(self.options.base, self.options.revision).patch_tokens(images)
+        patches = torch.from_numpy(found)
+        return (patches - self.known(patches)[0]).square().mean((1, 2)).double().numpy()
+
+
+class _Patches:
+    """Patch features of the centre crop, for `logistic.measured`."""
+
+    def __init__(self, given: MirrorOptions) -> None:
+        self.name, self.options = "the memory", given
+
+    def prepare(self, rgb: np.ndarray) -> np.ndarray:
+        return window(rgb, self.options.crop)
+
+    def features(self, views: list[np.ndarray]) -> np.ndarray:
+        return frozen.load(self.options.base, self.options.revision).patch_tokens(np.stack(views))
