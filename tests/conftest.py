@@ -31,7 +31,6 @@ SLOW = {  # files of tests that train, start kernels or processes, or simulate: 
     "mini/test_bases.py",
     "mini/test_generators.py",
     "mini/test_lessons.py",
-    "rehearse/test_counts.py",
     "rehearse/test_run.py",
     "scores/test_coverage.py",
     "test_detector.py",

@@ -11,6 +11,7 @@ import yaml
 
 import aligngemini
 from aligngemini.core import paths
+from tests import conftest
 
 WHOLE = tomllib.loads((paths.ROOT / "pyproject.toml").read_text())
 PROJECT = WHOLE["project"]
@@ -128,3 +129,8 @@ def test_make_sets_up_once_and_again_when_constraints_change(copy):
 def test_continuous_integration_calls_the_tests():
     assert os.access(paths.ROOT / ".ci" / "run", os.X_OK)
     assert "make test" in (paths.ROOT / ".ci" / "run").read_text()
+
+
+def test_every_file_that_is_marked_slow_is_there():
+    missing = [name for name in sorted(conftest.SLOW) if not (paths.ROOT / "tests" / name).is_file()]
+    assert not missing
