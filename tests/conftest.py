@@ -31,6 +31,7 @@ SLOW = {  # files of tests that train, start kernels or processes, or simulate: 
     "mini/test_bases.py",
     "mini/test_generators.py",
     "mini/test_lessons.py",
+    "rehearse/test_flop_counter.py",
     "rehearse/test_run.py",
     "scores/test_coverage.py",
     "test_detector.py",

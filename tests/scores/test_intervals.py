@@ -20,7 +20,7 @@ def world():
     return label, score, other
 
 
-def plain(label, measure, resamples=1500):
+def plain(label, measure, resamples=500):
     """The bootstrap as written in a textbook: images drawn with replacement within each class."""
     rng = np.random.default_rng(0)
     classes = [np.flatnonzero(label == value) for value in (0, 1)]
