@@ -52,5 +52,4 @@ def add(rows: pd.DataFrame, workers: int = 2) -> pd.DataFrame:
 
     Files of rows with a reason are not read.
     """
-    reading = scan_cache.Reading(read, list(NOTHING), (__name__,))
-    return scan_cache.added(rows, [(reading, set(rows["path"]), "looking at pictures")], NOTHING, workers)
+    return scan_cache.added(rows, "looking at pictures", workers, scan_cache.Reading(read, NOTHING, (__name__,)))

@@ -10,7 +10,6 @@ import pandas as pd
 
 from aligngemini.core.params import Refused
 
-from .. import decode
 from ..filenames import spelled
 from . import scan_cache, skips
 from .tree_layout import BOTH, NEITHER, Layout
@@ -154,5 +153,4 @@ def identified(rows: pd.DataFrame, label: str = "reading headers", workers: int 
     A file is read once, however many rows name it, and not again as long as its size and time stay the same. What has
     a reason already is not read: it may be an archive of many gigabytes.
     """
-    whole = scan_cache.added(rows, [(scan_cache.IDENTITY, set(rows["path"]), label)], decode.NOTHING, workers)
-    return whole.drop(columns="root")
+    return scan_cache.added(rows, label, workers).drop(columns="root")

@@ -16,32 +16,45 @@ from .. import decode, header
 from ..filenames import true
 
 STAMP = ["size", "mtime_ns"]
-FACTS = ["image_id", "format", "jpeg_quality", "width", "height", "reason"]
 CHUNK = 20_000  # files between two writes: so much of a first scan is lost when it is killed
 
 
 class Reading(NamedTuple):
-    """A way to read a file: `look(path)` gives `columns`, the first of them empty where it could not; `code` names the
-    modules that the answer depends on, with all that they import; no two readings name the same.
+    """A way to read a file: `look(path)` gives the columns of `blank`, the first of them empty where it could not.
+
+    `blank` says what stands where a file was not read; `code` names the modules that the answer depends on, with all
+    that they import; no two readings name the same.
     """
 
     look: Callable[[str], dict]
-    columns: list[str]
+    blank: dict
     code: tuple[str, ...]
 
 
-IDENTITY = Reading(lambda path: decode.identify(path), FACTS, ("aligngemini.images.decode",))
+IDENTITY = Reading(lambda path: decode.identify(path), decode.NOTHING, ("aligngemini.images.decode",))
 
 
-def facts(root: str | Path, files: Iterable[str], label: str, workers: int, reading: Reading = IDENTITY):
-    """A frame of what `reading` finds in `files`, one row each, by path; only new and changed files are read.
+def added(rows: pd.DataFrame, label: str, workers: int, reading: Reading = IDENTITY) -> pd.DataFrame:
+    """`rows` (path, root, reason) with what `reading` finds; those that have a reason already are not read."""
+    roots = rows[rows["reason"] == ""].groupby("root", sort=False)["path"]
+    parts = [_facts(root, set(files), label, workers, reading) for root, files in roots]
+    facts = pd.concat([pd.DataFrame(columns=list(reading.blank)), *parts])
+    facts = facts[~facts.index.duplicated()].reindex(rows["path"]).set_index(rows.index)
+    facts = pd.DataFrame({name: facts[name].where(facts[name].notna(), value) for name, value in reading.blank.items()})
+    facts = facts.astype({name: type(value) for name, value in reading.blank.items() if isinstance(value, int | float)})
+    facts["reason"] = rows["reason"].where(rows["reason"] != "", facts["reason"])
+    return pd.concat([rows.drop(columns="reason"), facts], axis=1)
+
+
+def _facts(root: str | Path, files: Iterable[str], label: str, workers: int, reading: Reading) -> pd.DataFrame:
+    """What `reading` finds in `files`, one row each, by path; only new and changed files are read.
 
     A file is the same as before if its size and time of change are. What could not be read is read again, and so is
     all that other code has read. `root` names the cache.
     """
     place = where(root, reading)
     stamps = pd.DataFrame([_stamp(path) for path in sorted(files)], columns=["path", *STAMP]).set_index("path")
-    cached = _cached(place, reading.columns)
+    cached = _cached(place, list(reading.blank))
     known = cached.loc[cached.index.intersection(stamps.index)]
     known = known[known[STAMP].eq(stamps.loc[known.index]).all(axis=1)]
     new = stamps.index.difference(known.index)
@@ -52,29 +65,9 @@ def facts(root: str | Path, files: Iterable[str], label: str, workers: int, read
         for chunk in chunks:
             read = pd.DataFrame(list(islice(looks, len(chunk))), index=chunk).join(stamps)
             known = pd.concat([known, read]) if len(known) else read
-            _store(place, pd.concat([known, cached]) if len(cached) else known, reading.columns[0])
+            _store(place, pd.concat([known, cached]) if len(cached) else known, next(iter(reading.blank)))
         next(looks, None)  # ends the progress
-    return known[reading.columns]
-
-
-def added(rows: pd.DataFrame, readings: list[tuple], blank: dict, workers: int) -> pd.DataFrame:
-    """`rows` (path, root, reason) with the columns of `blank`, which says what stands where a file was not read.
-
-    Rows without a reason are looked at, each path once: `readings` are a Reading, the paths it is for, and a label.
-    """
-    usable = rows[rows["reason"] == ""]
-    parts = [
-        facts(root, files, label, workers, reading)
-        for root, same in usable.groupby("root", sort=False)["path"]
-        for reading, chosen, label in readings
-        if (files := set(same) & chosen)
-    ]
-    found = pd.concat([pd.DataFrame(columns=list(blank)), *parts])
-    found = found[~found.index.duplicated()].reindex(rows["path"]).set_index(rows.index)
-    found = pd.DataFrame({name: found[name].where(found[name].notna(), value) for name, value in blank.items()})
-    found = found.astype({name: type(value) for name, value in blank.items() if isinstance(value, int | float)})
-    found["reason"] = rows["reason"].where(rows["reason"] != "", found["reason"])
-    return pd.concat([rows.drop(columns="reason"), found], axis=1)
+    return known[list(reading.blank)]
 
 
 def where(root: str | Path, reading: Reading = IDENTITY) -> Path:

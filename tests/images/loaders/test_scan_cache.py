@@ -66,7 +66,7 @@ def test_a_damaged_memory_is_no_memory(lay, reads):
         reads.clear()
         rows = folders.identified(benchmark_rows.rows(f"WildRF:{root}"))
         assert "c.jpg" in reads and counts(rows) == COUNTS["WildRF"]
-    for columns in (["path"], ["path", *scan_cache.STAMP, *scan_cache.FACTS]):
+    for columns in (["path"], ["path", *scan_cache.STAMP, *decode.NOTHING]):
         pd.DataFrame([["x"] * len(columns)], columns=columns).to_parquet(place)
         assert counts(folders.identified(benchmark_rows.rows(f"WildRF:{root}"))) == COUNTS["WildRF"]
 
@@ -105,11 +105,11 @@ def test_a_memory_with_a_flipped_bit_changes_no_fact(lay):
     root, rng = lay("WildRF"), np.random.default_rng(0)
     folders.identified(benchmark_rows.rows(f"WildRF:{root}"))
     place = scan_cache.where(root)
-    whole, good = place.read_bytes(), scan_cache._cached(place, scan_cache.FACTS)
+    whole, good = place.read_bytes(), scan_cache._cached(place, list(decode.NOTHING))
     assert len(good)
     for where in rng.integers(len(whole), size=250):
         data = bytearray(whole)
         data[where] ^= 1 << rng.integers(8)
         place.write_bytes(data)
-        found = scan_cache._cached(place, scan_cache.FACTS)
+        found = scan_cache._cached(place, list(decode.NOTHING))
         assert found.empty or found.equals(good)
