@@ -104,4 +104,4 @@ def test_a_hidden_file_is_read_where_it_is_named(reader, folder, capsys):
     assert '"reason":""' in capsys.readouterr().out
     with pytest.raises(SystemExit):
         cli.main(["detect", "--help"])
-    assert "hidden files are read only where they are named" in " ".join(capsys.readouterr().out.split())
+    assert "A hidden file is read only if it is given by name" in " ".join(capsys.readouterr().out.split())
