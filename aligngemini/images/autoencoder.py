@@ -72,10 +72,10 @@ class Autoencoder:
         """float32 [N, H, W, 3] in [0, 1], still on the device."""
         x = torch.from_numpy(np.ascontiguousarray(rgb)).to(self.device).permute(0, 3, 1, 2)
         x = x.to(torch.float32, memory_format=torch.channels_last) / 255
-        made = self._decode(self._encode(x, rgb))
-        if not made.isfinite().all():
+        images = self._decode(self._encode(x, rgb))
+        if not images.isfinite().all():
             raise Refused(f"{self.name} overflows in {self.number}: give vae_dtype float32, or other weights.")
-        return made.clamp(0, 1).permute(0, 2, 3, 1)
+        return images.clamp(0, 1).permute(0, 2, 3, 1)
 
     def _in_tiles(self, rgb: np.ndarray) -> np.ndarray:
         total = np.zeros(rgb.shape, np.float32)

@@ -31,8 +31,8 @@ def _from_folders(run, cfg: DataParams) -> tuple[pd.DataFrame, pd.DataFrame]:
         items, label = splits[split].to_dict("records"), f"semantic pictures, {split}"
         options = fixed | {"split": split, "ranges": degrade.ranges(cfg)}
         rows += image_files.in_parallel(image_files.square_of_file, items, cfg.workers, label, **options)
-    made = pd.DataFrame(rows)
-    return balanced(made[made["reason"] == ""]), pd.concat([listed, made])
+    squares = pd.DataFrame(rows)
+    return balanced(squares[squares["reason"] == ""]), pd.concat([listed, squares])
 
 
 def divided(run, cfg: DataParams) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:

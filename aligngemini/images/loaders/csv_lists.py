@@ -43,23 +43,23 @@ def rows(path: Path) -> pd.DataFrame:
     return table[["path"]].assign(**facts, benchmark=spelled(path.stem), root=spelled(path), reason=reason)
 
 
-def checked(found: pd.DataFrame, name: str) -> pd.DataFrame:
+def checked(rows: pd.DataFrame, name: str) -> pd.DataFrame:
     """Rows of a benchmark beside its own list, a file called `name` among them; without one, as they are.
 
     In such a list, whatever is not real is fake. Images of which it says otherwise than their folder get a
     reason, and so do new rows for what it lists and is not there.
     """
-    is_list = found["path"].map(os.path.basename) == name
+    is_list = rows["path"].map(os.path.basename) == name
     if not is_list.any():
-        return found
-    table, first = _read(Path(found.loc[is_list, "path"].iloc[0])), found.iloc[0]
-    found = found[~is_list].reset_index(drop=True)
-    labels = found["path"].map((table["word"].map(WORDS) != 0).astype(int).groupby(table["path"]).agg(set))
-    other = labels.notna() & (found["label"] >= 0) & (labels != found["label"].map(lambda label: {label}))
-    found.loc[other & (found["reason"] == ""), "reason"] = f"its folder and {name} do not say the same"
-    gone = table.loc[~table["path"].isin(found["path"]), ["path"]].drop_duplicates()
+        return rows
+    table, first = _read(Path(rows.loc[is_list, "path"].iloc[0])), rows.iloc[0]
+    rows = rows[~is_list].reset_index(drop=True)
+    labels = rows["path"].map((table["word"].map(WORDS) != 0).astype(int).groupby(table["path"]).agg(set))
+    other = labels.notna() & (rows["label"] >= 0) & (labels != rows["label"].map(lambda label: {label}))
+    rows.loc[other & (rows["reason"] == ""), "reason"] = f"its folder and {name} do not say the same"
+    gone = table.loc[~table["path"].isin(rows["path"]), ["path"]].drop_duplicates()
     facts = {"label": -1, "subset": first["benchmark"], "generator": "", **first[["benchmark", "root"]]}
-    return pd.concat([found, gone.assign(**facts, reason=f"{name} lists it, but it is not there")], ignore_index=True)
+    return pd.concat([rows, gone.assign(**facts, reason=f"{name} lists it, but it is not there")], ignore_index=True)
 
 
 def _read(path: Path) -> pd.DataFrame:
