@@ -20,11 +20,11 @@ FILES = ["*.json", CARD, WEIGHTS]  # what of a repository is an adapter
 def save(model, folder: Path, facts: dict[str, Any], card: str, weights: dict | None = None) -> Path:
     """Write the adapter of a PEFT model into `folder`, with `facts` as JSON and `card` as its README; return `folder`.
 
-    `facts` has at least `base` (folder or hub name, as the run was told it) and `revision` ("" for the newest); PEFT's
-    own configuration then names the same. `weights`: the model's state gathered from several processes, if sharded.
+    `facts` has at least `base` (folder or hub name) and `revision` ("" for the newest); PEFT's own configuration then
+    names the same. `weights`: the model's state gathered from several processes, if sharded.
     """
-    folder, told = Path(folder), model.peft_config["default"]
-    told.base_model_name_or_path, told.revision = facts["base"], facts["revision"] or None
+    folder, config = Path(folder), model.peft_config["default"]
+    config.base_model_name_or_path, config.revision = facts["base"], facts["revision"] or None
     # PEFT would ask the hub whether the embeddings have grown; no adapter here touches them.
     model.save_pretrained(folder, state_dict=weights, save_embedding_layers=False)
     json_file.write(folder / FACTS, facts)
@@ -49,10 +49,10 @@ def home(adapter: str | Path) -> Path:
 
 
 def facts(folder: Path) -> dict[str, Any]:
-    """What `save` was told of the adapter in `folder`. Raises Refused where that is missing or damaged."""
+    """Return the facts of the adapter in `folder`, as `save` wrote them. Raises Refused if missing or damaged."""
     try:
-        told = reading.json(Path(folder) / FACTS)
-        return {"base": told["base"], "revision": told["revision"], **told}
+        facts = reading.json(Path(folder) / FACTS)
+        return {"base": facts["base"], "revision": facts["revision"], **facts}
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise Refused(
             f"{folder} does not say what its adapter was trained on ({FACTS} is missing or damaged)."

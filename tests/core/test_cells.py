@@ -1,6 +1,7 @@
 """Cells in a real kernel, as in JupyterLab: what a cell shows is what the run keeps, also when it was changed."""
 
 import json
+import tempfile
 
 import nbformat
 import pandas as pd
@@ -33,9 +34,10 @@ class Lab:
     def __enter__(self):
         from nbclient import NotebookClient
 
+        self.sockets = tempfile.TemporaryDirectory()  # short, as the names of sockets must be
         self.client = NotebookClient(
             nbformat.v4.new_notebook(cells=self.cells),
-            kernel_manager_class=kernel._manager(self.little.environment),
+            kernel_manager_class=kernel._manager(self.sockets.name, self.little.environment, []),
             startup_timeout=kernel.START_SECONDS,
         )
         self.kernel = self.client.setup_kernel()
@@ -44,6 +46,7 @@ class Lab:
 
     def __exit__(self, *error):
         self.kernel.__exit__(*error)
+        self.sockets.cleanup()
 
     def run(self, *places: int) -> str:
         """Run the cells at these places, of FUNCTION, TABLE, TOTAL and FINISH (0 to 3); return what they say."""
