@@ -1,38 +1,33 @@
-"""Save and load a trained VLM adapter, with the metadata needed to use it without its run."""
+"""Save a trained VLM adapter with the metadata needed to use it without its run, and put it on its base."""
 
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from aligngemini.branches import registry
 from aligngemini.core import adapters, models
 from aligngemini.core.params import Refused
 
-from .load import VLM, load, with_adapter
+from .load import VLM
 from .params import VLMParams
 from .verdict import QUESTION, VERDICTS
 
-LOADED = ("base", "revision", "precision", "max_pixels", "quantise")  # arguments of `load`
-TRAINED = ("supervision", "objective", "labeller", "beta", "learning_rate", "lora_rank", "lora_alpha", "lora_dropout")
-TRAINED += ("labeller_revision", "epochs", "batch_size", "gradient_accumulation", "seed")
+PARAMS = ("precision", "max_pixels", "quantise", "supervision", "objective", "labeller", "beta", "learning_rate")
+PARAMS += ("lora_rank", "lora_alpha", "lora_dropout", "labeller_revision", "epochs", "batch_size")
+PARAMS += ("gradient_accumulation", "seed")
 SENTENCES = {"question": QUESTION, "verdict_real": VERDICTS[0], "verdict_fake": VERDICTS[1]}
 PACKAGES = ("torch", "transformers", "trl", "peft")
 SUMMARY = (
-    "A LoRA adapter that lets a vision-language model say whether a picture is real or generated, by its meaning: the "
+    "A LoRA adapter that lets a vision-language model say whether an image is real or generated, by its meaning: the "
     "semantic branch of AlignGemini, trained on pairs of a right and a wrong verdict."
 )
-USE = """from PIL import Image
-
-from aligngemini.images import decode
-from aligngemini.vlm import adapter, verdict
-
-vlm = adapter.load_saved("this folder")  # or its name on the hub
-verdict.p_fake(vlm, [Image.fromarray(decode.read("picture.jpg").rgb)])"""
 
 
-def facts(cfg: VLMParams, pairs: int, processor) -> dict[str, Any]:
+def facts(config: VLMParams, pairs: int, processor) -> dict[str, Any]:
     """What PEFT forgets, of parameters of notebook 02, the number of training pairs and the processor."""
-    facts = {"base": cfg.base, "revision": models.commit(cfg.base, cfg.base_revision)}
-    facts |= {name: getattr(cfg, name) for name in (*LOADED[2:], *TRAINED)}
+    facts = {"base": config.base, "revision": models.commit(config.base, config.base_revision)}
+    facts |= {name: getattr(config, name) for name in PARAMS}
     images = processor.image_processor
     sizes = {"size": dict(images.size), "patch_size": images.patch_size, "merge_size": images.merge_size}
     versions = {name: metadata.version(name) for name in PACKAGES}
@@ -41,20 +36,27 @@ def facts(cfg: VLMParams, pairs: int, processor) -> dict[str, Any]:
 
 def save(model, folder: Path, facts: dict[str, Any], weights: dict | None = None) -> Path:
     """Write the adapter with its facts and a model card; `weights` as in `adapters.save`."""
-    card = adapters.card("Semantic branch", SUMMARY, facts, USE)
+    card = adapters.card("Semantic branch", SUMMARY, facts, registry.USE.format(kind="vlm"))
     return adapters.save(model, folder, facts, card, weights)
 
 
-def load_saved(saved: str | Path) -> VLM:
-    """The base that an adapter was trained on, with it, as its own facts say; `saved` is its folder or its name on the
-    hub.
+def with_adapter(vlm: VLM, folder: Path) -> VLM:
+    """The base with a saved adapter on it.
 
-    Raises Refused as `adapters.home` does, and if it answers another question than this code asks: its scores would
-    mean nothing.
+    Raises Refused if it does not fit (peft itself would only warn and leave the adapter at zero) or changes nothing,
+    and if it answers another question than this code asks: its scores would mean nothing.
     """
-    folder = adapters.home(saved)
-    saved_facts = adapters.facts(folder)
+    saved = adapters.facts(folder)
     for name, text in SENTENCES.items():
-        if (theirs := saved_facts.get(name)) != text:
+        if (theirs := saved.get(name)) != text:
             raise Refused(f"The adapter {folder} was trained on another {name} ({theirs!r}): train it again.")
-    return with_adapter(load(**{name: saved_facts[name] for name in LOADED}), folder)
+    model = adapters.put(vlm.model, folder)
+    if not any(weight.abs().max() > 0 for name, weight in model.named_parameters() if "lora_B" in name):
+        raise Refused(f"The adapter {folder} is all zeros: it was saved before training or does not fit this base.")
+    return replace(vlm, model=model)
+
+
+def adapted_modules(model) -> list[str]:
+    """Names of the modules that carry LoRA weights, for the record."""
+    names = [name.split(".lora_A")[0] for name, _ in model.named_parameters() if ".lora_A" in name]
+    return sorted({name.removeprefix("base_model.model.") for name in names})

@@ -14,9 +14,7 @@ from aligngemini.core.runs import Run
 
 from . import load as bases
 from . import verdict
-from .look import look
-
-FACTS = {"base": str, "revision": str, "precision": str, "max_pixels": int}
+from .adapter import with_adapter
 
 
 @dataclass(eq=False)
@@ -24,6 +22,7 @@ class VLMBranch:
     """A tuned VLM; `base` (as `facts` gives it) and `adapter` are what it was loaded from, for its identity."""
 
     kind: ClassVar[str] = "vlm"
+    FACTS: ClassVar = {"base": str, "revision": str, "precision": str, "max_pixels": int, "quantise": str}
     crop: ClassVar[int] = 0
     vlm: bases.VLM
     base: dict[str, Any] = field(default_factory=dict)
@@ -33,9 +32,10 @@ class VLMBranch:
     @classmethod
     def load(cls, facts: dict[str, Any], folder: Path, name: str = "vlm") -> Self:
         """The base that `facts` names with the adapter in `folder`. Raises Refused where they do not fit."""
-        if not manifest.fits(facts, FACTS) or not set(facts) <= {*FACTS, "quantise"}:
+        complete = isinstance(facts, dict) and manifest.fits({"quantise": "", **facts}, cls.FACTS)
+        if not complete or not set(facts) <= set(cls.FACTS):
             raise Refused(f"{folder} comes without what its VLM is loaded by: name another run, or fetch it again.")
-        return cls(bases.with_adapter(bases.load(**facts), folder), facts, folder, name)
+        return cls(with_adapter(bases.load(**facts), folder), facts, folder, name)
 
     @staticmethod
     def facts(run: Run) -> dict[str, Any]:
@@ -45,8 +45,8 @@ class VLMBranch:
         return facts | {"revision": run.models["base"]["revision"]}
 
     def prepare(self, rgb: np.ndarray, source: object = None, crop: int = 0) -> Image.Image:
-        """The image as large as the model sees it; see look.look. Raises Unreadable for one that is too long."""
-        return look(self.vlm, rgb)
+        """The image as large as the model sees it; see load.look. Raises Unreadable for one that is too long."""
+        return bases.look(self.vlm, rgb)
 
     def p_fake(self, views: list[Image.Image]) -> np.ndarray:
         """p(fake) by the verdict sentences, float64 [n]."""
@@ -58,8 +58,6 @@ class VLMBranch:
 
     def identity(self, crop: int = 0) -> dict[str, Any]:
         """What its scores depend on, whatever the crop."""
-        weight = next(self.vlm.model.parameters())
-        model = identity.of_model(
-            weight, self.base["base"], self.base["revision"], self.adapter, "transformers", __name__
-        )
-        return {"branch": self.kind, **model, "max_pixels": self.vlm.max_pixels, "quantise": self.base.get("quantise")}
+        weight, base = next(self.vlm.model.parameters()), self.base
+        model = identity.of_model(weight, base["base"], base["revision"], self.adapter, "transformers", __name__)
+        return {"branch": self.kind, **model, "max_pixels": self.vlm.max_pixels, "quantise": base.get("quantise")}

@@ -1,31 +1,34 @@
-"""Checkpoints of a trainer, each a folder: marked when it is whole, and compared with its digests before it is used."""
+"""Checkpoints of TRL's trainer: marked when they are whole, and compared with their digests before they are used."""
 
 import json
 import shutil
 from pathlib import Path
 
+from accelerate import PartialState
+from transformers import TrainerCallback
+
 from aligngemini.core import json_file, manifest, paths
 from aligngemini.core.progress import say
 
-PART = ".part-checkpoint"  # where one is written
 MARK = "whole.json"  # size and digest of every file; written last
 
 
-def settle(home: Path) -> None:
-    """Mark the checkpoint that was just written to `home` / PART, and move it to `home`."""
-    made = every(home / PART)[0]
-    json_file.write(made / MARK, {"files": manifest.files(made)})
-    made.rename(home / made.name)
-    shutil.rmtree(home / PART)
+class Marks(TrainerCallback):
+    """Marks each checkpoint once every process has written its part."""
+
+    def on_save(self, args, state, control, **kwargs):
+        PartialState().wait_for_everyone()
+        if state.is_world_process_zero:
+            newest = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            json_file.write(newest / MARK, manifest.files(newest))
 
 
 def newest(home: Path) -> Path | None:
     """The newest checkpoint in `home` that is as it was saved, None without one.
 
-    What is newer and damaged is deleted, with a line for each, and what a kill left half written.
+    Newer ones are deleted, with a line for each: a kill or a full disk left them half written, or they are damaged.
     """
-    shutil.rmtree(home / PART, ignore_errors=True)
-    there = every(home)
+    there = sorted(home.glob("checkpoint-*"), key=lambda path: int(path.name[11:]), reverse=True)
     for checkpoint in there:
         if not (problem := _damage(checkpoint)):
             return checkpoint
@@ -36,15 +39,10 @@ def newest(home: Path) -> Path | None:
     return None
 
 
-def every(home: Path) -> list[Path]:
-    """The checkpoints in `home` by the names that transformers gives them, the newest first."""
-    named = [path for path in home.glob("checkpoint-*") if path.is_dir() and path.name[11:].isdigit()]
-    return sorted(named, key=lambda path: int(path.name[11:]), reverse=True)
-
-
 def _damage(checkpoint: Path) -> str:
     try:
-        saved, there = json.loads((checkpoint / MARK).read_text(encoding="utf-8"))["files"], manifest.files(checkpoint)
-        return next((f"{name} is not as it was saved" for name, entry in saved.items() if there.get(name) != entry), "")
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        saved = json.loads((checkpoint / MARK).read_text(encoding="utf-8"))
+        files = manifest.files(checkpoint)
+        return next((f"{name} is not as it was saved" for name in saved if files.get(name) != saved[name]), "")
+    except (OSError, ValueError, TypeError):
         return f"its {MARK}, which is written last, is missing or damaged, or a file cannot be read"

@@ -1,4 +1,4 @@
-"""What a vision-language model says of a picture before any preference: a probe of meaning that knows no pixels."""
+"""What a vision-language model says of an image before any preference: a probe of meaning."""
 
 from functools import partial
 
@@ -12,18 +12,17 @@ from aligngemini.images.feed import Feed, Item, batched
 from aligngemini.images.table import sample_whole_pairs
 from aligngemini.scores.cv_auroc import logreg_cv_auroc
 
-from .load import VLM
-from .look import look
+from .load import VLM, look
 from .verdict import spoken
 
 DESCRIBE = "Describe the picture."
-PROBED = 300  # pictures described of each set: an AUROC to about three points
+PROBED = 300  # images described of each set: an AUROC to about three points
 LONGEST = 64  # tokens of a description
 
 
-def describe(vlm: VLM, pictures: list[Image.Image]) -> list[str]:
+def describe(vlm: VLM, images: list[Image.Image]) -> list[str]:
     """The model's own descriptions, greedy, of at most LONGEST tokens."""
-    return spoken(vlm, pictures, "", LONGEST, DESCRIBE)
+    return spoken(vlm, images, "", LONGEST, DESCRIBE)
 
 
 def once_per_run(run: Run, vlm: VLM, rows: pd.DataFrame, batch: int) -> float:

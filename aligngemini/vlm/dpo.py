@@ -1,12 +1,13 @@
 """Preference optimisation (DPO) of the language model's LoRA adapter, or fine-tuning on the chosen answers alone (SFT).
 
-Both with TRL's own DPO trainer: the same pairs, pictures and steps, and another loss.
+Both with TRL's own DPO trainer: the same pairs, images and steps, and another loss.
 """
 
 import math
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -16,7 +17,7 @@ from aligngemini.core.params import Refused
 from aligngemini.core.progress import note
 
 from . import adapter, launch, preference_pairs
-from .checkpoints import newest
+from .checkpoints import Marks, newest
 from .load import VLM, dtype_for
 from .params import VLMParams
 from .prompt_packing import pack_prompts
@@ -24,8 +25,6 @@ from .vision_cache import CheckedCollator, cache_vision_features
 
 # Attention and MLP of the language model and of nothing else: the vision tower has projections of the same names.
 TARGETS = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
-
-
 LOSSES = {"dpo": "sigmoid", "sft": "sft"}  # TRL's names
 START = {"dpo": math.log(2), "sft": None}  # the first loss, where it is known beforehand
 
@@ -62,152 +61,137 @@ def check_start(loss: float, gradient: float, objective: str = "dpo") -> None:
         )
 
 
-def settings(cfg: VLMParams, checkpoints: Path):
+def settings(config: VLMParams, checkpoints: Path):
     """The `DPOConfig` for notebook 02's parameters. No maximum length: it would cut image tokens or answers."""
     from trl import DPOConfig
 
-    config = DPOConfig(
+    there = torch.cuda.is_available()
+    arguments = DPOConfig(
         output_dir=str(checkpoints),
-        beta=cfg.beta,
-        loss_type=[LOSSES[cfg.objective]],
-        learning_rate=cfg.learning_rate,
-        num_train_epochs=cfg.epochs,
-        per_device_train_batch_size=cfg.batch_size,
-        gradient_accumulation_steps=accumulation(cfg, int(os.environ.get("WORLD_SIZE", 1))),
-        seed=cfg.seed,
+        beta=config.beta,
+        loss_type=[LOSSES[config.objective]],
+        learning_rate=config.learning_rate,
+        num_train_epochs=config.epochs,
+        per_device_train_batch_size=config.batch_size,
+        gradient_accumulation_steps=accumulation(config, int(os.environ.get("WORLD_SIZE", 1))),
+        seed=config.seed,
         max_length=None,
         lr_scheduler_type="cosine",
         warmup_steps=0.05,
         logging_steps=1,  # a mean over several steps would forget those before a kill
         save_strategy="steps",
-        save_steps=cfg.checkpoint_steps,
-        save_total_limit=1,
+        save_steps=config.checkpoint_steps,
+        save_total_limit=2,  # a kill may leave the newest half written
         report_to="none",
         disable_tqdm=True,
         dataloader_num_workers=0,
         remove_unused_columns=False,
-        disable_dropout=not cfg.lora_dropout,
+        disable_dropout=not config.lora_dropout,
         ddp_find_unused_parameters=False,  # every adapter has its part in every loss
-        dataloader_pin_memory=torch.cuda.is_available(),
-        bf16=dtype_for(cfg.precision) == torch.bfloat16,
-        use_cpu=not torch.cuda.is_available(),  # where `load` puts the base; bfloat16 is refused there otherwise
-        **_checkpointing(DPOConfig, cfg.gradient_checkpointing),
+        dataloader_pin_memory=there,
+        bf16=dtype_for(config.precision) == torch.bfloat16,
+        use_cpu=not there,  # where `load` puts the base; bfloat16 is refused there otherwise
+        activation_checkpointing=config.gradient_checkpointing,
     )
-    config._n_gpu = min(config.n_gpu, 1)  # a process has one GPU: to spread batches over all it sees is refused by TRL
-    return _older_checkpoints(config)
+    arguments._n_gpu = min(arguments.n_gpu, 1)  # a process has one GPU: TRL refuses to spread batches over several
+    return _reentrant(arguments)
 
 
-def _older_checkpoints(config):
-    """Under ZeRO-3, activations beside frozen weights are recomputed in the older, reentrant way alone
-    (huggingface/trl#2514). TRL says so under the setting's older name, where newer transformers do not look.
+def _reentrant(arguments):
+    """Under ZeRO-3, activations beside frozen weights can only be recomputed in the older, reentrant way
+    (huggingface/trl#2514).
     """
-    if config.deepspeed_plugin is not None and config.deepspeed_plugin.zero_stage == 3:
-        config.activation_checkpointing_kwargs = config.gradient_checkpointing_kwargs = {"use_reentrant": True}
-    return config
+    if arguments.deepspeed_plugin is not None and arguments.deepspeed_plugin.zero_stage == 3:
+        arguments.activation_checkpointing_kwargs = {"use_reentrant": True}
+    return arguments
 
 
-def _checkpointing(config, wanted: bool) -> dict[str, bool]:
-    """Whether activations are computed again in the backward pass: the newer of the setting's two names if known."""
-    newer = "activation_checkpointing"
-    return {newer if newer in config.__dataclass_fields__ else "gradient_checkpointing": wanted}
-
-
-def accumulation(cfg: VLMParams, processes: int) -> int:
+def accumulation(config: VLMParams, processes: int) -> int:
     """Steps per weight update of each of `processes`, so that an update sees as many pairs as with one process.
 
     Raises Refused where gradient_accumulation cannot be divided among them.
     """
-    steps, rest = divmod(cfg.gradient_accumulation, processes)
+    steps, rest = divmod(config.gradient_accumulation, processes)
     if rest:
         raise Refused(
-            f"gradient_accumulation {cfg.gradient_accumulation} cannot be divided among {processes} processes, which "
-            f"share the pairs of an update: give a multiple of {processes}."
+            f"gradient_accumulation {config.gradient_accumulation} cannot be divided among {processes} processes, "
+            f"which share the pairs of an update: give a multiple of {processes}."
         )
     return steps
 
 
-def lora(cfg: VLMParams):
+def lora(config: VLMParams):
     """The `LoraConfig` for notebook 02's parameters."""
     from peft import LoraConfig
 
-    return LoraConfig(
-        r=cfg.lora_rank,
-        lora_alpha=cfg.lora_alpha,
-        lora_dropout=cfg.lora_dropout,
-        target_modules=TARGETS,
-        task_type="CAUSAL_LM",
-    )
+    rates = {"r": config.lora_rank, "lora_alpha": config.lora_alpha, "lora_dropout": config.lora_dropout}
+    return LoraConfig(**rates, target_modules=TARGETS, task_type="CAUSAL_LM")
 
 
-def build(vlm: VLM, frame: pd.DataFrame, cfg: VLMParams, checkpoints: Path | None = None):
+def build(vlm: VLM, frame: pd.DataFrame, config: VLMParams, checkpoints: Path | None = None):
     """TRL's `DPOTrainer` over preference pairs; the reference is the same model with its adapter switched off.
 
     Without `checkpoints` it is there to be looked at: it has no folder of its own, and must not train.
     """
-    from .trainer import Trainer
+    from trl import DPOTrainer
 
     vlm.model.train()
-    trainer = Trainer(
+    trainer = DPOTrainer(
         model=vlm.model,
-        args=settings(cfg, checkpoints or Path(tempfile.gettempdir())),
+        args=settings(config, checkpoints or Path(tempfile.gettempdir())),
         train_dataset=preference_pairs.dataset(frame),
         processing_class=vlm.processor,
-        peft_config=lora(cfg),
-        callbacks=[Watch(cfg.objective)],
+        peft_config=lora(config),
+        callbacks=[Watch(config.objective), Marks()],
         data_collator=CheckedCollator(vlm.processor, vlm.max_pixels),
     )
     cache_vision_features(trainer.model)
-    if cfg.share_prompt:
+    if config.share_prompt:
         pack_prompts(trainer.model)
-    if cfg.quantise:  # TRL rounds the adapter of a 4-bit base to bfloat16, whose numbers steps of 1e-6 cannot move
+    if config.quantise:  # TRL rounds the adapter of a 4-bit base to bfloat16, whose numbers steps of 1e-6 cannot move
         for weight in filter(lambda each: each.requires_grad, trainer.model.parameters()):
             weight.data = weight.data.float()
     trainer.remove_callback(PrinterCallback)  # the history is a table, and progress has its own line
     return trainer
 
 
-def fit(vlm: VLM, frame: pd.DataFrame, cfg: VLMParams, checkpoints: Path, out: Path) -> Path:
+def fit(vlm: VLM, frame: pd.DataFrame, config: VLMParams, checkpoints: Path, out: Path) -> Path:
     """Train on preference pairs, in this process or in those that accelerate_config asks for, and write the adapter.
 
     Goes on from the newest checkpoint that is as it was saved; raises Refused for what cannot start.
     """
-    if cfg.accelerate_config:
-        vlm.model.to("cpu")  # the processes load their own, and need the room
+    if config.accelerate_config:
+        vlm.model.to("cpu")  # the processes load their own, and need the space
         torch.cuda.empty_cache()
         newest(checkpoints)  # what it says in a process of its own, nobody reads
-        return launch.train(frame, cfg, checkpoints, out)
-    return train(build(vlm, frame, cfg, checkpoints), out, adapter.facts(cfg, len(frame), vlm.processor))
+        return launch.train(frame, config, checkpoints, out)
+    return train(build(vlm, frame, config, checkpoints), out, adapter.facts(config, len(frame), vlm.processor))
 
 
-def train(trainer, out: Path, facts: dict) -> Path:
+def train(trainer, out: Path, facts: dict[str, Any]) -> Path:
     """Train, going on from the newest checkpoint that is as it was saved; save adapter and history in `out`, with
     `facts`, the adapter's metadata. Of several processes the first one saves.
     """
     from transformers.trainer_utils import get_last_checkpoint
 
-    folder = Path(trainer.args.output_dir)
+    folder, accelerator = Path(trainer.args.output_dir), trainer.accelerator
     if trainer.is_world_process_zero():
         newest(folder)
-    trainer.accelerator.wait_for_everyone()
+    accelerator.wait_for_everyone()
     trainer.train(resume_from_checkpoint=get_last_checkpoint(folder) if folder.is_dir() else None)
-    weights = _gathered(trainer)
+    # FSDP and DeepSpeed keep weights in pieces, which every process has a part in gathering
+    pieces = trainer.is_deepspeed_enabled or trainer.is_fsdp_enabled
+    weights = accelerator.get_state_dict(trainer.model_wrapped) if pieces else None
     if trainer.is_world_process_zero():
-        adapter.save(trainer.accelerator.unwrap_model(trainer.model), out, facts, weights)
+        adapter.save(accelerator.unwrap_model(trainer.model), out, facts, weights)
         history(trainer).to_parquet(Path(out) / "history.parquet", index=False)
-    trainer.accelerator.wait_for_everyone()
+    accelerator.wait_for_everyone()
     return Path(out)
 
 
-def _gathered(trainer) -> dict | None:
-    """All weights, where FSDP or DeepSpeed keeps them in pieces; every process takes part."""
-    if trainer.is_deepspeed_enabled or trainer.is_fsdp_enabled:
-        return trainer.accelerator.get_state_dict(trainer.model_wrapped)
-    return None
-
-
-def updates(pairs: int, cfg: VLMParams) -> int:
+def updates(pairs: int, config: VLMParams) -> int:
     """Weight updates of a training on so many pairs, as the trainer counts them."""
-    return math.ceil(cfg.epochs * math.ceil(math.ceil(pairs / cfg.batch_size) / cfg.gradient_accumulation))
+    return math.ceil(config.epochs * math.ceil(math.ceil(pairs / config.batch_size) / config.gradient_accumulation))
 
 
 def history(trainer) -> pd.DataFrame:

@@ -1,8 +1,11 @@
-"""Training in several processes: `accelerate launch` starts them, this process waits, shows progress, and ends them."""
+"""Training in several processes: `accelerate launch` starts them, this process waits, shows progress, and ends them.
 
+Each of them is `python -m aligngemini.vlm.launch JOB`, where JOB is a folder with all that it needs to know.
+"""
+
+import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -10,37 +13,31 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import torch
 
-from aligngemini.core import json_file, paths, reading, redaction
+from aligngemini.core import json_file, params, paths, processes, reading, redaction
 from aligngemini.core.params import Refused, said, shown
 from aligngemini.core.progress import FILE, note
 
 from .params import VLMParams
 
 PAUSE = 0.5  # seconds between two looks at the progress
-GRACE = 15  # seconds that processes get to end by themselves
 
 
-def train(frame: pd.DataFrame, cfg: VLMParams, checkpoints: Path, out: Path) -> Path:
-    """Train on preference pairs as `dpo.train` does, in the processes that cfg.accelerate_config asks for.
+def train(frame: pd.DataFrame, config: VLMParams, checkpoints: Path, out: Path) -> Path:
+    """Train on preference pairs as `dpo.train` does, in the processes that config.accelerate_config asks for.
 
     Raises Refused for what cannot start, RuntimeError with the first error of a process and where its log is.
     """
-    file = paths.resolve(cfg.accelerate_config)
-    config = check(file)
-    job = _job(frame, cfg, checkpoints, out)
-    words = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(file)]
-    words += ["-m", "aligngemini.vlm.worker", str(job)]
-    with (job / "log.txt").open("w") as log:
-        options = {"env": _environment(job, config.use_cpu), "stdout": log, "stderr": log, "start_new_session": True}
-        process = subprocess.Popen(words, **options)
-        try:
-            _wait(process, job / "progress.json")
-        finally:
-            end(process)
-    redaction.hide(job / "log.txt")
-    if process.returncode:
+    file, job = paths.resolve(config.accelerate_config), Path(checkpoints) / "job"
+    cpu = check(file).use_cpu
+    shutil.rmtree(job, ignore_errors=True)
+    job.mkdir(parents=True)
+    frame.to_parquet(job / "pairs.parquet", index=False)
+    order = {"params": config.model_dump(), "checkpoints": str(checkpoints), "out": str(out), "kernel": os.getpid()}
+    json_file.write(job / "job.json", order)
+    if _run(file, job, cpu):
         raise _failure(job)
     return Path(out)
 
@@ -54,10 +51,8 @@ def check(file: Path):
     try:
         config = load_config_from_file(str(file))
     except Exception as error:  # it looks up what it finds without a check: of many kinds
-        why = shown(said(error))
-        raise Refused(
-            f"accelerate cannot read {file}: {why}. Start from one of notebooks/recipes/accelerate."
-        ) from error
+        why = f"accelerate cannot read {file}: {shown(said(error))}"
+        raise Refused(f"{why}. Start from one of notebooks/recipes/accelerate.") from error
     if config.distributed_type == DistributedType.DEEPSPEED and find_spec("deepspeed") is None:
         raise Refused(f"{file.name} needs DeepSpeed: `pip install -e '.[deepspeed]'`, or take ddp.yaml or fsdp.yaml.")
     if not config.use_cpu and torch.cuda.device_count() < config.num_processes:
@@ -68,44 +63,33 @@ def check(file: Path):
     return config
 
 
-def _job(frame: pd.DataFrame, cfg: VLMParams, checkpoints: Path, out: Path) -> Path:
-    """A folder with all that a process needs to know, beside the checkpoints."""
-    job = Path(checkpoints) / "job"
-    shutil.rmtree(job, ignore_errors=True)
-    job.mkdir(parents=True)
-    frame.to_parquet(job / "pairs.parquet", index=False)
-    order = {"params": cfg.model_dump(), "checkpoints": str(checkpoints), "out": str(out)}
-    json_file.write(job / "job.json", order | {"kernel": os.getpid()})
-    return job
-
-
-def _environment(job: Path, cpu: bool) -> dict[str, str]:
+def _run(file: Path, job: Path, cpu: bool) -> int:
+    """Run the processes, show the progress that the first one writes, and return the launcher's exit code."""
+    words = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(file)]
+    words += ["-m", "aligngemini.vlm.launch", str(job)]
     # The launcher of several processes does not pass on that they are to stay off the GPUs.
     variables = {FILE: str(job / "progress.json"), "ACCELERATE_USE_CPU": str(cpu).lower()}
-    path = os.pathsep.join(filter(None, [str(paths.ROOT), os.environ.get("PYTHONPATH")]))
-    return os.environ | variables | {"PYTHONPATH": path}
-
-
-def _wait(process: subprocess.Popen, file: Path) -> None:
-    """Show the progress that the first process writes, until all have ended."""
-    seen = None
-    while process.poll() is None:
-        time.sleep(PAUSE)
-        state = reading.known(file)
-        if state and state != seen and state["total"]:
-            note(state["label"], state["done"], state["total"])
-        seen = state
+    with (job / "log.txt").open("w") as log:
+        process, seen = subprocess.Popen(words, env=os.environ | variables, stdout=log, stderr=log), None
+        try:
+            while process.poll() is None:
+                time.sleep(PAUSE)
+                state = reading.known(job / "progress.json")
+                if state and state != seen and state["total"]:
+                    note(state["label"], state["done"], state["total"])
+                seen = state
+        finally:
+            end(process)
+    redaction.hide(job / "log.txt")
+    return process.returncode
 
 
 def end(process: subprocess.Popen) -> None:
-    """End the launcher and all that it started, if they still run."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if process.poll() is None:
-            os.killpg(process.pid, number)
-            try:
-                process.wait(GRACE)
-            except subprocess.TimeoutExpired:
-                continue
+    """End the launcher and all that it started, if they still run; checkpoints survive that."""
+    if process.poll() is None:
+        for each in [*psutil.Process(process.pid).children(recursive=True), process]:
+            each.kill()
+        process.wait()
 
 
 def _failure(job: Path) -> Exception:
@@ -116,3 +100,38 @@ def _failure(job: Path) -> Exception:
     if error["refused"]:
         return Refused(error["text"])
     return RuntimeError(f"training in several processes failed: {error['text']} (its log is {job / 'log.txt'})")
+
+
+def main(job: Path) -> None:
+    """One process: load base and pairs, train, and save the adapter if this is the first one."""
+    order = reading.json(job / "job.json")
+    processes.end_with(order["kernel"])
+    try:
+        _train(params.build(VLMParams, order["params"]), job, Path(order["checkpoints"]), Path(order["out"]))
+    except Exception as error:
+        report(job, error)
+        raise
+
+
+def _train(config: VLMParams, job: Path, checkpoints: Path, out: Path) -> None:
+    from . import adapter, dpo, load
+
+    vlm = load.load(config.base, config.base_revision, config.precision, config.max_pixels, config.quantise)
+    frame = pd.read_parquet(job / "pairs.parquet")
+    trainer = dpo.build(vlm, frame, config, checkpoints)
+    if trainer.args.world_size != int(os.environ["WORLD_SIZE"]):
+        raise RuntimeError("the processes did not find each other: each would train alone")
+    dpo.train(trainer, out, adapter.facts(config, len(frame), vlm.processor))
+
+
+def report(job: Path, error: Exception) -> None:
+    """Leave the error of the process that fails first where `_failure` finds it: the others fail because of it."""
+    try:
+        with (job / "error.json").open("x", encoding="utf-8") as file:
+            json.dump({"refused": isinstance(error, Refused), "text": said(error)}, file)
+    except FileExistsError:
+        print("another process failed before this one", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

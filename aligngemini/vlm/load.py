@@ -1,26 +1,33 @@
-"""Load a Qwen2.5-VL base, from the hub or from a folder in hub format, and put an adapter on it."""
+"""Load a Qwen2.5-VL base, from the hub or from a folder in hub format, and show it images of a size that it sees."""
 
 import gc
 import os
 import warnings
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 
-from aligngemini.core import adapters, models
+from aligngemini.core import models
 from aligngemini.core.params import Refused
+from aligngemini.images import aspect
+from aligngemini.images.header import Unreadable
+
+SMALL = 256 * 256  # pixels; images up to this stay as they are, for any model
+FAR = 4  # times the pixels that the model sees; only larger images are reduced here, so that others stay as they are
 
 
 @dataclass
 class VLM:
-    """A model with its processor, which shrinks pictures to `max_pixels` (0: as the base says); `device` is where it
+    """A model with its processor, which shrinks images to `max_pixels` (0: as the base says); `device` is where it
     lives.
     """
 
-    model: torch.nn.Module
-    processor: object
+    model: Any
+    processor: Any
     max_pixels: int = 0
 
     @property
@@ -34,15 +41,15 @@ def dtype_for(precision: str) -> torch.dtype:
 
 
 def load(base: str, revision: str = "", precision: str = "auto", max_pixels: int = 0, quantise: str = "") -> VLM:
-    """Load base and processor; pictures larger than `max_pixels` (0: as the base says) are reduced by the processor.
+    """Load base and processor; images larger than `max_pixels` (0: as the base says) are reduced by the processor.
 
     `base` is a folder (relative ones start at the project) or a hub name; `quantise` is "" or "4bit". Raises Refused
     with the next step.
     """
-    from transformers import AutoProcessor, Qwen2_5_VLForConditionalGeneration
+    from transformers import AutoConfig, AutoProcessor, Qwen2_5_VLForConditionalGeneration
     from transformers.utils import logging
 
-    gc.collect()  # a model that only a trainer still holds, and nobody the trainer, makes room first
+    gc.collect()  # a model that only a trainer still holds, and nobody the trainer, makes way first
     name = models.where(base, "VLM base")
     logging.disable_progress_bar()  # in a notebook it is a widget, which a report cannot show
     # peft, TRL and accelerate still call a setting by its older name.
@@ -52,27 +59,17 @@ def load(base: str, revision: str = "", precision: str = "auto", max_pixels: int
     with models.loading(base, "VLM base"):
         processor = AutoProcessor.from_pretrained(name, **options)
         processor.apply_chat_template([{"role": "user", "content": "?"}])  # a broken template says so only when used
-        numbers["config"] = _config(name, **options)
+        config = AutoConfig.from_pretrained(name, **options)
+        if config.model_type != "qwen2_5_vl":  # what it leaves out would be taken from the base of 7 billion weights
+            raise ValueError(f"its config.json describes a model of type {config.model_type!r}, not qwen2_5_vl")
         model, report = Qwen2_5_VLForConditionalGeneration.from_pretrained(
-            name, use_safetensors=True, output_loading_info=True, **numbers, **options
+            name, config=config, use_safetensors=True, output_loading_info=True, **numbers, **options
         )
         if report["missing_keys"]:  # transformers would draw them
             raise ValueError(f"its weights lack {len(report['missing_keys'])} tensors")
     if max_pixels:
         processor.image_processor.size = {"shortest_edge": 28 * 28, "longest_edge": max_pixels}
     return VLM((model if quantise else model.to(place())).eval(), processor, max_pixels)
-
-
-def _config(name: str, **options):
-    """The configuration of a base. Raises ValueError if it describes another model, or none: what it leaves out would
-    be taken from the base of seven billion weights.
-    """
-    from transformers import AutoConfig
-
-    config = AutoConfig.from_pretrained(name, **options)
-    if config.model_type != "qwen2_5_vl":
-        raise ValueError(f"its config.json describes a model of type {config.model_type!r}, not qwen2_5_vl")
-    return config
 
 
 def place() -> str:
@@ -83,7 +80,7 @@ def place() -> str:
     return f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if torch.cuda.is_available() and not pieces else "cpu"
 
 
-def _quantised(how: str) -> dict:
+def _quantised(how: str) -> dict[str, Any]:
     """What `from_pretrained` needs for 4-bit weights as QLoRA has them: nf4, constants quantised too, computing in
     bfloat16. The vision tower and the vocabulary stay as they are (ours). Raises Refused without GPU or package.
     """
@@ -105,19 +102,25 @@ def _quantised(how: str) -> dict:
     return {"quantization_config": config, "device_map": {"": place()}}
 
 
-def with_adapter(vlm: VLM, folder: Path) -> VLM:
-    """Put the adapter in `folder` on the base.
+def look(vlm: VLM, image: Image.Image | np.ndarray) -> Image.Image:
+    """A PIL image, or uint8 [H, W, 3], as a PIL image of at most about FAR times the pixels that the model sees.
 
-    Raises Refused if it does not fit (peft itself would only warn and leave the adapter at zero) or changes nothing.
+    It is resized as the processor does it, with the same filter to the same size, so that none is larger in memory than
+    it is seen. Raises Unreadable if it is too long.
     """
-    model = adapters.put(vlm.model, folder)
-    if not any(p.abs().max() > 0 for n, p in model.named_parameters() if "lora_B" in n):
-        raise Refused(f"The adapter {folder} is all zeros: it was saved before training or does not fit this base.")
-    return VLM(model, vlm.processor, vlm.max_pixels)
+    from transformers.models.qwen2_vl.image_processing_qwen2_vl import smart_resize
 
-
-def adapted_modules(model) -> list[str]:
-    """Names of the modules that carry LoRA weights, for the record."""
-    return sorted(
-        {n.split(".lora_A")[0].removeprefix("base_model.model.") for n, _ in model.named_parameters() if ".lora_A" in n}
-    )
+    image = image if isinstance(image, Image.Image) else Image.fromarray(image)
+    if why := aspect.reason(image.width, image.height):
+        raise Unreadable(why)
+    if image.width * image.height <= SMALL:
+        return image
+    own = vlm.processor.image_processor
+    rules = own.patch_size * own.merge_size, own.size["shortest_edge"], own.size["longest_edge"]
+    height, width = smart_resize(image.height, image.width, *rules)
+    excess = image.width * image.height / (width * height)
+    if excess <= FAR:
+        return image
+    if smart_resize(height, width, *rules) == (height, width):
+        return image.resize((width, height), own.resample)
+    return image.reduce(int((excess / FAR) ** 0.5) + 1)  # a strip so thin that it is resized once more

@@ -1,4 +1,4 @@
-"""Each image is prepared and seen by the vision tower once a step, not once for each answer and each model."""
+"""Each image is seen by the vision tower once a step, not once for each answer and each model; batches are checked."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,57 +34,36 @@ class CachedVisionTower:
         return type(half)(**{name: torch.cat([value, value]) for name, value in half.items()})
 
 
-def cache_vision_features(model: torch.nn.Module) -> None:
-    """Cache the vision features of a Qwen2.5-VL model (with or without adapter); RuntimeError if the tower trains."""
-    tower = _tower(model)
-    if any(weight.requires_grad for weight in tower.parameters()):
+def cache_vision_features(model: torch.nn.Module) -> torch.nn.Module:
+    """Cache the vision features of a Qwen2.5-VL model (with or without adapter), and return its vision tower.
+
+    Raises RuntimeError if the tower trains.
+    """
+    tower = next(module for name, module in model.named_modules() if name.endswith("visual"))
+    if any(weight.requires_grad for weight in tower.parameters()) and model.training:
         raise RuntimeError("The vision tower trains, so its features change and cannot be remembered.")
     tower.forward = CachedVisionTower(tower.forward)
+    return tower
 
 
 @contextmanager
 def temporary_vision_cache(model: torch.nn.Module) -> Iterator[None]:
     """Cache the vision features inside a `with` block, where nothing may train."""
-    tower = _tower(model)
-    tower.forward = CachedVisionTower(tower.forward)
+    tower = cache_vision_features(model)
     try:
         yield
     finally:
         del tower.forward  # the class has its own
 
 
-def _tower(model: torch.nn.Module) -> torch.nn.Module:
-    return next(module for name, module in model.named_modules() if name.endswith("visual"))
-
-
-class DeduplicatingProcessor:
-    """A processor that prepares each prompt once: TRL's collator asks for every prompt and its images twice over,
-    beside the chosen and beside the rejected answer.
-    """
-
-    def __init__(self, processor):
-        self.processor = processor
-
-    def __getattr__(self, name: str):
-        return getattr(self.processor, name)
-
-    def __call__(self, images=None, text=None, **options):
-        """What the processor gives; for two equal halves, that of one half and its copy."""
-        half = len(text) // 2
-        if images is None or len(text) % 2 or text[:half] != text[half:] or images[:half] != images[half:]:
-            return self.processor(images=images, text=text, **options)
-        inputs = self.processor(images=images[:half], text=text[:half], **options)
-        return type(inputs)({name: torch.cat([value, value]) for name, value in inputs.items()})
-
-
 class CheckedCollator:
-    """TRL's collator of preferences with images, which prepares each image once and checks every batch."""
+    """TRL's collator of preferences with images, which checks every batch."""
 
     def __init__(self, processor, max_pixels: int):
         from trl.trainer.dpo_trainer import DataCollatorForVisionPreference
 
         self.processor, self.max_pixels = processor, max_pixels
-        self.collate = DataCollatorForVisionPreference(DeduplicatingProcessor(processor))
+        self.collate = DataCollatorForVisionPreference(processor)
 
     def __call__(self, examples: list[dict]) -> dict:
         """A batch for the trainer: rows of all chosen answers, then of all rejected ones."""
@@ -100,11 +79,10 @@ def check_images(batch: dict, processor, max_pixels: int) -> None:
 
     An image has one token to 28 x 28 pixels, so at most max_pixels / 784; the prompt must hold every one of them.
     """
-    merged = processor.image_processor.merge_size**2
-    tokens = batch["image_grid_thw"].prod(1) // merged
+    tokens = batch["image_grid_thw"].prod(1) // processor.image_processor.merge_size**2
     most = max_pixels // 784
     if max_pixels and int(tokens.max()) > most:
-        raise RuntimeError(f"A picture has {int(tokens.max())} tokens, more than the {most} that max_pixels allows.")
+        raise RuntimeError(f"An image has {int(tokens.max())} tokens, more than the {most} that max_pixels allows.")
     held = int((batch["input_ids"] == processor.image_token_id).sum())
     if held != int(tokens.sum()):
-        raise RuntimeError(f"The prompts hold {held} picture tokens of {int(tokens.sum())}: some were cut off.")
+        raise RuntimeError(f"The prompts hold {held} image tokens of {int(tokens.sum())}: some were cut off.")

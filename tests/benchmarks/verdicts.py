@@ -15,7 +15,7 @@ from PIL import Image
 
 from aligngemini.detector import SHIPPED
 from aligngemini.mini import bases
-from aligngemini.vlm import load, verdict
+from aligngemini.vlm import adapter, load, verdict
 from aligngemini.vlm.params import VLMParams
 from aligngemini.world import world
 
@@ -53,7 +53,7 @@ def timed(work, vlm: load.VLM, pictures: list[Image.Image]) -> tuple[list[float]
 def model(shrink: int) -> tuple[load.VLM, int]:
     """The model to judge with, and the side of its pictures in px."""
     if not shrink:
-        return load.with_adapter(load.load(str(bases.FOLDERS["vlm"])), SHIPPED / "vlm"), 112
+        return adapter.with_adapter(load.load(str(bases.FOLDERS["vlm"])), SHIPPED / "vlm"), 112
     from dpo import base  # beside this script
 
     vlm = base(shrink, VLMParams(max_pixels=448 * 448))

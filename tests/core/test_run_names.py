@@ -193,7 +193,7 @@ def test_what_is_apart_would_count_otherwise(monkeypatch):
 
 
 def test_what_decides_imports_nothing_by_a_name_that_is_made_up():
-    """Names that stand in a text as a whole, "aligngemini.vlm.worker", are followed; others cannot be."""
+    """Names that stand in a text as a whole, "aligngemini.vlm.launch", are followed; others cannot be."""
     for module in _deciding():
         text = _path(paths.PACKAGE, module).read_text(encoding="utf-8")
         assert "import_module(" not in text and "__import__(" not in text, module

@@ -76,7 +76,7 @@ def test_every_trainable_weight_moves_and_every_frozen_one_stays(trained):
 
 
 def test_lora_stays_out_of_the_vision_tower(trained):
-    modules = load.adapted_modules(trained[0].model)
+    modules = adapter.adapted_modules(trained[0].model)
     assert modules and all("language_model" in name and "visual" not in name for name in modules)
 
 
@@ -143,29 +143,21 @@ def test_fine_tuning_lowers_the_surprise_at_chosen_answers_in_the_same_steps(tun
     assert {"step", "loss", "margin", "accuracy", "learning_rate"} == set(history) and history.notna().all().all()
 
 
-def test_preparing_pictures_once_gives_the_batch_that_preparing_them_twice_gives(rows):
-    from trl.trainer.dpo_trainer import DataCollatorForVisionPreference
-
-    examples = [preference_pairs.dataset(preference_pairs.from_remarks(rows))[i] for i in range(4)]
-    processor = base().processor
-    wanted = DataCollatorForVisionPreference(processor)([dict(e) for e in examples])
-    found = vision_cache.CheckedCollator(processor, 12544)([dict(e) for e in examples])
-    assert set(found) == set(wanted) and all(torch.equal(found[name], wanted[name]) for name in wanted)
-
-
 def test_the_saved_adapter_gives_back_the_trained_scores(trained):
     trainer, folder = trained
     pictures = [Image.fromarray(world.draw(0, "x", i, bool(i % 2)).rgb) for i in range(4)]
     wanted = verdict.p_fake(load.VLM(trainer.model.eval(), trainer.processing_class), pictures)
     plain = verdict.p_fake(base(), pictures)
-    found = verdict.p_fake(load.with_adapter(base(), folder / "adapter"), pictures)
+    found = verdict.p_fake(adapter.with_adapter(base(), folder / "adapter"), pictures)
     assert found == pytest.approx(wanted, abs=1e-5)
     assert abs(found - plain).max() > 1e-4
 
 
 def test_the_code_on_the_card_judges_a_picture(trained, rows):
     folder, picture = trained[1] / "adapter", Image.fromarray(decode.read(rows.path[0]).rgb)
-    assert list(model_card.answer(folder, rows.path[0])) == list(verdict.p_fake(adapter.load_saved(folder), [picture]))
+    assert list(model_card.answer(folder, rows.path[0])) == list(
+        verdict.p_fake(adapter.with_adapter(base(), folder), [picture])
+    )
 
 
 def test_an_adapter_with_other_names_is_refused_rather_than_loaded_as_zeros(trained, tmp_path):
@@ -178,7 +170,7 @@ def test_an_adapter_with_other_names_is_refused_rather_than_loaded_as_zeros(trai
     renamed = {name.replace("layers.0", "blocks.0"): value for name, value in weights.items()}
     save_file(renamed, tmp_path / "adapter" / "adapter_model.safetensors")
     with pytest.raises(ValueError, match="does not fit"):
-        load.with_adapter(base(), tmp_path / "adapter")
+        adapter.with_adapter(base(), tmp_path / "adapter")
 
 
 def test_a_killed_and_resumed_run_equals_an_unbroken_one(rows, trained, tmp_path):
@@ -277,7 +269,7 @@ def test_bfloat16_can_be_asked_for_where_there_is_no_gpu(tmp_path):
 @pytest.mark.parametrize(("stage", "reentrant"), [(3, {"use_reentrant": True}), (2, None)])
 def test_pieces_of_zero3_are_gathered_again_where_activations_are_computed_again(stage, reentrant):
     told = SimpleNamespace(deepspeed_plugin=SimpleNamespace(zero_stage=stage), activation_checkpointing_kwargs=None)
-    assert dpo._older_checkpoints(told).activation_checkpointing_kwargs == reentrant
+    assert dpo._reentrant(told).activation_checkpointing_kwargs == reentrant
 
 
 def test_the_adapter_of_a_four_bit_base_trains_in_float32(rows, tmp_path):

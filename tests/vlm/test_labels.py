@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from aligngemini.vlm import labels, preference_pairs
+from aligngemini.vlm.labels import SeededSampler
 from aligngemini.vlm.params import VLMParams
-from aligngemini.vlm.seeded_sampling import SeededSampler
 from aligngemini.vlm.verdict import VERDICTS
 from tests.folder_run import folder_run
 

@@ -11,6 +11,7 @@ from accelerate.commands.config.config_args import load_config_from_file
 from safetensors.torch import load_file
 from transformers import TrainerCallback
 
+from aligngemini.branches import registry
 from aligngemini.core import paths, recipes
 from aligngemini.core.params import Refused
 from aligngemini.vlm import adapter, checkpoints, dpo, launch, load, preference_pairs
@@ -41,7 +42,7 @@ def test_two_processes_go_on_where_one_was_killed_and_end_where_one_ends(vlm, ro
     assert set(one) == set(two) and max(weight.abs().max() for weight in one.values()) > 0.01
     assert max((one[name] - two[name]).abs().max() for name in one) < 1e-5
     assert "checkpoint-2" in (broken / "job" / "log.txt").read_text() or (broken / "checkpoint-4").is_dir()
-    assert adapter.load_saved(tmp_path / "two").max_pixels == CFG.max_pixels
+    assert registry.saved("vlm", tmp_path / "two").vlm.max_pixels == CFG.max_pixels
     assert checkpoints.newest(broken) == broken / "checkpoint-4"  # whole, with the part of either process
     assert {"rng_state_0.pth", "rng_state_1.pth"} <= set(checkpoints.manifest.files(broken / "checkpoint-4"))
 
@@ -50,7 +51,7 @@ def test_an_adapter_that_answers_another_question_is_refused(tmp_path, monkeypat
     told = {"base": CFG.base, "revision": "", "question": "Is it raining?"}
     monkeypatch.setattr(adapter.adapters, "facts", lambda folder: told)
     with pytest.raises(Refused, match="raining"):
-        adapter.load_saved(tmp_path)
+        adapter.with_adapter(load.VLM(None, None), tmp_path)
 
 
 @pytest.mark.parametrize("file", CONFIGS, ids=lambda file: file.stem)
@@ -112,11 +113,8 @@ def test_a_worker_ends_when_its_kernel_is_killed():
 
 @pytest.mark.parametrize("refused", [True, False])
 def test_the_first_error_of_a_process_is_what_is_told(tmp_path, refused):
-    from aligngemini.vlm import worker
-
     for error in (Refused("no such base") if refused else RuntimeError("no such base"), OSError("peer is gone")):
-        with pytest.raises(type(error)), worker._reported(tmp_path):
-            raise error
+        launch.report(tmp_path, error)
     told = launch._failure(tmp_path)
     assert isinstance(told, Refused) == refused and "no such base" in str(told)
 
