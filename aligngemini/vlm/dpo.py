@@ -13,7 +13,6 @@ import pandas as pd
 import torch
 from transformers import PrinterCallback, TrainerCallback
 
-from aligngemini.core.params import Refused
 from aligngemini.core.progress import note
 
 from . import adapter, launch, preference_pairs
@@ -73,7 +72,7 @@ def settings(config: VLMParams, checkpoints: Path):
         learning_rate=config.learning_rate,
         num_train_epochs=config.epochs,
         per_device_train_batch_size=config.batch_size,
-        gradient_accumulation_steps=accumulation(config, int(os.environ.get("WORLD_SIZE", 1))),
+        gradient_accumulation_steps=launch.accumulation(config, int(os.environ.get("WORLD_SIZE", 1))),
         seed=config.seed,
         max_length=None,
         lr_scheduler_type="cosine",
@@ -104,20 +103,6 @@ def _reentrant(arguments):
     if arguments.deepspeed_plugin is not None and arguments.deepspeed_plugin.zero_stage == 3:
         arguments.activation_checkpointing_kwargs = {"use_reentrant": True}
     return arguments
-
-
-def accumulation(config: VLMParams, processes: int) -> int:
-    """Steps per weight update of each of `processes`, so that an update sees as many pairs as with one process.
-
-    Raises Refused where gradient_accumulation cannot be divided among them.
-    """
-    steps, rest = divmod(config.gradient_accumulation, processes)
-    if rest:
-        raise Refused(
-            f"gradient_accumulation {config.gradient_accumulation} cannot be divided among {processes} processes, "
-            f"which share the pairs of an update: give a multiple of {processes}."
-        )
-    return steps
 
 
 def lora(config: VLMParams):

@@ -3,12 +3,12 @@
 Each of them is `python -m aligngemini.vlm.launch JOB`, where JOB is a folder with all that it needs to know.
 """
 
-import json
 import os
 import shutil
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from aligngemini.core.progress import FILE, note
 
 from .params import VLMParams
 
+ERROR = "error.txt"
 PAUSE = 0.5  # seconds between two looks at the progress
 
 
@@ -31,14 +32,16 @@ def train(frame: pd.DataFrame, config: VLMParams, checkpoints: Path, out: Path) 
     Raises Refused for what cannot start, RuntimeError with the first error of a process and where its log is.
     """
     file, job = paths.resolve(config.accelerate_config), Path(checkpoints) / "job"
-    cpu = check(file).use_cpu
+    asked = check(file)
+    accumulation(config, asked.num_processes)
     shutil.rmtree(job, ignore_errors=True)
     job.mkdir(parents=True)
     frame.to_parquet(job / "pairs.parquet", index=False)
     order = {"params": config.model_dump(), "checkpoints": str(checkpoints), "out": str(out), "kernel": os.getpid()}
     json_file.write(job / "job.json", order)
-    if _run(file, job, cpu):
-        raise _failure(job)
+    if _run(file, job, asked.use_cpu):
+        why = (job / ERROR).read_text(encoding="utf-8") if (job / ERROR).exists() else "it ended without a word"
+        raise RuntimeError(f"training in several processes failed: {why} (its log is {job / 'log.txt'})")
     return Path(out)
 
 
@@ -61,6 +64,20 @@ def check(file: Path):
             "num_processes, or leave accelerate_config empty."
         )
     return config
+
+
+def accumulation(config: VLMParams, processes: int) -> int:
+    """Steps per weight update of each of `processes`, so that an update sees as many pairs as with one process.
+
+    Raises Refused where gradient_accumulation cannot be divided among them.
+    """
+    steps, rest = divmod(config.gradient_accumulation, processes)
+    if rest:
+        raise Refused(
+            f"gradient_accumulation {config.gradient_accumulation} cannot be divided among {processes} processes, "
+            f"which share the pairs of an update: give a multiple of {processes}."
+        )
+    return steps
 
 
 def _run(file: Path, job: Path, cpu: bool) -> int:
@@ -92,16 +109,6 @@ def end(process: subprocess.Popen) -> None:
         process.wait()
 
 
-def _failure(job: Path) -> Exception:
-    """The first error of a process, in its own words."""
-    error = reading.known(job / "error.json")
-    if not error:
-        return RuntimeError(f"training in several processes ended without a word; its log is {job / 'log.txt'}")
-    if error["refused"]:
-        return Refused(error["text"])
-    return RuntimeError(f"training in several processes failed: {error['text']} (its log is {job / 'log.txt'})")
-
-
 def main(job: Path) -> None:
     """One process: load base and pairs, train, and save the adapter if this is the first one."""
     order = reading.json(job / "job.json")
@@ -109,7 +116,8 @@ def main(job: Path) -> None:
     try:
         _train(params.build(VLMParams, order["params"]), job, Path(order["checkpoints"]), Path(order["out"]))
     except Exception as error:
-        report(job, error)
+        with suppress(FileExistsError), (job / ERROR).open("x", encoding="utf-8") as file:
+            file.write(said(error))  # of the process that fails first: the others fail because of it
         raise
 
 
@@ -122,15 +130,6 @@ def _train(config: VLMParams, job: Path, checkpoints: Path, out: Path) -> None:
     if trainer.args.world_size != int(os.environ["WORLD_SIZE"]):
         raise RuntimeError("the processes did not find each other: each would train alone")
     dpo.train(trainer, out, adapter.facts(config, len(frame), vlm.processor))
-
-
-def report(job: Path, error: Exception) -> None:
-    """Leave the error of the process that fails first where `_failure` finds it: the others fail because of it."""
-    try:
-        with (job / "error.json").open("x", encoding="utf-8") as file:
-            json.dump({"refused": isinstance(error, Refused), "text": said(error)}, file)
-    except FileExistsError:
-        print("another process failed before this one", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import pandas as pd
 import psutil
 import pytest
 import torch
@@ -84,9 +85,9 @@ def test_a_file_that_is_no_configuration_is_refused(tmp_path):
 
 
 def test_an_update_that_cannot_be_shared_out_is_refused():
-    assert dpo.accumulation(CFG.replace(gradient_accumulation=8), 4) == 2
+    assert launch.accumulation(CFG.replace(gradient_accumulation=8), 4) == 2
     with pytest.raises(Refused, match="multiple of 3"):
-        dpo.accumulation(CFG.replace(gradient_accumulation=8), 3)
+        launch.accumulation(CFG.replace(gradient_accumulation=8), 3)
 
 
 def test_ending_the_launcher_ends_what_it_started(tmp_path):
@@ -111,12 +112,22 @@ def test_a_worker_ends_when_its_kernel_is_killed():
     kernel.wait()
 
 
-@pytest.mark.parametrize("refused", [True, False])
-def test_the_first_error_of_a_process_is_what_is_told(tmp_path, refused):
-    for error in (Refused("no such base") if refused else RuntimeError("no such base"), OSError("peer is gone")):
-        launch.report(tmp_path, error)
-    told = launch._failure(tmp_path)
-    assert isinstance(told, Refused) == refused and "no such base" in str(told)
+def test_the_first_error_of_a_process_is_what_is_told(tmp_path, monkeypatch):
+    errors = [ValueError("no such pairs\nin lines"), OSError("peer is gone")]
+
+    def fails(*given):
+        raise errors.pop(0)
+
+    def two(file, job, cpu):
+        for _ in range(2):
+            with pytest.raises((ValueError, OSError)):
+                launch.main(job)
+        return 1
+
+    monkeypatch.setattr(launch, "_train", fails)
+    monkeypatch.setattr(launch, "_run", two)
+    with pytest.raises(RuntimeError, match=r"failed: no such pairs \(its log is .*log.txt\)"):
+        launch.train(pd.DataFrame(), CFG.replace(accelerate_config=CPU), tmp_path, tmp_path / "out")
 
 
 @pytest.mark.parametrize(
