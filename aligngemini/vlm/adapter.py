@@ -54,9 +54,3 @@ def with_adapter(vlm: VLM, folder: Path) -> VLM:
     if not any(weight.abs().max() > 0 for name, weight in model.named_parameters() if "lora_B" in name):
         raise Refused(f"The adapter {folder} is all zeros: it was saved before training or does not fit this base.")
     return replace(vlm, model=model)
-
-
-def adapted_modules(model) -> list[str]:
-    """Names of the modules that carry LoRA weights, for the record."""
-    names = [name.split(".lora_A")[0] for name, _ in model.named_parameters() if ".lora_A" in name]
-    return sorted({name.removeprefix("base_model.model.") for name in names})

@@ -124,3 +124,9 @@ def look(vlm: VLM, image: Image.Image | np.ndarray) -> Image.Image:
     if smart_resize(height, width, *rules) == (height, width):
         return image.resize((width, height), own.resample)
     return image.reduce(int((excess / FAR) ** 0.5) + 1)  # a strip so thin that it is resized once more
+
+
+def adapted_modules(model) -> list[str]:
+    """Names of the modules that carry LoRA weights, for the record."""
+    names = [name.split(".lora_A")[0] for name, _ in model.named_parameters() if ".lora_A" in name]
+    return sorted({name.removeprefix("base_model.model.") for name in names})

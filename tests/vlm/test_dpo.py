@@ -76,7 +76,7 @@ def test_every_trainable_weight_moves_and_every_frozen_one_stays(trained):
 
 
 def test_lora_stays_out_of_the_vision_tower(trained):
-    modules = adapter.adapted_modules(trained[0].model)
+    modules = load.adapted_modules(trained[0].model)
     assert modules and all("language_model" in name and "visual" not in name for name in modules)
 
 

@@ -12,7 +12,7 @@ from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
 from aligngemini.core import recipes, stages
 from aligngemini.core.params import Refused, build
-from aligngemini.vlm import adapter, dpo, load
+from aligngemini.vlm import dpo, load
 from aligngemini.vlm.params import VLMParams
 
 LAYERS, WIDE, INNER, GROUPED = 28, 3584, 18944, 512  # GROUPED: 4 key and value heads of 128
@@ -34,7 +34,7 @@ def adapted():
 
 
 def test_lora_lands_on_seven_projections_of_every_layer_and_on_none_of_the_vision_tower(adapted):
-    modules = adapter.adapted_modules(adapted)
+    modules = load.adapted_modules(adapted)
     assert len(modules) == LAYERS * 7 and not any("visual" in name for name in modules)
     places = {re.sub(r"\.\d+\.", ".N.", name) for name in modules}
     mixing = {f"model.language_model.layers.N.self_attn.{name}_proj" for name in "qkvo"}
