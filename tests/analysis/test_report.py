@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from aligngemini.analysis import families, pairs, report, tables
+from aligngemini.analysis import families, pairs, report, style, tables
 from aligngemini.core.run import Run
 
 NAMED = "Run(04_fusion/ccc, running)"
@@ -85,6 +85,11 @@ def own(page):
 def test_nothing_is_loaded_from_elsewhere(page):
     assert not re.findall(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=[\"']?(?:https?:)?//", own(page))
     assert "cdn.example" not in page and "mathjax" not in own(page).lower() and "require.js" not in own(page).lower()
+
+
+def test_the_page_has_the_font_of_the_figures(page):
+    (styles,) = re.findall(r"<style>(.*?)</style>", page, re.S)
+    assert f"font: 16px/1.6 {style.FONT}" in styles and "&#" not in styles
 
 
 def test_plotly_is_there_once_and_figures_are_data(page):
