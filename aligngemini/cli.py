@@ -29,7 +29,7 @@ def main(words: list[str] | None = None) -> int:
 
     terminal.prepare()
     args = _parser().parse_args(words)
-    before = signal.signal(signal.SIGTERM, _stop)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = args.act(args) or DONE
         sys.stdout.flush()  # what cannot be printed is noticed here, not when Python ends
@@ -50,10 +50,6 @@ def main(words: list[str] | None = None) -> int:
         return _complain(f"no space left for {getattr(error, 'filename', '') or 'what is printed'}", FAILED)
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _stop(number: int, frame: Any) -> None:
-    raise KeyboardInterrupt
 
 
 def _complain(sentence: str, code: int) -> int:
