@@ -102,14 +102,13 @@ def _run(args: argparse.Namespace) -> None:
     made = plan.make(args.scale, args.study, options, args.first, args.only)
     if made.question:
         print(f"study {made.study}: {made.question}", flush=True)
-    answers = execute.run(made, force=args.force)
-    reports = [answer.folder for answer in answers if answer.notebook == ANALYSIS]
-    if reports:
-        print(f"\n{tables.headline(reports[-1])}\n\nreport: {paths.short(reports[-1] / 'report.html')}")
+    last = execute.run(made, force=args.force)[-1]
+    if last.notebook == ANALYSIS:
+        print(f"\n{tables.headline(last.folder)}\n\nreport: {paths.short(last.folder / 'report.html')}")
         print("next: open it in a browser, or the notebooks in JupyterLab: make lab")
     else:
         onward = commands.onward(args.scale, args.study, options)
-        print(f"next: {onward}, or look into {paths.short(answers[-1].folder)}")
+        print(f"next: {onward}, or look into {paths.short(last.folder)}")
 
 
 def _sweep(args: argparse.Namespace) -> None:
