@@ -37,7 +37,7 @@ class Brightness:
         self.scale, self.name = scale, name
 
     @classmethod
-    def fit(cls, source, data, out):
+    def fit(cls, source, data, out, checkpoints):
         (out / "scale.json").write_text(json.dumps(255))
         return {"of": data.name}
 

@@ -60,7 +60,7 @@ def split(text: str) -> tuple[str, str]:
 def _parts(text: str) -> tuple[Kind, str]:
     word, rest = split(text)
     if word not in KINDS:
-        near = difflib.get_close_matches(word.lower(), KINDS, n=1, cutoff=0.4)
+        near = difflib.get_close_matches(word.lower(), KINDS, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"begin with one of {', '.join(KINDS)}"
         raise Refused(f"{FIELD}: there is no branch {shown(word)}: {hint}")
     kind = KINDS[word]
