@@ -32,21 +32,15 @@ def act(args: argparse.Namespace) -> None:
     home = paths.writable(paths.outputs() / "rehearsal")
     if args.steps < 1:
         raise Refused(f"--steps takes a number of 1 or more, not {args.steps}")
-    from . import report
+    from . import report, run, stages
 
-    rows = _rows(args)
+    tried = stages.setting(args.scale)
+    device = "" if args.computed else run.place(args.scale, args.device)
+    rows = list(run.computed(tried, GPUS[args.gpu]))
+    rows += run.measured(tried, device, args.steps) if device else []
     words = f"aligngemini rehearse --scale {args.scale} --gpu {args.gpu} --steps {args.steps}"
     print(f"{report.table(rows).to_string(index=False)}\n\n{report.NOTE}")
     print(f"minutes by notebook, computed: {report.minutes(rows)}")
     name = re.sub(r"\W", "-", rows[-1]["on"].split(",")[0].lower())
     written = report.write(rows, home, f"{args.scale}-{name}", words + " --computed" * args.computed)
     print(f"written to {paths.short(written)}")
-
-
-def _rows(args: argparse.Namespace) -> list[dict[str, Any]]:
-    from . import run, setting
-
-    tried = setting.of(args.scale)
-    device = "" if args.computed else run.place(args.scale, args.device)
-    rows = list(run.computed(tried, GPUS[args.gpu]))
-    return rows + list(run.measured(tried, device, args.steps)) if device else rows

@@ -1,7 +1,7 @@
 """What a stage takes, counted while it runs on the CPU without its arithmetic.
 
-Products, convolutions and attention, all that torch's flop counter knows, give zeros at once and never look at a
-weight. So the true size takes a minute, and no memory for weights that nobody has written to.
+What works on large tensors gives zeros at once, and they all lie in the same memory. Small tensors are computed, so
+that the stage goes its way. All that torch's flop counter knows gives zeros, whatever its size.
 """
 
 import weakref
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
@@ -16,6 +17,13 @@ from torch.utils.flop_counter import FlopCounterMode, flop_registry
 from torch.utils.weak import WeakIdKeyDictionary
 
 BALANCE = 100  # operations to a byte: below, a GPU waits for its memory
+LARGE = 2**16  # numbers of a tensor that is not computed with
+FEW = (2, 3, 4)  # tokens of the answers that are counted in the place of a long one
+# Operations whose results have as many numbers as the operands' values say, or go to Python.
+VALUES = {torch.Tag.dynamic_output_shape, torch.Tag.data_dependent_output}
+# What tells where an answer begins, once pairs share their prompts.
+WORDS = {torch.ops.aten.embedding.default, torch.ops.aten.masked_scatter.default}
+_shared = [np.zeros(2**26, np.uint8)]  # the system gives memory when it is written to, and nobody does
 
 
 class Count(NamedTuple):
@@ -25,6 +33,12 @@ class Count(NamedTuple):
     read: float
     weights: float
     activations: float
+
+
+def at(tokens: int, counts: list[Count]) -> Count:
+    """The count of an answer of `tokens` from those of FEW: each token looks at one more than the one before it."""
+    powers = np.vander([*FEW, tokens], 3)
+    return Count(*(powers[-1] @ np.linalg.solve(powers[:-1], np.array(counts))).tolist())
 
 
 def counted(run: Callable[[], Any], model: torch.nn.Module) -> tuple[Count, Any]:
@@ -40,7 +54,7 @@ def counted(run: Callable[[], Any], model: torch.nn.Module) -> tuple[Count, Any]
 
 
 class SkipArithmetic(TorchDispatchMode):
-    """Zeros in the place of what the flop counter counts, and account of the bytes of tensors."""
+    """Zeros in the place of what is large or counted, and account of the bytes of tensors."""
 
     def __init__(self):
         super().__init__()
@@ -48,19 +62,21 @@ class SkipArithmetic(TorchDispatchMode):
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         kwargs, formula = kwargs or {}, flop_registry.get(function.overloadpacket)
+        skipped = formula or _is_large(function, args)
+        if skipped and function._schema.is_mutable:
+            return args[0] if function._schema.returns else None
+        made = _zeros_for(function, args, kwargs) if skipped else function(*args, **kwargs)
+        if skipped and not formula and any(not each.is_floating_point() for each in _tensors(made)):
+            made = function(*args, **kwargs)  # places and truths tell the stage how to go on
         if formula:
-            shapes = tree_map_only(torch.Tensor, lambda each: each.to("meta"), (args, kwargs))
-            made = tree_map_only(torch.Tensor, _zeros, function(*shapes[0], **shapes[1]))
-            size = sum(each.nbytes for each in tree_leaves(args) if isinstance(each, torch.Tensor))
+            size = sum(each.nbytes for each in _tensors(args))
             self.read += size if formula(*args, **kwargs, out_val=made) < BALANCE * size else 0
-        else:
-            made = function(*args, **kwargs)
-        self.note(tree_leaves(made))
+        self.note(_tensors(made))
         return made
 
-    def note(self, values: list[Any]) -> None:
+    def note(self, tensors: list[torch.Tensor]) -> None:
         """Take account of tensors, until they are gone."""
-        storages = [value.untyped_storage() for value in values if isinstance(value, torch.Tensor)]
+        storages = [tensor.untyped_storage() for tensor in tensors]
         for storage in (storage for storage in storages if storage not in self.storages):
             self.storages[storage] = size = storage.nbytes()
             self.live += size
@@ -71,5 +87,30 @@ class SkipArithmetic(TorchDispatchMode):
         self.live -= size
 
 
-def _zeros(shape: torch.Tensor) -> torch.Tensor:
-    return torch.zeros_like(shape, device="cpu")
+def _is_large(function: torch._ops.OpOverload, args: tuple) -> bool:
+    """Whether an operation makes or changes numbers, as many as can be known beforehand, of a large tensor."""
+    if function.is_view or function in WORDS or VALUES & set(function.tags):
+        return False
+    return any(each.is_floating_point() and each.numel() > LARGE for each in _tensors(args))
+
+
+def _zeros_for(function: torch._ops.OpOverload, args: tuple, kwargs: dict) -> Any:
+    """Zeros in the form of the result."""
+    args, kwargs = tree_map_only(torch.Tensor, lambda each: each.to("meta"), (args, kwargs))
+    kwargs |= {"device": "meta"} if kwargs.get("device") else {}
+    return tree_map_only(torch.Tensor, zeros, function(*args, **kwargs))
+
+
+def _tensors(values: Any) -> list[torch.Tensor]:
+    return [each for each in tree_leaves(values) if isinstance(each, torch.Tensor)]
+
+
+def zeros(shape: torch.Tensor) -> torch.Tensor:
+    """Zeros on the CPU in the shape of a tensor; large ones are not to be written to."""
+    if shape.numel() <= LARGE:
+        return torch.zeros_like(shape, device="cpu")
+    size = shape.untyped_storage().nbytes()
+    if size > _shared[0].nbytes:
+        _shared[0] = np.zeros(2 * size, np.uint8)
+    block = torch.frombuffer(_shared[0], dtype=shape.dtype, count=size // shape.itemsize)
+    return block.as_strided(shape.shape, shape.stride())

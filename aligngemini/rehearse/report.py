@@ -13,10 +13,11 @@ from .gpus import UTILISATION
 
 NOTE = (
     "measured: the stage as the notebooks run it, with random weights, files read and written; without a GPU the peak "
-    "is that of the whole process. computed: the same without its arithmetic, in batches of one; peak and time for the "
-    f"batches of the recipe, time at {UTILISATION:.0%} of the GPU's bfloat16 rate (ours), files not counted. Batches "
-    "of training are updates where they are measured. Views are made by one process; their time is that of all workers "
-    "of the recipe, beside the training. Time is for the published sizes, scoring and explaining for 10,000 images."
+    "is that of the whole process since it began. computed: the same without its arithmetic, in batches of one; peak "
+    f"and time for the batches of the recipe, time at {UTILISATION:.0%} of the GPU's bfloat16 rate (ours), files not "
+    "counted. Batches of training are updates where they are measured. Views are made by one process; their time is "
+    "that of all workers of the recipe, beside the training. Time is for the published sizes, scoring and explaining "
+    "for 10,000 images."
 )
 HIDDEN = ["lower", "notebook"]  # columns
 Rows = list[dict[str, Any]]
@@ -44,13 +45,9 @@ def minutes(rows: Rows) -> dict[str, int]:
 def write(rows: Rows, folder: Path, name: str, command: str) -> Path:
     """Write <name>.json and <name>.md, each whole; return the latter."""
     machine = manifest.environment()
+    versions = ", ".join(f"{name} {machine['packages'][name]}" for name in ("torch", "transformers", "trl", "peft"))
+    head = f"`{command}`: {machine['accelerator'] or 'no GPU'}, Python {machine['python']}, {versions}."
     content = {"command": command, "environment": machine, "utilisation": UTILISATION, "minutes": minutes(rows)}
     with manifest.room_on_disk(folder):
         json_file.write(folder / f"{name}.json", content | {"rows": rows})
-        text = f"{_head(command, machine)}\n\n{export.markdown(table(rows))}\n\n{NOTE}\n"
-        return atomic.write(folder / f"{name}.md", text)
-
-
-def _head(command: str, machine: dict[str, Any]) -> str:
-    versions = ", ".join(f"{name} {machine['packages'][name]}" for name in ("torch", "transformers", "trl", "peft"))
-    return f"`{command}`: {machine['accelerator'] or 'no GPU'}, Python {machine['python']}, {versions}."
+        return atomic.write(folder / f"{name}.md", f"{head}\n\n{export.markdown(table(rows))}\n\n{NOTE}\n")

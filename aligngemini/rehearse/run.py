@@ -2,7 +2,8 @@
 
 import gc
 import math
-import threading
+import resource
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import groupby
@@ -17,13 +18,11 @@ from aligngemini.core.params import Refused
 from aligngemini.core.progress import say
 
 from . import models
-from .flop_counter import Count, counted
+from .flop_counter import FEW, Count, at, counted
 from .gpus import GPU, smallest
-from .setting import Setting
-from .stages import STAGES, Stage
+from .stages import STAGES, Setting, Stage
 
 Row = dict[str, Any]
-
 MEMORY = 20  # GB that the true sizes take on a CPU: most of it are the VLM's weights in bfloat16
 
 
@@ -43,32 +42,41 @@ def place(scale: str, wanted: str = "") -> str:
 def computed(setting: Setting, gpu: GPU) -> Iterator[Row]:
     """Count every stage that works on a GPU, in batches of one; peak and time are those of the recipe's batches."""
     single = setting.single()
-    for stage, folder, (model, module) in _each(single, models.HOLLOW):
-        if stage.batch:
-            say(f"counting: {stage.name}")
-            with torch.autocast("cpu", torch.bfloat16, enabled=stage.model != "vlm"):  # as on a GPU
-                count, (units, _) = counted(partial(stage.run, model, single, folder, 1), module)
-            yield _counted(stage, setting, gpu, count, units)
+    for stage, folder, (model, module) in _each(single, models.HOLLOW, [stage for stage in STAGES if stage.batch]):
+        say(f"counting: {stage.name}")
+        with torch.autocast("cpu", torch.bfloat16, enabled=stage.model != "vlm"):  # as on a GPU
+            count, units = count_of(stage, model, module, single, folder)
+        batch, flops = stage.held(setting), count.flops / units
+        peak, seconds = count.weights + batch * count.activations / units, gpu.seconds(flops, count.read / batch)
+        row = _row(stage, setting, "computed", gpu.name, batch, seconds, peak)
+        yield row | {"TFLOP each": flops / 1e12, "fits": gpu.fits(peak), "smallest GPU": smallest(peak)}
         del model, module  # before the next is built
 
 
-def _counted(stage: Stage, setting: Setting, gpu: GPU, count: Count, units: int) -> Row:
-    batch, flops = stage.held(setting), count.flops / units
-    peak, seconds = count.weights + batch * count.activations / units, gpu.seconds(flops, count.read / batch)
-    row = _row(stage, setting, "computed", gpu.name, batch, seconds, peak)
-    return row | {"TFLOP each": flops / 1e12, "fits": gpu.fits(peak), "smallest GPU": smallest(peak)}
+def count_of(stage: Stage, model: Any, module: torch.nn.Module, setting: Setting, folder: Path) -> tuple[Count, int]:
+    """The count of one step, and of how many images or pairs it is; for long answers, from short ones."""
+    if not stage.tokens:
+        count, (units, _) = counted(partial(stage.run, model, setting, folder, 1), module)
+        return count, units
+    counts = []
+    for tokens in FEW:
+        with models.answering(module, tokens):
+            count, (units, _) = counted(partial(stage.run, model, setting, folder / str(tokens), 1), module)
+        counts.append(count)
+    return at(getattr(setting, stage.tokens), counts), units
 
 
 def measured(setting: Setting, device: str, steps: int) -> Iterator[Row]:
     """Run every stage on "cuda" or "cpu"; the first of several steps warms up and is not counted."""
     setting = setting.single() if device == "cpu" and setting.scale == "paper" else setting
     name = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {torch.get_num_threads()} threads"
-    for stage, folder, built in _each(setting, device):
+    for stage, folder, built in _each(setting, device, STAGES):
         say(f"rehearsing: {stage.name}")
-        with Peak(device) as peak:
-            ran = built and _tried(partial(stage.run, built[0], setting, folder, steps + (steps > 1)))
+        if device == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+        ran = built and _tried(partial(stage.run, built[0], setting, folder, steps + (steps > 1)))
         batch, times = ran or (0, [])
-        row = _row(stage, setting, "measured", name, batch, _seconds(times) / (batch or 1), peak.bytes)
+        row = _row(stage, setting, "measured", name, batch, _seconds(times) / (batch or 1), _peak(device))
         yield row | {"TFLOP each": math.nan, "fits": bool(times), "smallest GPU": ""}
         del built  # before the next is
 
@@ -77,6 +85,13 @@ def _seconds(times: list[float]) -> float:
     """Those of a step; NaN for none."""
     times = times[1:] if len(times) > 2 else times
     return (times[-1] - times[0]) / (len(times) - 1) if times else math.nan
+
+
+def _peak(device: str) -> int:
+    """Bytes at the peak: what torch has allocated on a GPU, else the whole process since it began."""
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _row(stage: Stage, setting: Setting, how: str, device: str, batch: int, seconds: float, peak: float) -> Row:
@@ -88,15 +103,15 @@ def _row(stage: Stage, setting: Setting, how: str, device: str, batch: int, seco
     return names | numbers | {"notebook": stage.notebook, "lower": stage.lower}
 
 
-def _each(setting: Setting, device: str) -> Iterator[tuple[Stage, Path, Any]]:
+def _each(setting: Setting, device: str, stages: list[Stage]) -> Iterator[tuple[Stage, Path, Any]]:
     """Every stage that the recipes ask for, a folder and its model; None for one that the device is too small for."""
-    asked = [stage for stage in STAGES if stage.name != "labelling" or setting.vlm.labeller]
-    for model, stages in groupby(asked, lambda stage: stage.model):
+    asked = [stage for stage in stages if stage.name != "labelling" or setting.vlm.labeller]
+    for model, group in groupby(asked, lambda stage: stage.model):
         with TemporaryDirectory() as folder:
             torch.manual_seed(setting.vlm.seed)
             say(f"building: {model}")
             built = _tried(partial(getattr(models, model), setting, Path(folder), device))
-            for stage in stages:
+            for stage in group:
                 yield stage, Path(folder) / stage.name, built
             built = None
 
@@ -108,27 +123,3 @@ def _tried(call: Callable[[], Any]) -> Any:
         return call()
     except torch.OutOfMemoryError:
         return None
-
-
-class Peak(threading.Thread):
-    """Bytes at the peak: what torch has allocated on a GPU, else the whole process, looked at all the time."""
-
-    def __init__(self, device: str):
-        super().__init__(daemon=True)
-        self.gpu, self.bytes, self.over = device == "cuda", 0, threading.Event()
-
-    def run(self) -> None:
-        while not self.over.wait(0.02):
-            self.bytes = max(self.bytes, psutil.Process().memory_info().rss)
-
-    def __enter__(self) -> "Peak":
-        if self.gpu:
-            torch.cuda.empty_cache()
-            torch.cuda.reset_peak_memory_stats()
-        else:
-            self.start()
-        return self
-
-    def __exit__(self, *error) -> None:
-        self.over.set()
-        self.bytes = torch.cuda.max_memory_allocated() if self.gpu else self.bytes

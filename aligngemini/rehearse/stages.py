@@ -19,29 +19,73 @@ from transformers import TrainerCallback
 
 from aligngemini.branches import scoring
 from aligngemini.branches.branch import Branch
+from aligngemini.core import params, recipes
 from aligngemini.core import stages as notebooks
+from aligngemini.core.params import Refused
 from aligngemini.expert import objective, train
 from aligngemini.expert.backbone import Expert
 from aligngemini.expert.batches import Batches, match_real_fake
 from aligngemini.expert.branch import ExpertBranch
+from aligngemini.expert.params import ExpertParams
 from aligngemini.images import decode, reconstruct
-from aligngemini.images.autoencoder import Autoencoder
+from aligngemini.images.autoencoder import BUDGET, LIVE, Autoencoder
+from aligngemini.images.params import DataParams
 from aligngemini.images.table import frame
 from aligngemini.vlm import dpo, labels, preference_pairs, verdict
 from aligngemini.vlm.branch import VLMBranch
 from aligngemini.vlm.load import VLM
+from aligngemini.vlm.params import VLMParams
 
-from .setting import Setting
-
+PHOTO = {"paper": (640, 480), "mini": (112, 112)}  # px; most photographs of COCO have this size
+ANSWER = {"paper": 100, "mini": 20}  # tokens of an answer (ours; third parties allow 160)
+ONE = {"gradient_accumulation": 1, "score_batch_size": 1}
 WORDS = "The fine texture looks like the grain of a camera."
 Times = tuple[int, list[float]]
 
 
+class Setting(NamedTuple):
+    """Parameters of the notebooks; width and height (px) of what each model looks at; tokens of an answer."""
+
+    scale: str
+    vae: DataParams
+    vlm: VLMParams
+    expert: ExpertParams
+    sizes: dict[str, tuple[int, int]]
+    answer: int
+
+    @property
+    def photographs(self) -> int:
+        """How many the autoencoder takes at once on a GPU, where its widest full-size layer has 256 channels."""
+        width, height = self.sizes["vae"]
+        return max(1, BUDGET["cuda"] // (LIVE * 256 * 2 * width * height))
+
+    @property
+    def reason(self) -> int:
+        """Tokens of a labeller's answer."""
+        return labels.TOKENS
+
+    def single(self) -> "Setting":
+        """The same in bfloat16 and batches of one image or pair, for a CPU."""
+        vlm = self.vlm.replace(**ONE, batch_size=1, precision="bfloat16")
+        return self._replace(vlm=vlm, expert=self.expert.replace(**ONE, batch_pairs=1))
+
+
+def setting(scale: str) -> Setting:
+    """The setting of a scale's recipes; raises Refused for a scale that has no architectures here."""
+    if scale not in PHOTO:
+        raise Refused(f"there is no rehearsal of scale {scale!r}: choose {' or '.join(PHOTO)}")
+    forms = {notebooks.DATA: DataParams, notebooks.VLM: VLMParams, notebooks.EXPERT: ExpertParams}
+    values = {name: recipes.recipe(scale, notebooks.STAGES[name]) for name in forms}
+    vae, vlm, expert = (params.build(form, values[name], name) for name, form in forms.items())
+    sizes = {"vae": PHOTO[scale], "vlm": (vae.image_size,) * 2, "expert": (expert.crop,) * 2}
+    return Setting(scale, vae, vlm, expert, sizes, ANSWER[scale])
+
+
 def reconstruction(model: Autoencoder, setting: Setting, folder: Path, steps: int) -> Times:
     """Photographs into pairs, from file to file, one full batch a step."""
-    cfg, (width, height) = setting.vae, setting.sizes["vae"]
+    config, (width, height) = setting.vae, setting.sizes["vae"]
     rows = images(folder / "photographs", model.batch(height, width), (width, height))
-    run = partial(reconstruct.pairs, max_side=cfg.max_side, workers=cfg.workers, form=cfg.pair_format)
+    run = partial(reconstruct.pairs, max_side=config.max_side, workers=config.workers, form=config.pair_format)
     return len(rows), timed(steps, lambda step: run(rows, model, folder / f"pairs{step}"))
 
 
@@ -52,11 +96,11 @@ def expert_views(expert: Expert, setting: Setting, folder: Path, steps: int) -> 
 
 def expert_training(expert: Expert, setting: Setting, folder: Path, steps: int) -> Times:
     """Updates on views that are there, one a step."""
-    cfg = setting.expert
-    batches, optimiser = _batches(setting, folder, cfg.gradient_accumulation), objective.optimiser(expert, cfg)
-    parts = [batches[number] for number in range(cfg.gradient_accumulation)]
+    config, count = setting.expert, setting.expert.gradient_accumulation
+    batches, optimiser = _batches(setting, folder, count), objective.optimiser(expert, config)
+    parts = [batches[number] for number in range(count)]
     expert.model.train()
-    return cfg.batch_pairs * len(parts), timed(steps, lambda step: train.update(expert, optimiser, parts, cfg))
+    return config.batch_pairs * count, timed(steps, lambda step: train.update(expert, optimiser, parts, config))
 
 
 def _batches(setting: Setting, folder: Path, count: int) -> Batches:
@@ -96,11 +140,11 @@ def labelling(vlm: VLM, setting: Setting, folder: Path, steps: int) -> Times:
 
 def preference(vlm: VLM, setting: Setting, folder: Path, steps: int) -> Times:
     """DPO by the real trainer, one update a step."""
-    cfg, watch, words = setting.vlm, Watch(), len(vlm.processor.tokenizer(WORDS)["input_ids"])
-    update, remark = cfg.batch_size * cfg.gradient_accumulation, " ".join([WORDS] * -(-setting.answer // words))
+    config, watch, words = setting.vlm, Watch(), len(vlm.processor.tokenizer(WORDS)["input_ids"])
+    update, remark = config.batch_size * config.gradient_accumulation, " ".join([WORDS] * -(-setting.answer // words))
     rows = images(folder / "preferences", update * steps, setting.sizes["vlm"])
     chosen, rejected = (preference_pairs.answer(label, remark) for label in (0, 1))
-    trainer = dpo.build(vlm, rows.assign(chosen=chosen, rejected=rejected), cfg, folder / "checkpoints")
+    trainer = dpo.build(vlm, rows.assign(chosen=chosen, rejected=rejected), config, folder / "checkpoints")
     trainer.args.max_steps, trainer.args.save_strategy = steps, "no"
     trainer.remove_callback(dpo.Watch)  # without arithmetic nothing starts as it must
     trainer.add_callback(watch)
@@ -150,7 +194,8 @@ def clock() -> float:
 
 class Stage(NamedTuple):
     """A stage of a model, what it counts and how many there are in an epoch, how many a GPU holds at once (0: it has no
-    part in it) or the parameter that says so, what to lower where that is too much, the notebook whose time it makes.
+    part in it) or the parameter that says so, what to lower where that is too much, the notebook whose time it makes,
+    and what in the setting says how many tokens it generates.
     """
 
     name: str
@@ -161,6 +206,7 @@ class Stage(NamedTuple):
     batch: int | str
     lower: str
     notebook: str = ""
+    tokens: str = ""
 
     def units(self, setting: Setting) -> float:
         """How many there are in the whole experiment."""
@@ -182,7 +228,7 @@ STAGES = (
     Stage("expert training", "expert", "pair", PAIRS, expert_training, PAIRED, "batch_pairs or crop", notebooks.EXPERT),
     Stage("expert scoring", "expert", "image", TESTED, expert_scoring, CROPS, FEWER, notebooks.EXPERT),
     Stage("verdict scoring", "vlm", "image", TESTED, verdict_scoring, BATCH, FEWER, notebooks.VLM),
-    Stage("explaining", "vlm", "image", TESTED, explaining, verdict.EXPLAINED, "max_pixels"),
-    Stage("labelling", "vlm", "image", PREFERENCES, labelling, BATCH, FEWER, notebooks.VLM),
+    Stage("explaining", "vlm", "image", TESTED, explaining, verdict.EXPLAINED, "max_pixels", "", "answer"),
+    Stage("labelling", "vlm", "image", PREFERENCES, labelling, BATCH, FEWER, notebooks.VLM, "reason"),
     Stage("DPO", "vlm", "pair", PREFERENCES, preference, "vlm.batch_size", LESS, notebooks.VLM),
 )

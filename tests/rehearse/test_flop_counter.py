@@ -7,9 +7,10 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from aligngemini.rehearse import flop_counter, models, setting, stages
+from aligngemini.rehearse import flop_counter, models, run, stages
+from aligngemini.vlm import labels
 
-MINI = setting.of("mini")
+MINI = stages.setting("mini")
 SMALL = MINI._replace(
     expert=MINI.expert.replace(batch_pairs=4, score_batch_size=4, workers=0),
     vlm=MINI.vlm.replace(batch_size=2, score_batch_size=2, gradient_checkpointing=True, precision="float32"),
@@ -55,6 +56,17 @@ def test_weights_that_are_read_for_every_word_are_counted(both):
     spoken = models.vlm(SMALL, None, models.HOLLOW)[1]
     once = sum(weight.nbytes for part in (spoken.get_decoder(), spoken.lm_head) for weight in part.parameters())
     assert count.read > 0.5 * (SMALL.answer - 1) * once
+
+
+@pytest.mark.parametrize("name", ["explaining", "labelling"])
+def test_a_long_answer_is_counted_from_short_ones(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(labels, "TOKENS", 9)
+    stage = next(stage for stage in stages.STAGES if stage.name == name)
+    tried = SMALL._replace(answer=9)
+    vlm = models.vlm(tried, tmp_path, models.HOLLOW)
+    short, _ = run.count_of(stage, *vlm, tried, tmp_path / "short")
+    long, _ = run.count_of(stage._replace(tokens=""), *vlm, tried, tmp_path / "long")
+    assert short == pytest.approx(long)
 
 
 def test_recomputed_activations_cost_operations_and_save_memory(both):

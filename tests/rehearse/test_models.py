@@ -4,10 +4,10 @@ import psutil
 import pytest
 
 from aligngemini.expert import backbone
-from aligngemini.rehearse import models, setting
+from aligngemini.rehearse import models, stages
 from aligngemini.vlm import verdict
 
-PAPER = setting.of("paper")
+PAPER = stages.setting("paper")
 BLOCKS = {f"blocks.{block}.{layer}" for block in range(24) for layer in ("attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2")}
 # DINOv2's ViT-L/14 has 304,368,640, one mask token among them that only its pretraining needs; our head adds one logit.
 EXPERT = 304_368_640 - 1024 + 1024 + 1

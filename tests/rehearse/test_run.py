@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from aligngemini import cli
-from aligngemini.rehearse import gpus, models, report, run, setting, stages
+from aligngemini.rehearse import gpus, models, report, run, stages
 from aligngemini.vlm import labels
 
 STAGES = [
@@ -21,10 +21,10 @@ STAGES = [
     "labelling",
     "DPO",
 ]
-SETTING = setting.of
+SETTING = stages.setting
 
 
-def small(scale: str) -> setting.Setting:
+def small(scale: str) -> stages.Setting:
     """The recipes of mini in batches of two, with what that of paper has besides."""
     told = SETTING(scale)
     vae = told.vae.replace(vae_latent="sampled", pair_format="png")
@@ -36,7 +36,7 @@ def small(scale: str) -> setting.Setting:
 
 
 def test_the_command_runs_and_computes_every_stage_and_writes_what_it_prints(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(setting, "of", small)
+    monkeypatch.setattr(stages, "setting", small)
     monkeypatch.setattr(labels, "TOKENS", 8)
     assert cli.main(["rehearse", "--scale", "mini", "--steps", "1", "--outputs", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
@@ -55,7 +55,7 @@ def test_the_command_runs_and_computes_every_stage_and_writes_what_it_prints(tmp
 
 
 def test_what_is_only_computed_measures_nothing(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(setting, "of", small)
+    monkeypatch.setattr(stages, "setting", small)
     monkeypatch.setattr(run, "STAGES", stages.STAGES[:4])
     assert cli.main(["rehearse", "--scale", "mini", "--computed", "--outputs", str(tmp_path)]) == 0
     assert "computed" in (printed := capsys.readouterr().out) and "measured CPU" not in printed
@@ -100,7 +100,7 @@ def test_the_first_step_warms_up_and_counts_only_where_it_is_alone(steps, ends, 
 def test_a_cpu_takes_the_true_sizes_one_by_one(monkeypatch):
     tried = []
     only(monkeypatch, **{"expert training": lambda model, told, *words: tried.append(told) or (1, [0.0, 1.0])})
-    list(run.measured(setting.of("paper"), "cpu", 1))
+    list(run.measured(stages.setting("paper"), "cpu", 1))
     assert tried[0].expert.batch_pairs == tried[0].vlm.batch_size == tried[0].vlm.gradient_accumulation == 1
     assert tried[0].vlm.precision == "bfloat16" and tried[0].sizes["vae"] == (640, 480)
 
@@ -120,7 +120,7 @@ def test_without_a_gpu_the_true_sizes_are_measured_only_where_that_is_asked_for_
 def test_labelling_is_rehearsed_where_the_recipe_has_a_labeller(monkeypatch):
     monkeypatch.setattr(models, "vlm", large)
     monkeypatch.setattr(run, "STAGES", stages.STAGES[4:])
-    paper, mini = (list(run.measured(setting.of(scale), "cpu", 1)) for scale in ("paper", "mini"))
+    paper, mini = (list(run.measured(stages.setting(scale), "cpu", 1)) for scale in ("paper", "mini"))
     assert [row["stage"] for row in paper] == STAGES[4:]
     assert [row["stage"] for row in mini] == [name for name in STAGES[4:] if name != "labelling"]
 
