@@ -5,6 +5,8 @@ from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
 
+from huggingface_hub import try_to_load_from_cache
+
 from aligngemini.core import models, paths, reading, recipes, stages
 from aligngemini.core.params import Refused
 from aligngemini.core.progress import progress, say
@@ -56,8 +58,6 @@ class Base:
 
     def check(self, root: Path, quick: bool) -> record.State:
         """The state of the cache: what the index of weights names, and every file against its digest."""
-        from huggingface_hub import try_to_load_from_cache
-
         folder = paths.resolve(self.name)
         if not folder.is_dir():
             options = {"revision": self.revision} if self.revision else {}

@@ -22,20 +22,29 @@ def address() -> str:
 
 def fetch(root: Path, args: Namespace) -> dict[str, str]:
     """Fetch and unpack into `coco/train2017` under `root`; path -> why it was left out, or "". Raises Refused."""
-    folder = root / "coco" / TOP
-    # The zip, also where somebody has put it straight into the root.
-    pack = next((pack for pack in (root / PACK, root / "coco" / PACK) if pack.is_file()), root / "coco" / PACK)
+    folder, pack = root / "coco" / TOP, _pack(root)
     if record.cleared(folder):
         return {}
-    begun = pack.is_file() or web.part(pack).is_file()
-    if record.read(folder) is None and record.images(folder) and not (begun or args.again):
+    if record.read(folder) is None and record.images(folder) and not (_begun(pack) or args.again):
         return record.left_alone("coco", folder)
     if not pack.is_file():
         web.archive(address(), pack, "coco", MIRROR, copies=2)  # the zip, and what comes out of it
-    there = 0 if record.read(folder) is None else sum((folder / p).stat().st_size for p in record.images(folder))
-    return archive.unpacked(pack, folder, TOP, there, args.discard)
+    return archive.unpacked(pack, folder, TOP, args.discard)
 
 
 def check(root: Path, quick: bool) -> record.State:
     """The state of `coco/train2017` under `root`."""
-    return record.state(root / "coco" / TOP, quick, COUNT)
+    folder, pack = root / "coco" / TOP, _pack(root)
+    if record.read(folder) is None and _begun(pack):
+        return record.State(record.INCOMPLETE, f"{pack.name} is not all unpacked")
+    return record.state(folder, quick, COUNT)
+
+
+def _pack(root: Path) -> Path:
+    """The zip, also where somebody has put it straight into the root."""
+    places = (root / PACK, root / "coco" / PACK)
+    return next((pack for pack in places if pack.is_file()), places[1])
+
+
+def _begun(pack: Path) -> bool:
+    return pack.is_file() or web.part(pack).is_file()

@@ -57,8 +57,11 @@ def add(commands: Any) -> None:
 
 def _fetch(args: argparse.Namespace) -> int:
     """Fetch each source; one that refuses does not keep the others from coming."""
+    from huggingface_hub.utils import logging
+
     from aligngemini.core.manifest import room_on_disk
 
+    logging.set_verbosity_error()  # what fails is said in one sentence
     _bounds(args)
     root, worst = paths.writable(_root(args), "--root"), DONE
     for name, source in _sources(args.names).items():

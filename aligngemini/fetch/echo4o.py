@@ -7,7 +7,7 @@ from pathlib import Path
 from aligngemini.core import paths
 from aligngemini.core.params import Refused
 
-from . import archive, disk_space, hub, record
+from . import archive, hub, record, web
 
 REPO = "Yejy53/Echo-4o-Image"
 RIGHTS = "MIT, as its dataset card says"
@@ -31,14 +31,9 @@ def fetch(root: Path, args: Namespace) -> dict[str, str]:
     if not args.shards or len(have) < args.shards or not (home / TABLE).is_file():
         _download(home, have, folders, args.shards)
     packs = {name: pack for name, pack in _packs(home).items() if name not in done}
-    chosen = sorted(packs, key=_first)[: max(0, args.shards - len(done)) if args.shards else None]
-    return _unpacked({name: packs[name] for name in chosen}, home / "images", args.discard)
-
-
-def _unpacked(packs: dict[str, Path], folder: Path, discard: bool) -> dict[str, str]:
     reasons = {}
-    for name, pack in packs.items():
-        reasons |= archive.unpacked(pack, folder / name, discard=discard)
+    for name in sorted(packs, key=_first)[: max(0, args.shards - len(done)) if args.shards else None]:
+        reasons |= archive.unpacked(packs[name], home / "images" / name, discard=args.discard)
     return reasons
 
 
@@ -68,7 +63,7 @@ def _download(home: Path, have: set[str], folders: list[str], count: int) -> Non
     chosen = [name for name in order[: count or None] if name not in have]
     places = {offered[name]: home / TOP / "images" / f"{name}{SUFFIX}" for name in chosen}
     size = sum(source.sizes[name] for name in places)
-    disk_space.need(home, 2 * size, "echo4o")  # the shards, and the images in them, which do not shrink
+    web.need(home, 2 * size, "echo4o")  # the shards, and the images in them, which do not shrink
     if TABLE in source.sizes and not (home / TABLE).is_file():
         places[TABLE] = home / TABLE
     hub.download(source, places, home, "--root")

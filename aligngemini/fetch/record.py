@@ -1,10 +1,11 @@
 """What a folder should hold, by a table of its files kept in the folder itself, and how far it is."""
 
 import hashlib
+import re
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -18,10 +19,10 @@ COLUMNS = ["path", "bytes", "crc32"]  # path within the folder; -1: not known
 COMPLETE, INCOMPLETE, CORRUPT, MISSING = "complete", "incomplete", "corrupt", "missing"
 SHOWN = 3  # examples of damaged files
 WORKERS = 4
+DIGEST = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")  # of a file, as the hub gives it
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """How far a source is: one of the four words, and the figures or examples behind it."""
 
     word: str
@@ -40,12 +41,6 @@ def read(folder: Path) -> pd.DataFrame | None:
         return pd.read_parquet(folder / FILE)[COLUMNS]
     except (OSError, ValueError, KeyError):  # pyarrow's errors are ValueErrors
         return None
-
-
-def row(path: Path, folder: Path) -> list:
-    """The row of one file, from its bytes."""
-    data = path.read_bytes()
-    return [path.relative_to(folder).as_posix(), len(data), zlib.crc32(data)]
 
 
 def digest(path: Path, like: str) -> str:

@@ -3,14 +3,16 @@
 import os
 import re
 import zipfile
+import zlib
 from argparse import Namespace
+from functools import partial
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
 import pandas as pd
-import requests
+from huggingface_hub.utils import get_session, hf_raise_for_status
 
 from aligngemini.core import atomic, paths, seeds
 from aligngemini.core.params import Refused
@@ -18,7 +20,7 @@ from aligngemini.core.progress import progress
 from aligngemini.images.decode import identify
 from aligngemini.images.loaders import archives
 
-from . import archive, disk_space, record, web
+from . import archive, record, web
 
 MIRROR, CDN_MIRROR = "ALIGNGEMINI_UNSPLASH", "ALIGNGEMINI_UNSPLASH_IMAGES"
 CDN = "images.unsplash.com"
@@ -99,44 +101,31 @@ def _one_width(folder: Path, width: int) -> None:
 
 
 def _photos(addresses: pd.Series, folder: Path, width: int, workers: int) -> dict[str, str]:
-    """Fetch photographs (id -> address) into `<id>.jpg`; path -> why it did not come, or "".
+    """Fetch photographs (id -> address) into `<id>.jpg`, `workers` at a time; path -> why it did not come, or "".
 
     The record of `folder` names all that were ever asked for, but those that the CDN has no more. Raises Refused if
     none comes at all.
     """
     wanted = {f"{name}.jpg": address for name, address in addresses.items()}
     waiting = {name: address for name, address in wanted.items() if not (folder / name).is_file()}
-    disk_space.need(folder, int(len(waiting) * width**2 * BYTES), "unsplash")
-    reasons: dict[str, str] = {}
-    _note(folder, wanted, reasons)
+    web.need(folder, int(len(waiting) * width**2 * BYTES), "unsplash")
+    rows, reasons = _rows(folder), {}
+    rows = {name: [name, -1, -1] for name in wanted} | rows
+    record.write(folder, list(rows.values()))
     try:
-        _at_once(waiting, folder, width, workers, reasons)
+        with ThreadPool(workers) as pool:
+            come = pool.imap_unordered(lambda name: (name, *_one(waiting[name], folder / name, width)), waiting)
+            for name, reason, row in progress(come, "unsplash", len(waiting)):
+                reasons[name], rows[name] = reason, row
+                _hopeful(reasons, reason)
     finally:
-        _note(folder, wanted, reasons)
+        record.write(folder, [row for name, row in rows.items() if not reasons.get(name, "").startswith(web.GONE)])
     return reasons
 
 
-def _at_once(waiting: dict[str, str], folder: Path, width: int, workers: int, reasons: dict[str, str]) -> None:
-    """Fetch photographs (file name -> address), `workers` at a time, and write into `reasons` as they come."""
-    client = web.session(workers)
-
-    def one(name: str) -> tuple[str, str]:
-        return name, _one(client, waiting[name], folder / name, width)
-
-    with ThreadPool(workers) as pool:
-        for name, reason in progress(pool.imap_unordered(one, waiting), "unsplash", len(waiting)):
-            reasons[name] = reason
-            _hopeful(reasons, reason)
-
-
-def _note(folder: Path, wanted: dict[str, str], reasons: dict[str, str]) -> None:
-    """Bring the record up to date: files get their size and checksum, once; what is gone leaves it."""
+def _rows(folder: Path) -> dict[str, list]:
     rows = record.read(folder)
-    known = {name: [name, -1, -1] for name in wanted}
-    known |= {} if rows is None else {row.path: [row.path, row.bytes, row.crc32] for row in rows.itertuples()}
-    fresh = [name for name, row in known.items() if row[1] < 0 and (folder / name).is_file()]
-    known |= {name: record.row(folder / name, folder) for name in fresh}
-    record.write(folder, [row for name, row in known.items() if not reasons.get(name, "").startswith(web.GONE)])
+    return {} if rows is None else {row[0]: list(row) for row in rows.itertuples(index=False)}
 
 
 def _hopeful(reasons: dict[str, str], last: str) -> None:
@@ -147,15 +136,22 @@ def _hopeful(reasons: dict[str, str], last: str) -> None:
         )
 
 
-def _one(client: requests.Session, address: str, path: Path, width: int) -> str:
-    """Fetch one; "" or why it did not come. Raises OSError of the disk."""
-    parts, mirror = urlsplit(address), os.environ.get(CDN_MIRROR)
+def _one(address: str, path: Path, width: int) -> tuple[str, list]:
+    """Fetch one: "" or why it did not come, and its row of the record. Raises OSError of the disk."""
+    parts, mirror, lost = urlsplit(address), os.environ.get(CDN_MIRROR), [path.name, -1, -1]
     if not mirror and (parts.scheme, parts.hostname) != ("https", CDN):
-        return f"its address is not one of {CDN}"
+        return f"its address is not one of {CDN}", lost
     try:
-        web.Download(client, f"{mirror or f'https://{CDN}'}{parts.path}?w={width}", path).run()
+        data = web.patiently(partial(_bytes, f"{mirror or f'https://{CDN}'}{parts.path}?w={width}"), web.problem)
     except web.DownloadFailed as error:
-        return str(error)
-    if reason := identify(path)["reason"]:
+        return str(error), lost
+    if reason := identify(atomic.write(path, data))["reason"]:
         path.unlink()
-    return reason
+        return reason, lost
+    return "", [path.name, len(data), zlib.crc32(data)]
+
+
+def _bytes(url: str) -> bytes:
+    response = get_session().get(url, timeout=web.TIMEOUT)
+    hf_raise_for_status(response)
+    return response.content

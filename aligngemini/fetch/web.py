@@ -2,158 +2,104 @@
 
 import os
 import re
+import shutil
 import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import NameResolutionError
-from urllib3.util import Retry
+from huggingface_hub import errors, file_download
+from huggingface_hub.utils import get_session, hf_raise_for_status
 
 from aligngemini.core import atomic, paths
 from aligngemini.core.params import Refused
 from aligngemini.core.progress import Meter
 
-from . import disk_space, record
+from . import record
 
-TRIES, BACKOFF = 5, 1.0  # tries without a new byte, and seconds before the second, doubled each time: ours
-BUSY = (429, 500, 502, 503, 504)
-TIMEOUT = (15, 60)  # seconds to connect, and between two bytes
-CHUNK = 2**18  # bytes; what has come of one when the connection breaks is lost
+PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds before a busy server is asked again: ours
+BUSY = re.compile(r"HTTP (429|5\d\d)|breaks off|in time")
+TIMEOUT = 60  # seconds to connect, and between two bytes
+PLAIN = {"Accept-Encoding": "identity"}  # ranges and lengths count the file's own bytes
+SPARE = 10**9  # bytes of a disk left to everybody else: ours
 MB = 10**6
 GONE = "it is gone"  # what a server says it does not have (any more)
-BROKEN = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 
 
 class DownloadFailed(RuntimeError):
     """A file did not come; the text is the reason, fit for a sentence or a table."""
 
 
-class Transfer:
+class Transfer(Meter):
     """Progress of downloads, in MB; `had` bytes of `size` (0: not known) are there already."""
 
     def __init__(self, label: str, size: int, had: int = 0) -> None:
-        self.meter = Meter(f"{label}, MB", size // MB or None, had // MB)
+        super().__init__(f"{label}, MB", size // MB or None, had // MB)
         self.bytes, self.lock = had, threading.Lock()
 
-    def add(self, size: int) -> None:
+    def update(self, size: int) -> None:
         """Note that `size` more bytes have come, from any thread."""
         with self.lock:
             self.bytes += size
-            self.meter.update(self.bytes // MB)
-
-    def close(self) -> None:
-        """End with one summary line."""
-        self.meter.close()
+            super().update(self.bytes // MB)
 
 
-def session(connections: int = 1) -> requests.Session:
-    """A session for that many threads; busy servers are asked again with growing pauses."""
-    retry = Retry(TRIES, connect=0, read=0, other=0, status_forcelist=BUSY, backoff_factor=BACKOFF,
-                  raise_on_status=False, respect_retry_after_header=False)  # fmt: skip
-    client = requests.Session()
-    for scheme in ("http://", "https://"):
-        client.mount(scheme, HTTPAdapter(pool_maxsize=connections, max_retries=retry))
-    client.headers["Accept-Encoding"] = "identity"  # ranges and lengths count the file's own bytes
-    return client
+def download(url: str, path: Path, size: int, version: str, meter: Transfer, headers: dict[str, str] = PLAIN) -> None:
+    """Fetch a file of `size` bytes (0: not known), whole or not at all; what comes of it lies in `<path>.part`.
 
-
-@dataclass
-class Download:
-    """A file to fetch from `url` to `path`, whole or not at all; what comes of it lies in `<path>.part`.
-
-    A later one goes on there if it has the same `version` (an ETag or a date, which the server sees) or `digest` (see
-    `record.digest`, compared in the end). `moved` is called with the number of new bytes.
+    It goes on where an earlier call for the same `version` was interrupted: an ETag, a date, or the `record.digest`,
+    with which the file is compared in the end. Raises what the hub's client does, DownloadFailed, OSError of the disk.
     """
+    had, unfinished = begun(path, version), part(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not had:
+        unfinished.open("wb").close()
+        atomic.write(_mark(path), version)
+    if not size or had < size:
+        condition = {} if record.DIGEST.fullmatch(version) else {"If-Range": version}
+        _append(url, unfinished, had, headers | condition, meter)
+    if why := _damage(unfinished, size, version):
+        unfinished.unlink()
+        raise DownloadFailed(f"{path.name} came with {why} and is removed")
+    os.replace(unfinished, path)
+    _mark(path).unlink(missing_ok=True)
 
-    client: requests.Session
-    url: str
-    path: Path
-    version: str = ""
-    digest: str = ""
-    moved: Callable[[int], None] = lambda size: None
 
-    @property
-    def part(self) -> Path:
-        """The unfinished file."""
-        return part(self.path)
+def _append(url: str, path: Path, had: int, headers: dict[str, str], meter: Transfer) -> None:
+    """Fetch what follows the first `had` bytes; where the server has a newer file, all of that."""
+    with path.open("r+b", buffering=0) as file:  # so that a kill loses less than one chunk
+        file.seek(had)
+        try:
+            file_download.http_get(url, file, resume_size=had, headers=headers, _tqdm_bar=meter)
+        except OSError as error:
+            if error.errno or isinstance(error, errors.HfHubHTTPError):
+                raise  # not so for a file whose size has changed meanwhile: `_damage` sees it
 
-    @property
-    def mark(self) -> Path:
-        """The file that says of which version the unfinished one is."""
-        return self.path.with_name(f".{self.path.name}.mark")
 
-    @property
-    def had(self) -> int:
-        """Bytes that need not be fetched again."""
-        version = self.digest or self.version
-        same = version and self.mark.is_file() and self.mark.read_text(encoding="utf-8") == version
-        return self.part.stat().st_size if same and self.part.is_file() else 0
+def _damage(path: Path, size: int, version: str) -> str:
+    if record.DIGEST.fullmatch(version):
+        return "" if record.digest(path, version) == version else "another checksum than the hub's"
+    return "another size than was announced" if size and path.stat().st_size != size else ""
 
-    def run(self) -> None:
-        """Fetch the file. Raises DownloadFailed, and OSError of the disk."""
-        left = TRIES
-        while True:
-            had = self.had
-            try:
-                self._append(had)
-                break
-            except requests.RequestException as error:
-                left = TRIES if self.had > had else left - 1
-                if not left or not isinstance(error, BROKEN):
-                    raise DownloadFailed(_broken(error, self.url)) from error
-                time.sleep(BACKOFF * 2 ** (TRIES - left))
-        self._finish()
 
-    def _append(self, had: int) -> None:
-        """Ask once for what is missing. Raises requests' errors and DownloadFailed."""
-        headers = {"Range": f"bytes={had}-"} if had else {}
-        headers |= {"If-Range": self.version} if had and self.version else {}
-        with self.client.get(self.url, headers=headers, stream=True, timeout=TIMEOUT) as response:
-            span = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", response.headers.get("Content-Range", ""))
-            if response.status_code == 416 and span and span[2] == str(had):
-                return
-            if response.status_code in (206, 416) and not (span and span[1] == str(had)):
-                self.mark.unlink(missing_ok=True)
-                raise requests.exceptions.ChunkedEncodingError("other bytes than those asked for")
-            if not response.ok:
-                raise DownloadFailed(_refusal(response.status_code))
-            if response.status_code != 206:
-                self.moved(-had)
-                self._begin()
-            self._write(response)
-
-    def _begin(self) -> None:
-        """Begin with the first byte."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.part.open("wb").close()
-        atomic.write(self.mark, self.digest or self.version)
-
-    def _write(self, response: requests.Response) -> None:
-        """Append what comes; a body shorter than its Content-Length raises requests' ChunkedEncodingError."""
-        with self.part.open("ab") as out:
-            for chunk in response.iter_content(CHUNK):
-                out.write(chunk)
-                out.flush()  # before the next is waited for, so that a kill loses less than one chunk
-                self.moved(len(chunk))
-
-    def _finish(self) -> None:
-        """Give the file its name."""
-        if self.digest and record.digest(self.part, self.digest) != self.digest:
-            self.part.unlink()
-            raise DownloadFailed(f"{Path(self.url).name} came with another checksum than the hub's and is removed")
-        os.replace(self.part, self.path)
-        self.mark.unlink(missing_ok=True)
+def begun(path: Path, version: str) -> int:
+    """How many bytes of `path` in this version need not be fetched again."""
+    mark = _mark(path)
+    same = version and mark.is_file() and mark.read_text(encoding="utf-8") == version
+    return part(path).stat().st_size if same and part(path).is_file() else 0
 
 
 def part(path: Path) -> Path:
     """Where the unfinished download of `path` lies."""
     return path.with_name(f"{path.name}.part")
+
+
+def _mark(path: Path) -> Path:
+    """The file that says of which version the unfinished one is."""
+    return path.with_name(f".{path.name}.mark")
 
 
 def archive(url: str, path: Path, source: str, mirror: str, copies: int = 1) -> None:
@@ -162,7 +108,11 @@ def archive(url: str, path: Path, source: str, mirror: str, copies: int = 1) -> 
     Raises Refused with the ways to the archive, and OSError of the disk.
     """
     try:
-        _archive(url, path, source, copies)
+        size, version = patiently(lambda: _facts(url), problem)
+        had = begun(path, version)
+        need(path.parent, copies * size - had, source)
+        with closing(Transfer(path.name, size, had)) as meter:
+            patiently(lambda: download(url, path, size, version, meter), problem)
     except DownloadFailed as error:
         raise Refused(
             f"{url} cannot be fetched: {error}; check the network, set {mirror} to a mirror, or put {path.name} "
@@ -170,44 +120,60 @@ def archive(url: str, path: Path, source: str, mirror: str, copies: int = 1) -> 
         ) from error
 
 
-def _archive(url: str, path: Path, source: str, copies: int) -> None:
-    client = session()
-    size, version = _facts(client, url)
-    job = Download(client, url, path, version)
-    disk_space.need(path.parent, copies * size - job.had, source)
-    with closing(Transfer(path.name, size, job.had)) as transfer:
-        job.moved = transfer.add
-        job.run()
-
-
-def _facts(client: requests.Session, url: str) -> tuple[int, str]:
+def _facts(url: str) -> tuple[int, str]:
     """The size in bytes (0: not known) of what is at `url`, and its strong ETag or date ("": none)."""
-    try:
-        response = client.head(url, allow_redirects=True, timeout=TIMEOUT)
-    except requests.RequestException as error:
-        raise DownloadFailed(_broken(error, url)) from error
-    if not response.ok:
-        raise DownloadFailed(_refusal(response.status_code))
+    response = get_session().head(url, headers=PLAIN, timeout=TIMEOUT)
+    hf_raise_for_status(response)
     etag, date = (response.headers.get(name, "") for name in ("ETag", "Last-Modified"))
     return int(response.headers.get("Content-Length", 0)), etag if etag.startswith('"') else date
 
 
-def _refusal(code: int) -> str:
+def patiently(call: Callable[[], Any], problem: Callable[[Exception], str]) -> Any:
+    """Call something that asks a server; again while that is busy. Raises DownloadFailed with the `problem`, and what
+    has none.
+    """
+    for pause in (*PAUSES, None):
+        try:
+            return call()
+        except Exception as error:  # the client's, the network's and the storage's errors of many kinds
+            why = problem(error)
+            if not why:
+                raise
+            if pause is None or not BUSY.search(why):
+                raise DownloadFailed(why) from error
+        time.sleep(pause)
+
+
+def problem(error: Exception) -> str:
+    """Why a server gave nothing; "" for an error of another kind. What the error says may hold a proxy's password."""
+    if isinstance(error, errors.HfHubHTTPError):
+        return _answered(error.response.status_code)
+    names = {kind.__name__ for kind in type(error).__mro__}  # the client has changed, the names of its errors have not
+    if "TransportError" not in names:
+        return ""
+    host = urlsplit(str(error.request.url)).hostname
+    if "TimeoutException" in names:
+        return f"{host} does not answer in time"
+    if "CERTIFICATE" in str(error):
+        return f"{host} does not prove who it is (certificate)"
+    unknown = re.search(r"Errno -\d|not known|getaddrinfo", str(error))
+    return f"the name {host} is not known here" if unknown else f"the connection to {host} fails or breaks off"
+
+
+def _answered(code: int) -> str:
     if code in (401, 403):
         return f"access is refused (HTTP {code})"
     if code in (404, 410):
         return f"{GONE} (HTTP {code})"
-    return f"the server is overloaded or out of order (HTTP {code})" if code in BUSY else f"the answer is HTTP {code}"
+    busy = BUSY.fullmatch(f"HTTP {code}")
+    return f"the server is overloaded or out of order (HTTP {code})" if busy else f"the answer is HTTP {code}"
 
 
-def _broken(error: requests.RequestException, url: str) -> str:
-    """Why no answer came. The error's own text is not shown: it may hold a proxy's password."""
-    host = urlsplit(url).hostname
-    inner = getattr(error.args[0] if error.args else None, "reason", None)
-    if isinstance(inner, NameResolutionError):
-        return f"the name {host} is not known here"
-    if isinstance(error, requests.exceptions.SSLError):
-        return f"{host} does not prove who it is (certificate)"
-    if isinstance(error, requests.Timeout):
-        return f"{host} does not answer in time"
-    return f"the connection to {host} fails or breaks off"
+def need(folder: Path, size: int, what: str, option: str = "--root") -> None:
+    """Raise Refused unless the disk of `folder` has `size` bytes, and SPARE; `option` chooses another."""
+    free = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free
+    if size and size + SPARE > free:
+        raise Refused(
+            f"{what} needs {size / 1e9:.1f} GB and the disk of {paths.short(folder)} has {free / 1e9:.1f} GB free, "
+            f"1 GB of which stay: free some, or choose another disk with {option}"
+        )

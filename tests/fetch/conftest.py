@@ -3,6 +3,7 @@
 import io
 import tarfile
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,11 +26,11 @@ def served(tmp_path):
 @pytest.fixture
 def fetch(served, tmp_path, monkeypatch):
     """Run `aligngemini data fetch` against the server, into `root`: words -> exit code."""
-    from huggingface_hub import constants
+    from huggingface_hub import constants, file_download
 
-    monkeypatch.setattr(web, "BACKOFF", 0.01)
-    monkeypatch.setattr(web, "CHUNK", 100)
-    monkeypatch.setattr("aligngemini.fetch.hub.PAUSES", (0.01, 0.01))
+    monkeypatch.setattr(web, "PAUSES", (0.01,) * 4)
+    monkeypatch.setattr(file_download, "time", SimpleNamespace(sleep=lambda seconds: None))
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 100)
     for name, value in {"COCO": "", "UNSPLASH": "/data", "UNSPLASH_IMAGES": "/cdn-of-photos"}.items():
         monkeypatch.setenv(f"ALIGNGEMINI_{name}", served.url + value)
     monkeypatch.setattr(constants, "ENDPOINT", served.url)

@@ -21,7 +21,6 @@ from diffusers import AutoencoderKL
 from huggingface_hub import constants
 from aligngemini import cli
 from aligngemini.expert import backbone
-from aligngemini.fetch import web
 from aligngemini.images import autoencoder
 from aligngemini.vlm import load
 from aligngemini.core.params import Refused
@@ -29,7 +28,7 @@ from aligngemini.core.params import Refused
 blocks = {"down_block_types": ["DownEncoderBlock2D"] * 2, "up_block_types": ["UpDecoderBlock2D"] * 2}
 for folder in sys.argv[3:]:
     AutoencoderKL(block_out_channels=(4, 8), norm_num_groups=2, **blocks).save_pretrained(folder)
-constants.DOWNLOAD_CHUNK_SIZE = web.CHUNK = 500  # a connection that breaks loses less than what these files have
+constants.DOWNLOAD_CHUNK_SIZE = 500  # a connection that breaks loses less than what these files have
 assert cli.main(["data", "fetch", "vlm", "expert", "vae", "--root", sys.argv[1]]) == 0
 LOADERS = {"vlm": load.load, "expert": backbone.load, "vae": autoencoder.load}
 for role, name, offline in json.loads(sys.argv[2]):

@@ -7,6 +7,7 @@ import zipfile
 from types import SimpleNamespace
 
 import pytest
+from huggingface_hub import file_download
 
 from aligngemini.core import codes, manifest
 from aligngemini.fetch import archive, web
@@ -44,7 +45,7 @@ def killed(fetch, served, root):
     """A download that was killed after 900 bytes."""
     served.cut[ZIP] = 900
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(web, "time", SimpleNamespace(sleep=_stopped))
+        patch.setattr(file_download, "time", SimpleNamespace(sleep=_stopped))
         assert fetch("coco") == codes.STOPPED
     assert (root / "coco" / "train2017.zip.part").stat().st_size == 900
 
@@ -63,12 +64,17 @@ def test_a_file_that_changed_meanwhile_starts_over(coco, killed, fetch, served, 
     assert (root / "coco" / "train2017.zip").read_bytes() == served.files[ZIP]
 
 
-def test_a_file_that_changes_while_it_is_fetched_starts_over(fetch, coco, served, root, monkeypatch):
-    other = zipped({"train2017/1.jpg": jpeg(1, 60), "train2017/2.jpg": jpeg(2, 60)})
+@pytest.mark.parametrize("size, code", [(60, codes.REFUSED), (24, codes.DONE)], ids=["another size", "the same size"])
+def test_a_file_that_changes_while_it_is_fetched_is_not_glued(
+    size, code, fetch, coco, served, root, monkeypatch, capsys
+):
+    other = zipped({"train2017/": b"", **{f"train2017/{n + 6:012}.jpg": jpeg(n, size) for n in range(6)}})
     served.cut[ZIP] = 700
-    monkeypatch.setattr(web, "time", SimpleNamespace(sleep=lambda seconds: served.files.update({ZIP: other})))
-    assert fetch("coco") == codes.DONE and served.got(ZIP) == ["", "bytes=700-"]
-    assert (root / "coco" / "train2017.zip").read_bytes() == other
+    change = SimpleNamespace(sleep=lambda seconds: served.files.update({ZIP: other}))
+    monkeypatch.setattr(file_download, "time", change)
+    assert fetch("coco") == code and served.got(ZIP) == ["", "bytes=700-"]
+    assert ("another size than was announced" in capsys.readouterr().err) == (code == codes.REFUSED)
+    assert fetch("coco") == codes.DONE and (root / "coco" / "train2017.zip").read_bytes() == other
 
 
 def test_a_server_that_ignores_ranges_starts_over(fetch, coco, root, served):
@@ -78,13 +84,11 @@ def test_a_server_that_ignores_ranges_starts_over(fetch, coco, root, served):
     assert (root / "coco" / "train2017.zip").read_bytes() == coco
 
 
-def test_a_download_killed_before_its_last_step_is_not_fetched_again(fetch, coco, root, served, monkeypatch):
-    finish = web.Download._finish
-    monkeypatch.setattr(web.Download, "_finish", _stopped)
-    assert fetch("coco") == codes.STOPPED
-    monkeypatch.setattr(web.Download, "_finish", finish)
-    assert fetch("coco") == codes.DONE
-    assert served.got(ZIP) == ["", f"bytes={len(coco)}-"]
+def test_a_download_killed_before_its_last_step_is_not_fetched_again(fetch, coco, root, served):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(web, "_damage", _stopped)
+        assert fetch("coco") == codes.STOPPED
+    assert fetch("coco") == codes.DONE and served.got(ZIP) == [""]
 
 
 def test_a_busy_server_is_asked_again(fetch, coco, served):

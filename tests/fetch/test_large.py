@@ -6,9 +6,11 @@ import subprocess
 import sys
 import time
 from glob import glob  # unlike Path.rglob it passes over a folder that vanishes under its eyes
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from huggingface_hub import file_download
 from safetensors.numpy import save_file
 
 from aligngemini.core import codes, paths
@@ -21,9 +23,9 @@ TOKEN = "hf_secretsecret"
 SCRIPT = """
 import signal, sys
 from aligngemini import cli
-from aligngemini.fetch import web
+from huggingface_hub import constants
 
-web.CHUNK = 100
+constants.DOWNLOAD_CHUNK_SIZE = 100
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in a shell's background is begun deaf to it
 sys.exit(cli.main(["data", "fetch", *sys.argv[1:]]))
 """
@@ -39,12 +41,16 @@ def weights(served):
     return home / WEIGHTS
 
 
+def _broken(seconds):
+    raise web.DownloadFailed("the connection breaks")
+
+
 @pytest.fixture
 def parted(fetch, shards, served, root):
     """A shard of which 900 bytes have come before the command failed."""
     served.cut[SHARD] = 900
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(web, "BROKEN", ())
+        patch.setattr(file_download, "time", SimpleNamespace(sleep=_broken))
         assert fetch("echo4o", "--shards", "1") == codes.REFUSED
     part = root / "echo4o" / echo4o.TOP / "images" / f"{SHARD}.part"
     assert part.stat().st_size == 900
