@@ -22,46 +22,18 @@ def vlm_config(words):
     """
     from transformers import Qwen2_5_VLConfig
 
-    ids = {
-        name: words.convert_tokens_to_ids(f"<|{name}|>")
-        for name in ("image_pad", "video_pad", "vision_start", "vision_end", "im_end", "endoftext")
-    }
-    rope = {"rope_type": "default", "rope_theta": 10.0, "mrope_section": [4, 6, 6]}
-    text = dict(
-        vocab_size=len(words),
-        hidden_size=WIDTH,
-        intermediate_size=3 * WIDTH,
-        num_hidden_layers=LAYERS,
-        num_attention_heads=HEADS,
-        num_key_value_heads=2,
-        max_position_embeddings=1024,
-        rope_parameters=rope,
-        tie_word_embeddings=False,
-        initializer_range=INIT,
-        bos_token_id=ids["endoftext"],
-        eos_token_id=ids["im_end"],
-        pad_token_id=ids["endoftext"],
-    )
-    vision = dict(
-        depth=4,
-        hidden_size=WIDTH,
-        intermediate_size=3 * WIDTH,
-        num_heads=HEADS,
-        out_hidden_size=WIDTH,
-        patch_size=14,
-        spatial_merge_size=2,
-        temporal_patch_size=2,
-        window_size=112,
-        fullatt_block_indexes=[0, 1, 2, 3],
-        initializer_range=INIT,
-    )
+    names = ("image_pad", "video_pad", "vision_start", "vision_end", "im_end", "endoftext")
+    ids = {name: words.convert_tokens_to_ids(f"<|{name}|>") for name in names}
+    shape = {"hidden_size": WIDTH, "intermediate_size": 3 * WIDTH, "initializer_range": INIT}
+    text = shape | {"vocab_size": len(words), "num_hidden_layers": LAYERS, "max_position_embeddings": 1024}
+    text |= {"num_attention_heads": HEADS, "num_key_value_heads": 2, "tie_word_embeddings": False}
+    text |= {"rope_parameters": {"rope_type": "default", "rope_theta": 10.0, "mrope_section": [4, 6, 6]}}
+    text |= {"bos_token_id": ids["endoftext"], "eos_token_id": ids["im_end"], "pad_token_id": ids["endoftext"]}
+    vision = shape | {"depth": 4, "num_heads": HEADS, "out_hidden_size": WIDTH, "fullatt_block_indexes": [0, 1, 2, 3]}
+    vision |= {"patch_size": 14, "spatial_merge_size": 2, "temporal_patch_size": 2, "window_size": 112}
+    tokens = {"image_token_id": "image_pad", "video_token_id": "video_pad"}
+    tokens |= {"vision_start_token_id": "vision_start", "vision_end_token_id": "vision_end"}
+    known = {name: ids[token] for name, token in tokens.items()}
     return Qwen2_5_VLConfig(
-        text_config=text,
-        vision_config=vision,
-        image_token_id=ids["image_pad"],
-        video_token_id=ids["video_pad"],
-        vision_start_token_id=ids["vision_start"],
-        vision_end_token_id=ids["vision_end"],
-        tie_word_embeddings=False,
-        initializer_range=INIT,
+        text_config=text, vision_config=vision, tie_word_embeddings=False, initializer_range=INIT, **known
     )

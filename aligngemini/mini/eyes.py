@@ -1,60 +1,49 @@
 """What the small vision tower learns first: to see everything that a scene's description holds, before any word."""
 
+from collections.abc import Callable
+
 import torch
 
 from aligngemini.world.kinds import KINDS, PLACES
-from aligngemini.world.scenes import HOURS, WEATHER, Scene
+from aligngemini.world.scenes import HOURS, WEATHER, Scene, Thing
 
 COLOURS = tuple(sorted({c for kind in KINDS.values() for c in kind.colours + kind.wrong_colours}))
 WEATHERS = tuple(sorted({weather for kinds in WEATHER.values() for weather in kinds}))
 SIDES = ("left", "right", "none")
-CLASSES = {
-    "kind": len(KINDS),
-    "colour": len(COLOURS),
-    "count": 7,
-    "moved": 2,
-    "upright": 2,
-    "lifted": 2,
-    "place": len(PLACES),
-    "hour": len(HOURS),
-    "weather": len(WEATHERS),
-    "sun": 2,
-    "second_sun": 2,
-    "shadow": 3,
-    "reflection": 2,
-    "sign": 7,
-    "balloons": 7,
-    "things": 4,
-    "beside": len(KINDS),
-    "larger": 2,
-}
 UNSEEN = -100  # an attribute that this scene does not have, ignored by the loss
 
 
+def _kind(thing: Thing) -> int:
+    return tuple(KINDS).index(thing.kind)
+
+
+# The number of classes of each attribute, and the class of a scene: UNSEEN where it has no such thing.
+ATTRIBUTES: dict[str, tuple[int, Callable[[Scene], int]]] = {
+    "kind": (len(KINDS), lambda scene: _kind(scene.things[0])),
+    "colour": (len(COLOURS), lambda scene: COLOURS.index(scene.things[0].colour)),
+    "count": (7, lambda scene: scene.things[0].count if KINDS[scene.things[0].kind].repeat else UNSEEN),
+    "moved": (2, lambda scene: int(scene.things[0].part_moved)),
+    "upright": (2, lambda scene: int(scene.things[0].upright)),
+    "lifted": (2, lambda scene: int(scene.things[0].lift > 0)),
+    "place": (len(PLACES), lambda scene: PLACES.index(scene.place)),
+    "hour": (len(HOURS), lambda scene: HOURS.index(scene.hour)),
+    "weather": (len(WEATHERS), lambda scene: WEATHERS.index(scene.weather)),
+    "sun": (2, lambda scene: UNSEEN if scene.second_sun else SIDES.index(scene.sun)),
+    "second_sun": (2, lambda scene: int(scene.second_sun)),
+    "shadow": (3, lambda scene: SIDES.index("none" if scene.place == "lake" else scene.shadow)),
+    "reflection": (2, lambda scene: int(scene.reflection) if scene.place == "lake" else UNSEEN),
+    "sign": (7, lambda scene: scene.sign),
+    "balloons": (7, lambda scene: scene.balloons),
+    "things": (4, lambda scene: len(scene.things)),
+    "beside": (len(KINDS), lambda scene: _kind(scene.things[1]) if scene.things[1:] else UNSEEN),
+    "larger": (2, lambda scene: int(scene.things[0].height > scene.things[1].height) if scene.things[1:] else UNSEEN),
+}
+CLASSES = {name: number for name, (number, _) in ATTRIBUTES.items()}
+
+
 def attributes(scene: Scene) -> list[int]:
-    """The class of each entry of CLASSES, in order; UNSEEN where the scene has no such thing."""
-    first, *rest = scene.things
-    has = KINDS[first.kind]
-    return [
-        tuple(KINDS).index(first.kind),
-        COLOURS.index(first.colour),
-        first.count if has.repeat else UNSEEN,
-        int(first.part_moved),
-        int(first.upright),
-        int(first.lift > 0),
-        PLACES.index(scene.place),
-        HOURS.index(scene.hour),
-        WEATHERS.index(scene.weather),
-        UNSEEN if scene.second_sun else SIDES.index(scene.sun),
-        int(scene.second_sun),
-        SIDES.index("none" if scene.place == "lake" else scene.shadow),
-        int(scene.reflection) if scene.place == "lake" else UNSEEN,
-        scene.sign,
-        scene.balloons,
-        len(scene.things),
-        tuple(KINDS).index(rest[0].kind) if rest else UNSEEN,
-        int(first.height > rest[0].height) if rest else UNSEEN,
-    ]
+    """The class of each of ATTRIBUTES, in order."""
+    return [of(scene) for _, of in ATTRIBUTES.values()]
 
 
 class Eyes(torch.nn.Module):

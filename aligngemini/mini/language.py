@@ -2,20 +2,10 @@
 captions.
 """
 
-from pathlib import Path
-
 from aligngemini.world import captions, world
 from aligngemini.world.scenes import FAMILIES
 
-SPECIAL = (
-    "<|endoftext|>",
-    "<|im_start|>",
-    "<|im_end|>",
-    "<|vision_start|>",
-    "<|vision_end|>",
-    "<|image_pad|>",
-    "<|video_pad|>",
-)
+SPECIAL = ["endoftext", "im_start", "im_end", "vision_start", "vision_end", "image_pad", "video_pad"]
 # Everyday words of verdicts and questions, so that they are single tokens; the base only ever repeats them.
 HINT = "Judge parts, counts, places, light and shadows. Ignore blur, noise and compression."
 SPARE = (
@@ -34,12 +24,9 @@ CHAT = (
 def corpus(count: int = 600, seed: int = 0) -> list[str]:
     """Texts the tokenizer learns its words from: captions, questions, spare words."""
     drawn = [world.scene(seed, "tokenizer", i, bool(i % 2))[0] for i in range(count)]
-    said = [captions.remark(s, family) for s in drawn for family in FAMILIES]
-    return (
-        [captions.caption(s) for s in drawn]
-        + said
-        + [*captions.QUESTIONS.values(), *([SPARE] * 4), "user\nassistant\nsystem\n" * 4]
-    )
+    texts = [captions.caption(scene) for scene in drawn]
+    texts += [captions.remark(scene, family) for scene in drawn for family in FAMILIES]
+    return [*texts, *captions.QUESTIONS.values(), *[SPARE] * 4, "user\nassistant\nsystem\n" * 4]
 
 
 def tokenizer(vocabulary: int = 768):
@@ -50,18 +37,12 @@ def tokenizer(vocabulary: int = 768):
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary, special_tokens=list(SPECIAL), initial_alphabet=alphabet, show_progress=False
-    )
-    core.train_from_iterator(corpus(), trainer)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=core,
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
-        padding_side="left",
-        extra_special_tokens={"image_token": "<|image_pad|>", "video_token": "<|video_pad|>"},
-    )
+    options = {"special_tokens": [f"<|{name}|>" for name in SPECIAL], "show_progress": False}
+    options |= {"vocab_size": vocabulary, "initial_alphabet": pre_tokenizers.ByteLevel.alphabet()}
+    core.train_from_iterator(corpus(), trainers.BpeTrainer(**options))
+    tokens = {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>", "padding_side": "left"}
+    tokens |= {"extra_special_tokens": {"image_token": "<|image_pad|>", "video_token": "<|video_pad|>"}}
+    return PreTrainedTokenizerFast(tokenizer_object=core, **tokens)
 
 
 def processor(size: int = 112):
@@ -72,11 +53,3 @@ def processor(size: int = 112):
     words = tokenizer()
     images = Qwen2VLImageProcessor(size=pixels, patch_size=14, merge_size=2, temporal_patch_size=2)
     return Qwen2_5_VLProcessor(images, words, Qwen2VLVideoProcessor(size=pixels), chat_template=CHAT)
-
-
-def save_processor(folder: Path, size: int = 112) -> None:
-    """Write tokenizer, image processor and chat template as a hub folder carries them."""
-    processor(size).save_pretrained(folder)
-
-
-assert set(captions.QUESTIONS) == set(FAMILIES)

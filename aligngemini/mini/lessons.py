@@ -7,6 +7,8 @@ import torch
 from PIL import Image
 
 from aligngemini.core.seeds import generator
+from aligngemini.images import degrade
+from aligngemini.images.params import DataParams
 from aligngemini.world import captions, world
 from aligngemini.world.camera import photograph
 from aligngemini.world.kinds import KINDS
@@ -40,8 +42,6 @@ def shown(seed: int, split: str, index: int, favoured: tuple[str, ...] = HARD) -
 
 def seen(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A scene as a camera shows it, half the time heavily degraded: uint8 in, uint8 out, same size."""
-    from aligngemini.images import degrade
-
     rgb, quality = photograph(rgb, rng)
     if rng.random() < DEGRADED:
         return degrade.degrade(rgb, degrade.draw(_ranges(), rng))
@@ -51,9 +51,6 @@ def seen(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 @cache
 def _ranges() -> dict:
     """The degradation of notebook 01 as it is by default."""
-    from aligngemini.images import degrade
-    from aligngemini.images.params import DataParams
-
     return degrade.ranges(DataParams())
 
 

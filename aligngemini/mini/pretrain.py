@@ -39,11 +39,8 @@ def make(name: str, folder: Path, steps: int, seed: int) -> dict:
     fresh, work = folder.with_name(f".{name}.new"), folder.with_name(f".work-{seed}-{steps}") / name
     work.mkdir(parents=True, exist_ok=True)
     facts = _room(name)(fresh, work, steps, seed)
-    facts |= {
-        "command": f"aligngemini mini pretrain --only {name}",
-        "seed": seed,
-        "environment": manifest.environment(),
-    }
+    facts |= {"command": f"aligngemini mini pretrain --only {name}", "seed": seed}
+    facts |= {"environment": manifest.environment()}
     card.write(fresh, name, facts)
     shipped.record(atomic.move(fresh, folder))
     shutil.rmtree(work)

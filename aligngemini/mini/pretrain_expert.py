@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from aligngemini.core.seeds import generator
+from aligngemini.images import degrade
 from aligngemini.world import world
 from aligngemini.world.camera import RANGES, expose, settings
 
@@ -18,11 +19,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # what timm's DINOv2 m
 
 
 def sample(seed: int, index: int) -> tuple[np.ndarray, list[float]]:
-    """A camera picture (uint8, JPEG decoded) and its settings, each scaled to [-1, 1]. No generator is ever
-    involved.
-    """
-    from aligngemini.images import degrade
-
+    """A camera picture (uint8, JPEG decoded) and its settings, each scaled to [-1, 1]; no generator is involved."""
     rng = generator("settings", seed, index)
     values = settings(rng)
     rgb = expose(world.draw(seed, "pretrain/expert", index, False).rgb, values, rng)
@@ -38,11 +35,8 @@ def normalised(pictures: np.ndarray) -> torch.Tensor:
 
 def batch(seed: int, step: int) -> dict[str, torch.Tensor]:
     """Pictures and settings of one training step."""
-    drawn = [sample(seed, step * BATCH + i) for i in range(BATCH)]
-    return {
-        "x": normalised(np.stack([rgb for rgb, _ in drawn])),
-        "y": torch.tensor([values for _, values in drawn]),
-    }
+    images, values = zip(*(sample(seed, step * BATCH + i) for i in range(BATCH)), strict=True)
+    return {"x": normalised(np.stack(images)), "y": torch.tensor(values)}
 
 
 def pretrain(out: Path, work: Path, steps: int, seed: int = 0, rate: float = 1e-3) -> dict:
@@ -55,13 +49,8 @@ def pretrain(out: Path, work: Path, steps: int, seed: int = 0, rate: float = 1e-
     module = torch.nn.Sequential(backbone, torch.nn.Linear(EXPERT_SHAPE["embed_dim"], len(RANGES)))
     log = fit(module, partial(batch, seed), _loss, steps, rate, work)
     save_for_hf(module[0].cpu(), out, model_args=EXPERT_SHAPE, safe_serialization=True)
-    return {
-        "told": "camera settings of camera pictures; no generator, no label",
-        "steps": steps,
-        "pictures": steps * BATCH,
-        "log": log,
-        "explained": explained(module, seed, steps),
-    }
+    facts = {"told": "camera settings of camera pictures; no generator, no label", "steps": steps}
+    return facts | {"pictures": steps * BATCH, "log": log, "explained": explained(module, seed, steps)}
 
 
 @torch.no_grad()

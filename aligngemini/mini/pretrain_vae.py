@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from aligngemini.core.seeds import generator
 from aligngemini.images import degrade
@@ -12,10 +13,10 @@ from aligngemini.images.patches import PATCH, PatchAutoencoder
 from aligngemini.world import world
 from aligngemini.world.camera import photograph
 
-from .adversary import Adversary
 from .loop import fit
 
 BATCH, CROP, LATENT = 8, 64, 24
+CRITIC = 0.02  # of the critic's opinion beside the reconstruction error (ours: its sharpness shows, the PSNR stays)
 # All are `PatchAutoencoder`s. The family that trains the expert stands first; the others are only ever tested on.
 FAMILIES = {
     "kl": "nearest upsampling and convolutions, drawn latents with a KL term",
@@ -42,7 +43,7 @@ def untrained(family: str, seed: int) -> PatchAutoencoder:
 def begun(model: PatchAutoencoder, seed: int) -> PatchAutoencoder:
     """Let the linear sketch be the leading principal components of patches, and all else be zero."""
     shown = torch.cat([crops(seed, -1 - i)["x"] for i in range(40)])
-    patches = torch.nn.functional.unfold(shown, PATCH, stride=PATCH).transpose(1, 2).flatten(0, 1)
+    patches = nn.functional.unfold(shown, PATCH, stride=PATCH).transpose(1, 2).flatten(0, 1)
     energy, axes = torch.linalg.eigh(torch.cov(patches.T))
     axes, spread = axes[:, -model.config.latent_channels :], energy[-model.config.latent_channels :].sqrt()
     spread = spread * (2 if model.config.levels else 1)  # tanh is nearly straight up to one half
@@ -51,10 +52,10 @@ def begun(model: PatchAutoencoder, seed: int) -> PatchAutoencoder:
     model.enter.bias.copy_(-inward @ middle)
     model.leave.weight.copy_((axes * spread)[:, :, None, None])
     model.leave.bias.copy_(middle)
-    ends = [module for module in model.detail.modules() if isinstance(module, torch.nn.Conv2d)]
+    ends = [module for module in model.detail.modules() if isinstance(module, nn.Conv2d)]
     for layer in (model.narrow, ends[-1]):
-        torch.nn.init.zeros_(layer.weight)
-        torch.nn.init.zeros_(layer.bias)
+        nn.init.zeros_(layer.weight)
+        nn.init.zeros_(layer.bias)
     return model
 
 
@@ -86,6 +87,26 @@ def loss(model, batch: dict) -> torch.Tensor:
     error = model.decode(posterior.sample()).sample - batch["x"]
     light = 0.0 if posterior.deterministic else 1e-6 * posterior.kl().mean()
     return error.abs().mean() + 2 * error.square().mean() + light
+
+
+class Adversary(nn.Module):
+    """An autoencoder and a patch critic (float [N, 3, H, W] to scores [N, 1, h, w], high for what looks original)."""
+
+    def __init__(self, model: nn.Module, width: int = 24):
+        super().__init__()
+        self.model = model
+        layers = [nn.Conv2d(3, width, 4, 2, 1), nn.LeakyReLU(0.2), nn.Conv2d(width, 2 * width, 4, 2, 1)]
+        self.critic = nn.Sequential(*layers, nn.LeakyReLU(0.2), nn.Conv2d(2 * width, 1, 3, padding=1))
+
+    def loss(self, batch: dict) -> torch.Tensor:
+        """Reconstruction error, the hinge loss of the critic, and the autoencoder's wish to please a still critic."""
+        x = batch["x"]
+        again = self.model.decode(self.model.encode(x).latent_dist.sample()).sample
+        error = again - x
+        still = {name: weight.detach() for name, weight in self.critic.named_parameters()}
+        pleased = -torch.func.functional_call(self.critic, still, (again,)).mean()
+        hinge = (1 - self.critic(x)).relu().mean() + (1 + self.critic(again.detach())).relu().mean()
+        return error.abs().mean() + 2 * error.square().mean() + CRITIC * pleased + hinge
 
 
 def pretrain(family: str, out: Path, work: Path, steps: int, seed: int = 0, rate: float = 2e-3) -> dict:

@@ -9,7 +9,7 @@ from PIL import Image
 from . import eyes
 from .bases import vlm_config
 from .examine import examine
-from .language import processor, save_processor
+from .language import processor
 from .lessons import encode, lesson, shown
 from .loop import fit
 
@@ -40,7 +40,7 @@ def pretrain(name: str, out: Path, work: Path, steps: int, seed: int = 0) -> dic
     last = partial(_words, tools, seed, "pretrain/last", (True, name == "vlm"))
     ending = fit(model, last, _loss, share["last"], 1.5e-3, work / "last")
     model.cpu().half().save_pretrained(out)
-    save_processor(out)
+    processor().save_pretrained(out)  # one that has padded nothing, which its tokenizer would remember
     logs = {"log_eyes": sight["log"], "log_words": talk, "log_last": ending}
     found = examine(model.float(), tools, seed)
     return {"told": TOLD[name], "steps": share, **logs, "attributes": sight["accuracy"], **found}

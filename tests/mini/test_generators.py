@@ -5,8 +5,8 @@ import torch
 
 from aligngemini.images.patches import DECODERS, PatchAutoencoder
 from aligngemini.mini import pretrain_vae
-from aligngemini.mini.adversary import Adversary
 from aligngemini.mini.loop import fit
+from aligngemini.mini.pretrain_vae import Adversary
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
