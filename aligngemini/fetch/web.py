@@ -21,7 +21,7 @@ from aligngemini.core.progress import Meter
 from . import record
 
 PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds before a busy server is asked again: ours
-BUSY = re.compile(r"HTTP (429|5\d\d)|breaks off|in time")
+BUSY = re.compile(r"HTTP (429|5\d\d)|breaks off|in time|cannot be reached")
 TIMEOUT = 60  # seconds to connect, and between two bytes
 PLAIN = {"Accept-Encoding": "identity"}  # ranges and lengths count the file's own bytes
 SPARE = 10**9  # bytes of a disk left to everybody else: ours
@@ -33,18 +33,22 @@ class DownloadFailed(RuntimeError):
     """A file did not come; the text is the reason, fit for a sentence or a table."""
 
 
-class Transfer(Meter):
+class Transfer:
     """Progress of downloads, in MB; `had` bytes of `size` (0: not known) are there already."""
 
     def __init__(self, label: str, size: int, had: int = 0) -> None:
-        super().__init__(f"{label}, MB", size // MB or None, had // MB)
+        self.meter = Meter(f"{label}, MB", size // MB or None, had // MB)
         self.bytes, self.lock = had, threading.Lock()
 
     def update(self, size: int) -> None:
         """Note that `size` more bytes have come, from any thread."""
         with self.lock:
             self.bytes += size
-            super().update(self.bytes // MB)
+            self.meter.update(self.bytes // MB)
+
+    def close(self) -> None:
+        """End with one summary line."""
+        self.meter.close()
 
 
 def download(url: str, path: Path, size: int, version: str, meter: Transfer, headers: dict[str, str] = PLAIN) -> None:
@@ -53,13 +57,14 @@ def download(url: str, path: Path, size: int, version: str, meter: Transfer, hea
     It goes on where an earlier call for the same `version` was interrupted: an ETag, a date, or the `record.digest`,
     with which the file is compared in the end. Raises what the hub's client does, DownloadFailed, OSError of the disk.
     """
-    had, unfinished = begun(path, version), part(path)
+    had, unfinished = begun(path, version) if size else 0, part(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     if not had:
         unfinished.open("wb").close()
         atomic.write(_mark(path), version)
-    if not size or had < size:
-        condition = {} if record.DIGEST.fullmatch(version) else {"If-Range": version}
+    if had < size or not size:
+        plain = not version or record.DIGEST.fullmatch(version)
+        condition = {} if plain else {"If-Range": version}  # all of it, where there is a newer one
         _append(url, unfinished, had, headers | condition, meter)
     if why := _damage(unfinished, size, version):
         unfinished.unlink()
@@ -75,8 +80,8 @@ def _append(url: str, path: Path, had: int, headers: dict[str, str], meter: Tran
         try:
             file_download.http_get(url, file, resume_size=had, headers=headers, _tqdm_bar=meter)
         except OSError as error:
-            if error.errno or isinstance(error, errors.HfHubHTTPError):
-                raise  # not so for a file whose size has changed meanwhile: `_damage` sees it
+            if "Consistency check" not in str(error):  # of a file whose size has changed meanwhile: `_damage` sees it
+                raise
 
 
 def _damage(path: Path, size: int, version: str) -> str:
@@ -148,6 +153,8 @@ def problem(error: Exception) -> str:
     """Why a server gave nothing; "" for an error of another kind. What the error says may hold a proxy's password."""
     if isinstance(error, errors.HfHubHTTPError):
         return _answered(error.response.status_code)
+    if isinstance(error, errors.OfflineModeIsEnabled):
+        return "HF_HUB_OFFLINE is set: unset it"
     names = {kind.__name__ for kind in type(error).__mro__}  # the client has changed, the names of its errors have not
     if "TransportError" not in names:
         return ""

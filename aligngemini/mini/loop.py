@@ -1,6 +1,5 @@
 """One small training loop for all mini bases: batches made by step number, resumable, with progress and a log."""
 
-import json
 import math
 import time
 from collections.abc import Callable
@@ -31,11 +30,6 @@ def cosine(step: int, steps: int, warm: int = 100) -> float:
     return min((step + 1) / warm, 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))
 
 
-def device() -> torch.device:
-    """The fastest device at hand."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
 def fit(
     module, make_batch, loss_of, steps: int, rate: float, folder: Path, every: int = 200, workers: int = 1
 ) -> list[dict]:
@@ -45,7 +39,7 @@ def fit(
     `loss_of(module, batch)` gives a scalar. Returns the log: rows of step, loss and seconds of training so far.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    where = device()
+    where = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     module.to(where).train()
     optimiser = torch.optim.AdamW(module.parameters(), lr=rate, weight_decay=0.02, betas=(0.9, 0.98))
     start, log = states.resume(folder / "checkpoint.pt", module.state_dict(), optimiser)
@@ -65,6 +59,5 @@ def fit(
             mean = sum(losses) / len(losses)
             log.append({"step": step + 1, "loss": round(mean, 5), "seconds": round(time.time() - begun, 1)})
             states.save(folder / "checkpoint.pt", module.state_dict(), optimiser, step + 1, log)
-            (folder / "log.json").write_text(json.dumps(log))
             losses = []
     return log

@@ -42,7 +42,7 @@ def place(scale: str, wanted: str = "") -> str:
 def computed(setting: Setting, gpu: GPU) -> Iterator[Row]:
     """Count every stage that works on a GPU, in batches of one; peak and time are those of the recipe's batches."""
     single = setting.single()
-    for stage, folder, (model, module) in _each(single, models.HOLLOW, [stage for stage in STAGES if stage.batch]):
+    for stage, folder, (model, module) in _each(single, models.HOLLOW):
         say(f"counting: {stage.name}")
         with torch.autocast("cpu", torch.bfloat16, enabled=stage.model != "vlm"):  # as on a GPU
             count, units = count_of(stage, model, module, single, folder)
@@ -70,7 +70,7 @@ def measured(setting: Setting, device: str, steps: int) -> Iterator[Row]:
     """Run every stage on "cuda" or "cpu"; the first of several steps warms up and is not counted."""
     setting = setting.single() if device == "cpu" and setting.scale == "paper" else setting
     name = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {torch.get_num_threads()} threads"
-    for stage, folder, built in _each(setting, device, STAGES):
+    for stage, folder, built in _each(setting, device):
         say(f"rehearsing: {stage.name}")
         if device == "cuda":
             torch.cuda.reset_peak_memory_stats()
@@ -103,9 +103,10 @@ def _row(stage: Stage, setting: Setting, how: str, device: str, batch: int, seco
     return names | numbers | {"notebook": stage.notebook, "lower": stage.lower}
 
 
-def _each(setting: Setting, device: str, stages: list[Stage]) -> Iterator[tuple[Stage, Path, Any]]:
+def _each(setting: Setting, device: str) -> Iterator[tuple[Stage, Path, Any]]:
     """Every stage that the recipes ask for, a folder and its model; None for one that the device is too small for."""
-    asked = [stage for stage in stages if stage.name != "labelling" or setting.vlm.labeller]
+    asked = [stage for stage in STAGES if stage.name != "labelling" or setting.vlm.labeller]
+    asked = [stage for stage in asked if stage.batch or device != models.HOLLOW]
     for model, group in groupby(asked, lambda stage: stage.model):
         with TemporaryDirectory() as folder:
             torch.manual_seed(setting.vlm.seed)

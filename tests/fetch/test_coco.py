@@ -114,6 +114,12 @@ def test_an_unreachable_server_is_one_sentence_and_does_not_keep_others_from_com
     assert why in captured.err and "unsplash: complete, 10 files" in captured.out
 
 
+def test_a_machine_that_is_to_stay_offline_asks_nobody(fetch, coco, served, monkeypatch, capsys):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert fetch("coco") == codes.REFUSED
+    assert "HF_HUB_OFFLINE is set: unset it" in capsys.readouterr().err and served.asked == []
+
+
 def test_too_little_room_is_said_before_the_first_byte(fetch, coco, served, monkeypatch, capsys):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=10**9 + len(coco)))
     assert fetch("coco") == codes.REFUSED
