@@ -170,7 +170,7 @@ def test_a_baseline_and_a_file_of_scores_go_everywhere(outputs, tmp_path, capsys
 def made(folder, rows, **given):
     """The branches of notebook 04, the last of them a file of scores with these rows."""
     rows.assign(score=0.5).to_csv(folder / "mine.csv", index=False)
-    texts = ["expert latest", f"scores {folder / 'mine.csv'}"]
+    texts = ["frequency", "expert latest", f"scores {folder / 'mine.csv'}"]
     run = runs.start(stages.FUSION, stages.STAGES[stages.FUSION].params(scale="smoke", branch_runs=texts, **given))
     return members.of(run)
 
@@ -189,7 +189,10 @@ def test_a_file_of_scores_without_a_test_image_is_refused_when_branches_are_made
 
 def test_a_fitted_rule_names_the_file_that_lacks_joint_images_before_any_scoring(outputs, tmp_path, monkeypatch):
     test, joint = (values.read(next(outputs.glob(f"01*/*/{name}.parquet"))) for name in ("test", "joint"))
-    monkeypatch.setattr(members.scoring, "table", None)
+    scored = members.scoring.table
+    monkeypatch.setattr(
+        members.scoring, "table", lambda rows, branch, *more: {"mine": scored}[branch.name](rows, branch, *more)
+    )
     words = (
         "rule or_budget is fitted on the joint validation set, but of the images scored by mine 0 are real and 0 fake: "
     )

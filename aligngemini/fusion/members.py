@@ -44,7 +44,8 @@ def of(run) -> list[Member]:
     """
     choices, members = branch_runs.read(run.params[branch_runs.FIELD]), {}
     test, joint = (table.load(run.data.path(f"{each}.parquet")) for each in ("test", "joint"))
-    for each in sorted(choices, key=lambda choice: not choice.kind.notebook):  # first those that are scored already
+    # first those that are scored already, and files: what they lack is said before the long scoring of the others
+    for each in sorted(choices, key=lambda choice: not (choice.kind.notebook or choice.kind.file)):
         members[each.name] = (
             _trained(run.inputs[each.label], each) if each.kind.notebook else own(run, each, test, joint)
         )
