@@ -22,6 +22,12 @@ class PeersParams(Params):
         filled=True,
         read=partial(branch_runs.read, runs=False),
     )
+    explained: list[str] = advanced(
+        ["vlm latest supervision:semantic"],
+        "runs of notebook 02 whose explanations are held against the truth",
+        read=partial(branch_runs.read, runs=False),
+    )
+    explained_images: int = advanced(40, "images that each of them explains, 0 or more", least=0)
     perturbations: list[str] = advanced(
         ["jpeg", "blur", "noise"], "what images suffer in the degradation curves", choices=list(PERTURBATIONS)
     )

@@ -24,12 +24,12 @@ from .vision_cache import CheckedCollator, cache_vision_features
 
 # Attention and MLP of the language model and of nothing else: the vision tower has projections of the same names.
 TARGETS = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
-LOSSES = {"dpo": "sigmoid", "sft": "sft"}  # TRL's names
-START = {"dpo": math.log(2), "sft": None}  # the first loss, where it is known beforehand
+LOSSES = {"dpo": ["sigmoid"], "sft": ["sft"], "dpo+sft": ["sigmoid", "sft"]}  # TRL's names; several are added up
+START = {"dpo": math.log(2)}  # the first loss, where it is known beforehand
 
 
 class Watch(TrainerCallback):
-    """Progress for the workbook; and the first step must look like that of the objective (dpo or sft)."""
+    """Progress for the workbook; and the first step must look like that of the objective."""
 
     def __init__(self, objective: str):
         self.objective = objective
@@ -44,13 +44,13 @@ class Watch(TrainerCallback):
 
 
 def check_start(loss: float, gradient: float, objective: str = "dpo") -> None:
-    """Raise RuntimeError unless a first step has a gradient and the loss it must have: ln 2 for dpo, for sft the
-    surprise at an answer, which is above zero.
+    """Raise RuntimeError unless a first step has a gradient and the loss it must have: ln 2 for dpo; with sft the
+    surprise at an answer, which is above zero, counts too.
 
     Without an answer to learn from (say, cut off by a maximum length) the loss of dpo is ln 2 as well, but nothing
     moves.
     """
-    first = START[objective]
+    first = START.get(objective)
     right = abs(loss - first) <= 0.02 if first else 0 < loss < math.inf
     if not right or not gradient > 0:  # so that NaN is caught too
         must = f"it must be {first:.4f}" if first else "it must be above zero"
@@ -68,7 +68,7 @@ def settings(config: VLMParams, checkpoints: Path):
     arguments = DPOConfig(
         output_dir=str(checkpoints),
         beta=config.beta,
-        loss_type=[LOSSES[config.objective]],
+        loss_type=LOSSES[config.objective],
         learning_rate=config.learning_rate,
         num_train_epochs=config.epochs,
         per_device_train_batch_size=config.batch_size,

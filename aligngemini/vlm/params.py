@@ -14,7 +14,9 @@ class VLMParams(Params):
     base_revision: str = advanced("", "revision of the base on the hub, empty for the newest")
     supervision: fields.Supervision = "semantic"
     objective: str = param(
-        "dpo", "loss: preference optimisation (dpo), or fine-tuning on the chosen answers (sft)", choices=["dpo", "sft"]
+        "dpo",
+        "loss: preference optimisation (dpo), fine-tuning on the chosen answers (sft), or the sum of both (dpo+sft)",
+        choices=["dpo", "sft", "dpo+sft"],
     )
     labeller: str = advanced(
         "",

@@ -1,0 +1,103 @@
+"""When the VLM says why, is it true? Measured on images of the small world, where the truth is known.
+
+The question is that of FakeReasoning and INSIGHT; the measure is ours.
+"""
+
+import re
+from collections.abc import Sequence
+
+import pandas as pd
+import torch
+
+from aligngemini.images import decode
+from aligngemini.vlm import load, preference_pairs, verdict
+from aligngemini.vlm.branch import VLMBranch
+
+# What a sentence of world.captions is about, the first that fits; tests hold that every sentence is recognised.
+PATTERNS = {
+    "reflection": r"reflection",
+    "shadow": r"shadow",
+    "light": r"\bsuns?\b",
+    "number": r"\bsign\b",
+    "placement": r"^The .+ of the ",
+    "orientation": r"\b(upright|upside down)\b",
+    "support": r"\b(hovers above|stands on)\b",
+    "scale": r"\b(larger|smaller) than\b",
+    "context": r" is at the ",
+    "count": r" has (no|one|two|three|four|five|six) ",
+    "colour": r"^The \w+ is \w+\.$",
+}
+TRUE, FALSE, OTHER, NONE = "true", "false", "about something else", "about nothing known"
+
+
+def family(sentence: str) -> str:
+    """The family of violation that a sentence concerns, "" if none is recognised."""
+    return next((name for name, pattern in PATTERNS.items() if re.search(pattern, sentence)), "")
+
+
+def outcome(said: str, truth: str) -> str:
+    """How an explanation relates to the true sentence about its image: the same, a false one about the same thing, or
+    about something else, which is not checked.
+    """
+    if said.rstrip(".") == truth.rstrip("."):
+        return TRUE
+    about = family(said)
+    if not about:
+        return NONE
+    return FALSE if about == family(truth) else OTHER
+
+
+def explained(branch, rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the world (image table, with `remark` and `twin`, see `sample`) with what a VLM says of them.
+
+    Further columns: said (its own words after its verdict at 0.5), outcome, and prefers (whether the true sentence is
+    more likely after the true verdict than the twin's, which is false here).
+    """
+    views = [branch.prepare(decode.read(path).rgb) for path in rows.path]
+    answers = branch.explain(views, branch.p_fake(views) > 0.5)
+    said = [next(iter(text.split(". ", 1)[1:]), "").strip() for text in answers]
+    outcomes = [outcome(words, truth) for words, truth in zip(said, rows.remark, strict=True)]
+    asked = zip(views, rows.label, rows.remark, rows.twin, strict=True)
+    prefers = [_likelihood(branch.vlm, view, label, true) > _likelihood(branch.vlm, view, label, false)
+               for view, label, true, false in asked]  # fmt: skip
+    return rows.assign(said=said, outcome=outcomes, prefers=prefers)
+
+
+@torch.inference_mode()
+def _likelihood(vlm, view, label: int, words: str) -> float:
+    """Mean log-likelihood per token, in nats, of a sentence after the verdict `label` on one image."""
+    opening, whole = (verdict.tokens(vlm, preference_pairs.answer(label, text)) for text in ("", words))
+    batch = verdict.continued(verdict.prompts(vlm, [view]), whole[:-1])
+    count = len(whole) - len(opening)
+    logits = vlm.model(**batch, logits_to_keep=count).logits[0].float()
+    wanted = torch.tensor(whole[-count:], device=logits.device)
+    return -torch.nn.functional.cross_entropy(logits, wanted).item()
+
+
+def of_run(run, rows: pd.DataFrame, trained: bool = True) -> pd.DataFrame:
+    """`explained` by the VLM of a run of notebook 02, or by its base before training."""
+    facts = VLMBranch.facts(run)
+    branch = VLMBranch.load(facts, run.path("adapter")) if trained else VLMBranch(load.load(**facts), facts)
+    return explained(branch, rows)
+
+
+def sample(test: pd.DataFrame, count: int) -> pd.DataFrame:
+    """At most `count` twins each of plausible and violated images of the world, with `twin`, the other one's remark."""
+    rows = test[(test.reason == "") & (test.pair_id != "") & (test.remark.map(family) != "")]
+    rows = rows.drop_duplicates("image_id")
+    both = rows.merge(rows[["pair_id", "label", "remark"]], on="pair_id", suffixes=("", "_twin"))
+    both = both[both.label != both.label_twin].drop_duplicates("image_id").rename(columns={"remark_twin": "twin"})
+    return both.drop(columns="label_twin").sort_values("pair_id", kind="stable").head(2 * count).reset_index(drop=True)
+
+
+def table(found: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
+    """Shares of outcomes by model (its title) and truth, one row each; n is the number of images. Half of the images
+    would prefer the true sentence by chance.
+    """
+    rows = []
+    for title, each in found:
+        for label, part in each.groupby("label"):
+            shares = part.outcome.value_counts(normalize=True).reindex([TRUE, FALSE, OTHER, NONE], fill_value=0.0)
+            rows.append({"model": title, "image": ("plausible", "violated")[label], "n": len(part)} | shares.to_dict())
+            rows[-1]["prefers the true one"] = part.prefers.mean()
+    return pd.DataFrame(rows)
