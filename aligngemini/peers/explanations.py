@@ -84,9 +84,9 @@ def of_run(run, rows: pd.DataFrame, trained: bool = True) -> pd.DataFrame:
 def sample(test: pd.DataFrame, count: int) -> pd.DataFrame:
     """At most `count` twins each of plausible and violated images of the world, with `twin`, the other one's remark."""
     rows = test[(test.reason == "") & (test.pair_id != "") & (test.remark.map(family) != "")]
-    rows = rows.drop_duplicates("image_id")
+    rows = rows.drop_duplicates(["pair_id", "label"])
     both = rows.merge(rows[["pair_id", "label", "remark"]], on="pair_id", suffixes=("", "_twin"))
-    both = both[both.label != both.label_twin].drop_duplicates("image_id").rename(columns={"remark_twin": "twin"})
+    both = both[both.label != both.label_twin].rename(columns={"remark_twin": "twin"})
     return both.drop(columns="label_twin").sort_values("pair_id", kind="stable").head(2 * count).reset_index(drop=True)
 
 
