@@ -23,7 +23,6 @@ GROUPS = {
     "in_the_wild_4": "mean of Chameleon, WildRF, SocialRF and CommunityAI",
     "average_of_11": "the eleven benchmarks of https://github.com/roy-ch/Dual-Data-Alignment",
     "vae_reconstruction": "fakes that are reconstructions, by autoencoder; no reals",
-    "universalfakedetect": "the UniversalFakeDetect protocol, trained on ProGAN",
 }
 PRECISION, GAIN = "average precision", "gain over the previous best"
 COLUMNS = {"real_accuracy": SPECIFICITY, "fake_accuracy": RECALL, "ap": PRECISION}
@@ -32,6 +31,7 @@ NOT_RUN, OTHER, PROTOCOL = "not run", "other metric", "other protocol"
 # Sub-sets behind a published mean, where they are known: ours of fewer or more is no number of the same kind.
 SUBSETS = {"genimage": 8, "drct_2m": 16, "wildrf": 3, "aigibench": 2, "cospy_wild": 5, "synthwildx": 3}
 SUBSETS |= {"synthbuster": 9, "evalgen": 5, "aigcdetect": 16, "aigi_now": 18}
+SUBSETS |= {"rr_dataset": 3, "universalfakedetect": 19}
 PUBLISHED = "published"  # as PROTOCOLS[PUBLISHED] declares, in the column protocol of a published row
 
 
@@ -39,7 +39,8 @@ def load() -> pd.DataFrame:
     """Every published row.
 
     Columns: detector, benchmark (one of BENCHMARKS or GROUPS), subset ("mean" for the mean of a data set, "mean of 25"
-    for AIGIBench over all its sub-sets, of which the protocol of AlignGemini counts two), metric, value and spread
+    for AIGIBench over all its sub-sets, of which the protocol of AlignGemini counts two, "mean of 13" for
+    UniversalFakeDetect over those that MIRROR counts), metric, value and spread
     (fractions; spread NaN where there is none), spread_of, source (URL), how, doubt ("" where none), protocol
     (PUBLISHED, or "own": another one, or one that is not stated).
     """

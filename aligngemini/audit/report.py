@@ -113,7 +113,7 @@ def read(text: str, split: str = "test") -> pd.DataFrame:
         rows = table.unchecked(path).assign(root=str(path))
     else:
         scanned = benchmark_rows.rows(_absolute(text))
-        rows = folders.identified(scanned).assign(root=scanned["root"], split=split, pair_id="")
+        rows = folders.identified(scanned).assign(root=scanned["root"], split=split)
     if rows.empty:
         raise Refused(f"{text} holds no picture: give another set.")
     unlabelled = (rows["reason"] == "") & ~rows["label"].isin((0, 1))

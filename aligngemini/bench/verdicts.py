@@ -21,7 +21,7 @@ from .benchmark import Benchmark
 from .score_cache import Scores
 from .scoring import Job, NearConstant, Reasons
 
-CARRIED = ["benchmark", "subset", "image_id", "label", "generator", "path"]
+CARRIED = ["benchmark", "subset", "image_id", "pair_id", "label", "generator", "path"]
 CONSTANT = NearConstant()
 
 

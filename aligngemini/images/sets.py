@@ -114,7 +114,7 @@ def _test(run, cfg: DataParams) -> tuple[pd.DataFrame, pd.DataFrame]:
     rows = rows.drop_duplicates(["subset", "image_id"])  # damaged files may be copies of each other, too
     chosen = _sampled(rows, cfg.test_images).assign(split="test", source=lambda rows: rows["benchmark"])
     facts = {"axis": chosen["label"].map({0: "none", 1: "unknown"})}
-    facts["pair_id"] = chosen["image_id"].map(image_files.origin)
+    facts["pair_id"] = chosen["pair_id"].where(chosen["pair_id"] != "", chosen["image_id"].map(image_files.origin))
     lost = listed[~listed.index.isin(rows.index)]
     return pd.concat([world, chosen.assign(**facts)], ignore_index=True), pd.concat([lost, hidden])
 

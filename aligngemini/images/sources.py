@@ -32,7 +32,8 @@ def collect(cfg: DataParams) -> pd.DataFrame:
     parts = [_role(role, getattr(cfg, role), label) for role, label in ROLES.items() if getattr(cfg, role) != WORLD]
     parts += _tests([text for text in dict.fromkeys(cfg.test) if text != WORLD])
     if not parts:
-        return pd.DataFrame(columns=["role", "path", "label", "subset", "generator", "benchmark", "image_id", "reason"])
+        columns = ["role", "path", "label", "subset", "generator", "pair_id", "benchmark", "image_id", "reason"]
+        return pd.DataFrame(columns=columns)
     rows = folders.identified(pd.concat(parts, ignore_index=True), workers=cfg.workers)
     _prefix_subsets(rows, world_tests.names(cfg) if WORLD in cfg.test else set())
     for exclude in (_exclude_contradictions, _exclude_duplicates, _exclude_tested, _exclude_shared):

@@ -63,7 +63,8 @@ def test_a_benchmark_without_reals_has_recall_alone(table):
 
 def test_beside_subtracts_like_from_like():
     got = published.beside(ours(("drct_2m", "mean", BALANCED, 0.9)))
-    assert set(got.benchmark) == {"drct_2m"} and (got.state == "").all()
+    like = got[~got.detector.str.startswith("MIRROR")]
+    assert set(got.benchmark) == {"drct_2m"} and (like.state == "").all() and len(like) == 10
     row = got[got.detector == "AlignGemini"].iloc[0]
     assert (row.ours, row.theirs) == (0.9, 0.981) and row.difference == pytest.approx(-0.081)
     assert (row.low, row.high) == pytest.approx((0.89, 0.91))
@@ -110,6 +111,21 @@ def test_files_as_they_are_are_judged_as_published_only_where_that_is_the_protoc
     assert published.as_published(benchmark, 336, {0.5}, "or", theirs)
 
 
+def test_numbers_of_another_protocol_stand_beside_ours_without_a_difference():
+    got = published.beside(ours(("rr_dataset", "mean", BALANCED, 0.8), ("synthbuster", "mean", BALANCED, 0.8)))
+    mirror = got[got.detector.str.startswith("MIRROR")]
+    assert sorted(mirror.theirs) == [0.768, 0.789, 0.883, 0.97, 0.981, 0.992]
+    assert set(mirror.state) == {published.PROTOCOL} and mirror.difference.isna().all()
+    alike = got[(got.detector == "DDA") & (got.subset == "mean")]
+    assert alike.difference.tolist() == pytest.approx([0.8 - 0.901])
+
+
+def test_every_benchmark_that_mirror_reports_is_there_for_each_of_its_backbones(table):
+    rows = table[table.detector.str.startswith("MIRROR")]
+    assert rows.groupby("detector").benchmark.nunique().tolist() == [13] * 3
+    assert rows.doubt.str.contains("another version").groupby(rows.detector).sum().tolist() == [12, 0, 13]
+
+
 def test_subsets_match_whatever_their_punctuation():
     got = published.beside(ours(("synthbuster", "dalle2", BALANCED, 0.5), ("aigi_now", "FLUX-dev/pixel", BALANCED, 1)))
     assert set(got[got.ours.notna()].subset) == {"DALL-E 2", "flux-dev/pixel"}
@@ -117,7 +133,8 @@ def test_subsets_match_whatever_their_punctuation():
 
 def test_two_subsets_are_not_compared_with_all_of_a_benchmark():
     got = published.beside(ours(("aigibench", "mean", RECALL, 0.9)))
-    assert (got.state == "not run").all() and "mean of 25" in set(got.subset)
+    assert (got.state[got.subset != "mean"] == "not run").all() and "mean of 25" in set(got.subset)
+    assert set(got.state[got.subset == "mean"]) == {published.OTHER} and got.difference.isna().all()
 
 
 def test_without_measurements_everything_is_not_run_and_gains_are_no_levels(table):

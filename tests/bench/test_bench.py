@@ -151,6 +151,23 @@ def test_published_counts_two_subsets_of_aigibench_and_stands_beside_the_publish
     assert "not run" in set(beside.state) and "theirs" in capsys.readouterr().out
 
 
+def test_three_forms_of_one_picture_say_no_more_than_one(paint, detector, tmp_path):
+    root = tmp_path / "forms"
+    for form in ("original", "transfer", "redigital"):
+        for number in range(12):  # of the fakes, a quarter is missed in every form
+            before = "" if form == "original" else f"{form}_"
+            paint(root / form / "real" / f"{before}real_{number}.png", 0.1, 0.1)
+            paint(root / form / "ai" / f"{before}ai_{number}.png", 0.1 + 0.8 * (number > 2), 0.1)
+    width = {}
+    for name, words in (("rr_dataset", ["RR-Dataset", "--root", str(root)]), ("forms", [str(root)])):
+        assert cli.main(["bench", "--benchmark", *words, "--protocol", "native"]) == 0
+        out = tmp_path / "outputs" / "bench" / name
+        low, value, high = (_value(out, column, model="vlm", subset="mean") for column in ("low", "value", "high"))
+        assert value == 0.875
+        width[name] = high - low
+    assert width["rr_dataset"] > 1.4 * width["forms"], "about the root of three"
+
+
 def test_robustness_gives_reals_and_fakes_apart_and_a_figure_without_network(detector, benchmark, bench, tmp_path):
     assert bench(benchmark, "--protocol", "native", "--perturb", "noise,down") == 0
     table = pd.read_csv(tmp_path / "out" / "robustness.csv", keep_default_na=False, na_values={"severity": [""]})

@@ -114,6 +114,30 @@ TREES = {
     ],  # fmt: skip
     "EvalGEN": ["FLUX/00000_0.jpg", "FLUX/00000_1.jpg", "FLUX/00001_0.jpg", "GoT/00000_0.jpg", "GoT/00000_10.jpg"],
     "DDA-COCO": ["val2017/1.png", "val2017/2.png", "sd21/1.png", "sd21/2.png", "sdxl/1.png", "sdxl/val2017/2.png"],
+    "RR-Dataset": [
+        "RRDataset_original_train_val/train/ai/Politics_000002.png",
+        "RRDataset_final/original/real/real_000021.png",
+        "RRDataset_final/transfer/real/transfer_real_000021.jpg",
+        "RRDataset_final/redigital/real/redigital_real_000021.jpg",
+        "RRDataset_final/original/ai/Culture_&_Religion_000001.png",
+        "RRDataset_final/transfer/ai/transfer_Culture_&_Religion_000001.jpg",
+        "RRDataset_final/redigital/ai/redigital_Culture_&_Religion_000001.jpg",
+        "RRDataset_final/redigital/ai/redigital_Culture_&_Religion_000002.jpg",
+    ],
+    "UniversalFakeDetect": [
+        "datasets/test/progan/cat/0_real/a.png",
+        "datasets/test/progan/dog/1_fake/b.png",
+        "datasets/test/crn/0_real/c.png",
+        "datasets/test/crn/1_fake/d.png",
+        "datasets/test/whichfaceisreal/1_fake/e.png",
+        "datasets/train/progan/cat/1_fake/f.png",
+        "diffusion_datasets/imagenet/0_real/g.png",
+        "diffusion_datasets/guided/1_fake/h.png",
+        "diffusion_datasets/laion/0_real/i.png",
+        "diffusion_datasets/laion/0_real/j.png",
+        "diffusion_datasets/ldm_200/1_fake/k.png",
+        "diffusion_datasets/dalle/1_fake/l.png",
+    ],
 }  # paths under +folder are the real pictures that lie elsewhere
 COUNTS = {
     "GenImage": {
@@ -165,6 +189,14 @@ COUNTS = {
     },
     "EvalGEN": {("FLUX", 1): 2, ("GoT", 1): 1},
     "DDA-COCO": {("sd21", 0): 2, ("sd21", 1): 2, ("sdxl", 0): 2, ("sdxl", 1): 2},
+    "RR-Dataset": {
+        ("original", 0): 1, ("original", 1): 1, ("transfer", 0): 1, ("transfer", 1): 1, ("redigital", 0): 1,
+        ("redigital", 1): 2,
+    },
+    "UniversalFakeDetect": {
+        ("progan", 0): 1, ("progan", 1): 1, ("crn", 0): 1, ("crn", 1): 1, ("guided", 0): 1, ("guided", 1): 1,
+        ("ldm_200", 0): 2, ("ldm_200", 1): 1, ("dalle", 0): 2, ("dalle", 1): 1,
+    },
 }  # fmt: skip
 
 

@@ -123,14 +123,15 @@ def without_class(rows: pd.DataFrame, label: int) -> pd.DataFrame:
 
 def _shared(table: pd.DataFrame, name: str) -> pd.DataFrame:
     """Put real images that belong to no subset of fakes into every subset that they serve."""
-    usable = table["reason"] == ""
+    layout, usable = LAYOUTS[name], table["reason"] == ""
     fakes = table[usable & (table["label"] == 1)].drop_duplicates("subset").set_index("subset")["generator"]
     free = usable & (table["label"] == 0) & ~table["subset"].isin(fakes.index)
     if fakes.empty:
         return table
     parts = [table[~free]]
     for pool, reals in table[free].groupby("subset"):
-        serves = [s for s in fakes.index if not LAYOUTS[name].pooled or pool in (key(name), s.split("/")[0])]
+        pools = {s: layout.pools.get(s, s.split("/")[0]) for s in fakes.index}
+        serves = [s for s in fakes.index if not layout.pooled or pool in (key(name), pools[s])]
         parts += [reals.assign(subset=subset, generator=fakes[subset]) for subset in serves]
         if not serves:
             parts.append(reals.assign(reason=f"there are no fakes to compare {pool} with"))

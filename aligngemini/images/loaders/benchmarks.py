@@ -19,6 +19,7 @@ NOW = {name: name for name in ("flux-dev", "flux-krea", "flux-kontext", "flux-pr
 NOW |= {"flux-kera": "flux-krea", "keling": "keling", "kling": "keling", "nano": "nano", "nano-banana": "nano"}
 CO_SPY = {name: name for name in ("mscoco", "cc3m", "textcaps", "sbu", "flickr")}
 CO_SPY |= {"coco": "mscoco", "val2017": "mscoco", "flickr30k": "flickr"}
+OF_LAION = ("ldm_200", "ldm_200_cfg", "ldm_100", "glide_100_27", "glide_50_27", "glide_100_10", "dalle")
 COCO_REST = dict.fromkeys(("train2017", "test2017", "unlabeled2017"), TRAINING)
 
 LAYOUTS = {
@@ -40,6 +41,7 @@ LAYOUTS = {
         source="the links in github.com/grip-unina/B-Free, viral_images_dataset",
         depth=0,
         listing="BFree_viral_images.csv",
+        copies=r"([^/]+)/[^/]+$",  # one photograph, posted again and again, has a folder
     ),
     "WildRF": Layout(
         source="the link in github.com/barcavia/RealTime-DeepfakeDetection-in-the-RealWorld",
@@ -126,6 +128,23 @@ LAYOUTS = {
         skipped={"masks": MASKS},
         packed=("*_test*.parquet",),
     ),
+    "RR-Dataset": Layout(
+        source="zenodo.org/records/14963880, RRDataset_test.tar.gz",
+        top=("train", "val"),
+        words={"real_images": 0, "ai_images": 1},
+        passed=("rrdataset", "rr-dataset", "rrdataset_test", "rrdataset_final"),
+        skipped={"rrdataset_original_train_val": TRAINING},
+        copies=r"/(?:transfer_|redigital_)?([^/]+)\.\w+$",
+    ),
+    "UniversalFakeDetect": Layout(
+        source="the two links to test sets in github.com/WisconsinAIVision/UniversalFakeDetect",
+        shared=True,
+        pooled=True,
+        pools=dict.fromkeys(OF_LAION, "laion") | {"guided": "imagenet"},
+        top=("train", "val", "progan_train", "progan_val"),
+        passed=("universalfakedetect", "datasets", "diffusion_datasets", "cnn_synth_testset"),
+        skipped=dict.fromkeys(("stylegan2", "whichfaceisreal"), "of ForenSynths, but none of the 19 of this benchmark"),
+    ),
 }
 OTHER_NAMES = {
     "aigcdetect": "AIGCDetectBenchmark",
@@ -134,6 +153,7 @@ OTHER_NAMES = {
     "cospy": "CO-SPY-Bench",
     "cospywild": "CO-SPY-In-the-Wild",
     "drct": "DRCT-2M",
+    "univfakedetect": "UniversalFakeDetect",
 }
 KEYS = {"AIGCDetectBenchmark": "aigcdetect", "CO-SPY-Bench": "cospy_bench", "CO-SPY-In-the-Wild": "cospy_wild"}
 

@@ -39,7 +39,7 @@ def rows(path: Path) -> pd.DataFrame:
     neither = "the list says " + table["word"].map(repr) + ", neither real nor fake"
     reason = neither.where(table["label"] < 0, "").mask(both, "the list says both real and fake")
     subset = table["subset"].replace("", spelled(path.stem))
-    facts = {"label": table["label"].where(reason == "", -1), "subset": subset, "generator": subset}
+    facts = {"label": table["label"].where(reason == "", -1), "subset": subset, "generator": subset, "pair_id": ""}
     return table[["path"]].assign(**facts, benchmark=spelled(path.stem), root=spelled(path), reason=reason)
 
 

@@ -15,12 +15,13 @@ from . import scan_cache, skips
 from .tree_layout import BOTH, NEITHER, Layout
 
 PLAIN = Layout()
-COLUMNS = ["path", "label", "subset", "generator", "reason"]
+ROW = ["path", "label", "subset", "generator", "reason"]
 PROBLEMS = {NEITHER: "no folder above it says real or fake", BOTH: "the folders above it say both real and fake"}
 
 
 def scan(root: str | Path, labelled: bool = False) -> pd.DataFrame:
-    """List every file under `root` by path: path, label (-1: none), subset, generator, benchmark, root, reason.
+    """List every file under `root` by path: path, label (-1: none), subset, generator, pair_id (of Layout.picture, ""
+    here), benchmark, root, reason.
 
     A reason stands with every file that is not tried as an image, see `skips`, and with folders that do not open. A
     file takes the label of its ancestors (0_real, real, nature; 1_fake, fake, ai; any case); in a labelled tree, an
@@ -79,7 +80,9 @@ def walked(root: Path, layout: Layout = PLAIN, start: Path | None = None, name: 
     rows = [
         _row(path, reason, *facts(os.path.dirname(path))) for path, reason in sorted(_walk(start or root, root, layout))
     ]
-    return pd.DataFrame(rows, columns=COLUMNS).assign(benchmark=name, root=spelled(root))
+    table = pd.DataFrame(rows, columns=ROW).assign(benchmark=name, root=spelled(root))
+    pictures = map(layout.picture, table["path"], table["label"])
+    return table.assign(pair_id=[picture and f"{name}/{picture}" for picture in pictures])
 
 
 def _row(path: str, reason: str, label: int, generator: str, subset: str) -> tuple:

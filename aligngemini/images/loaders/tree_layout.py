@@ -27,8 +27,10 @@ class Layout:
     digit: bool = False  # the first character of an image's own folder, 0 or 1, is its label
     shared: bool = False  # real images of no fakes' folder serve every subset
     pooled: bool = False  # shared real images serve the subsets of the folder they are named after
+    pools: Mapping[str, str] = field(default_factory=dict)  # subset -> folder of its shared reals, if of another name
     depth: int = 1
     real: tuple[str, ...] = ()  # folders of real images, above all generators
+    words: Mapping[str, int] = field(default_factory=dict)  # folders that say real or fake, beside those above: labels
     passed: tuple[str, ...] = ()  # folders that name nothing
     top: tuple[str, ...] = ()  # folders without test images, above all generators
     skipped: Mapping[str, str] = field(default_factory=dict)  # folders without test images, anywhere: reasons
@@ -37,11 +39,13 @@ class Layout:
     only: str = ""  # how the names of the images that count end, before the suffix
     packed: tuple[str, ...] = ()  # patterns of the archives that are unpacked on the first use
     listing: str = ""  # a CSV file in it that says what is real
+    copies: str = ""  # pattern in the path of an image: its first group is the same for all copies of one picture
 
     def label(self, above: tuple[str, ...]) -> int:
         """What the folders above an image say of it: 0 real, 1 fake, NEITHER or BOTH."""
         low = [part.lower() for part in above]
-        labels = {REAL_OR_FAKE[part] for part in low if part in REAL_OR_FAKE}
+        said = {**REAL_OR_FAKE, **self.words}
+        labels = {said[part] for part in low if part in said}
         labels |= {0 for at, part in enumerate(low) if part in self.real and not self.named(above[:at])}
         if self._is_digit(above):
             labels.add(int(low[-1][0]))
@@ -52,9 +56,14 @@ class Layout:
     def named(self, above: tuple[str, ...]) -> list[str]:
         """The folders that name something, in their one spelling: generators, kinds, categories."""
         own = above[:-1] if self._is_digit(above) else above
-        nothing = {*REAL_OR_FAKE, *BETWEEN, *self.passed, *self.real}
+        nothing = {*REAL_OR_FAKE, *BETWEEN, *self.passed, *self.real, *self.words}
         names = [part for part in own if part.lower() not in nothing and not self.unpacks(part)]
         return [self.names.get(name.lower(), name) for name in names]
+
+    def picture(self, path: str, label: int) -> str:
+        """What the copies of one picture share, to be resampled together; "" for an image that stands alone."""
+        found = re.search(self.copies, path) if self.copies else None
+        return f"{label}/{found[1]}" if found else ""
 
     def _is_digit(self, above: tuple[str, ...]) -> bool:
         return self.digit and bool(above) and DIGIT.fullmatch(above[-1]) is not None

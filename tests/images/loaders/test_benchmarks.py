@@ -142,6 +142,19 @@ def test_a_number_is_no_label(lay):
     assert counts(rows) == {("gpt4o/pixel", 0): 1, ("gpt4o/pixel", 1): 2} and not reasons(rows)
 
 
+def test_copies_of_one_picture_are_resampled_together(lay, small, new_run):
+    rows = sets.test(new_run(), small(test=[f"RR-Dataset:{lay('RR-Dataset')}"], test_images=0))
+    real, fake = (rows[rows["label"] == label].groupby("pair_id")["subset"].agg(set) for label in (0, 1))
+    assert list(real) == [{"original", "transfer", "redigital"}] and sorted(map(len, fake)) == [1, 3]
+    posted = benchmark_rows.rows(f"BFree-Online:{lay('BFree-Online')}")
+    assert sorted(posted.groupby("pair_id").size()) == [1, 1, 2]
+
+
+def test_the_folders_that_the_authors_of_rr_dataset_describe_are_read_too(lay):
+    root = lay("RR-Dataset", "original/real_images/real_1.png", "original/ai_images/Politics_1.png")
+    assert counts(benchmark_rows.rows(f"RR-Dataset:{root}")) == {("original", 0): 1, ("original", 1): 1}
+
+
 def test_a_misspelt_generator_has_one_name(lay):
     root = lay("AIGI-Now", *[f"{name}/pix/{label}_x/a.jpg" for name in ("FLUX-kera", "FLUX-krea") for label in (0, 1)])
     assert counts(benchmark_rows.rows(f"AIGI-Now:{root}")) == {("flux-krea/pixel", 0): 2, ("flux-krea/pixel", 1): 2}
