@@ -8,6 +8,7 @@ import pytest
 
 from aligngemini.analysis import style
 from aligngemini.branches.frequency import Frequency
+from aligngemini.branches.options import Options
 from aligngemini.branches.scores_file import ScoresFile
 
 HARD = ["hard_0_real_0", "hard_0_real_1", "hard_1_fake_0", "hard_1_fake_1"]
@@ -144,7 +145,7 @@ def test_two_fitted_branches_stay_apart(judge, paint, bench, tmp_path):
     for place, side in (("0_real", 40), ("1_fake", 48)):
         paint(root / place / f"{place}.png", 0.5, 0.5, side=side)
     for sign in (1, -1):
-        judge(Frequency([0.1] * 15, -1.0, "mine"), Frequency([0.1 * sign] * 15, -2.0, "yours"))
+        judge(Frequency(Options(), "mine", [0.1] * 15, -1.0), Frequency(Options(), "yours", [0.1 * sign] * 15, -2.0))
         assert bench(root, "--protocol", "native") == 0
         told = pd.read_parquet(tmp_path / "out" / "scores.parquet")
         assert (told.mine_score > 0.5).all() and (told.yours_score > 0.5).tolist() == [sign == 1] * 2
