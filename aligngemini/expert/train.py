@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -31,23 +32,37 @@ def train(expert: Expert, rows: pd.DataFrame, config: ExpertParams, checkpoints:
 def optimise(
     expert: Expert, rows: pd.DataFrame, config: ExpertParams, checkpoints: Path, penalty: Callable | None = None
 ) -> list[dict]:
-    """Train the weights that want gradients on image-table rows; return step, loss and learning_rate of every update.
+    """Train on pairs of image-table rows; see `minimise`."""
+    batches = partial(Batches, match_real_fake(rows, config.seed), config)
+    return minimise(expert, batches, config, checkpoints, penalty=penalty)
 
-    `penalty()` is added to the loss of every update. Goes on from the newest readable checkpoint.
+
+def minimise(
+    expert: Expert,
+    batches: Callable[[int], Batches],
+    config: ExpertParams,
+    checkpoints: Path,
+    loss: Callable | None = None,
+    penalty: Callable | None = None,
+) -> list[dict]:
+    """Train the weights that want gradients; return step, loss and learning_rate of every update.
+
+    `batches(n)` are all batches but the first n; `loss(expert, batch)` is the expert's own if not given; `penalty()` is
+    added to the loss of every update. Goes on from the newest readable checkpoint.
     """
-    pairs, optim = match_real_fake(rows, config.seed), objective.optimiser(expert, config)
-    steps = math.ceil(Batches(pairs, config).stop / config.gradient_accumulation)
+    optim = objective.optimiser(expert, config)
+    steps = math.ceil(batches(0).stop / config.gradient_accumulation)
     state, weights = Path(checkpoints) / "state.pt", [(n, w) for n, w in expert.model.named_parameters()]
     trained = {name: weight.detach() for name, weight in weights if weight.requires_grad}
     begun, log = states.resume(state, trained, optim)
     expert.model.train()
-    batches = _ahead(Batches(pairs, config, begun * config.gradient_accumulation), config)
+    ahead = _ahead(batches(begun * config.gradient_accumulation), config)
     for step in progress(range(begun, steps), "training the expert"):
         rate = config.learning_rate * objective.rate(step, steps, config.mode)
         for group in optim.param_groups:
             group["lr"] = rate
-        loss = update(expert, optim, list(islice(batches, config.gradient_accumulation)), config, penalty)
-        log.append({"step": step + 1, "loss": loss, "learning_rate": rate})
+        value = update(expert, optim, list(islice(ahead, config.gradient_accumulation)), config, loss, penalty)
+        log.append({"step": step + 1, "loss": value, "learning_rate": rate})
         if (step + 1) % config.checkpoint_steps == 0 and step + 1 < steps:
             states.save(state, trained, optim, step + 1, log)
     return log
@@ -60,15 +75,23 @@ def _ahead(batches: Batches, config: ExpertParams):
 
 
 def update(
-    expert: Expert, optim: torch.optim.Optimizer, parts: list[torch.Tensor], config: ExpertParams, penalty=None
+    expert: Expert,
+    optim: torch.optim.Optimizer,
+    parts: list[torch.Tensor],
+    config: ExpertParams,
+    loss=None,
+    penalty=None,
 ) -> float:
-    """One update on batches whose first halves are real; returns their mean loss, `penalty()` left out."""
+    """One update on batches, for the expert's own loss such whose first halves are real; returns their mean loss,
+    `penalty()` left out.
+    """
     optim.zero_grad(set_to_none=True)
+    measure = loss or partial(objective.loss, contrastive_weight=config.contrastive_weight)
     total = torch.zeros((), device=expert.device)
     for images in parts:
-        loss = objective.loss(expert, images, config.contrastive_weight) / len(parts)
-        loss.backward()
-        total += loss.detach()
+        value = measure(expert, images) / len(parts)
+        value.backward()
+        total += value.detach()
     if penalty:
         penalty().backward()
     for _ in range(objective.moves(config.mode)):

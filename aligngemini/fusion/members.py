@@ -16,7 +16,7 @@ from aligngemini.images import table
 from aligngemini.scores import metrics, thresholds
 from aligngemini.scores import table as score_table
 
-FACTS = "facts.json"
+FACTS = "branch.json"  # an adapter in the same folder has a facts.json of its own
 BATCH_SIZE = 32
 UNCHOSEN = 0.5  # the threshold of a branch that has scored no validation images of both classes
 NOT_FITTED = ", ".join(name for name, rule in RULES.items() if not rule.fitted)

@@ -13,14 +13,13 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from aligngemini.branches import logistic, options
-from aligngemini.core.params import Refused
-from aligngemini.expert import adapter, backbone, train
+from aligngemini.expert import backbone, train
 from aligngemini.expert.branch import ExpertBranch
 from aligngemini.expert.params import ExpertParams
 from aligngemini.expert.views import window
 from aligngemini.images import table
 
-from . import frozen, memory
+from . import composite, frozen, memory
 from .calibrated import Calibrated
 from .params import MirrorOptions
 
@@ -48,15 +47,6 @@ class Evidence(nn.Module):
         return seen, self.head(seen).squeeze(1)
 
 
-class MirrorExpert(backbone.Expert):
-    """An expert whose model is an Evidence."""
-
-    def judged(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """What the head sees, and logits, both float32."""
-        pixels = images.to(self.device).float().div_(255)
-        return self.model(pixels.sub_(self.mean).div_(self.std))
-
-
 class Mirror(ExpertBranch):
     """Both phases trained: the memory on real images, then LoRA and head on pairs."""
 
@@ -72,32 +62,26 @@ class Mirror(ExpertBranch):
         plain = backbone.load(given.base, given.revision)
         lora = LoraConfig(r=8, lora_alpha=16, target_modules=TARGETS)  # rank and alpha as released
         adapted = replace(plain, model=get_peft_model(plain.model, lora))
-        expert = _expert(adapted, known, given.token)
+        expert = composite.around(adapted, _network(adapted, known, given.token))
         config = ExpertParams(seed=data.seed, base=given.base, crop=given.crop, epochs=given.epochs)
         log = train.optimise(expert, rows, config, checkpoints)
-        adapter.save(adapted, out, adapter.facts(plain, config, len(rows) // 2, len(log)))
-        weights = expert.model.state_dict().items()
-        save_file({name: each for name, each in weights if not name.startswith("model.")}, out / WEIGHTS)
-        pd.DataFrame(log).to_parquet(out / "history.parquet", index=False)
+        composite.save(adapted, expert.model, config, len(rows) // 2, log, Path(out) / WEIGHTS)
         return {"base": given.base, "revision": plain.metadata["revision"], "crop": given.crop, "options": source}
 
     @classmethod
     def load(cls, facts: dict[str, Any], folder: Path, name: str = "mirror") -> Self:
         """The base that `facts` names with the adapter, memory and head in `folder`. Raises Refused."""
         branch = super().load(facts, folder, name)
-        given, weights = options.read(cls.kind, facts["options"]), load_file(Path(folder) / WEIGHTS)
-        known = memory.Memory(weights["memory.slots"], given.heads, given.top)
-        branch.expert = _expert(branch.expert, known, given.token)
-        missing, unexpected = branch.expert.model.load_state_dict(weights, strict=False)
-        if unexpected or any(not each.startswith("model.") for each in missing):
-            raise Refused(f"{Path(folder) / WEIGHTS} does not fit its options: run the notebook that made it again.")
-        branch.expert.model.eval()
+        given, file = options.read(cls.kind, facts["options"]), Path(folder) / WEIGHTS
+        known = memory.Memory(load_file(file)["memory.slots"], given.heads, given.top)
+        branch.expert = composite.around(branch.expert, _network(branch.expert, known, given.token))
+        composite.restore(branch.expert.model, file)
         return branch
 
 
-def _expert(adapted: backbone.Expert, known: memory.Memory, token: bool) -> MirrorExpert:
-    model = Evidence(adapted.model.get_base_model(), known, adapted.model.get_base_model().num_features, token)
-    return MirrorExpert(model.to(adapted.device), adapted.mean, adapted.std, adapted.metadata)
+def _network(adapted: backbone.Expert, known: memory.Memory, token: bool) -> Evidence:
+    model = adapted.model.get_base_model()
+    return Evidence(model, known, model.num_features, token)
 
 
 def of_reals(given: MirrorOptions, reals: pd.DataFrame, seed: int) -> memory.Memory:

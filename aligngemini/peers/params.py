@@ -9,6 +9,8 @@ from aligngemini.core.params import Params, Refused, advanced, param
 from aligngemini.core.stages import FUSION
 from aligngemini.images.perturb import PERTURBATIONS
 
+from .manipulate import KINDS
+
 PEERS = ["frequency", "probe", "reconstruction", "self_reference", "rigid", "blur", "minder"]
 
 
@@ -115,6 +117,25 @@ class MirrorOptions(Options):
     token: bool = param(True, "whether the head sees the class token (released code yes, paper no)")
     epochs: float = param(2.0, "passes over the training pairs; ours", above=0)
     direction: str = _direction()
+
+
+class GammaOptions(Options):
+    """Options of GAMMA; all values are ours, for the mini base."""
+
+    base: str = _base()
+    revision: str = param("", "revision of the backbone on the hub, empty for the newest")
+    crop: int = _crop()
+    kinds: list[str] = param(list(KINDS), "manipulations to train on", choices=list(KINDS), filled=True)
+    segment: bool = param(True, "whether two segmentation heads say which pixels are generated and which were moved")
+    guide: bool = param(True, "whether segmentation features guide the verdict by reverse cross-attention")
+    weight: float = param(1.0, "weight of the loss of the masks beside that of the verdicts", least=0)
+    epochs: float = param(2.0, "passes over the training pairs", above=0)
+    learning_rate: float = param(3.0e-3, "step size at first", above=0, most=1)
+
+    def check(self) -> None:
+        """Refuse guidance by what is not there."""
+        if self.guide and not self.segment:
+            raise Refused("guide needs segment: give guide=false, too")
 
 
 class ClassifierOptions(Options):

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from aligngemini.branches import options, registry, scoring
+from aligngemini.core import reading
 from aligngemini.core.params import Refused
+from aligngemini.fusion import members
 from aligngemini.images import table
 from aligngemini.peers.calibrated import LEAST
 from aligngemini.peers.invariance import ContrastiveBlur, Minder, Rigid
@@ -13,10 +15,11 @@ from aligngemini.scores import metrics
 SMALL = {
     "effort": "epochs=0.5 crop=56",
     "mirror": "epochs=0.5 crop=56 slots=32",
+    "gamma": "epochs=0.5 crop=56",
     "memory": "slots=32",
     "rigid": "noise=0.02 draws=2",
 }
-KINDS = ["rigid", "blur", "minder", "reconstruction", "self_reference", "probe", "effort", "mirror", "memory"]
+KINDS = ["rigid", "blur", "minder", "reconstruction", "self_reference", "probe", "effort", "mirror", "memory", "gamma"]
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +28,8 @@ def made(data, tmp_path_factory):
 
     def make(kind, text=""):
         out = tmp_path_factory.mktemp(kind)
-        cls = registry.kind(kind).load()
-        facts = cls.fit(text, data, out, tmp_path_factory.mktemp("checkpoints"))
-        return cls.load(facts, out, "mine")
+        members.fit(kind, text, data, tmp_path_factory.mktemp("checkpoints"), out)
+        return registry.kind(kind).load().load(reading.json(out / members.FACTS), out, "mine")
 
     return make
 
@@ -36,9 +38,7 @@ def images(data):
     return table.load(data.path("pixel.parquet"))
 
 
-@pytest.mark.parametrize(
-    "kind", ["rigid", "blur", "minder", "reconstruction", "self_reference", "probe", "effort", "mirror", "memory"]
-)
+@pytest.mark.parametrize("kind", KINDS)
 def test_it_scores_every_image_whatever_the_batch(made, data, kind):
     branch, rows = made(kind, SMALL.get(kind, "")), images(data)
     before = branch.identity()
