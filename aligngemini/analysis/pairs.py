@@ -54,7 +54,7 @@ def differences(verdicts: pd.DataFrame, resamples: int = 2000, confidence: float
     right), p (of no difference, from the interval), p_holm (p after Holm's correction over the whole table),
     auroc_difference, auroc_low, auroc_high (NaN on a mean). Pairs of images are resampled together.
     """
-    runs = verdicts.drop_duplicates("title").set_index("title")[["model", "supervision", "run"]]
+    runs = verdicts.drop_duplicates("title").set_index("title")[["model", "supervision"]]
     branches = runs[pure(runs)].drop_duplicates("model").index
     fused = [(branch, title) for title in runs.index[runs.model == "fusion"] for branch in branches]
     rows = []

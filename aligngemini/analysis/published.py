@@ -124,9 +124,8 @@ def beside(measured: pd.DataFrame) -> pd.DataFrame:
     theirs = theirs[(theirs.metric != GAIN) & (theirs.benchmark.isin(measured.benchmark) | measured.empty)]
     columns = [*title, "benchmark", "key", "metric", "ours", "low", "high", "alike"]
     table = theirs.merge(ours[columns], on=["benchmark", "key", "metric"], how="left")
-    elsewhere = [
-        place in {*zip(ours.benchmark, ours.key, strict=True)} for place in zip(table.benchmark, table.key, strict=True)
-    ]
+    place = ["benchmark", "key"]
+    elsewhere = pd.MultiIndex.from_frame(table[place]).isin(pd.MultiIndex.from_frame(ours[place]))
     run, alike = table.ours.notna(), table.alike.eq(True) & (table.protocol == PUBLISHED)
     state = np.select([run & alike, run, elsewhere], ["", PROTOCOL, OTHER], NOT_RUN)
     table = table.assign(state=state, difference=(table.ours - table.theirs).where(alike))

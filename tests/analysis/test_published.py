@@ -137,6 +137,11 @@ def test_two_subsets_are_not_compared_with_all_of_a_benchmark():
     assert set(got.state[got.subset == "mean"]) == {published.OTHER} and got.difference.isna().all()
 
 
+def test_a_benchmark_that_nobody_has_published_on_is_an_empty_table():
+    got = published.beside(ours(("world", "semantic", BALANCED, 0.9)))
+    assert got.empty and "state" in got
+
+
 def test_without_measurements_everything_is_not_run_and_gains_are_no_levels(table):
     got = published.beside(ours())
     assert set(got.state) == {"not run"} and len(got) == (table.metric != published.GAIN).sum()

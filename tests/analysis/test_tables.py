@@ -182,6 +182,16 @@ def test_another_model_changes_no_interval(verdicts):
     pd.testing.assert_frame_equal(few.drop(columns="p_holm"), same.drop(columns="p_holm"))
 
 
+def test_the_names_of_runs_change_no_interval(images, models, fused):
+    named = [[each._replace(run=f"{start}{place}") for place, each in enumerate(models)] for start in ("aaa", "bbb")]
+    judged = [tables.judged(images, each, fused) for each in named]
+    first, second = (pairs.differences(each, resamples=100) for each in judged)
+    assert (first.low < first.high).any()
+    pd.testing.assert_frame_equal(first, second)
+    first, second = (tables.alignment(each, resamples=100).drop(columns="run") for each in judged)
+    pd.testing.assert_frame_equal(first, second)
+
+
 def test_twins_are_resampled_together(images, models):
     kin = images.assign(pair_id=images.image_id.str[-5:])
     plain, paired = (tables.alignment(tables.judged(rows, models[:1]), 400) for rows in (images, kin))
