@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -31,12 +32,23 @@ def of_file(path: Path) -> str:
 
 
 def of_source(path: Path) -> str:
-    """Return a digest of the file or folder at `path`: its bytes, or names and sizes above 256 MB."""
-    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    """Return a digest of the file or folder at `path`: its bytes, or names and sizes above 256 MB.
+
+    A file that may not be read counts as such: whoever reads it says so, an image in its row.
+    """
+    files = sorted(p for p in path.rglob("*") if os.path.isfile(p)) if path.is_dir() else [path]
     sizes = {file.relative_to(path).as_posix(): file.stat().st_size for file in files}
     if sum(sizes.values()) > READ_WHOLE:
         return digest(sizes)
-    return digest({name: of_file(path / name) if size else NOTHING for name, size in sizes.items()})
+    return digest({name: _of_content(path / name) if size else NOTHING for name, size in sizes.items()})
+
+
+def _of_content(path: Path) -> str:
+    """The digest of a file's bytes, "" where they cannot be read."""
+    try:
+        return of_file(path)
+    except OSError:
+        return ""
 
 
 def of_answer(folder: Path, files: dict[str, dict[str, Any]]) -> str:

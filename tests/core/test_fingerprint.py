@@ -174,3 +174,16 @@ def test_a_source_with_a_file_of_the_kernel_is_not_waited_for(tmp_path):
     (tmp_path / "log.png").symlink_to("/proc/kmsg")
     (tmp_path / "empty.png").write_bytes(b"")
     assert len(fingerprint.of_source(tmp_path)) == 64
+
+
+def test_a_file_that_may_not_be_read_stops_nothing_and_counts_once_it_may(tmp_path, monkeypatch):
+    (tmp_path / "photo.png").write_bytes(b"0")
+    readable, read = fingerprint.of_source(tmp_path), fingerprint.of_file
+
+    def forbidden(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(fingerprint, "of_file", forbidden)
+    unreadable = fingerprint.of_source(tmp_path)
+    monkeypatch.setattr(fingerprint, "of_file", read)
+    assert unreadable != readable == fingerprint.of_source(tmp_path)
