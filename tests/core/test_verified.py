@@ -12,6 +12,7 @@ from aligngemini.core import fingerprint, manifest, paths, runs, stages, verifie
 from aligngemini.core.params import Refused
 from aligngemini.detector import Detector
 from aligngemini.fusion.params import FusionParams
+from aligngemini.fusion.rules import Fusion
 from tests import small
 
 DATA = stages.DATA
@@ -134,7 +135,13 @@ def test_a_manifest_written_with_other_spaces_and_order_is_the_same(little):
 def test_a_detector_is_not_built_from_a_changed_run(little, branch):
     small.made(DATA, small.data(little))
     made = {"vlm": small.made(stages.VLM, small.vlm(little)), "expert": small.made(stages.EXPERT, small.expert(little))}
-    made["fusion"] = small.made(stages.FUSION, FusionParams(scale="tiny"))
+    branches = [
+        {"name": name, "kind": name, "facts": {}, "run": f"{each.notebook}/{each.name}"} for name, each in made.items()
+    ]
+    made["fusion"] = runs.start(stages.FUSION, FusionParams(scale="tiny"))
+    made["fusion"].save("numbers.json", {})
+    made["fusion"].save("detector.json", {"branches": branches, "fusion": Fusion("or", [0.5, 0.5]).as_dict()})
+    made["fusion"].finish({})
     flip(made[branch].path("numbers.json"))
     with pytest.raises(Refused, match=f"run {made[branch].name} .* damaged, numbers.json has changed"):
         Detector.from_run("latest")
