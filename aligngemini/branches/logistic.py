@@ -40,7 +40,7 @@ class Logistic:
         new = cls(options.read(cls.kind, source), cls.kind, [], 0.0)
         rows = new.training(data).groupby("label").head(cls.LIMIT // 2)
         found = measured(new, rows)
-        label = rows.set_index("image_id")["label"][list(found)]
+        label = rows.set_index("image_id").loc[list(found), "label"]
         if label.nunique() < 2:
             title = registry.title(cls.kind)
             raise Refused(f"the {title} needs real and fake images of 32 px or more: make the data run again")

@@ -95,17 +95,19 @@ def read(path: Path) -> pd.DataFrame:
     if table.empty:
         raise Refused(f"{path} has no rows: give one for each image, of image_id or path, and score.")
     comma = table["score"].astype("str").str.fullmatch(r"\s*[01]?,\d+\s*")
-    _refuse(path, table[comma], "has a score with a decimal comma: write points, as in 0.5")
-    table["score"] = pd.to_numeric(table["score"], errors="coerce").astype("float64")
-    _refuse(path, table[~table["score"].between(0, 1)], "has no score in [0, 1]: give p(fake), or leave the image out")
+    _refuse(path, table.loc[comma], "has a score with a decimal comma: write points, as in 0.5")
+    table["score"] = pd.Series(pd.to_numeric(table["score"], errors="coerce"), dtype="float64")
+    _refuse(
+        path, table.loc[~table["score"].between(0, 1)], "has no score in [0, 1]: give p(fake), or leave the image out"
+    )
     if table.columns[0] == "image_id":
         table["image_id"] = table["image_id"].str.lower()
         odd = ~table["image_id"].str.fullmatch(ID)
-        _refuse(path, table[odd], "is no image_id: give the SHA-256 of the file's bytes, or a column path instead")
+        _refuse(path, table.loc[odd], "is no image_id: give the SHA-256 of the file's bytes, or a column path instead")
     else:
         table["path"] = [_absolute(path.parent / filenames.true(text)) for text in table["path"]]
     table = table.drop_duplicates(ignore_index=True)
-    _refuse(path, table[table.duplicated(table.columns[0])], "is listed twice, with other scores: keep one of them")
+    _refuse(path, table.loc[table.duplicated(table.columns[0])], "is listed twice, with other scores: keep one of them")
     return table
 
 
@@ -142,7 +144,7 @@ def _columns(path: Path, table: pd.DataFrame) -> pd.DataFrame:
             meant = f"is {near!r} meant? " if near else ""
             rename = f"rename {'it' if near else 'the one that is meant'} to {wanted[-1]}"
             raise Refused(f"{path} has no column {' or '.join(wanted)}: {meant}it has {', '.join(there)}; {rename}")
-    return table[[key, "score"]].astype({key: "str"}).reset_index(drop=True)
+    return table.loc[:, [key, "score"]].astype({key: "str"}).reset_index(drop=True)
 
 
 def _refuse(path: Path, wrong: pd.DataFrame, why: str) -> None:

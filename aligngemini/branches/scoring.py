@@ -5,7 +5,7 @@ Only what the branches look at is in memory, never a batch of whole images.
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -79,7 +79,7 @@ def _batch_scores(batch: list, batch_size: int, failures: Failures) -> Iterator[
             yield [_score(name, look, result) for (name, look), result in zip(part, results, strict=True)]
 
 
-def _score(name: Hashable, look: Look, result: object) -> Score:
+def _score(name: Hashable, look: Look, result: Any) -> Score:
     who = registry.called(look.branch.name)
     if isinstance(result, Exception):
         return Score(name, look.key, np.nan, reason(f"{who} cannot score it", result))

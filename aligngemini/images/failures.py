@@ -2,7 +2,7 @@
 
 import re
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -30,7 +30,7 @@ def attempt(function: Callable, *given) -> Any:
         return error
 
 
-def each(function: Callable[[list], Sequence], items: list) -> list:
+def each(function: Callable[[list], Iterable], items: list) -> list:
     """`function(items)`, one result for each; where it raises, of every item alone, with the exception as the result of
     those that raise alone, too. Items that are exceptions already stay what they are. Raises memory errors that one
     item is enough for.
