@@ -89,16 +89,17 @@ class Manipulations(batches.Batches):
         return np.concatenate([images, np.stack([np.zeros_like(flipped), flipped])], 3, dtype=np.uint8)
 
 
-def loss(expert: composite.Composite, batch: torch.Tensor, weight: float) -> torch.Tensor:
-    """Mean binary cross-entropy of the verdicts on a batch of Manipulations, plus `weight` times that of the masks; an
-    image with any mask is fake.
+def loss(expert: composite.Composite, batch: torch.Tensor, given: GammaOptions) -> torch.Tensor:
+    """Mean binary cross-entropy of the verdicts on a batch of Manipulations, plus `weight` times that of the masks. An
+    image with generated pixels is fake, with `moved` also one with moved pixels.
     """
     masks, logits = expert.judged(batch[:, :3])
     truth = batch[:, 3:].to(logits)
-    whole = functional.binary_cross_entropy_with_logits(logits, truth.amax((1, 2, 3)))
+    fake = truth.amax((2, 3)) @ truth.new_tensor([1, given.moved])  # never both in one image
+    whole = functional.binary_cross_entropy_with_logits(logits, fake)
     if not masks.shape[1]:
         return whole
-    return whole + weight * functional.binary_cross_entropy_with_logits(masks, truth)
+    return whole + given.weight * functional.binary_cross_entropy_with_logits(masks, truth)
 
 
 class Gamma(ExpertBranch):
@@ -119,7 +120,7 @@ class Gamma(ExpertBranch):
         adapted = backbone.with_lora(backbone.load(given.base, given.revision), config)
         expert = _expert(adapted, given)
         made = partial(Manipulations, pairs, given.kinds, config)
-        log = train.minimise(expert, made, config, checkpoints, partial(loss, weight=given.weight))
+        log = train.minimise(expert, made, config, checkpoints, partial(loss, given=given))
         composite.save(adapted, expert.model, config, len(pairs), log, Path(out) / WEIGHTS)
         return {"base": given.base, "revision": adapted.metadata["revision"], "crop": given.crop, "options": source}
 

@@ -128,6 +128,7 @@ class GammaOptions(Options):
     kinds: list[str] = param(list(KINDS), "manipulations to train on", choices=list(KINDS), filled=True)
     segment: bool = param(True, "whether two segmentation heads say which pixels are generated and which were moved")
     guide: bool = param(True, "whether segmentation features guide the verdict by reverse cross-attention")
+    moved: bool = param(False, "whether camera pixels that were moved make an image fake, as a decoder's pixels do")
     weight: float = param(1.0, "weight of the loss of the masks beside that of the verdicts", least=0)
     epochs: float = param(2.0, "passes over the training pairs", above=0)
     learning_rate: float = param(3.0e-3, "step size at first", above=0, most=1)

@@ -1,6 +1,7 @@
 """GAMMA: masks are exact, segmentation guides the verdict, and training is the same however often it is killed."""
 
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -79,6 +80,15 @@ def test_a_batch_is_photographs_and_these_manipulated_with_masks_that_turn_along
     assert torch.equal(
         gamma.Manipulations(pairs, ["splicing"], plain, 3)[0], gamma.Manipulations(pairs, ["splicing"], plain)[3]
     )
+
+
+@pytest.mark.parametrize(("moved", "wanted"), [("true", 0), ("false", 3)])
+def test_moved_pixels_make_an_image_fake_only_where_that_is_asked_for(moved, wanted):
+    batch = torch.zeros(3, 5, 4, 4, dtype=torch.uint8)
+    batch[1, 3 + GENERATED, :2], batch[2, 3 + MOVED, :2] = 1, 1
+    sure = SimpleNamespace(judged=lambda colours: (torch.zeros(3, 0, 4, 4), torch.tensor([-9.0, 9.0, 9.0])))
+    found = gamma.loss(sure, batch, options.read("gamma", f"moved={moved}"))
+    assert found.item() == pytest.approx(wanted, abs=1e-3)
 
 
 def test_segmentation_features_change_the_verdict_of_a_trained_network(made):
