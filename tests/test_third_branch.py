@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from aligngemini import cli
-from aligngemini.branches.registry import KINDS, Kind
+from aligngemini.branches.registry import KINDS, RULES, Kind
 from aligngemini.core import params, paths, runs, stages, values
 from aligngemini.core.params import Refused
 from aligngemini.expert.params import ExpertParams
@@ -134,7 +134,7 @@ def goes_through(branches, names, tmp_path, capsys):
     assert all(title in analysis.path("report.html").read_text() for title in titles)
 
     rules = values.read(fusion.path("rules.parquet"))["rule"].unique().tolist()
-    assert rules == [*names, "or", "and", "max", "mean", "odds", "majority", "or_budget", "learned"]
+    assert rules == [*names, *RULES]
     sliders = [control.description for control in explorer.fusion(fusion).children[0].children[1].children]
     assert sliders == [f"{title} threshold" for title in titles]
 

@@ -69,8 +69,8 @@ from aligngemini.images import decode
 
 branch = registry.saved("{kind}", "this folder")  # or its name on the hub
 branch.p_fake([branch.prepare(decode.read("picture.jpg").rgb)])"""  # on the card of an adapter
-TAKEN = ("fusion", "fused", "known", "constant")  # they head other columns, or name other folders
-TAKEN += ("or", "and", "max", "mean", "odds", "majority", "or_budget", "learned")  # or are rules beside branches
+RULES = ("or", "and", "max", "mean", "odds", "majority", "or_budget", "learned")  # those of fusion/rules.py
+TAKEN = ("fusion", "fused", "known", "constant", *RULES)  # no branch's: they head other columns, or name other folders
 LONGEST = 40  # letters of a name
 KINDS = {kind.name: kind for kind in _KINDS}
 NUMBERED = re.compile(f"({'|'.join(kind.name for kind in _KINDS if kind.notebook)})_([0-9]+)")  # one of several runs

@@ -1,10 +1,8 @@
 """Parameters of notebook 04."""
 
-from aligngemini.branches import branch_runs
+from aligngemini.branches import branch_runs, registry
 from aligngemini.core import fields
 from aligngemini.core.params import Params, Refused, advanced, param
-
-RULES = ["or", "and", "max", "mean", "odds", "majority", "or_budget", "learned"]
 
 
 class FusionParams(Params):
@@ -15,7 +13,7 @@ class FusionParams(Params):
         "branches to join, each a kind (vlm, expert, frequency, scores) with its run or file",
         every=False,
     )
-    rule: str = param("or", "rule that joins the scores of the branches", choices=RULES)
+    rule: str = param("or", "rule that joins the scores of the branches", choices=list(registry.RULES))
     false_positives: float = param(
         0.05, "largest share of real validation images that the rule or_budget may call fake, 0 to 1", least=0, most=1
     )

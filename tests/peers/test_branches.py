@@ -19,7 +19,7 @@ SMALL = {
     "memory": "slots=32",
     "rigid": "noise=0.02 draws=2",
 }
-KINDS = ["rigid", "blur", "minder", "reconstruction", "self_reference", "probe", "effort", "mirror", "memory", "gamma"]
+KINDS = [name for name, kind in registry.KINDS.items() if kind.options and "peers.own:" not in kind.code]
 
 
 @pytest.fixture(scope="module")
