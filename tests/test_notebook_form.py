@@ -3,6 +3,9 @@
 import ast
 import json
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -148,14 +151,14 @@ def test_prose_and_code_are_in_balance(notebook):
 
 
 def test_results_stand_before_the_widgets(notebook):
-    finished = [i for i, cell in enumerate(notebook.cells) if "run.finish(" in cell.source]
-    widgets = [
-        i for i, cell in enumerate(notebook.cells) if re.search(r"explorer\.(fusion|supervision)\(", cell.source)
-    ]
-    assert len(finished) == 1 and all(i > finished[0] for i in widgets)
-    assert len(widgets) == (notebook.name in (stages.FUSION, stages.ANALYSIS))
-    for i in widgets:
-        assert "explorer.picture(" in "".join(c.source for c in notebook.cells[finished[0] : i])
+    sources = [cell.source for cell in notebook.cells]
+    finished = [i for i, source in enumerate(sources) if "run.finish(" in source]
+    explorers = re.findall(r"from aligngemini\.explore import (\w+)(?: as (\w+))?", "\n".join(sources))
+    assert len(finished) == 1 and bool(explorers) == (notebook.name in (stages.FUSION, stages.ANALYSIS))
+    for module, alias in explorers:
+        name = alias or module
+        (widget,) = [i for i, source in enumerate(sources) if f"{name}.{module}(" in source]
+        assert widget > finished[0] and f"{name}.picture(" in "".join(sources[finished[0] : widget])
 
 
 @pytest.mark.parametrize(
@@ -181,3 +184,18 @@ def test_notebooks_are_plain_json_with_one_space_and_a_newline():
     for path in NOTEBOOKS.values():
         text = Path(path).read_text(encoding="utf-8")
         assert text == json.dumps(json.loads(text), indent=1, ensure_ascii=False) + "\n"
+
+
+def test_a_commit_takes_out_what_jupyterlab_adds_and_keeps_the_ids_of_cells(tmp_path):
+    config = yaml.safe_load((paths.ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    (entry,) = [hook["entry"] for repo in config["repos"] for hook in repo["hooks"] if hook["id"] == "nbstripout"]
+    text = NOTEBOOKS[stages.FUSION].read_text(encoding="utf-8")
+    book, copy = json.loads(text), tmp_path / "copy.ipynb"
+    book["metadata"]["language_info"] |= {"file_extension": ".py", "mimetype": "text/x-python", "version": "3.11.9"}
+    book["metadata"]["language_info"] |= {"codemirror_mode": {"name": "ipython"}, "pygments_lexer": "ipython3"}
+    cell = next(cell for cell in book["cells"] if cell["cell_type"] == "code")
+    cell |= {"execution_count": 1, "outputs": [{"name": "stdout", "output_type": "stream", "text": ["x"]}]}
+    copy.write_text(json.dumps(book), encoding="utf-8")
+    arguments = shlex.split(entry)[1:]
+    subprocess.run([sys.executable, "-m", "nbstripout", *arguments, str(copy)], check=True)
+    assert copy.read_text(encoding="utf-8") == text

@@ -21,7 +21,8 @@ LEAST = 8  # real images, for an outer quantile to be more than the largest of a
 class Calibrated:
     """p(fake) is 0.5 at the median of the real images, and 0.95 (0.05) at their outer quantile on either side: ours.
 
-    Subclasses give `kind`, options with a `direction` and a `crop`, and `statistic`.
+    Subclasses give `kind` (their name in the registry) and `statistic`. Their class of options, in `peers/params.py`,
+    has a `crop`, px, and a `direction`: "high" if a large statistic says fake, "low" if a small one does.
     """
 
     kind: ClassVar[str]

@@ -6,12 +6,24 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from aligngemini.branches import registry
+from aligngemini.branches import branch_runs, registry
+from aligngemini.branches.branch_runs import Choice
+from aligngemini.core.params import Refused
 from aligngemini.core.seeds import generator
 from aligngemini.images import decode
 from aligngemini.scores import intervals, metrics
 
 TIMED = 32  # images behind a time
+
+
+def chosen(texts: list[str], joined: Sequence[str]) -> list[Choice]:
+    """The detectors that `texts` name. Raises Refused if one has the name of a branch in `joined`, whose columns would
+    be the same.
+    """
+    choices = branch_runs.read(texts, runs=False)
+    if twice := [each.name for each in choices if each.name in joined]:
+        raise Refused(f"peers: {twice[0]} is a branch of fusion_run: leave it out, or give it another name (name=NAME)")
+    return choices
 
 
 def verdicts(joined: pd.DataFrame, thresholds: dict[str, float]) -> pd.DataFrame:

@@ -152,6 +152,11 @@ def test_a_branch_is_called_by_its_file_unless_that_name_is_taken(file, name):
     assert registry.own_name(file) == name
 
 
+def test_no_registered_branch_has_the_name_of_a_rule_or_of_another_column():
+    assert not registry.KINDS.keys() & {*registry.TAKEN}
+    assert registry.own_name("or_budget.csv") == "file_or_budget"
+
+
 def test_several_runs_of_a_kind_are_titled_by_number():
     assert [registry.title(name) for name in ("vlm", "vlm_1", "expert_12")] == ["VLM", "VLM 1", "expert 12"]
     assert [registry.called(name) for name in ("vlm", "vlm_2", "mine_2")] == ["the VLM", "VLM 2", "mine_2"]

@@ -8,6 +8,7 @@ from aligngemini.core import reading
 from aligngemini.core.params import Refused
 from aligngemini.fusion import members
 from aligngemini.images import table
+from aligngemini.peers import comparison
 from aligngemini.peers.calibrated import LEAST
 from aligngemini.peers.invariance import ContrastiveBlur, Minder, Rigid
 from aligngemini.scores import metrics
@@ -75,6 +76,13 @@ def test_minder_is_the_smaller_of_the_noise_and_the_blur_distance():
     crops = np.random.default_rng(0).integers(0, 256, (3, 112, 112, 3), np.uint8)
     parts = [each(given, "x", []).statistic(crops) for each in (Rigid, ContrastiveBlur)]
     np.testing.assert_array_equal(Minder(given, "x", []).statistic(crops), np.minimum(*parts))
+
+
+def test_a_peer_named_like_a_branch_of_the_fusion_is_refused_with_the_way_out():
+    with pytest.raises(Refused, match="rigid is a branch of fusion_run: leave it out, or give it another name"):
+        comparison.chosen(["frequency", "rigid"], ["vlm", "rigid"])
+    again = comparison.chosen(["frequency", "rigid name=twin"], ["vlm", "rigid"])
+    assert [each.name for each in again] == ["frequency", "twin"]
 
 
 def test_too_few_real_images_are_refused(data, tmp_path):
