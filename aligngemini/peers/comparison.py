@@ -21,8 +21,9 @@ def chosen(texts: list[str], joined: Sequence[str]) -> list[Choice]:
     be the same.
     """
     choices = branch_runs.read(texts, runs=False)
-    if twice := [each.name for each in choices if each.name in joined]:
-        raise Refused(f"peers: {twice[0]} is a branch of fusion_run: leave it out, or give it another name (name=NAME)")
+    if twice := [each for each in choices if each.name in joined]:
+        way = " or give it another name (name=NAME)" if twice[0].kind.options else ""
+        raise Refused(f"peers: {twice[0].name} is a branch of fusion_run: leave it out{way}")
     return choices
 
 

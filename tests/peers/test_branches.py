@@ -79,7 +79,7 @@ def test_minder_is_the_smaller_of_the_noise_and_the_blur_distance():
 
 
 def test_a_peer_named_like_a_branch_of_the_fusion_is_refused_with_the_way_out():
-    with pytest.raises(Refused, match="rigid is a branch of fusion_run: leave it out, or give it another name"):
+    with pytest.raises(Refused, match="rigid is a branch of fusion_run: leave it out or give it another name"):
         comparison.chosen(["frequency", "rigid"], ["vlm", "rigid"])
     again = comparison.chosen(["frequency", "rigid name=twin"], ["vlm", "rigid"])
     assert [each.name for each in again] == ["frequency", "twin"]
