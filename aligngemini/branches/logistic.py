@@ -44,7 +44,7 @@ class Logistic:
         if label.nunique() < 2:
             title = registry.title(cls.kind)
             raise Refused(f"the {title} needs real and fake images of 32 px or more: make the data run again")
-        weights, bias = _fitted(np.array(list(found.values())), label, cls.SCALED)
+        weights, bias = fitted(np.array(list(found.values())), label, cls.SCALED)
         json_file.write(Path(out) / STATE, {"weights": weights.tolist(), "bias": float(bias)})
         return {"images": len(found), "options": source}
 
@@ -87,7 +87,7 @@ def measured(branch, rows: pd.DataFrame) -> dict[str, np.ndarray]:
     return found
 
 
-def _fitted(features: np.ndarray, label: pd.Series, scaled: bool) -> tuple[np.ndarray, float]:
+def fitted(features: np.ndarray, label, scaled: bool) -> tuple[np.ndarray, float]:
     """Weights [d] and bias on the features as they are, whether or not they were scaled to fit."""
     mean, spread = (features.mean(0), features.std(0) + 1e-9) if scaled else (0.0, 1.0)
     fitted = LogisticRegression(max_iter=5000).fit((features - mean) / spread, label)

@@ -8,6 +8,7 @@ from aligngemini.branches import registry
 from aligngemini.core import adapters
 from aligngemini.core.params import Refused
 
+from . import degradation
 from .backbone import Expert, as_released, colours
 from .params import ExpertParams
 
@@ -15,6 +16,10 @@ SUMMARY = (
     "A LoRA adapter and a linear head that let a vision backbone say whether an image carries traces of a decoder: "
     "the pixel branch of AlignGemini, trained on photographs and their reconstructions. One logit for the centre crop, "
     "padded with black where an image is smaller, never resized; above 0 it says fake."
+)
+ABSTAINS = (
+    " An image that looks degraded to a linear probe on the frozen backbone (`degradation.json`) gets the score 0: "
+    "what has lost its traces cannot be judged by them."
 )
 APART = ("scale", "data_run", "base", "base_revision", "workers", "checkpoint_steps", "score_batch_size", "push_to_hub")
 
@@ -30,7 +35,10 @@ def facts(expert: Expert, config: ExpertParams, pairs: int, updates: int) -> dic
 
 def save(expert: Expert, folder: Path, facts: dict[str, Any]) -> Path:
     """Write adapter and head with their facts and a model card."""
-    card = adapters.card("Pixel branch", SUMMARY, facts, registry.USE.format(kind="expert"))
+    summary = SUMMARY + (ABSTAINS if expert.probe else "")
+    card = adapters.card("Pixel branch", summary, facts, registry.USE.format(kind="expert"))
+    if expert.probe:
+        degradation.save(expert.probe, folder)
     return adapters.save(expert.model.eval(), folder, facts, card)
 
 
@@ -48,4 +56,5 @@ def with_adapter(expert: Expert, folder: Path) -> Expert:
     except (LookupError, TypeError, ValueError) as error:
         raise Refused(f"{folder} does not say what colours its adapter was trained on: train it again.") from error
     expert = as_released(expert) if metadata.get("mode") == "faithful" else expert
-    return replace(expert, model=adapters.put(expert.model, folder), **shares)
+    probe = degradation.load(folder, expert.model.num_features)
+    return replace(expert, model=adapters.put(expert.model, folder), probe=probe, **shares)

@@ -25,12 +25,21 @@ HEAD = {"num_classes": 1, "global_pool": "token", "dynamic_img_size": True}
 CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))  # OpenAI's mean and deviation
 
 
+@dataclass(frozen=True)
+class Probe:
+    """Says that an image is degraded where `Expert.frozen` @ weights, float64 [3 d], + bias is 0 or more."""
+
+    weights: np.ndarray
+    bias: float
+
+
 @dataclass
 class Expert:
     """A model giving one logit per image, with the colour mean and deviation that images are brought to.
 
     metadata: name, revision and architecture of the base. released: computed as the DDA code does, in float32
-    throughout; ours lets the backbone compute in bfloat16 on CUDA.
+    throughout; ours lets the backbone compute in bfloat16 on CUDA. probe: says which images are too degraded to be
+    judged; None judges all.
     """
 
     model: torch.nn.Module
@@ -38,6 +47,7 @@ class Expert:
     std: torch.Tensor
     metadata: dict[str, str] = field(default_factory=dict)
     released: bool = False
+    probe: Probe | None = None
 
     @property
     def device(self) -> torch.device:
@@ -47,19 +57,38 @@ class Expert:
         """Class token after the last norm, [n, d], and the logit of being fake, [n], of uint8 images [n, 3, H, W], H
         and W multiples of the patch size; both float32.
         """
+        feature = self._base().forward_head(self._tokens(images), pre_logits=True).float()
+        return feature, self._base().head(feature).squeeze(
+            1
+        )  # outside autocast: bfloat16 would leave scores eight bits
+
+    @torch.inference_mode()
+    def frozen(self, crops: list[np.ndarray]) -> np.ndarray:
+        """Class token, mean and deviation of the patch tokens after the last norm, without LoRA, of uint8 crops [size,
+        size, 3]: float64 [n, 3 d].
+        """
+        with self.model.disable_adapter() if hasattr(self.model, "disable_adapter") else nullcontext():
+            tokens = self._tokens(tensor(crops)).double()
+        patches = tokens[:, self._base().num_prefix_tokens :]
+        return torch.cat([tokens[:, 0], patches.mean(1), patches.std(1)], 1).cpu().numpy()
+
+    def _base(self) -> torch.nn.Module:
+        return self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
+
+    def _tokens(self, images: torch.Tensor) -> torch.Tensor:
+        """All tokens after the last norm, [n, t, d], of uint8 images as `judged` takes them."""
         pixels = images.to(self.device, non_blocking=True).float().div_(255)
-        model = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
         narrow = self.device.type == "cuda" and not self.released
         with torch.autocast("cuda", torch.bfloat16) if narrow else nullcontext():
-            tokens = model.forward_features(pixels.sub_(self.mean).div_(self.std))
-            feature = model.forward_head(tokens, pre_logits=True)
-        feature = feature.float()
-        return feature, model.head(feature).squeeze(1)  # the head outside: bfloat16 would leave scores eight bits
+            return self._base().forward_features(pixels.sub_(self.mean).div_(self.std))
 
     @torch.inference_mode()
     def p_fake(self, crops: list[np.ndarray]) -> np.ndarray:
-        """The sigmoid of the logits of uint8 crops [size, size, 3], float64 [n]."""
-        return self.judged(tensor(crops))[1].double().sigmoid().cpu().numpy()
+        """The sigmoid of the logits of uint8 crops [size, size, 3], float64 [n]; 0 where its probe says degraded."""
+        p_fake = self.judged(tensor(crops))[1].double().sigmoid().cpu().numpy()
+        if self.probe is None:
+            return p_fake
+        return p_fake * (self.frozen(crops) @ self.probe.weights + self.probe.bias < 0)
 
 
 def load(base: str, revision: str = "", normalisation: str = "base") -> Expert:

@@ -72,6 +72,9 @@ class ExpertParams(Params):
     sharpen_probability: float = _probability(0.0, "a pair is sharpened")
     colour_probability: float = _probability(0.0, "the colours of a pair change")
     grey_probability: float = _probability(0.0, "a pair becomes grayscale")
+    abstain_on_degraded: bool = advanced(
+        True, "give the score 0 to images that look degraded to a linear probe on the frozen backbone"
+    )
     workers: int = advanced(1, "processes that prepare batches, 0 or more", least=0)
     checkpoint_steps: fields.CheckpointSteps = 50
     score_batch_size: int = advanced(64, "images per batch when scoring, 1 or more", least=1)

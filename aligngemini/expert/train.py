@@ -1,7 +1,8 @@
 """Train the expert on pairs: a plain loop, resumable at any step, the same numbers however often it was killed."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -12,17 +13,29 @@ import torch
 from aligngemini.core import processes, states
 from aligngemini.core.progress import progress
 
-from . import adapter, objective
+from . import adapter, degradation, objective
 from .backbone import Expert
 from .batches import Batches, match_real_fake
 from .params import ExpertParams
 
 
-def train(expert: Expert, rows: pd.DataFrame, config: ExpertParams, checkpoints: Path, out: Path) -> Path:
+def train(
+    expert: Expert,
+    rows: pd.DataFrame,
+    config: ExpertParams,
+    checkpoints: Path,
+    out: Path,
+    validation: pd.DataFrame | None = None,
+    chain: Mapping | None = None,
+) -> Path:
     """Train on image-table rows; write adapter, head, card and history to `out`. Goes on from the newest
-    readable checkpoint if there is one.
+    readable checkpoint if there is one. Validation rows and the parameters of notebook 01 (`chain`) are needed for
+    `abstain_on_degraded` alone.
     """
     log = optimise(expert, rows, config, checkpoints)
+    expert.model.eval()
+    if config.abstain_on_degraded:
+        expert = replace(expert, probe=degradation.fit(expert, rows, validation, chain, config))
     pairs = len(match_real_fake(rows, config.seed))
     adapter.save(expert, Path(out), adapter.facts(expert, config, pairs, len(log)))
     pd.DataFrame(log).to_parquet(Path(out) / "history.parquet", index=False)

@@ -12,7 +12,7 @@ from aligngemini.expert.params import ExpertParams
 from aligngemini.mini import bases
 from aligngemini.world import world
 
-CFG = ExpertParams(batch_pairs=4, checkpoint_steps=3, epochs=2.0, learning_rate=1e-2)
+CFG = ExpertParams(batch_pairs=4, checkpoint_steps=3, epochs=2.0, learning_rate=1e-2, abstain_on_degraded=False)
 
 
 def fresh(seed: int = 0, mode: str = "fixed") -> backbone.Expert:
