@@ -186,7 +186,7 @@ def test_papermill_shows_each_parameter_with_type_and_help():
     ("name", "value", "hint"),
     [
         ("supervison", "pixel", "supervision"),
-        ("learning_rate", "5e-7", "learning_rate"),
+        ("learning_rate", "fast", "learning_rate must be a float"),
         ("crop", "15", "14"),
     ],
 )
