@@ -19,12 +19,14 @@ Step = tuple[str, float]
 
 
 def sample(images: pd.DataFrame, count: int) -> pd.DataFrame:
-    """`count` distinct readable images, equally many of each class and subset, the first in an order by content."""
-    rows = images[images.reason == ""].drop_duplicates("image_id")
-    order = {name: place for place, name in enumerate(seeds.ranked(rows.image_id, "curves"))}
-    rows = rows.assign(order=rows.image_id.map(order)).sort_values("order")
+    """The rows of about `count` readable images, equally many of each class and subset, in an order by content. Real
+    images that several subsets share have a row in each.
+    """
+    rows = images[images.reason == ""]
+    order = {name: place for place, name in enumerate(seeds.ranked(rows.image_id.drop_duplicates(), "curves"))}
+    rows = rows.assign(order=rows.image_id.map(order)).sort_values("order", kind="stable")
     cells = rows.groupby(["subset", "label"])
-    return rows[cells.cumcount() < max(1, count // cells.ngroups)].drop(columns="order")
+    return rows[cells.cumcount() < max(1, count // (rows.subset.nunique() + 1))].drop(columns="order")
 
 
 def scores(images: pd.DataFrame, branches: Sequence, names: Sequence[str]) -> pd.DataFrame:
