@@ -7,42 +7,22 @@ import sys
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, Field, ValidationError
 
-from .branches import registry, scoring
+from .branches import scoring
 from .branches.branch import Branch
-from .core import paths, reading, runs, saved_runs, shipped, stages
+from .core import paths, runs, saved_runs, shipped, stages
 from .core.params import Refused
-from .core.saved_runs import SavedRun
-from .fusion import join
+from .fusion import description, join
 from .fusion.rules import Fusion
 from .images import decode, filenames
 from .images.failures import attempt, each
 from .images.feed import Feed, Item, batched
 from .images.loaders import folders, skips
 
-FILE = "detector.json"
 SHIPPED = paths.resolve("data/mini/detector")
-
-
-class Member(BaseModel, extra="allow"):
-    """A branch as `detector.json` describes it; `run` is the one whose adapter it is ("notebook/run", "" for none)."""
-
-    name: Annotated[str, Field(pattern=r"^\w+$")]  # it names a folder, too
-    kind: str
-    facts: dict[str, Any]
-    run: str
-
-
-class Description(BaseModel):
-    """What `detector.json` holds; `Fusion.from_dict` knows more of its fusion."""
-
-    branches: list[Member]
-    fusion: dict[str, Any]
 
 
 class Detector:
@@ -60,8 +40,8 @@ class Detector:
     def from_run(cls, run: str = "latest", scale: str | None = None) -> Detector:
         """Load the branches behind a run of notebook 04. Raises Refused if there is none."""
         fusion = runs.load(stages.FUSION, run, scale)
-        config = described(fusion.folder)
-        return cls._built(config, branch_folders(fusion, config))
+        config = description.read(fusion.folder)
+        return cls(description.of_run(fusion, config), Fusion.from_dict(config.fusion))
 
     @classmethod
     def found(cls, run: str = "") -> Detector:
@@ -77,15 +57,9 @@ class Detector:
     def load(cls, folder: Path = SHIPPED) -> Detector:
         """Load a packed detector: `detector.json` beside a folder for each branch. Raises Refused."""
         shipped.check(Path(folder), "detector")
-        config = described(Path(folder))
-        return cls._built(config, {member.name: Path(folder) / member.name for member in config.branches})
-
-    @classmethod
-    def _built(cls, config: Description, folders: dict[str, Path]) -> Detector:
-        kinds = [registry.kind(member.kind).load() for member in config.branches]
-        members = zip(kinds, config.branches, strict=True)
-        branches = [kind.load(each.facts, folders[each.name], each.name) for kind, each in members]
-        return cls(branches, Fusion.from_dict(config.fusion))
+        config = description.read(Path(folder))
+        folders = {each.name: Path(folder) / each.name for each in config.branches}
+        return cls(description.load(config, folders), Fusion.from_dict(config.fusion))
 
     def __call__(self, images, batch_size: int = 32) -> pd.DataFrame:
         """Columns image, <name>_score of each branch, reason, fused_score, verdict (1 fake, 0 real, <NA> unscored),
@@ -130,31 +104,6 @@ class Detector:
             for place, text in zip(good, said, strict=True):
                 sentences[place] = text
         return sentences
-
-
-def described(folder: Path) -> Description:
-    """Return what `detector.json` in a folder says: branches and fusion. Raises Refused."""
-    try:
-        config = reading.json(folder / FILE)
-    except (OSError, ValueError) as error:
-        raise Refused(f"{folder} holds no packed detector ({error}): name a run of notebook 04 instead.") from error
-    unclear = Refused(f"{folder} does not say what its detector is made of: name another run, or fetch it again.")
-    try:
-        config = Description.model_validate(config)
-    except ValidationError as error:
-        raise unclear from error
-    names = {member.name for member in config.branches}
-    if not len(config.branches) == len(names) == len(Fusion.from_dict(config.fusion).thresholds):
-        raise unclear
-    return config
-
-
-def branch_folders(fusion: SavedRun, config: Description) -> dict[str, Path]:
-    """Return name -> folder with the files of each branch of a run of notebook 04. Raises Refused."""
-    adapters = {f"{run.notebook}/{run.name}": run.path("adapter") for run in fusion.inputs.values()}
-    for run in {member.run for member in config.branches if member.run}.difference(adapters):
-        raise Refused(f"{fusion.folder} does not stand on the run {run} that it names: run notebook 04 again.")
-    return {member.name: adapters.get(member.run) or fusion.path("branches", member.name) for member in config.branches}
 
 
 def _listed(images) -> list[tuple[str, object]]:

@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from . import detector
 from .core import adapters, atomic, json_file, paths, runs, shipped, stages, values
 from .detector import SHIPPED, Detector
-from .fusion import join
+from .fusion import description, join
 
 WITHIN = 0.02  # other processors and libraries add in another order; a wrong model is off by far more
 
@@ -20,13 +19,13 @@ def pack(run: str = "latest", folder: Path = SHIPPED, scale: str | None = None, 
     """
     fusion, folder = runs.load(stages.FUSION, run, scale), Path(folder)
     paths.writable(folder.parent, "a checkout of your own")
-    config = detector.described(fusion.folder)
+    config = description.read(fusion.folder)
     with atomic.replacing(folder) as fresh:
-        for name, home in detector.branch_folders(fusion, config).items():
+        for name, home in description.run_folders(fusion, config).items():
             _copy_branch(home, fresh / name)
         for branch in config.branches:
             branch.run = ""
-        json_file.write(fresh / detector.FILE, config.model_dump())
+        json_file.write(fresh / description.FILE, config.model_dump())
         _write_images(values.read(fusion.path("fused.parquet")), each, fresh / "known")
     return shipped.record(folder)
 

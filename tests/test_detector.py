@@ -15,7 +15,8 @@ from aligngemini.branches.frequency import RINGS, Frequency
 from aligngemini.branches.scores_file import ScoresFile
 from aligngemini.core import runs, values
 from aligngemini.core.params import Refused
-from aligngemini.detector import FILE, SHIPPED, Detector
+from aligngemini.detector import SHIPPED, Detector
+from aligngemini.fusion.description import FILE
 from aligngemini.fusion.rules import Fusion
 
 

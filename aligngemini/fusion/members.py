@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from aligngemini.branches import branch_runs, registry, scoring
-from aligngemini.branches.branch import Branch
 from aligngemini.branches.branch_runs import Choice
 from aligngemini.core import json_file, reading
 from aligngemini.core.params import Refused
@@ -79,21 +78,6 @@ def own(run, choice: Choice, test: pd.DataFrame, joint: pd.DataFrame) -> Member:
     ]
     cut = getattr(branch, "threshold", None) or threshold(scored[1], joint, kind.supervision)
     return Member(name, kind.name, kind.supervision, facts, "", cut, *scored)
-
-
-def loaded(run) -> list[Branch]:
-    """The branches of a complete run of notebook 04, as its detector.json says, ready to score."""
-    adapters = {f"{each.notebook}/{each.name}": each.path("adapter") for each in run.inputs.values()}
-    found = []
-    for each in reading.json(run.path("detector.json"))["branches"]:
-        folder = adapters[each["run"]] if each["run"] else run.path("branches", each["name"])
-        found.append(registry.kind(each["kind"]).load().load(each["facts"], folder, each["name"]))
-    return found
-
-
-def fusion(run) -> Fusion:
-    """The rule and the thresholds of a complete run of notebook 04."""
-    return Fusion.from_dict(reading.json(run.path("detector.json"))["fusion"])
 
 
 def fit(kind: str, source: str, images, checkpoints: Path, out: Path) -> None:
