@@ -58,9 +58,8 @@ class Expert:
         and W multiples of the patch size; both float32.
         """
         feature = self._base().forward_head(self._tokens(images), pre_logits=True).float()
-        return feature, self._base().head(feature).squeeze(
-            1
-        )  # outside autocast: bfloat16 would leave scores eight bits
+        # outside autocast: bfloat16 would leave scores eight bits
+        return feature, self._base().head(feature).squeeze(1)
 
     @torch.inference_mode()
     def frozen(self, crops: list[np.ndarray]) -> np.ndarray:
@@ -75,12 +74,15 @@ class Expert:
     def _base(self) -> torch.nn.Module:
         return self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
 
+    def pixels(self, images: torch.Tensor) -> torch.Tensor:
+        """float32 [n, 3, H, W] on the model's device, brought to its mean and deviation, of images of 0 to 255."""
+        return images.to(self.device, non_blocking=True).float().div_(255).sub_(self.mean).div_(self.std)
+
     def _tokens(self, images: torch.Tensor) -> torch.Tensor:
         """All tokens after the last norm, [n, t, d], of uint8 images as `judged` takes them."""
-        pixels = images.to(self.device, non_blocking=True).float().div_(255)
         narrow = self.device.type == "cuda" and not self.released
         with torch.autocast("cuda", torch.bfloat16) if narrow else nullcontext():
-            return self._base().forward_features(pixels.sub_(self.mean).div_(self.std))
+            return self._base().forward_features(self.pixels(images))
 
     @torch.inference_mode()
     def p_fake(self, crops: list[np.ndarray]) -> np.ndarray:

@@ -32,12 +32,12 @@ def train(
     readable checkpoint if there is one. Validation rows and the parameters of notebook 01 (`chain`) are needed for
     `abstain_on_degraded` alone.
     """
-    log = optimise(expert, rows, config, checkpoints)
+    pairs = match_real_fake(rows, config.seed)
+    log = minimise(expert, partial(Batches, pairs, config), config, checkpoints)
     expert.model.eval()
     if config.abstain_on_degraded:
         expert = replace(expert, probe=degradation.fit(expert, rows, validation, chain, config))
-    pairs = len(match_real_fake(rows, config.seed))
-    adapter.save(expert, Path(out), adapter.facts(expert, config, pairs, len(log)))
+    adapter.save(expert, Path(out), adapter.facts(expert, config, len(pairs), len(log)))
     pd.DataFrame(log).to_parquet(Path(out) / "history.parquet", index=False)
     return Path(out)
 

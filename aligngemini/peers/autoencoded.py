@@ -7,10 +7,10 @@ from scipy.ndimage import gaussian_filter
 
 from aligngemini.branches.frequency import RINGS, ring_power
 from aligngemini.branches.logistic import Logistic
-from aligngemini.expert import views
 from aligngemini.images import autoencoder
 
 from .calibrated import Calibrated
+from .cropped import Cropped
 
 BLUR = 1.0  # px, sigma of the second fixed pass of SelfReference; ours
 
@@ -33,16 +33,12 @@ class ReconstructionError(Calibrated):
         return np.abs(again.astype(np.float64) - images).mean((1, 2, 3))
 
 
-class SelfReference(Logistic):
+class SelfReference(Cropped, Logistic):
     """What one more pass of a fixed network changes, x - R(x), and what a second pass changes, R(x) - R(R(x)), as log
     power by frequency; R is an autoencoder, and a blur. Logistic regression on the pixel set; the bands are ours.
     """
 
-    kind, SCALED, crop, COUNT = "self_reference", True, 0, 4 * RINGS
-
-    def prepare(self, rgb: np.ndarray, source: object = None, crop: int = 0) -> np.ndarray:
-        """The centre crop, uint8 [crop, crop, 3]; a smaller image is padded with zeros."""
-        return views.window(rgb, crop or self.options.crop)
+    kind, SCALED, COUNT = "self_reference", True, 4 * RINGS
 
     def features(self, views: list[np.ndarray]) -> np.ndarray:
         """float64 [n, 4 RINGS]."""

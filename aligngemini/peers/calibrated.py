@@ -10,15 +10,16 @@ from scipy.special import expit
 from aligngemini.branches import logistic, options
 from aligngemini.core import fingerprint
 from aligngemini.core.params import Refused
-from aligngemini.expert import views
 from aligngemini.images import table
+
+from .cropped import Cropped
 
 IMAGES = 500  # real images to calibrate on; ours
 ALARMS = 0.05  # share of these that a threshold of 0.95 calls fake, as in the reproduction of MINDER
 LEAST = 8  # real images, for an outer quantile to be more than the largest of a few
 
 
-class Calibrated:
+class Calibrated(Cropped):
     """p(fake) is 0.5 at the median of the real images, and 0.95 (0.05) at their outer quantile on either side: ours.
 
     Subclasses give `kind` (their name in the registry) and `statistic`. Their class of options, in `peers/params.py`,
@@ -29,13 +30,12 @@ class Calibrated:
     threshold: ClassVar[float] = 1 - ALARMS
 
     def __init__(self, given: Any, name: str, quantiles: list[float]) -> None:
-        self.options, self.name, self.crop, self.quantiles = given, name, given.crop, quantiles
+        self.options, self.name, self.quantiles = given, name, quantiles
 
     @classmethod
     def fit(cls, source: str, data, out: Path, checkpoints: Path | None = None) -> dict[str, Any]:
         """Measure real training images of a complete data run; `source` is the text of the options."""
         rows = table.training(data, "pixel", "pixel").query("split == 'train' and label == 0")
-        (Path(out) / "options.txt").write_text(source, encoding="utf-8")
         return cls(options.read(cls.kind, source), cls.kind, []).calibrate(source, rows)
 
     def calibrate(self, source: str, rows: pd.DataFrame) -> dict[str, Any]:
@@ -49,10 +49,6 @@ class Calibrated:
     @classmethod
     def load(cls, facts: dict[str, Any], folder: Path, name: str = "") -> Self:
         return cls(options.read(cls.kind, facts["options"]), name or cls.kind, facts["quantiles"])
-
-    def prepare(self, rgb: np.ndarray, source: object = None, crop: int = 0) -> np.ndarray:
-        """The centre crop, uint8 [crop, crop, 3]; a smaller image is padded with zeros."""
-        return views.window(rgb, crop or self.crop)
 
     def statistic(self, images: np.ndarray) -> np.ndarray:
         """Float64 [n] of uint8 images [n, crop, crop, 3]."""

@@ -19,8 +19,7 @@ class Composite(backbone.Expert):
 
     def judged(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """What the network gives for uint8 images [n, 3, H, W]: something of its own, and logits [n]."""
-        pixels = images.to(self.device).float().div_(255)
-        return self.model(pixels.sub_(self.mean).div_(self.std))
+        return self.model(self.pixels(images))
 
 
 def around(adapted: backbone.Expert, network: nn.Module) -> Composite:

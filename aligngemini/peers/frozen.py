@@ -25,10 +25,9 @@ class Frozen:
     @torch.inference_mode()
     def patch_tokens(self, images: np.ndarray) -> np.ndarray:
         """The patch tokens after the last norm, float32 [n, p, d]."""
-        expert = self.expert
-        pixels = _tensor(images).to(expert.device).float().div_(255)
-        tokens = expert.model.forward_features(pixels.sub_(expert.mean).div_(expert.std))
-        return tokens[:, expert.model.num_prefix_tokens :].float().cpu().numpy()
+        model = self.expert.model
+        tokens = model.forward_features(self.expert.pixels(_tensor(images)))
+        return tokens[:, model.num_prefix_tokens :].float().cpu().numpy()
 
 
 @cache

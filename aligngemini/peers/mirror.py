@@ -16,11 +16,11 @@ from aligngemini.branches import logistic, options
 from aligngemini.expert import backbone, train
 from aligngemini.expert.branch import ExpertBranch
 from aligngemini.expert.params import ExpertParams
-from aligngemini.expert.views import window
 from aligngemini.images import table
 
 from . import composite, frozen, memory
 from .calibrated import Calibrated
+from .cropped import Cropped
 from .params import MirrorOptions
 
 WEIGHTS = "mirror.safetensors"
@@ -126,14 +126,11 @@ class Unexplained(Calibrated):
         return (patches - self.known(patches)[0]).square().mean((1, 2)).double().numpy()
 
 
-class _Patches:
+class _Patches(Cropped):
     """Patch features of the centre crop, for `logistic.measured`."""
 
     def __init__(self, given: MirrorOptions) -> None:
         self.name, self.options = "the memory", given
-
-    def prepare(self, rgb: np.ndarray) -> np.ndarray:
-        return window(rgb, self.options.crop)
 
     def features(self, views: list[np.ndarray]) -> np.ndarray:
         return frozen.load(self.options.base, self.options.revision).patch_tokens(np.stack(views))

@@ -27,7 +27,6 @@ class _Own:
     @classmethod
     def fit(cls, source: str, data, out: Path, checkpoints: Path | None = None) -> dict[str, Any]:
         cls(options.read(cls.kind, source), cls.kind)  # refuses now what could not be loaded later
-        (Path(out) / "options.txt").write_text(source, encoding="utf-8")
         return {"options": source}
 
     @classmethod
