@@ -5,33 +5,21 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
 from aligngemini.branches import registry, scoring
 from aligngemini.branches.frequency import RINGS, Frequency
 from aligngemini.core import paths
 from aligngemini.core.params import Refused
-from aligngemini.images import autoencoder, table
+from aligngemini.images import table
 from aligngemini.images.header import Unreadable
-from aligngemini.world import camera, world
+from tests import pixel_run
 
 PAIRS = 16
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """A data run of photographs of the small world and their reconstructions by its autoencoder."""
-    folder, rows = tmp_path_factory.mktemp("data"), []
-    vae = autoencoder.load("data/mini/vae/kl")
-    for i in range(PAIRS):
-        photo, _ = camera.photograph(world.draw(0, "spectrum", i, False).rgb, np.random.default_rng(i))
-        for label, rgb in enumerate((photo, vae.roundtrip(photo[None])[0])):
-            path = folder / f"{i}_{label}.png"
-            Image.fromarray(rgb).save(path)
-            axis, split = ("none", "pixel")[label], ("train", "validation")[i % 2]
-            rows.append({"image_id": path.stem, "path": str(path), "label": label, "axis": axis, "split": split})
-    table.frame(rows).assign(subset="pixel").to_parquet(folder / "pixel.parquet", index=False)
-    return SimpleNamespace(path=folder.joinpath)
+    return pixel_run.make(tmp_path_factory.mktemp("data"), "spectrum", PAIRS, ("train", "validation"))
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """Shared by the tests of the images room: noisy pictures, runs without a notebook, a false autoencoder."""
 
 import io
+import os
 import tarfile
 import zlib
 from pathlib import Path
@@ -172,3 +173,19 @@ def on_the_world(folder: Path, cfg: DataParams) -> tuple[Run, DataParams, dict[s
 def world_run(tmp_path_factory):
     """A run on the small world, its parameters, and its tables by name; to be read only."""
     return on_the_world(tmp_path_factory.mktemp("world") / "run", few())
+
+
+@pytest.fixture
+def lock(monkeypatch):
+    """Let no folder be opened whose name ends so."""
+    scandir = os.scandir
+
+    def lock(end):
+        def refuse(path):
+            if str(path).endswith(end):
+                raise PermissionError(13, "Permission denied")
+            return scandir(path)
+
+        monkeypatch.setattr(os, "scandir", refuse)
+
+    return lock

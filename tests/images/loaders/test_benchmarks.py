@@ -107,16 +107,9 @@ def test_fakes_that_no_folder_names_are_listed(lay):
     assert "no folder above" in reasons(rows)["loose.png"]
 
 
-def test_a_folder_that_does_not_open_is_listed(lay, monkeypatch):
+def test_a_folder_that_does_not_open_is_listed(lay, lock):
     root = lay("WildRF")
-    scandir = os.scandir
-
-    def refuse(path):
-        if str(path).endswith("twitter"):
-            raise PermissionError(13, "Permission denied")
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", refuse)
+    lock("twitter")
     rows = benchmark_rows.rows(f"WildRF:{root}")
     assert "cannot be opened" in reasons(rows)["twitter"] and counts(rows)[("reddit", 0)] == 1
 

@@ -141,16 +141,9 @@ def test_the_kernels_file_systems_are_not_entered(tree):
     assert reasons["a.png"] == "" and "operating system" in reasons["fds"] and len(reasons) == 2
 
 
-def test_a_folder_that_cannot_be_opened_is_listed(tree, monkeypatch):
+def test_a_folder_that_cannot_be_opened_is_listed(tree, lock):
     root = tree("a.png", "locked/b.png")
-    scandir = os.scandir
-
-    def refuse(path):
-        if str(path).endswith("locked"):
-            raise PermissionError(13, "Permission denied")
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", refuse)
+    lock("locked")
     rows = folders.scan(root)
     assert "cannot be opened" in rows.loc[rows["path"].str.endswith("locked"), "reason"].item()
 
