@@ -26,6 +26,11 @@ ROWS = 500  # of a table that are shown: ours
 NAME = "aligngemini"
 CONFIG = {"displaylogo": False, "responsive": True}
 DATA = PlotlyRenderer(CONFIG)  # a figure as data alone
+OFFLINE = (
+    "<p>This exported page gets plotly, which draws this figure, from the network. JupyterLab and "
+    "<code>report.html</code> of notebook 05 draw it offline.</p>"
+)
+SHOWN = "document.getElementById('{plot_id}').closest('.carried').querySelector('p').remove()"  # once it is drawn
 DOTTED = {"line": {"dash": "dot", "color": MUTED, "width": 1.5}, "layer": "below"}
 DASHED = {"line": {"dash": "dash", "color": INK, "width": 1.4}}
 ERROR = {"thickness": 1.5, "width": 4}
@@ -56,8 +61,9 @@ class Carried(MimetypeRenderer):
 
     def to_mimebundle(self, fig_dict: dict) -> dict:
         """The MIME types of one figure, given as a dict."""
-        page = pio.to_html(fig_dict, CONFIG, full_html=False, include_plotlyjs="cdn", include_mathjax=False)
-        return DATA.to_mimebundle(fig_dict) | {"text/html": page}
+        script = {"include_plotlyjs": "cdn", "include_mathjax": False, "post_script": SHOWN}
+        page = pio.to_html(fig_dict, CONFIG, full_html=False, **script)
+        return DATA.to_mimebundle(fig_dict) | {"text/html": f'<div class="carried">{OFFLINE}{page}</div>'}
 
 
 def use() -> None:

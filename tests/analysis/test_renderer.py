@@ -1,5 +1,7 @@
 """A figure in an executed notebook: seen in JupyterLab, in the report, and in a page that nbconvert makes."""
 
+import re
+
 import nbformat
 import plotly.express as px
 import plotly.io as pio
@@ -29,9 +31,9 @@ def test_lab_draws_it_from_its_data_alone(shown):
     assert len(data["data"][0]["y"]) == 2 and data["layout"]["title"]["text"] == "Where the scores lie"
 
 
-def test_a_notebook_exported_to_html_holds_it(notebook):
+def test_a_notebook_exported_to_html_holds_it_and_says_what_it_needs(notebook):
     text, _ = HTMLExporter().from_notebook_node(notebook)
-    assert "Plotly.newPlot(" in text and "Where the scores lie" in text
+    assert "Plotly.newPlot(" in text and "Where the scores lie" in text and "from the network" in text
     assert len(text) < 10**6  # plotly itself is 4.8 MB
 
 
@@ -40,3 +42,9 @@ def test_the_report_still_asks_the_network_for_nothing(notebook):
     text = report._output(output, None)["data"]["text/html"]
     assert 'class="figure"' in text and "Where the scores lie" in text
     assert "cdn.plot.ly/plotly" not in text
+
+
+def test_the_sentence_goes_once_the_figure_is_drawn(shown):
+    page = shown["text/html"]
+    identity = re.search(r'id="([0-9a-f-]{36})"', page)[1]
+    assert f"getElementById('{identity}').closest('.carried').querySelector('p').remove()" in page
