@@ -1,6 +1,5 @@
 """The branches that notebook 05 compares: the scores of each, the threshold it judges by, and what trained it."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,12 +29,6 @@ class Model(NamedTuple):
     trained: dict = {}
     crop: int = 0
     base: str = ""
-
-
-def of_tables(tables: Mapping[str, pd.DataFrame], thresholds: Mapping[str, float] | None = None) -> list[Model]:
-    """Detectors from their score tables by name, each with its threshold by name, 0.5 where none is given."""
-    thresholds = thresholds or {}
-    return [Model(name, "", "", thresholds.get(name, 0.5), scores) for name, scores in tables.items()]
 
 
 def folder(run_or_folder) -> Path:

@@ -230,7 +230,8 @@ def test_without_a_mixed_model_there_is_nothing_to_pair(images, models):
 
 
 def test_many_detectors_are_compared_from_their_score_tables_alone(images, models):
-    named = compared.of_tables({f"peer {i}": models[i % 4].scores for i in range(9)}, {"peer 8": 0.7})
+    cuts = [0.5] * 8 + [0.7]
+    named = [compared.Model(f"peer {i}", "", "", cut, models[i % 4].scores) for i, cut in enumerate(cuts)]
     judged = tables.judged(images, named)
     table = tables.alignment(judged, resamples=50)
     assert table.title.unique().tolist() == [f"peer {i}" for i in range(9)]
