@@ -205,8 +205,9 @@ def fired(scores, thresholds: Sequence[float], names: Sequence[str]) -> np.ndarr
 
 
 class Region(NamedTuple):
-    """What a rule calls fake over the scores of one branch or two: its thresholds for them, side [size] of the grid,
-    verdicts int8 [size] or [size, size] (the first branch across), and whether other branches stay at their thresholds.
+    """What a rule calls fake over the scores of one branch or two: its thresholds for them, side [size] of the grid
+    (scores, as close together in log-odds near 0 and 1 as near one half), verdicts int8 [size] or [size, size] (the
+    first branch across), and whether other branches stay at their thresholds.
     """
 
     rule: str
@@ -222,7 +223,7 @@ def region(fusion: Fusion, places: Sequence[int] | None = None, size: int = 121)
     """
     count = len(fusion.thresholds)
     places = range(min(count, 2)) if places is None else places
-    side = np.linspace(0, 1, size)
+    side = expit(2 * np.sinh(np.linspace(-3.7, 3.7, size)))  # from 0 to 1, and as fine as 0.03 around one half
     scores = np.tile(fusion.thresholds, (size ** len(places), 1))
     for place, values in zip(places, np.meshgrid(*[side] * len(places)), strict=True):
         scores[:, place] = values.ravel()

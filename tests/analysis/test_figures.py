@@ -84,7 +84,23 @@ def test_plane_draws_each_image_once_and_few_enough(fused):
     figure = plane.plane(fused, region, ["vlm", "expert"])
     assert sum(len(trace.x) for trace in figure.data if trace.type == "scatter") == fused.image_id.nunique()
     assert "50 of 240" in plane.plane(fused, region, ["vlm", "expert"], most=50).layout.title.text
-    assert [line.x0 for line in figure.layout.shapes][0] == 0.4
+    assert [line.x0 for line in figure.layout.shapes][0] == pytest.approx(np.log(0.4 / 0.6))
+
+
+def test_the_plane_tells_apart_what_lies_near_0_and_1_and_shows_real_images_above_fake_ones():
+    scores = np.array([0, 1e-15, 1e-12, 1e-9, 1e-6, 0.001, 0.01, 0.5, 0.99, 1 - 1e-12, 1])
+    places = plane.place(scores)
+    assert (np.diff(places) > 0.05).all() and np.allclose(plane.score(places), scores, rtol=1e-6)
+    assert places[0] == -plane.EDGE and places[-1] == plane.EDGE and plane.place(0.9) == pytest.approx(np.log(9))
+
+
+def test_the_plane_draws_real_images_last_and_names_the_row_of_each_point(fused):
+    figure = plane.plane(fused, rules.region(rules.Fusion("or", (0.4, 0.6))), ["vlm", "expert"])
+    fakes, reals = [trace for trace in figure.data if trace.type == "scatter"]
+    assert (fakes.name, reals.name) == ("fake", "real") and fakes.marker.symbol != reals.marker.symbol
+    rows = fused.loc[list(reals.customdata)]
+    assert (rows.label == 0).all() and np.allclose(plane.score(np.array(reals.x)), rows.vlm_score, atol=1e-3)
+    assert list(figure.layout.xaxis.ticktext) == ["0", ".001", ".01", ".1", ".5", ".9", ".99", ".999", "1"]
 
 
 def test_a_figure_is_small_and_wears_the_style(fused, aligned):

@@ -270,7 +270,8 @@ def test_region_is_what_the_rule_says():
     region = rules.region(Fusion("and", (0.25, 0.75)), size=41)
     assert region.verdict.shape == (41, 41) and region.thresholds == (0.25, 0.75)
     assert region.verdict[-1, -1] == 1 and region.verdict[0, -1] == 0  # rows are the second branch, columns the first
-    assert region.verdict[31, 11] == 1 and region.verdict[29, 11] == 0 and region.verdict[31, 10] == 0
+    across, upwards = np.meshgrid(region.side > 0.25, region.side > 0.75)
+    assert np.array_equal(region.verdict, across & upwards) and 0 < region.verdict.mean() < 0.5
 
 
 def test_region_of_two_among_three_leaves_the_third_at_its_threshold():
@@ -282,7 +283,13 @@ def test_region_of_two_among_three_leaves_the_third_at_its_threshold():
 
 def test_region_of_one_branch_is_a_line():
     region = rules.region(Fusion("or", (0.25,)), size=5)
-    assert region.side.tolist() == [0, 0.25, 0.5, 0.75, 1] and region.verdict.tolist() == [0, 0, 1, 1, 1]
+    assert region.side[2] == 0.5 and np.allclose(region.side, 1 - region.side[::-1])
+    assert region.verdict.tolist() == [0, 0, 1, 1, 1]
+
+
+def test_region_reaches_scores_that_only_log_odds_tell_apart():
+    region = rules.region(Fusion("or", (1e-9,)))
+    assert region.side[0] < 1e-12 and region.side[-1] > 1 - 1e-12 and 0.05 < 1 - region.verdict.mean() < 0.2
 
 
 def test_parameters_offer_exactly_these_rules_and_learners():
