@@ -1,4 +1,4 @@
-"""The command `aligngemini`: run the notebooks, list their runs, score, audit and bench images, fetch data."""
+"""The command `aligngemini`: run notebooks, list and compare runs, score, audit and bench images, fetch data."""
 
 import argparse
 import json
@@ -16,13 +16,14 @@ from aligngemini.core.stages import ANALYSIS
 from aligngemini.fetch import command as data
 from aligngemini.mini import command as mini
 from aligngemini.rehearse import command as rehearse
-from aligngemini.workflow import terminal
+from aligngemini.workflow import compare, terminal
 
 
 def main(words: list[str] | None = None) -> int:
     """Run the command line `words`; return 0 if all is complete, 1 failed, 2 refused, 130 stopped.
 
-    `audit`, `bench` and `data` return 3 if they are done and have found something to tell, or left something out.
+    `audit`, `bench`, `compare` and `data` return 3 if they are done and have found something to tell, or left something
+    out.
     """
     from aligngemini.core.manifest import DiskFull, no_space
     from aligngemini.workflow.execute import Failed
@@ -62,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"aligngemini {__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_workflow(commands)
-    for room in (detect, audit, bench, data, rehearse, mini):
+    for room in (compare, detect, audit, bench, data, rehearse, mini):
         room.add(commands)
     return parser
 
