@@ -48,9 +48,8 @@ def act(args: argparse.Namespace) -> int:
         rows = {name: json.loads(table.to_json(orient="records")) for name, table in found.items()}
         print(json.dumps(runs | rows, indent=1, ensure_ascii=False))
     else:
-        print(
-            "\n".join([f"{runs['before']} → {runs['after']}", *_made_of(found["changes"]), *_results(found["results"])])
-        )
+        lines = [*_made_of(found["changes"]), *_results(found["results"])]
+        print("\n".join([f"{runs['before']} → {runs['after']}", *lines]))
     return FOUND if found["results"].change.isin(["fell", "gone"]).any() else DONE
 
 
