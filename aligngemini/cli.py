@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from aligngemini import __version__, detect
+from aligngemini.analysis import command as report
 from aligngemini.audit import command as audit
 from aligngemini.bench import command as bench
 from aligngemini.core import paths, redaction
@@ -63,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"aligngemini {__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_workflow(commands)
-    for room in (compare, detect, audit, bench, data, rehearse, mini):
+    for room in (report, compare, detect, audit, bench, data, rehearse, mini):
         room.add(commands)
     return parser
 
@@ -92,7 +93,6 @@ def _add_workflow(commands: Any) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
-    from aligngemini.analysis import tables
     from aligngemini.core import commands, parameter_table, stages
     from aligngemini.workflow import execute, plan
 
@@ -105,7 +105,9 @@ def _run(args: argparse.Namespace) -> None:
         print(f"study {made.study}: {made.question}", flush=True)
     last = execute.run(made, force=args.force)[-1]
     if last.notebook == ANALYSIS:
-        print(f"\n{tables.headline(last.folder)}\n\nreport: {paths.short(last.folder / 'report.html')}")
+        from aligngemini.analysis import answers
+
+        print(f"\n{answers.headline(last.folder)}\n\nreport: {paths.short(last.folder / 'report.html')}")
         print("next: open it in a browser, or the notebooks in JupyterLab: make lab")
     else:
         onward = commands.onward(args.scale, args.study, options)

@@ -88,17 +88,17 @@ def test_outputs_is_relative_to_where_one_stands(tmp_path, monkeypatch, capsys):
 
 
 def test_a_whole_run_ends_with_the_headline_the_report_and_what_to_do_next(outputs, monkeypatch, capsys):
-    from aligngemini.analysis import tables
+    from aligngemini.analysis import answers
 
-    answers = [
+    made = [
         execute.Answer(name, "0123456789ab", executed=False) for name, stage in stages.STAGES.items() if not stage.asked
     ]
-    monkeypatch.setattr(execute, "run", lambda made, force: answers)
-    monkeypatch.setattr(tables, "headline", lambda folder: "world\nvlm 81.0")
+    monkeypatch.setattr(execute, "run", lambda plan, force: made)
+    monkeypatch.setattr(answers, "headline", lambda folder: "world\nvlm 81.0")
     assert cli.main(["run", "--scale", "smoke"]) == 0
     said = capsys.readouterr().out
     assert "81.0" in said and "05_analysis/0123456789ab/report.html" in said and "next: " in said
-    assert not answers[-1].folder.exists(), "the command writes nothing there itself"
+    assert not made[-1].folder.exists(), "the command writes nothing there itself"
 
 
 class Fake:

@@ -101,6 +101,17 @@ def test_the_report_is_whole_and_needs_no_network(outputs):
     assert "report.html" in json.loads((report.parent / "manifest.json").read_text())["files"]
 
 
+def test_the_report_of_any_run_of_04_or_05_can_be_made_anew(outputs, tmp_path):
+    for notebook in (NAMES[3], NAMES[4]):
+        (folder,) = [path.parent for path in outputs.glob(f"{notebook}/*/manifest.json")]
+        done = command(outputs, "report", folder.name, "--to", str(tmp_path))
+        assert done.returncode == 0 and "Does alignment hold here?" in done.stdout, done.stderr
+        page = (tmp_path / f"{notebook[:2]}_{folder.name}.html").read_text(encoding="utf-8")
+        assert "What this run found" in page and "01 - Data" in page
+    again, first = page.partition("<body>")[2], (folder / "report.html").read_text().partition("<body>")[2]
+    assert re.findall("<dd>.*?</dd>", again) == re.findall("<dd>.*?</dd>", first), "the same tables, the same answers"
+
+
 def test_the_terminal_ends_with_table_report_and_next_step(outputs):
     printed = (outputs / "printed.txt").read_text()
     assert all(word in printed for word in ("VLM", "expert", "usion", "semantic", "pixel", "both", "report.html"))

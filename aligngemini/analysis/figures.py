@@ -1,6 +1,6 @@
 """Figures of saved tables: table in, plotly figure out, nothing computed that a table should hold.
 
-Colour is the model or the rule; hatching, dashes or hollow dots are mixed supervision, crosses, dots or diamonds union.
+Colour is the model or the rule, and so is hatching, shape or dash, which also tell mixed and union supervision apart.
 """
 
 import numpy as np
@@ -13,12 +13,19 @@ from aligngemini.analysis import style
 from aligngemini.branches import registry
 from aligngemini.scores.metrics import COUNTS
 
-HATCH = {"mixed": "/", "union": "x"}
-DASH = {"mixed": "dash", "union": "dot"}
-SYMBOLS = {"mixed": "circle-open", "union": "diamond-open"}
+SHAPES = ("circle", "square", "diamond", "triangle-up", "triangle-down", "pentagon", "star", "hexagon", "hourglass")
+MARKS = {  # of models or rules in their order: under the supervision that suits them, mixed, and union
+    "pattern_shape": {"": ["", ".", "-", "|", "+"], "mixed": ["/", "\\"], "union": ["x"]},
+    "line_dash": {"": ["solid", "longdash", "dashdot", "longdashdot"], "mixed": ["dash", "8px,3px"], "union": ["dot"]},
+    "symbol": {
+        "": SHAPES,
+        "mixed": [f"{name}-open" for name in SHAPES],
+        "union": [f"{name}-open-dot" for name in SHAPES],
+    },
+}
 ACROSS = 4  # panels beside each other
 POINTS = 300  # of one ROC curve
-CHANCE = [[0, style.FAKE], [0.5, "#FFFFFF"], [1, style.REAL]]
+CHANCE = [[0, style.LOW], [0.5, "#FFFFFF"], [1, style.HIGH]]
 
 
 def alignment(
@@ -37,7 +44,7 @@ def alignment(
         y="value",
         error_y="above",
         error_y_minus="below",
-        **_coded(table, "pattern_shape", HATCH, "", colours),
+        **_coded(table, "pattern_shape", colours),
         barmode="group",
         hover_data={"low": ":.3f", "high": ":.3f", "n": True, "above": False, "below": False},
         labels={"value": "balanced accuracy", "subset": ""},
@@ -54,21 +61,22 @@ def heatmap(table: pd.DataFrame, title: str = "Balanced accuracy by subset") -> 
     table = named(table).assign(text=np.where(table.value.isna(), "", texts))
     wide = table.pivot(index="place", columns="title").loc[table.place.unique()]
     value, text = (wide[name][table.title.unique()] for name in ("value", "text"))
-    look = style.look(title, "with interval; white is chance", 220 + 46 * len(value))
+    look = style.look(title, "with interval; blank is chance", 220 + 46 * len(value))
     return _tiles(value.astype(float), text.fillna(""), CHANCE, **look).update_xaxes(side="top")
 
 
 def agreement(table: pd.DataFrame, title: str = "Who agrees with whom") -> go.Figure:
     """Models × models coloured by Cohen's kappa of their verdicts; `table` is what tables.agreement gives."""
-    look = style.look(title, "Cohen's kappa of verdicts on the same images; white is chance", 240 + 40 * len(table))
-    figure = _tiles(table, table.map("{:.2f}".format), [[0, "#FFFFFF"], [1, style.REAL]], **look)
+    look = style.look(title, "Cohen's kappa of verdicts on the same images; blank is chance", 240 + 40 * len(table))
+    figure = _tiles(table, table.map("{:.2f}".format), [[0, "#FFFFFF"], [1, style.HIGH]], **look)
     return figure.update_xaxes(side="bottom")
 
 
 def _tiles(values: pd.DataFrame, texts: pd.DataFrame, scale: list, **look) -> go.Figure:
     """Squares coloured by `values` from 0 to 1, with `texts` written in them."""
     figure = px.imshow(values, zmin=0, zmax=1, color_continuous_scale=scale, aspect="auto", **look)
-    figure.update_traces(text=texts.to_numpy(), texttemplate="%{text}", xgap=2, ygap=2, hoverinfo="skip")
+    figure.update_traces(text=texts.to_numpy(), texttemplate="%{text}", textfont_color=style.INK, xgap=2, ygap=2)
+    figure.update_traces(hoverinfo="skip")
     return figure.update_xaxes(title="", ticks="").update_yaxes(title="", ticks="")
 
 
@@ -97,9 +105,9 @@ def dots(table: pd.DataFrame, title: str, note: str) -> go.Figure:
         y="place",
         error_x="above",
         error_x_minus="below",
-        **_coded(table, "symbol", SYMBOLS, "circle"),
+        **_coded(table, "symbol"),
         hover_data={"metric": True, "value": ":.3f", "above": False, "below": False},
-        labels={"place": ""},
+        labels={"place": "", "value": ""},
         orientation="h",
         range_x=[-0.02, 1.02],
         **style.look(title, note, 190 + places * (18 + 13 * models)),
@@ -114,14 +122,21 @@ def _bounded(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(above=table.high - table.value, below=table.value - table.low)
 
 
-def _coded(table: pd.DataFrame, mark: str, marks: dict[str, str], usual: str, colours: dict | None = None) -> dict:
-    """Arguments of plotly express by which each title has the colour of its model and the mark of its supervision."""
+def _coded(table: pd.DataFrame, mark: str, colours: dict | None = None) -> dict:
+    """Arguments of plotly express by which each title has the colour of its model, and a mark of its own."""
     rows = table.drop_duplicates("title").set_index("title")
-    colours = colours or style.colours(table.model)
+    colours, models = colours or style.colours(table.model), [*table.model.unique()]
     supervision = rows.get("supervision", pd.Series("", rows.index))
-    maps = {"color_discrete_map": rows.model.map(colours).to_dict()}
-    maps[f"{mark}_map"] = {title: marks.get(name, usual) for title, name in supervision.items()}
-    return {"color": "title", mark: "title", **maps}
+    marks = {}
+    for title, name in supervision.items():
+        kinds = MARKS[mark].get(name, MARKS[mark][""])
+        marks[title] = kinds[models.index(rows.model[title]) % len(kinds)]
+    return {
+        "color": "title",
+        mark: "title",
+        "color_discrete_map": rows.model.map(colours).to_dict(),
+        f"{mark}_map": marks,
+    }
 
 
 def roc(verdicts: pd.DataFrame, title: str = "Ranking, whatever the threshold") -> go.Figure:
@@ -138,7 +153,7 @@ def roc(verdicts: pd.DataFrame, title: str = "Ranking, whatever the threshold") 
         "subset",
         style.titled(title, "share of fakes found against share of reals accused"),
         330,
-        **_coded(verdicts, "line_dash", DASH, "solid"),
+        **_coded(verdicts, "line_dash"),
     )
     axis = {"range": [-0.01, 1.01], "tickvals": [0, 0.5, 1]}
     return figure.update_xaxes(**axis).update_yaxes(**axis)
@@ -218,19 +233,35 @@ def confusion(table: pd.DataFrame, title: str = "What is taken for what") -> go.
 
 
 def histogram(frame: pd.DataFrame, threshold: float, title: str = "Scores by truth") -> go.Figure:
-    """Histogram of `score` (0 to 1) by `label`, with the threshold; images without a score are left out."""
-    edges = np.linspace(0, 1, 51)
+    """Histograms of `score` (0 to 1) by `label`, one panel per `subset` (if there are several), with the threshold;
+    images without a score are left out."""
     rated = frame[frame.score.notna()]
-    counts = {name: np.histogram(rated.score[rated.label == label], edges)[0] for label, name in enumerate(style.TRUTH)}
+    rated = rated if "subset" in rated else rated.assign(subset="")
+    bins, middle = np.linspace(0, 1, 51), np.linspace(0.01, 0.99, 50)
+    parts = [
+        pd.DataFrame(
+            {"p": middle, "images": np.histogram(part.score, bins)[0], "truth": [*style.TRUTH][label], "subset": at}
+        )
+        for (at, label), part in rated.groupby(["subset", "label"], sort=False)
+    ]
+    rows = max(1, -(-rated.subset.nunique() // ACROSS))
+    several = {"facet_col": "subset", "facet_col_wrap": ACROSS, "facet_row_spacing": 0.3 / rows}
     figure = px.bar(
-        pd.DataFrame(counts, index=(edges[:-1] + edges[1:]) / 2),
+        pd.concat(parts) if parts else pd.DataFrame(columns=["p", "images", "truth", "subset"]),
+        x="p",
+        y="images",
+        color="truth",
+        pattern_shape="truth",
+        pattern_shape_map={"real": "", "fake": "/"},
         barmode="overlay",
         opacity=0.65,
         color_discrete_map=style.TRUTH,
-        range_x=[0, 1],
-        **style.look(title, f"dashed: threshold {threshold:.3f}", 360),
+        labels={"p": "p(fake)"},
+        **(several if rated.subset.nunique() > 1 else {}),
+        **style.look(title, f"dashed: threshold {threshold:.3f}", 200 + 190 * rows),
     )
-    figure.update_layout(xaxis_title="p(fake)", yaxis_title="images", bargap=0, legend_title="")
+    figure.for_each_annotation(lambda note: note.update(text=note.text.partition("=")[2]))
+    figure.update_layout(bargap=0, legend_title="").update_xaxes(range=[0, 1], tickvals=[0, 0.5, 1])
     return figure.update_traces(marker_line_width=0).add_vline(threshold, **style.DASHED)
 
 

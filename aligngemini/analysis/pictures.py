@@ -4,6 +4,7 @@ import base64
 import io
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,10 +21,14 @@ font:13px/1.35 Inter,'Segoe UI',Arial,sans-serif">
 <div style="display:flex;gap:4px">{% for data, name, label in images %}<figure style="margin:0;width:{{ side }}px">
 {%- if data.startswith("data:") %}<img src="{{ data }}" alt="{{ name }}" style="display:block;max-width:{{ side }}px">
 {%- else %}<div style="width:{{ side }}px;height:{{ side }}px;display:flex;align-items:center;justify-content:center;
-text-align:center;color:#6B7480;background:#F4F6F8;border:1px dashed #AEB6C0;box-sizing:border-box;padding:8px;
+text-align:center;color:#5C6570;background:#F4F6F8;border:1px dashed #AEB6C0;box-sizing:border-box;padding:8px;
 overflow:hidden">{{ data }}</div>{% endif %}<figcaption>{{ label }}</figcaption></figure>{% endfor %}</div>
 <div style="white-space:pre-line;overflow-wrap:anywhere;padding-top:3px">{{ caption }}</div></div>
-{%- else %}<span style="color:#6B7480">No pictures to show.</span>{% endfor %}</div>"""
+{%- else %}<span style="color:#5C6570">No pictures to show.</span>{% endfor %}</div>"""
+KINDS = {  # axis -> what such fakes are, and what stands beside one
+    "semantic": ("Semantic fakes: the scene is impossible, the pixels are those of a camera", "its real twin"),
+    "pixel": ("Pixel fakes: the scene is possible, the pixels went through a generator", "its photograph"),
+}
 TEMPLATE = Environment(autoescape=True).from_string(SHEET)
 
 
@@ -59,6 +64,30 @@ def strip(arrays: Iterable[np.ndarray], names: Iterable[str], side: int = SIDE) 
     return HTML(TEMPLATE.render(cards=cards, side=side))
 
 
+def kinds(verdicts: pd.DataFrame, count: int = 2) -> HTML:
+    """Of the first benchmark `count` real images, as many semantic fakes beside their real twins, and as many pixel
+    fakes beside their photographs; `verdicts` is what tables.judged gives. A fake without a pair is shown alone."""
+    rows = verdicts[verdicts.benchmark == verdicts.benchmark.iloc[0]].drop_duplicates("image_id")
+    rows = rows.assign(pair_id=rows.get("pair_id", ""), family=rows.get("family", "")).fillna({"pair_id": ""})
+    reals = rows[rows.label == 0]
+    twin = reals[reals.pair_id != ""].drop_duplicates("pair_id").set_index("pair_id").path
+    shown = {"Real": [([(path, "real")], "") for path in reals.path.iloc[::-1].head(count)]}
+    for axis, (heading, beside) in KINDS.items():
+        fakes = rows[(rows.label == 1) & (rows["axis"] == axis)].fillna({"family": ""})
+        fakes = fakes.drop_duplicates("family") if fakes.family.nunique() > 1 else fakes
+        for row in (
+            fakes.assign(twin=fakes.pair_id.map(twin)).sort_values("twin", kind="stable").head(count).itertuples()
+        ):
+            images = [(row.twin, beside)] if isinstance(row.twin, str) else []
+            card = [*images, (row.path, f"{axis} fake")], row.family and f"what is wrong: {row.family}"
+            shown.setdefault(heading, []).append(card)
+    parts = []
+    for heading, found in shown.items():
+        cards = [([(_read(path, SIDE), name, name) for path, name in images], text) for images, text in found]
+        parts.append(f"<h3>{heading}</h3>{TEMPLATE.render(cards=cards, side=SIDE)}")
+    return HTML("".join(parts))
+
+
 def flips(rows: pd.DataFrame, side: int = SIDE) -> HTML:
     """Images of a flips table with the truth, both scores, and which supervision is right."""
     return sheet(rows, flip_caption, side)
@@ -83,7 +112,13 @@ def flip_caption(row) -> str:
 def _read(path: str, side: int) -> str:
     """The image at `path` as a data address, or a sentence if it cannot be shown."""
     try:
-        return _encoded(decode.read(path).rgb, side)
+        rgb, data = decode.read(path).rgb, Path(path).read_bytes()
+        plain = data.startswith(b"\xff\xd8") and b"Exif\0" not in data  # a JPEG that hides nothing is shown as it is
+        return (
+            f"data:image/jpeg;base64,{_text(data)}"
+            if plain and side / 2 < max(rgb.shape) <= side
+            else _encoded(rgb, side)
+        )
     except (decode.Unreadable, OSError) as error:
         return f"not shown: {getattr(error, 'strerror', None) or error}"
 
@@ -99,4 +134,8 @@ def _encoded(rgb: np.ndarray, side: int) -> str:
     form = "JPEG" if longest > 2 * side else "PNG"
     buffer = io.BytesIO()
     image.save(buffer, form, **({"quality": 90, "subsampling": 0} if form == "JPEG" else {"compress_level": 4}))
-    return f"data:image/{form.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return f"data:image/{form.lower()};base64,{_text(buffer.getvalue())}"
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode()

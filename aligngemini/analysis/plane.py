@@ -49,9 +49,9 @@ def plane(
     """
     columns = [f"{name}_score" for name in names]
     rated = fused[fused[columns].notna().all(axis=1)]
-    rated = rated.drop_duplicates("image_id") if "image_id" in rated else rated
     if len(names) == 1:
         return figures.histogram(rated.assign(score=rated[columns[0]]), region.thresholds[0], title)
+    rated = rated.drop_duplicates("image_id") if "image_id" in rated else rated
     points = rated.sample(min(most, len(rated)), random_state=0).sort_index()
     others = "other branches at their thresholds; " if region.others else ""
     note = f"shaded: fake by {region.rule}; dashed: thresholds; {others}{len(points)} of {len(rated)} images drawn"

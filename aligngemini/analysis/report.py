@@ -1,8 +1,11 @@
 """The report of notebook 05: its results, then the executed notebooks that it stands on, in one page that needs nothing
 else."""
 
+import base64
+import gzip
 import json
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +16,7 @@ from nbconvert import HTMLExporter
 from plotly.offline import get_plotlyjs
 from pygments.formatters import HtmlFormatter
 
-from aligngemini.analysis import families, figures, pictures, published, style, tables
+from aligngemini.analysis import answers, families, figures, pictures, published, style, tables
 from aligngemini.core import commands, paths
 from aligngemini.core.run import Run
 
@@ -21,6 +24,7 @@ PLOTLY = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 EXPLORER = '<p class="explorer">Open the notebook in JupyterLab to explore this.</p>'
 REMOTE = re.compile(r"<script[^>]*\ssrc=[^>]*>\s*</script>|<link[^>]*\shref=[\"']?(?:https?:)?//[^>]*>", re.IGNORECASE)
+EMPTY, NOTHING = re.compile(r"<tbody>\s*</tbody>"), '<p class="explorer">A table without rows.</p>'
 RUNNING = re.compile(r"Run\([^,]+, running\)")  # how a run shows itself in its notebook, before it is complete
 TITLE, SIZE = "05 - Analysis", "@@size@@"
 COUPLE, TESTED = ["pure", "other", "benchmark", "subset"], ["n", "difference", "low", "high", "p", "p_holm"]
@@ -52,21 +56,41 @@ def report(run: Run, texts: list[str], saved: dict[str, pd.DataFrame], verdicts:
     missing = any(each.command for each in chapters)
     pages = jinja2.Environment(loader=TEMPLATES, autoescape=True)
     pages.filters["shown"] = _shown
+    light, dark = (HtmlFormatter(style=name).get_style_defs(".highlight") for name in ("default", "github-dark"))
     text = pages.get_template("report.html.j2").render(
-        title=TITLE,
+        name=run.name,
+        about=about(run, verdicts),
         size=SIZE,
+        answers=answers.answers(saved["alignment"], saved["differences"], saved["families"]),
+        note=answers.NOTE,
+        chart=figures.alignment(tables.first(saved["alignment"])),
+        kinds=pictures.kinds(verdicts),
         headline=tables.benchmarks(saved["alignment"]),
-        lines=[line for text in texts for line in text.splitlines()],
-        parts=_parts(saved, verdicts, shown),
+        parts=_parts(texts, saved, verdicts, shown),
         facts=facts,
         again=commands.make(run.notebook, run.params, "--force") if missing else "",
         chapters=chapters,
         style=style,
-        code_style=HtmlFormatter().get_style_defs(".highlight"),
-        plotly=get_plotlyjs(),
+        code_style={"light": light, "dark": dark},
+        plotly=base64.b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode(),
         config=style.CONFIG,
     )
     return text.replace(SIZE, f"{len(text.encode()) / 1e6:.1f} MB")
+
+
+def about(run: Run, verdicts: pd.DataFrame) -> str:
+    """Scale, seed, date and machine of a run in one line, and what is small about it."""
+    record, environment = run.manifest["run"], run.manifest["environment"]
+    date = datetime.fromisoformat(record.get("finished") or record["started"])
+    machine = environment.get("machine") or {}
+    computer = environment.get("accelerator") or f"{machine.get('processors', 'unknown')} processors"
+    bases = [each.models["base"]["name"] for each in _below(run) if "base" in each.models]
+    small = bool(bases) and all(name.startswith("data/mini") for name in bases)
+    drawn = "source" in verdicts and set(tables.first(verdicts).source.dropna()) == {"world"}
+    toys = ", ".join(["drawn scenes"] * drawn + ["small models"] * small)
+    toy = f"a toy world: {toys}" if drawn else toys
+    facts = [f"{TITLE}, run {run.name}", f"scale {run.scale}", f"seed {run.seed}", f"{date.day} {date:%B %Y}", computer]
+    return " · ".join(filter(None, [*facts, toy]))
 
 
 def _below(run: Run) -> list[Run]:
@@ -80,22 +104,21 @@ def _below(run: Run) -> list[Run]:
     return sorted(below.values(), key=lambda each: each.notebook)
 
 
-def _parts(saved: dict[str, pd.DataFrame], verdicts: pd.DataFrame, shown: int) -> dict[str, list]:
-    """The figures and tables of notebook 05, by heading; a heading without any is left out."""
-    alignment, families_found, flips = saved["alignment"], saved["families"], saved["flips"]
-    known = saved["published"].dropna(subset="ours")
+def _parts(texts: list[str], saved: dict[str, pd.DataFrame], verdicts: pd.DataFrame, shown: int) -> dict[str, list]:
+    """What lies behind the folds of the page, by heading; a heading without anything is left out."""
+    alignment, violations, flips = saved["alignment"], saved["families"], saved["flips"]
+    known, differences = saved["published"].dropna(subset="ours"), saved["differences"]
     rank = [figures.roc(tables.first(verdicts)), figures.confusion(tables.first(saved["confusion"]))]
+    thresholds = pd.concat(tables.benchmarks(saved["thresholds"]), axis=1).droplevel(1, axis=1)
     parts = {
-        "Model by supervision by axis": [figures.alignment(tables.first(alignment))],
-        "The means by both thresholds": [
-            pd.concat(tables.benchmarks(saved["thresholds"]), axis=1).droplevel(1, axis=1)
-        ],
-        "Beside what was published": [published.shown(known)] if len(known) else [],
-        "Differences on the same pictures": [saved["differences"].set_index(COUPLE)[TESTED].round(3)],
-        "Ranking and confusion": rank,
-        "Every subset": [figures.subsets(alignment, "Balanced accuracy by subset, with intervals")],
-        "Which violations are found": [families.figure(families_found)] if len(families_found) else [],
+        "Everything in words": [style.prose("\n".join(texts))] if any(texts) else [],
+        "Which violations are found": [families.figure(violations)] if len(violations) else [],
         "Verdicts that flip": [pictures.flips(flips.drop_duplicates("image_id").head(shown))] if len(flips) else [],
+        "Differences on the same pictures": [differences[COUPLE + TESTED].round(3)] if len(differences) else [],
+        "The means by both thresholds": [thresholds],
+        "Beside what was published": [published.shown(known)] if len(known) else [],
+        "Every subset": [figures.subsets(alignment, "Balanced accuracy by subset, with intervals")],
+        "Ranking and confusion": rank,
     }
     return {heading: part for heading, part in parts.items() if part}
 
@@ -104,7 +127,8 @@ def _shown(part: Any) -> str:
     """A table, a figure or a piece of a page as HTML."""
     if isinstance(part, pd.DataFrame):
         numbered = isinstance(part.index, pd.RangeIndex)
-        return part.to_html(border=0, index=not numbered, na_rep="-", max_rows=None)
+        table = part.to_html(border=0, index=not numbered, na_rep="-", max_rows=None, sparsify=False)
+        return f'<div class="wide">{table}</div>'
     return _figure(json.loads(part.to_json())) if hasattr(part, "to_plotly_json") else part.data
 
 
@@ -112,9 +136,10 @@ def _figure(data: dict) -> str:
     """The place of a figure (plotly mime data), with its data beside it; it is drawn when it scrolls into view."""
     data = {name: data.get(name) for name in ("data", "layout")}
     text = json.dumps(data).replace("</", "<\\/")  # no tag may end inside a script element
-    height = int((data["layout"] or {}).get("height") or 450)
+    data["layout"] = data["layout"] or {}
+    height = data["layout"].setdefault("height", 450)
     script = f'<script type="application/json">{text}</script>'
-    return f'<div class="figure" style="min-height:{height}px">{script}</div>'
+    return f'<div class="figure" style="min-height:{height}px">{script}<div></div></div>'
 
 
 def _chapter(run: Run, exporter: HTMLExporter) -> Chapter:
@@ -152,5 +177,5 @@ def _output(output: Any, run: Run) -> Any:
     elif RUNNING.fullmatch(data.get("text/plain", "")):
         output["data"] = {"text/html": run._repr_html_()}
     elif "text/html" in data:
-        data["text/html"] = REMOTE.sub("", data["text/html"])
+        data["text/html"] = NOTHING if EMPTY.search(data["text/html"]) else REMOTE.sub("", data["text/html"])
     return output

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from aligngemini.analysis import pairs
+from aligngemini.analysis.answers import NARROW
 from aligngemini.analysis.models import Model
 from aligngemini.analysis.tables import spell
 from aligngemini.branches import registry
@@ -18,7 +19,6 @@ MINI = {
     "the ones that these generators leave, or compression has removed them",
 }
 PAIRED = ["model", "pure", "other", "benchmark", "subset", "difference", "low", "high", "p"]
-NARROW = 0.2  # width of an interval around one half up to which a value is called near chance; our choice
 
 
 def story(alignment: pd.DataFrame, differences: pd.DataFrame | None = None) -> str:

@@ -20,11 +20,15 @@ RULES |= {"majority": "#661100", "or_budget": "#7A869A", "learned": "#117733"}
 FIXED = RULES | {kind.name: kind.colour for kind in KINDS.values() if kind.colour} | {"fusion": FUSION}
 SPARE = ("#332288", "#44AA99", "#B8860B", "#EE3377", "#88CCEE", "#8C564B", "#BCBD22")  # none is that of a rule
 TRUTH = {"real": REAL, "fake": FAKE}
-INK, MUTED, GRID, PALE = "#22272E", "#6B7480", "#E6E9ED", "#F4F6F8"
+INK, MUTED, GRID, PALE = "#22272E", "#5C6570", "#E6E9ED", "#F4F6F8"
+LOW, HIGH = "#F5B487", "#7FB9DE"  # ends of a scale around chance on which INK can be read
+DARK = {"#FFFFFF": "#14181D", "white": "#14181D", INK: "#E8EBEF", MUTED: "#A3ADB8", GRID: "#2D343C", PALE: "#1D232A"}
+DARK |= {FUSION: "#C9D1DC", REAL: "#56B4E9", FAKE: "#F0813A", LOW: "#8A4A1C", HIGH: "#1F5F8B"}  # on a dark page
+DARK |= {"#AA4499": "#CF77C0", "#009E73": "#2CBF95"}  # and of the branches
 FONT = "Inter, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"
 ROWS = 500  # of a table that are shown: ours
 NAME = "aligngemini"
-CONFIG = {"displaylogo": False, "responsive": True}
+CONFIG = {"displaylogo": False, "responsive": True, "showSendToCloud": False}
 DATA = PlotlyRenderer(CONFIG)  # a figure as data alone
 OFFLINE = (
     "<p>This exported page gets plotly, which draws this figure, from the network. JupyterLab and "

@@ -1,17 +1,16 @@
-"""The tables of notebook 05: who judged what, how well on which subset, and the headline for the terminal."""
+"""The tables of notebook 05: who judged what, how well on which subset."""
 
 import numpy as np
 import pandas as pd
 from sklearn.metrics import cohen_kappa_score
 
-from aligngemini.analysis.models import Model, folder
+from aligngemini.analysis.models import Model
 from aligngemini.branches import registry
-from aligngemini.core.params import Refused
 from aligngemini.scores import intervals, metrics
 from aligngemini.scores import table as score_table
 
 KEYS = ["title", "model", "supervision", "run"]
-CARRIED = ("benchmark", "subset", "image_id", "pair_id", "label", "axis", "family", "generator", "path")
+CARRIED = ("benchmark", "subset", "image_id", "pair_id", "label", "axis", "family", "generator", "source", "path")
 
 
 def judged(
@@ -139,14 +138,3 @@ def benchmarks(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
 def first(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of the first benchmark of a table."""
     return table[table.benchmark == table.benchmark.iloc[0]]
-
-
-def headline(run_or_folder) -> str:
-    """The summary of a run of notebook 05, one block per benchmark, the first on top: balanced accuracy with its
-    interval. Raises Refused if the run has none.
-    """
-    path = folder(run_or_folder) / "alignment.parquet"
-    if not path.is_file():
-        raise Refused(f"There is no {path}; run notebook 05 to its end first.")
-    blocks = benchmarks(pd.read_parquet(path)).items()
-    return "\n\n".join(f"{name}\n{block.to_string()}" for name, block in blocks)

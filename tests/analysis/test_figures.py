@@ -22,8 +22,55 @@ def test_bars_carry_values_and_intervals(aligned):
     first = aligned[aligned.title == figure.data[0].name]
     assert list(figure.data[0].y) == first.value.tolist()
     assert np.allclose(np.array(figure.data[0].y) - figure.data[0].error_y.arrayminus, first.low)
-    hatched = [bar.name for bar in figure.data if bar.marker.pattern.shape]
-    assert hatched == ["VLM, mixed", "expert, mixed"]
+    hatches = {bar.name: bar.marker.pattern.shape for bar in figure.data}
+    assert hatches["VLM, mixed"] == "/" and hatches["VLM, semantic"] == "", "hatched where supervision is mixed"
+
+
+def test_models_and_rules_differ_by_more_than_colour(aligned, verdicts, fused):
+    def different(values):
+        return len(set(values)) == len(values) > 4
+
+    assert different([bar.marker.pattern.shape for bar in figures.alignment(aligned).data])
+    assert different([dot.marker.symbol for dot in figures.subsets(aligned).data])
+    assert different([line.line.dash for line in figures.roc(verdicts).data if line.showlegend])
+    whole = fused[["subset", "image_id", "label", "vlm_score", "expert_score"]]
+    joint = compare.fusions((0.5, 0.5), whole[["vlm_score", "expert_score"]], whole.label)
+    compared = compare.compare(whole, ["vlm", "expert"], (0.5, 0.5), joint, 50)
+    assert len({dot.marker.symbol for dot in figures.subsets(compared).data}) >= 9
+
+
+def test_no_figure_offers_to_send_its_data_elsewhere(aligned):
+    config = style.DATA.to_mimebundle(figures.alignment(aligned).to_dict())["application/vnd.plotly.v1+json"]["config"]
+    assert config["showSendToCloud"] is False and config["displaylogo"] is False
+
+
+def contrast(one, other):
+    """The contrast of two colours '#RRGGBB', 1 to 21, as the guidelines for accessible pages define it."""
+
+    def light(colour):
+        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2] + 0.05
+
+    first, second = sorted((light(one), light(other)))
+    return second / first
+
+
+def test_texts_can_be_read_on_light_and_on_dark_paper():
+    for ink, paper in [
+        (style.INK, "#FFFFFF"),
+        (style.MUTED, style.PALE),
+        (style.INK, style.LOW),
+        (style.INK, style.HIGH),
+    ]:
+        assert contrast(ink, paper) >= 4.5 and contrast(style.DARK[ink], style.DARK[paper]) >= 4.5
+    assert contrast(style.REAL, "#FFFFFF") >= 4.5 and contrast(style.DARK[style.REAL], style.DARK["#FFFFFF"]) >= 4.5
+
+
+def test_values_in_tiles_are_written_in_ink(aligned):
+    tiles = figures.heatmap(aligned)
+    assert tiles.data[0].textfont.color == style.INK
+    assert [at[1] for at in tiles.layout.coloraxis.colorscale] == [style.LOW, "#FFFFFF", style.HIGH]
 
 
 def test_many_subsets_become_a_heatmap(aligned):
@@ -76,7 +123,16 @@ def test_every_perturbation_has_a_panel_that_opens_with_the_untouched_images():
 def test_histogram_counts_every_scored_image():
     frame = pd.DataFrame({"score": [0.0, 0.3, 1.0, np.nan], "label": [0, 1, 1, 0]})
     figure = figures.histogram(frame, 0.4)
-    assert [sum(bar.y) for bar in figure.data] == [1, 2]
+    assert {bar.name: sum(bar.y) for bar in figure.data} == {"real": 1, "fake": 2}
+    assert {bar.marker.pattern.shape for bar in figure.data} == {"", "/"}
+
+
+def test_every_subset_has_a_histogram_of_its_own():
+    frame = pd.DataFrame({"score": [0.1, 0.3, 0.9, 0.2], "label": [0, 1, 1, 0], "subset": ["a", "a", "b", "b"]})
+    figure = figures.histogram(frame, 0.4)
+    assert [note.text for note in figure.layout.annotations] == ["a", "b"]
+    assert sorted(sum(bar.y) for bar in figure.data) == [1, 1, 1, 1]
+    assert len({bar.xaxis for bar in figure.data}) == 2 and len(figure.layout.shapes) == 2, "the threshold is in both"
 
 
 def test_plane_draws_each_image_once_and_few_enough(fused):

@@ -64,6 +64,28 @@ def test_a_fake_of_which_nothing_more_is_known_is_a_fake(label, axis, family, sa
     assert pictures.truth(pd.Series({"label": label, "axis": axis, "family": family})) == said
 
 
+def test_a_small_jpeg_is_shown_as_it_is_unless_it_carries_more_than_a_picture(tmp_path):
+    rgb = np.random.default_rng(0).integers(0, 255, (100, 112, 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x010E] = "where it was taken"
+    Image.fromarray(rgb).save(tmp_path / "plain.jpg")
+    Image.fromarray(rgb).save(tmp_path / "told.jpg", exif=exif)
+    for name, same in (("plain.jpg", True), ("told.jpg", False)):
+        path = tmp_path / name
+        html = pictures.sheet(pd.DataFrame({"path": [str(path)], "image_id": ["a"]})).data
+        assert (base64.b64encode(path.read_bytes()).decode() in html) == same and "where it was" not in html
+
+
+def test_the_two_kinds_of_fakes_stand_beside_their_twin_and_their_photograph(verdicts):
+    paired = verdicts.assign(pair_id=verdicts.image_id.str[-5:])
+    real, semantic, pixel = pictures.kinds(paired).data.split("<h3>")[1:]
+    assert [part.count("<img") for part in (real, semantic, pixel)] == [2, 4, 4]
+    assert semantic.index("its real twin") < semantic.index("semantic fake<") and "what is wrong: count" in semantic
+    assert pixel.count("<figcaption>its photograph") == 2 and "what is wrong" not in pixel
+    alone = pictures.kinds(verdicts[verdicts["axis"] != "pixel"]).data
+    assert alone.count("<img") == 4 and "Pixel fakes" not in alone
+
+
 def test_pairs_and_strips(tmp_path):
     for name, colour in (("l", "red"), ("r", "blue")):
         Image.new("RGB", (40, 40), colour).save(tmp_path / f"{name}.png")

@@ -7,7 +7,6 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from aligngemini.analysis import figures, pairs, tables
 from aligngemini.analysis import models as compared
-from aligngemini.core.params import Refused
 from aligngemini.scores import intervals, metrics
 
 
@@ -67,16 +66,6 @@ def test_confusion_adds_up(verdicts):
     assert (counts.sum(axis=1) == 120).all() and len(table) == 15
 
 
-def test_headline_reads_like_a_sentence(aligned, tmp_path):
-    aligned.to_parquet(tmp_path / "alignment.parquet")
-    head, row = tables.headline(tmp_path), aligned.iloc[0]
-    assert head.splitlines()[0] == "world" and head.count("\n") == 6
-    assert f"VLM, semantic  {row.value:.2f} [{row.low:.2f}, {row.high:.2f}]" in head
-    assert tables.summary(aligned).columns.tolist() == ["semantic", "pixel", "both", "mean"]
-    with pytest.raises(Refused, match="notebook 05"):
-        tables.headline(tmp_path / "nothing")
-
-
 @pytest.fixture(scope="module")
 def twofold(verdicts):
     """The same verdicts under two benchmarks, the second of which has one subset."""
@@ -94,11 +83,8 @@ def test_each_benchmark_has_a_mean_of_its_own(twofold):
     assert means.n.to_dict() == {"world": 240, "web": 120}
 
 
-def test_the_headline_shows_the_first_benchmark_and_the_others_below(twofold, tmp_path):
-    twofold.to_parquet(tmp_path / "alignment.parquet")
-    blocks = tables.headline(tmp_path).split("\n\n")
-    assert [block.splitlines()[0] for block in blocks] == ["world", "web"]
-    assert blocks[1].splitlines()[1].split() == ["pixel,", "web", "mean"]
+def test_each_benchmark_has_a_block_of_its_own(twofold):
+    assert list(tables.benchmarks(twofold)) == ["world", "web"]
     whole = tables.summary(twofold)
     assert whole.index.tolist()[3:] == [("world", "mean"), ("web", "pixel, web"), ("web", "mean")]
     assert tables.first(twofold).benchmark.unique().tolist() == ["world"]

@@ -6,7 +6,7 @@ import shlex
 import pydantic
 import pytest
 
-from aligngemini.analysis import tables
+from aligngemini.analysis import answers
 from aligngemini.core import commands, params, runs, saved_runs, stages
 from aligngemini.core.params import Refused
 from aligngemini.workflow import execute, plan
@@ -35,7 +35,7 @@ def damage(little):
 @pytest.mark.parametrize("notebook", [name for name, stage in stages.STAGES.items() if not stage.asked])
 def test_the_advice_to_repair_makes_that_very_run_and_no_other(little, inline, damage, notebook, tmp_path, monkeypatch):
     given = {"degrade_noise": "[5.0e-7, 1.0]", "lora_rank": "2", "held_out": "[shadow, 'dog']", "resamples": "200"}
-    monkeypatch.setattr(tables, "headline", lambda folder: "")  # a little analysis has nothing to report
+    monkeypatch.setattr(answers, "headline", lambda folder: "")  # a little analysis has nothing to report
     monkeypatch.setenv("ALIGNGEMINI_OUTPUTS", str(tmp_path / "other place"))
     words = ["--seed", "3", "--outputs", str(tmp_path / "other place"), "-p", "beta", "5.0e-7"]
     words += [word for name, value in given.items() for word in ("-p", name, value)]

@@ -1,0 +1,48 @@
+"""The command `aligngemini report`: make the page of any run of notebook 04 or 05 anew, from its saved tables."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from aligngemini.core import paths
+from aligngemini.core.codes import DONE
+from aligngemini.core.params import Refused, shown
+from aligngemini.core.stages import ANALYSIS, FUSION
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parsers of the command line."""
+    report = commands.add_parser("report", help="make the page of any runs of notebooks 04 and 05 anew")
+    report.add_argument("runs", nargs="*", metavar="RUN", help="runs by name (default: the latest of notebook 05)")
+    report.add_argument("--to", metavar="DIR", help="folder of the pages (default: reports in the folder of the runs)")
+    report.add_argument("--outputs", metavar="DIR", help="folder of the runs (default: outputs)")
+    report.set_defaults(act=act)
+
+
+def act(args: argparse.Namespace) -> int:
+    """Write the pages, print their answers and where they lie. Raises Refused, DiskFull."""
+    paths.set_outputs(args.outputs)
+    found = [_found(name) for name in args.runs or ["latest"]]
+    home = Path(args.to) if args.to else paths.outputs() / "reports"
+    paths.writable(home, "--to", "*.html")
+    from aligngemini.analysis.remake import remake
+    from aligngemini.core.manifest import room_on_disk
+
+    for run in found:
+        answers, text = remake(run)
+        path = home / f"{run.notebook[:2]}_{run.name}.html"
+        with room_on_disk(path, "--to"):
+            home.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        print("\n".join(map(str, answers)), f"\nreport: {paths.short(path)}", sep="\n")
+    return DONE
+
+
+def _found(name: str) -> Any:
+    """The run that a name, its beginning or "latest" means: of notebook 05, else of 04."""
+    from aligngemini.core import runs, saved_runs
+
+    for notebook in (ANALYSIS, FUSION):
+        if name == "latest" or any(run.name.startswith(name) for run in saved_runs.complete(notebook)):
+            return runs.load(notebook, name)
+    raise Refused(f"there is no run {shown(name)} of notebook 05 or 04: `aligngemini runs` lists them")
