@@ -79,6 +79,7 @@ def _add_workflow(commands: Any) -> None:
         each.add_argument("--scale", default="mini", help="folder of recipes, such as mini (default) or smoke")
         words = {"nargs": 2, "action": "append", "default": [], "metavar": ("NAME", "VALUE")}
         each.add_argument("-p", **words, help="set a parameter of any notebook")
+        each.add_argument("--jobs", default="", metavar="N", help="notebooks at once (default: by processors and GPUs)")
     for each, act in ((run, _run), (sweep, _sweep), (runs, _runs)):
         each.add_argument("--outputs", metavar="DIR", help="folder of the runs (default: outputs)")
         each.set_defaults(act=act)
@@ -94,7 +95,7 @@ def _add_workflow(commands: Any) -> None:
 
 def _run(args: argparse.Namespace) -> None:
     from aligngemini.core import commands, parameter_table, stages
-    from aligngemini.workflow import execute, plan
+    from aligngemini.workflow import execute, plan, share
 
     if args.help_params:
         return print(parameter_table.text(stages.find(args.help_params).params))
@@ -103,7 +104,7 @@ def _run(args: argparse.Namespace) -> None:
     made = plan.make(args.scale, args.study, options, args.first, args.only)
     if made.question:
         print(f"study {made.study}: {made.question}", flush=True)
-    last = execute.run(made, force=args.force)[-1]
+    last = execute.run([made], args.force, share.jobs(args.jobs, [made]))[0][-1]
     if last.notebook == ANALYSIS:
         from aligngemini.analysis import answers
 
@@ -115,14 +116,14 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def _sweep(args: argparse.Namespace) -> None:
-    from aligngemini.workflow import sweep
+    from aligngemini.workflow import share, sweep
 
     paths.set_outputs(args.outputs)
     study, parts = sweep.make(args.scale, args.study, _numbers(args.seeds), [tuple(pair) for pair in args.p])
     print(f"study {study.name}: {study.question}", flush=True)
     home = sweep.home(study.name, args.scale)
     paths.writable(home, "--outputs", "table.*", "probes.csv", "rules.csv")
-    made = sweep.run(parts)
+    made = sweep.run(parts, share.jobs(args.jobs, [part.plan for part in parts]))
     from aligngemini.analysis import seeds
     from aligngemini.analysis import study as page
 

@@ -18,7 +18,7 @@ import yaml
 
 from aligngemini import cli
 from aligngemini.core import params, paths, runs, stages
-from aligngemini.workflow import kernel
+from aligngemini.workflow import kernel, share
 
 SETUP = """\
 import json, os, random, time
@@ -150,7 +150,7 @@ def _recipes(little: Little) -> None:
 
 @pytest.fixture
 def inline(monkeypatch) -> None:
-    """Notebooks run in this process: a kernel costs seconds, for tests of what is run and not of how."""
+    """Notebooks run in this process, one after another: a kernel costs seconds, for tests of what is run."""
 
     def execute(notebook: Path, executed: Path, parameters: dict, tell: dict[str, str]) -> None:
         book = nbformat.read(notebook, as_version=4)
@@ -164,6 +164,7 @@ def inline(monkeypatch) -> None:
         nbformat.write(book, executed)
 
     monkeypatch.setattr(kernel, "execute", execute)
+    monkeypatch.setattr(share, "jobs", lambda text, plans: 1)
 
 
 @pytest.fixture(autouse=True)

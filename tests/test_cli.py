@@ -93,7 +93,7 @@ def test_a_whole_run_ends_with_the_headline_the_report_and_what_to_do_next(outpu
     made = [
         execute.Answer(name, "0123456789ab", executed=False) for name, stage in stages.STAGES.items() if not stage.asked
     ]
-    monkeypatch.setattr(execute, "run", lambda plan, force: made)
+    monkeypatch.setattr(execute, "run", lambda plans, force, jobs: [made])
     monkeypatch.setattr(answers, "headline", lambda folder: "world\nvlm 81.0")
     assert cli.main(["run", "--scale", "smoke"]) == 0
     said = capsys.readouterr().out

@@ -39,7 +39,8 @@ def recipe(scale: str, stage: Stage) -> dict[str, Any]:
 
 
 def settings(scale: str) -> dict[str, Any]:
-    """Return what plan.yaml of `scale` says: study (a name or "") and minutes (notebook -> expected)."""
+    """Return what plan.yaml of `scale` says: study (a name or ""), minutes (notebook -> expected) and memory (GB that
+    one notebook takes on a CPU, 0 if it does not say)."""
     scales = [path.parent.name for path in sorted(folder().glob("*/plan.yaml"))]
     if scale not in scales:
         raise Refused(f"there is no scale {shown(scale)} in {paths.short(folder())}: choose {' or '.join(scales)}")
@@ -47,7 +48,7 @@ def settings(scale: str) -> dict[str, Any]:
     for file in path.parent.glob("*.yaml"):
         if file != path and file.stem not in STAGES:
             raise Refused(f"{paths.short(file)} is the recipe of no notebook: name it {' or '.join(STAGES)}")
-    return {"study": "", "minutes": {}} | _content(path, {"study": str, "minutes": dict})
+    return {"study": "", "minutes": {}, "memory": 0} | _content(path, {"study": str, "minutes": dict, "memory": int})
 
 
 def study(name: str) -> Study:

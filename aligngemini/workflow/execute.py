@@ -2,17 +2,22 @@
 
 import shutil
 import tempfile
+import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from aligngemini.core import hub, manifest, paths, redaction, run_spec, runs, saved_runs, stages
 from aligngemini.core.manifest import DiskFull
 from aligngemini.core.params import Params, Refused
 from aligngemini.core.progress import FILE, spell
 from aligngemini.core.run_spec import RunSpec
-from aligngemini.workflow import kernel, status
+from aligngemini.workflow import kernel, share, status, tasks
 from aligngemini.workflow.plan import Item, Plan
+from aligngemini.workflow.tasks import Answer, Task
+
+_looking = threading.Lock()  # one thread at a time reads and checks complete runs
 
 
 class Failed(RuntimeError):
@@ -23,36 +28,57 @@ class StageRefused(Refused):
     """A notebook refused its parameters or inputs while it ran; the text is that of `Failed`."""
 
 
-class Answer(NamedTuple):
-    """A stage that is complete. `executed`: by this command; otherwise it was before."""
+def run(plans: list[Plan], force: bool = False, jobs: int = 1) -> list[list[Answer]]:
+    """Answer all items of the plans, `jobs` notebooks at once; return the answers of each plan in order, those only
+    looked up included.
 
-    notebook: str
-    name: str
-    executed: bool
-
-    @property
-    def folder(self) -> Path:
-        """The folder of its run."""
-        return paths.outputs() / self.notebook / self.name
-
-
-def run(plan: Plan, force: bool = False, after: float = 0.0) -> list[Answer]:
-    """Answer all items of `plan` in order and return the answers, those only looked up included.
-
-    `after`: seconds expected for what comes after the plan, counted in the time left.
-
-    Raises `Refused` before anything starts if a notebook or an upstream run is missing, `Failed`,
-    `StageRefused` or `DiskFull` for the first stage that does not become complete: running again continues
-    there.
+    Raises `Refused` before anything starts if a notebook or an upstream run is missing. A notebook that does not become
+    complete stops what stands on it. When all others have ended this raises `Failed`, `StageRefused` or `DiskFull`:
+    running again continues there.
     """
-    check(plan)
-    made: dict[str, list[str]] = {}
-    answers = []
-    for item in plan.items:
-        found = [_answer(plan, item, made, force, after)] if plan.runs(item) else _existing(plan, item, made)
-        answers += found
-        made.setdefault(item.stage.name, []).extend(answer.name for answer in found)
-    return answers
+    for plan in plans:
+        check(plan)
+    every = tasks.make(plans)
+    for task in every:
+        if not task.plan.runs(task.item):
+            task.answers = _existing(task)
+    _work([task for task in every if task.answers is None], force, jobs)
+    return [[answer for task in every if task.plan is plan for answer in task.answers or []] for plan in plans]
+
+
+def _work(waiting: list[Task], force: bool, jobs: int) -> None:
+    """Complete the tasks, each as soon as it is ready and one of `jobs` places is free."""
+    running: dict[Future[Answer], Task] = {}
+    failures: list[Exception] = []
+
+    def left() -> float:
+        return tasks.left([*running.values(), *waiting], jobs)
+
+    with kernel.threads(jobs) as pool:
+        while waiting or running:
+            for task in [each for each in waiting if each.ready][: jobs - len(running)]:
+                waiting.remove(task)
+                task.place = min(set(range(jobs)) - {each.place for each in running.values()})
+                running[pool.submit(_answer, task, force, jobs, left)] = task
+            ended = next(iter(wait(running, return_when=FIRST_COMPLETED).done))
+            task = running.pop(ended)
+            try:
+                task.end(ended.result(), waiting)
+            except (Refused, Failed, DiskFull) as failure:
+                failures.append(failure)
+                waiting = [each for each in waiting if not each.stands_on(task)]
+                if waiting or running:
+                    status.say(f"{task.title}: failed, the others go on")
+    if failures:
+        raise _joined(failures)
+
+
+def _joined(failures: list[Exception]) -> Exception:
+    """Return one failure that says what all do, a refusal if all are."""
+    if len(failures) == 1:
+        return failures[0]
+    kind = StageRefused if all(isinstance(each, Refused) for each in failures) else Failed
+    return kind("\n".join(map(str, failures)))
 
 
 def check(plan: Plan) -> None:
@@ -72,23 +98,24 @@ def check(plan: Plan) -> None:
         hub.check(getattr(cfg, "push_to_hub", ""))
 
 
-def _existing(plan: Plan, item: Item, made: dict[str, list[str]]) -> list[Answer]:
+def _existing(task: Task) -> list[Answer]:
     """Return the complete run of a stage that is not executed: that of these very parameters, else the latest like it.
 
     There may be none if nothing that is executed needs it, or the command line names other runs.
     """
+    plan, item = task.plan, task.item
     if item.stage.place > plan.last.place:
         return []
     needed = any(each.needs(item.stage.name) for each in plan.mine)
     try:
-        cfg = item.cfg(made)
+        cfg = item.cfg(task.made)
         answer = Answer(item.stage.name, _exact(item.stage.name, cfg) or _latest(plan, item, cfg), executed=False)
     except Refused:
         if needed:
             raise
         return []
     if needed:
-        print(f"{item.label}: standing on {paths.short(answer.folder)}", flush=True)
+        print(f"{task.title}: standing on {paths.short(answer.folder)}", flush=True)
     return [answer]
 
 
@@ -108,43 +135,41 @@ def _latest(plan: Plan, item: Item, cfg: Params) -> str:
     return saved_runs.latest(item.stage.name, {"scale": plan.scale} | wanted).name
 
 
-def _answer(plan: Plan, item: Item, made: dict[str, list[str]], force: bool, after: float) -> Answer:
-    """Return the complete run of an item, executed if there is none."""
-    asked = run_spec.make(item.stage.name, item.cfg(made))
-    place = plan.mine.index(item) + 1
-    title = f"[{place}/{len(plan.mine)}] {item.label}"
-    if asked.home.exists() and not force:
-        saved_runs.load(asked.notebook, asked.name)  # refuses a damaged one
-        if (asked.home / "notebook.ipynb").is_file():
-            print(f"{title}: reused, {paths.short(asked.home)}", flush=True)
-            return Answer(asked.notebook, asked.name, executed=False)
-    seconds = [status.expected(each.stage.name, plan.scale, plan.minutes) for each in plan.mine[place - 1 :]]
-    paths.writable(asked.home.parent)
-    began = time.monotonic()
+def _answer(task: Task, force: bool, jobs: int, left: Callable[[], float]) -> Answer:
+    """Return the complete run of a task, executed if there is none; `left`: the seconds that all will take."""
+    with _looking:
+        asked = run_spec.make(task.item.stage.name, task.item.cfg(task.made))
+        if asked.home.exists() and not force:
+            saved_runs.load(asked.notebook, asked.name)  # refuses a damaged one
+            if (asked.home / "notebook.ipynb").is_file():
+                status.say(f"{task.title}: reused, {paths.short(asked.home)}")
+                return Answer(asked.notebook, asked.name, executed=False)
+        paths.writable(asked.home.parent)
+    task.began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="aligngemini-") as folder:
-        progress = Path(folder) / "progress.json"
-        with status.shown(title, seconds[0], sum(seconds[1:]) + after, progress):
-            _execute(title, asked, item.values(made), force, progress)
-    print(f"{title}: complete in {spell(time.monotonic() - began)}, {paths.short(asked.home)}", flush=True)
+        task.progress = Path(folder) / "progress.json"
+        with status.shown(lambda: status.line(task.title, task.elapsed, left(), task.progress), task.place):
+            _execute(task, asked, force, share.variables(task.place, jobs))
+    status.say(f"{task.title}: complete in {spell(task.elapsed)}, {paths.short(asked.home)}")
     return Answer(asked.notebook, asked.name, executed=True)
 
 
-def _execute(title: str, asked: RunSpec, values: dict[str, Any], force: bool, progress: Path) -> None:
-    """Run the notebook beside `progress`, then put it into its run; a failed one goes to where the work stopped."""
-    executed = progress.with_name("notebook.ipynb")
-    environment = {FILE: str(progress), "ALIGNGEMINI_OUTPUTS": str(paths.outputs())}
+def _execute(task: Task, asked: RunSpec, force: bool, environment: dict[str, str]) -> None:
+    """Run the notebook beside its progress, then put it into its run; a failed one goes to where the work stopped."""
+    executed = task.progress.with_name("notebook.ipynb")
+    environment = environment | {FILE: str(task.progress), "ALIGNGEMINI_OUTPUTS": str(paths.outputs())}
     environment[runs.FORCE] = asked.name if force else ""
     try:
         with manifest.room_on_disk(asked.home):
             try:
-                kernel.execute(paths.notebook(asked.notebook), executed, values, environment)
+                kernel.execute(paths.notebook(asked.notebook), executed, task.item.values(task.made), environment)
             finally:
                 redaction.hide(executed)
             _settle(asked, executed)
     except DiskFull:
         raise
     except Exception as error:
-        raise _failure(title, asked, executed, error) from error
+        raise _failure(task.title, asked, executed, error) from error
 
 
 def _settle(asked: RunSpec, executed: Path) -> None:

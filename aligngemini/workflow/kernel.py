@@ -1,11 +1,14 @@
-"""Run one notebook with papermill, in a kernel of this very Python that ends when the command is stopped."""
+"""Run notebooks with papermill, in kernels of this very Python that end when the command is stopped."""
 
+import asyncio
 import logging
 import os
 import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from subprocess import Popen
@@ -17,6 +20,8 @@ from aligngemini.core import paths
 
 START_SECONDS = 120  # a loaded machine is slow to start a kernel
 GRACE = 5  # seconds that processes started by a kernel have to end by themselves
+_running: list[Popen] = []
+_stopping = threading.Event()
 
 
 class Died(RuntimeError):
@@ -27,14 +32,14 @@ def execute(notebook: Path, executed: Path, parameters: dict[str, Any], environm
     """Run `notebook` with `parameters` and save it, outputs included, as `executed`.
 
     `environment`: further variables of the kernel. Raises papermill's PapermillExecutionError for an error in a cell,
-    `Died`, and KeyboardInterrupt after a signal to stop, which ends the kernel at once.
+    `Died`, and KeyboardInterrupt for whatever error comes of the end of all kernels (see `threads`).
     """
     import papermill
     from nbclient.exceptions import DeadKernelError
 
     logging.getLogger("papermill").addFilter(_is_news)
     started: list[Popen] = []
-    with tempfile.TemporaryDirectory(prefix="kernel-") as sockets, _stoppable(started):
+    with tempfile.TemporaryDirectory(prefix="kernel-") as sockets:
         try:
             papermill.execute_notebook(
                 notebook,
@@ -46,13 +51,49 @@ def execute(notebook: Path, executed: Path, parameters: dict[str, Any], environm
                 start_timeout=START_SECONDS,
                 kernel_manager_class=_manager(sockets, environment, started),
             )
-        except DeadKernelError as error:
+        except Exception as error:
+            if _stopping.is_set():
+                raise KeyboardInterrupt from error
+            if not isinstance(error, DeadKernelError):
+                raise
             raise Died(cause_of_death(started[-1].returncode)) from error
+        finally:
+            _running[:] = [each for each in _running if each not in started]
+
+
+@contextmanager
+def threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Give threads to call `execute` in. SIGINT, SIGTERM and any error inside first end all kernels, so that these say
+    nothing after our own sentence. Then signals do what they do outside; a second one is ignored.
+    """
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before: dict[int, Callable] = {number: handler for number, handler in handlers.items() if callable(handler)}
+
+    def stop(number: int, frame: Any) -> None:
+        for each in before:
+            signal.signal(each, signal.SIG_IGN)
+        before[number](number, frame)
+
+    _stopping.clear()
+    try:
+        for number in before:
+            signal.signal(number, stop)
+        with ThreadPoolExecutor(count) as pool:
+            try:
+                yield pool
+            except BaseException:
+                _stopping.set()
+                _end(list(_running))
+                raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Whether a line of papermill's log says anything: it warns of each parameter that belongs to `advanced`."""
-    return "unknown parameter" not in record.getMessage()
+    """Whether a line of papermill's log says anything: it warns of each parameter that belongs to `advanced`, and of
+    kernels that we ended ourselves."""
+    return "unknown parameter" not in record.getMessage() and not _stopping.is_set()
 
 
 def _manager(sockets: str, environment: dict[str, str], started: list[Popen]) -> type:
@@ -78,57 +119,34 @@ def _manager(sockets: str, environment: dict[str, str], started: list[Popen]) ->
             super().__init__(transport="ipc", connection_file=f"{sockets}/kernel.json", **options)
 
         async def start_kernel(self, **options: Any) -> None:
+            asyncio.get_running_loop().set_exception_handler(_report)
             await super().start_kernel(**options)
             started.append(self.provisioner.process)  # type: ignore[union-attr]
+            _running.extend(started[-1:])
+            if _stopping.is_set():
+                _end(started)
 
     return ThisPython
 
 
-@contextmanager
-def _stoppable(started: list[Popen]) -> Iterator[None]:
-    """Inside, SIGINT and SIGTERM first end the kernel, so that it says nothing after our own sentence. Then they do
-    what they do outside; a second one is ignored. Whatever error the end of the kernel causes is KeyboardInterrupt.
-    """
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    before: dict[int, Callable] = {number: handler for number, handler in handlers.items() if callable(handler)}
-    stopped = []
-
-    def stop(number: int, frame: Any) -> None:
-        from jupyter_core.utils import ensure_event_loop
-
-        stopped.append(number)
-        for each in before:
-            signal.signal(each, signal.SIG_IGN)
-        # The client's tasks that wait for the kernel must not report that it died.
-        ensure_event_loop().set_exception_handler(lambda loop, context: None)
-        for process in started:
-            _end(process.pid)
-        before[number](number, frame)
-
-    try:
-        for number in before:
-            signal.signal(number, stop)
-        yield
-    except Exception as error:
-        if not stopped:
-            raise
-        raise KeyboardInterrupt from error
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """The client's tasks that wait for a kernel must not report that we ended it."""
+    if not _stopping.is_set():
+        loop.default_exception_handler(context)
 
 
-def _end(pid: int) -> None:
-    """Kill a kernel, then end all processes that it started."""
-    with suppress(psutil.NoSuchProcess):
-        kernel = psutil.Process(pid)
-        helpers = kernel.children(recursive=True)
-        kernel.kill()  # first: it must not see its helpers end
-        for act in (psutil.Process.terminate, psutil.Process.kill):
-            for helper in helpers:
-                with suppress(psutil.NoSuchProcess):
-                    act(helper)
-            _, helpers = psutil.wait_procs(helpers, GRACE)
+def _end(kernels: list[Popen]) -> None:
+    """Kill kernels, then end all processes that they started."""
+    helpers: list[psutil.Process] = []
+    for each in kernels:
+        with suppress(psutil.NoSuchProcess):
+            helpers += psutil.Process(each.pid).children(recursive=True)
+            each.kill()  # first: it must not see its helpers end
+    for act in (psutil.Process.terminate, psutil.Process.kill):
+        for helper in helpers:
+            with suppress(psutil.NoSuchProcess):
+                act(helper)
+        _, helpers = psutil.wait_procs(helpers, GRACE)
 
 
 def cause_of_death(code: int) -> str:

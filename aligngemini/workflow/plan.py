@@ -31,6 +31,13 @@ class Item:
         selectors = stages.selectors(self.cfg({}))
         return any(each.notebook == notebook and each.field not in self.asked for each in selectors)
 
+    @property
+    def reads(self) -> set[str]:
+        """The notebooks whose runs decide its parameters: `values` looks for no others."""
+        rules = params.rules(self.stage.params).values()
+        joined = [kind.notebook for kind in KINDS.values() if any("branches" in each for each in rules)]
+        return {each.get("upstream", "") for each in rules}.union(joined)
+
     def values(self, made: dict[str, list[str]]) -> dict[str, Any]:
         """Return its parameters, defaults left out; `made`: notebook -> names of its runs.
 
@@ -78,7 +85,10 @@ def _runs(which: str, made: dict[str, list[str]]) -> list[str]:
 
 @dataclass(frozen=True)
 class Plan:
-    """What one command runs: `items` in order, of which only those from `first` to `last` are executed."""
+    """What one command runs: `items` in order, of which only those from `first` to `last` are executed.
+
+    `memory`: gigabytes that one notebook takes, 0 if nobody knows. `part`: which part of a sweep it is.
+    """
 
     scale: str
     study: str
@@ -87,6 +97,8 @@ class Plan:
     first: Stage
     last: Stage
     minutes: dict[str, float]
+    memory: float = 0
+    part: str = ""
 
     @property
     def mine(self) -> list[Item]:
@@ -125,7 +137,9 @@ def make(
     end = stages.find(only) if only else usual[-1]
     asked = _asked(options or [], end)
     items = [item for stage in usual for item in _items(stage, scale, grid.get(stage.name, {}), asked[stage.name])]
-    return Plan(scale, asked_study.name, asked_study.question, items, start, end, settings["minutes"])
+    return Plan(
+        scale, asked_study.name, asked_study.question, items, start, end, settings["minutes"], settings["memory"]
+    )
 
 
 def _items(stage: Stage, scale: str, axes: dict[str, list], asked: dict[str, Any]) -> list[Item]:

@@ -9,9 +9,8 @@ from aligngemini.core import paths, recipes, stages
 from aligngemini.core.params import Refused
 from aligngemini.core.recipes import Study
 from aligngemini.workflow import execute, plan
-from aligngemini.workflow.execute import Answer
 from aligngemini.workflow.plan import Plan
-from aligngemini.workflow.status import expected
+from aligngemini.workflow.tasks import Answer
 
 TRAINED = {kind.notebook: kind.name for kind in KINDS.values() if kind.notebook}
 COLUMNS = ("supervision",)  # parameters that have a column of their own in the table
@@ -23,11 +22,6 @@ class Part(NamedTuple):
     seed: int
     data: dict[str, Any]
     plan: Plan
-
-    @property
-    def label(self) -> str:
-        """Its seed and point, e.g. "seed 1, held_out shadow dog"."""
-        return ", ".join(filter(None, [f"seed {self.seed}", spelt(self.data)]))
 
 
 class Made(NamedTuple):
@@ -72,27 +66,21 @@ def _plan(scale: str, study: Study, seed: int, data: dict[str, Any], options: li
     joined = {each.notebook for item in fusions for each in stages.selectors(item.cfg({}))}
     if missing := sorted(joined - set(study.grid)):
         raise Refused(f"study {study.name} has {stages.FUSION}: then its grid must name {' and '.join(missing)}, too")
-    return dataclasses.replace(whole, items=items, last=items[-1].stage)
+    part = ", ".join(filter(None, [f"seed {seed}", spelt(data)]))  # such as "seed 1, held_out shadow dog"
+    return dataclasses.replace(whole, items=items, last=items[-1].stage, part=part)
 
 
-def run(parts: list[Part]) -> list[Made]:
-    """Run the parts in order and return every run they stand on; what is complete is reused.
+def run(parts: list[Part], jobs: int = 1) -> list[Made]:
+    """Run all parts, `jobs` notebooks at once, and return every run they stand on; what is complete is reused.
 
-    Raises what `execute.run` raises, at the first stage that does not become complete: the same command continues
-    there.
+    Raises what `execute.run` raises: the same command continues there.
     """
-    for part in parts:
-        execute.check(part.plan)
-    # The most seconds that a part may take: nothing of it is complete.
-    times = [sum(expected(i.stage.name, p.plan.scale, p.plan.minutes) for i in p.plan.items) for p in parts]
-    found: list[Made] = []
-    for place, part in enumerate(parts, start=1):
-        print(f"part {place} of {len(parts)}: {part.label}", flush=True)
-        answers = execute.run(part.plan, after=sum(times[place:]))
-        for item, answer in zip(part.plan.items, answers, strict=True):
-            point = "" if item.stage.name == stages.DATA else spelt(item.point)
-            found.append(Made(part.seed, spelt(part.data), point, answer))
-    return found
+    found = execute.run([part.plan for part in parts], jobs=jobs)
+    return [
+        Made(part.seed, spelt(part.data), "" if item.stage.name == stages.DATA else spelt(item.point), answer)
+        for part, answers in zip(parts, found, strict=True)
+        for item, answer in zip(part.plan.items, answers, strict=True)
+    ]
 
 
 def home(study: str, scale: str) -> Path:

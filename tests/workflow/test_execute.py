@@ -36,7 +36,7 @@ def _kernels(process):
 
 def test_a_plan_runs_from_data_to_analysis_and_is_reused_in_seconds(little, capsys, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", little.environment["PYTHONPATH"])
-    answers = execute.run(plan.make("tiny"))
+    (answers,) = execute.run([plan.make("tiny")])
     assert [answer.notebook for answer in answers] == [DATA, VLM, VLM, EXPERT, EXPERT, FUSION, ANALYSIS]
     for answer in answers:
         book = json.loads((answer.folder / "notebook.ipynb").read_text())
@@ -53,7 +53,7 @@ def test_a_plan_runs_from_data_to_analysis_and_is_reused_in_seconds(little, caps
     assert analysis.inputs["fusion"].inputs["vlm"].name == answers[1].name
     steps = little.log()
     began = time.process_time()
-    again = execute.run(plan.make("tiny"))
+    (again,) = execute.run([plan.make("tiny")])
     assert time.process_time() - began < 15 and little.log() == steps
     assert [a.name for a in again] == [a.name for a in answers] and not any(a.executed for a in again)
     assert "[7/7] 05_analysis: reused" in capsys.readouterr().out
@@ -142,6 +142,32 @@ def test_a_run_killed_in_the_middle_gives_the_same_numbers_when_run_again(little
     assert not [p for p in (little.outputs / DATA).glob(".*") if p.suffix != ".lock"]
     code, _ = little.run(*words, "--force")
     assert code == 0 and _numbers(little) == resumed
+
+
+def test_side_by_side_the_numbers_and_files_are_those_of_one_after_another(little):
+    words = ("run", "--scale", "tiny", "--only", "02")
+    assert little.run("run", "--scale", "tiny", "--only", "01")[0] == 0
+    answers = []
+    for jobs in "21":
+        code, said = little.run(*words, "--force", "--jobs", jobs, LITTLE_SLEEP="2")
+        made = little.manifests(VLM)
+        assert code == 0 and len(made) == 2, said
+        answers.append([(each["run"]["name"], each["files"], each["results"]["numbers"]) for each in made])
+        started, finished = ([each["run"][word] for each in made] for word in ("started", "finished"))
+        assert (max(started) < min(finished)) == (jobs == "2")
+    assert answers[0] == answers[1]
+
+
+def test_a_stop_ends_all_kernels_that_run_side_by_side(little, inline):
+    assert little.run("run", "--scale", "tiny", "--only", "01")[0] == 0
+    process = little.start("run", "--scale", "tiny", "--only", "02", "--jobs", "2", LITTLE_SLEEP="60")
+    _wait_for(lambda: len(little.log()) == 4)
+    children = _kernels(process)
+    process.terminate()
+    _, err = process.communicate(timeout=120)
+    assert len(children) == 2 and not any(child.is_running() for child in children)
+    assert process.returncode == 130 and err == "aligngemini: stopped; the same command continues where it was\n"
+    assert sorted(record["run"]["status"] for record in runs.all()) == ["complete", "killed", "killed"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -282,7 +308,7 @@ def test_the_kernel_is_this_python_whatever_is_installed(little):
 def test_a_missing_notebook_is_refused(little):
     (little.root / "notebooks" / f"{ANALYSIS}.ipynb").unlink()
     with pytest.raises(Refused, match="05_analysis.ipynb"):
-        execute.run(plan.make("tiny"))
+        execute.run([plan.make("tiny")])
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ def swept(little, inline):
 def test_a_sweep_makes_each_run_once_and_gathers_means_and_intervals(swept):
     code, said = swept.run("sweep", "two", "--scale", "tiny", "--seeds", "0,1")
     assert code == 0, said
-    assert "study two: Which?" in said and "part 2 of 2: seed 1" in said
+    assert "study two: Which?" in said and "[6/6] seed 1, 02_vlm_dpo, supervision mixed: complete" in said
     folder = swept.outputs / "studies" / "two" / "tiny"
     table = pd.read_parquet(folder / "table.parquet")
     rows = table[(table.subset == "semantic") & (table.metric == "balanced accuracy")]
@@ -87,7 +87,7 @@ def test_every_seed_meets_every_point_of_notebook_01(swept):
     grid = {stages.DATA: {"held_out": [["dog"], ["shadow", "boat"]]}, stages.VLM: {"supervision": ["semantic"]}}
     swept.recipe("studies/folds", {"question": "Which?", "grid": grid})
     study, parts = sweep.make("tiny", "folds", [0, 1])
-    assert [part.label for part in parts] == [
+    assert [part.plan.part for part in parts] == [
         f"seed {seed}, held_out {words}" for seed in (0, 1) for words in ("dog", "shadow boat")
     ]
     assert parts[1].plan.items[0].cfg({}).held_out == ["shadow", "boat"] and study.question == "Which?"
@@ -119,7 +119,7 @@ def test_nonsense_is_refused_before_anything_runs(swept, words, told):
 def test_the_shipped_studies_ask_a_question_of_every_seed(study, monkeypatch):
     monkeypatch.delenv("ALIGNGEMINI_NOTEBOOKS", raising=False)
     asked, parts = sweep.make("mini", study, [0, 1, 2])
-    assert asked.question.endswith("?") and len({part.label for part in parts}) == len(parts) >= 3
+    assert asked.question.endswith("?") and len({part.plan.part for part in parts}) == len(parts) >= 3
 
 
 def test_the_folds_withhold_every_violation_once_and_leave_scenes_for_each():

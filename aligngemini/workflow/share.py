@@ -1,0 +1,47 @@
+"""How many notebooks run at once, and the share of the processors and GPUs that each of them has."""
+
+import os
+import shutil
+import subprocess
+
+import psutil
+from joblib import cpu_count
+
+from aligngemini.core.params import Refused, shown
+from aligngemini.workflow.plan import Plan
+
+THREADS, GPUS = "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES"
+
+
+def jobs(text: str, plans: list[Plan]) -> int:
+    """Return how many notebooks run at once: what `text` says, or one for each GPU, or else for each processor.
+
+    By itself it is no more than memory allows, and one where a recipe trains with several processes: these share the
+    GPUs themselves. Raises `Refused`.
+    """
+    if text:
+        if not text.isdecimal() or not int(text):
+            raise Refused(f"--jobs takes a whole number of at least 1, such as 2, not {shown(text)}")
+        return int(text)
+    if any(getattr(item.cfg({}), "accelerate_config", "") for plan in plans for item in plan.mine):
+        return 1
+    fitting = min(int(psutil.virtual_memory().available / 2**30 / plan.memory) if plan.memory else 1 for plan in plans)
+    return len(gpus()) or max(1, min(cpu_count(), fitting))
+
+
+def gpus() -> list[str]:
+    """Return the names of the GPUs that may be used, as CUDA_VISIBLE_DEVICES takes them."""
+    if GPUS in os.environ:
+        return [name for name in map(str.strip, os.environ[GPUS].split(",")) if name not in ("", "-1")]
+    if not shutil.which("nvidia-smi"):  # torch would know, but its import takes seconds
+        return []
+    words = ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"]
+    done = subprocess.run(words, capture_output=True, text=True)
+    return done.stdout.split() if done.returncode == 0 else []
+
+
+def variables(place: int, jobs: int) -> dict[str, str]:
+    """Return the variables of the kernel at `place` (from 0) of `jobs` at once; what the user has set stays."""
+    threads = {} if THREADS in os.environ else {THREADS: str(max(1, cpu_count() // jobs))}
+    cards = gpus() if jobs > 1 else []
+    return threads | ({GPUS: cards[place % len(cards)]} if len(cards) > 1 else {})
