@@ -93,4 +93,4 @@ def test_a_run_of_a_scale_that_is_gone_is_still_advised(little):
 
 def test_execute_refuses_what_it_stands_on_by_itself(little, inline):
     with pytest.raises(Refused, match="no complete run of 02_vlm_dpo"):
-        execute.run(plan.make("tiny", only="04"))
+        execute.run([plan.make("tiny", only="04")])
