@@ -13,16 +13,6 @@ from aligngemini.analysis import style
 from aligngemini.branches import registry
 from aligngemini.scores.metrics import COUNTS
 
-SHAPES = ("circle", "square", "diamond", "triangle-up", "triangle-down", "pentagon", "star", "hexagon", "hourglass")
-MARKS = {  # of models or rules in their order: under the supervision that suits them, mixed, and union
-    "pattern_shape": {"": ["", ".", "-", "|", "+"], "mixed": ["/", "\\"], "union": ["x"]},
-    "line_dash": {"": ["solid", "longdash", "dashdot", "longdashdot"], "mixed": ["dash", "8px,3px"], "union": ["dot"]},
-    "symbol": {
-        "": SHAPES,
-        "mixed": [f"{name}-open" for name in SHAPES],
-        "union": [f"{name}-open-dot" for name in SHAPES],
-    },
-}
 ACROSS = 4  # panels beside each other
 POINTS = 300  # of one ROC curve
 CHANCE = [[0, style.LOW], [0.5, "#FFFFFF"], [1, style.HIGH]]
@@ -44,7 +34,7 @@ def alignment(
         y="value",
         error_y="above",
         error_y_minus="below",
-        **_coded(table, "pattern_shape", colours),
+        **style.coded(table, "pattern_shape", colours),
         barmode="group",
         hover_data={"low": ":.3f", "high": ":.3f", "n": True, "above": False, "below": False},
         labels={"value": "balanced accuracy", "subset": ""},
@@ -105,7 +95,7 @@ def dots(table: pd.DataFrame, title: str, note: str) -> go.Figure:
         y="place",
         error_x="above",
         error_x_minus="below",
-        **_coded(table, "symbol"),
+        **style.coded(table, "symbol"),
         hover_data={"metric": True, "value": ":.3f", "above": False, "below": False},
         labels={"place": "", "value": ""},
         orientation="h",
@@ -122,23 +112,6 @@ def _bounded(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(above=table.high - table.value, below=table.value - table.low)
 
 
-def _coded(table: pd.DataFrame, mark: str, colours: dict | None = None) -> dict:
-    """Arguments of plotly express by which each title has the colour of its model, and a mark of its own."""
-    rows = table.drop_duplicates("title").set_index("title")
-    colours, models = colours or style.colours(table.model), [*table.model.unique()]
-    supervision = rows.get("supervision", pd.Series("", rows.index))
-    marks = {}
-    for title, name in supervision.items():
-        kinds = MARKS[mark].get(name, MARKS[mark][""])
-        marks[title] = kinds[models.index(rows.model[title]) % len(kinds)]
-    return {
-        "color": "title",
-        mark: "title",
-        "color_discrete_map": rows.model.map(colours).to_dict(),
-        f"{mark}_map": marks,
-    }
-
-
 def roc(verdicts: pd.DataFrame, title: str = "Ranking, whatever the threshold") -> go.Figure:
     """ROC curve of every model over one panel per subset; `verdicts` is what tables.judged gives."""
     rated = verdicts[verdicts.score.notna()]
@@ -153,7 +126,7 @@ def roc(verdicts: pd.DataFrame, title: str = "Ranking, whatever the threshold") 
         "subset",
         style.titled(title, "share of fakes found against share of reals accused"),
         330,
-        **_coded(verdicts, "line_dash"),
+        **style.coded(verdicts, "line_dash"),
     )
     axis = {"range": [-0.01, 1.01], "tickvals": [0, 0.5, 1]}
     return figure.update_xaxes(**axis).update_yaxes(**axis)

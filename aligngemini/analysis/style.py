@@ -19,6 +19,16 @@ RULES = {"or": FUSION, "and": "#E69F00", "max": "#56B4E9", "mean": "#882255", "o
 RULES |= {"majority": "#661100", "or_budget": "#7A869A", "learned": "#117733"}
 FIXED = RULES | {kind.name: kind.colour for kind in KINDS.values() if kind.colour} | {"fusion": FUSION}
 SPARE = ("#332288", "#44AA99", "#B8860B", "#EE3377", "#88CCEE", "#8C564B", "#BCBD22")  # none is that of a rule
+SHAPES = ("circle", "square", "diamond", "triangle-up", "triangle-down", "pentagon", "star", "hexagon", "hourglass")
+MARKS = {  # of models or rules in their order: under the supervision that suits them, mixed, and union
+    "pattern_shape": {"": ["", ".", "-", "|", "+"], "mixed": ["/", "\\"], "union": ["x"]},
+    "line_dash": {"": ["solid", "longdash", "dashdot", "longdashdot"], "mixed": ["dash", "8px,3px"], "union": ["dot"]},
+    "symbol": {
+        "": SHAPES,
+        "mixed": [f"{name}-open" for name in SHAPES],
+        "union": [f"{name}-open-dot" for name in SHAPES],
+    },
+}
 TRUTH = {"real": REAL, "fake": FAKE}
 INK, MUTED, GRID, PALE = "#22272E", "#5C6570", "#E6E9ED", "#F4F6F8"
 LOW, HIGH = "#F5B487", "#7FB9DE"  # ends of a scale around chance on which INK can be read
@@ -97,6 +107,23 @@ def colours(names: Iterable[str]) -> dict[str, str]:
     """
     others = [name for name in dict.fromkeys(names) if name not in FIXED]
     return FIXED | dict(zip(others, itertools.cycle(SPARE), strict=False))
+
+
+def coded(table: pd.DataFrame, mark: str, given: dict | None = None) -> dict:
+    """Arguments of plotly express by which each title has the colour of its model, and a mark of its own."""
+    rows = table.drop_duplicates("title").set_index("title")
+    palette, models = given or colours(table.model), [*table.model.unique()]
+    supervision = rows.get("supervision", pd.Series("", rows.index))
+    marks = {}
+    for title, name in supervision.items():
+        kinds = MARKS[mark].get(name, MARKS[mark][""])
+        marks[title] = kinds[models.index(rows.model[title]) % len(kinds)]
+    return {
+        "color": "title",
+        mark: "title",
+        "color_discrete_map": rows.model.map(palette).to_dict(),
+        f"{mark}_map": marks,
+    }
 
 
 def faint(colour: str, opacity: float) -> str:

@@ -9,7 +9,8 @@ import plotly.graph_objects as go
 from IPython.display import HTML
 
 from aligngemini.analysis import figures, pictures, style
-from aligngemini.analysis.tables import first, folder
+from aligngemini.analysis.models import folder
+from aligngemini.analysis.tables import first
 from aligngemini.branches.registry import title
 from aligngemini.core import stages, values
 from aligngemini.explore import show
