@@ -1,6 +1,7 @@
 """The command `aligngemini`: run notebooks, list and compare runs, score, audit and bench images, fetch data."""
 
 import argparse
+import difflib
 import json
 import signal
 import sys
@@ -20,14 +21,24 @@ from aligngemini.rehearse import command as rehearse
 from aligngemini.workflow import compare, terminal
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser that names the nearest option where one is unknown."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[argparse.Namespace, list[str]]:
+        known, unknown = super().parse_known_args(args, namespace)
+        for word in [word for word in unknown if word.startswith("-")]:
+            if near := difflib.get_close_matches(word.split("=")[0], self._option_string_actions, 1):
+                self.error(f"there is no option {shown(word)}: did you mean {near[0]}?")
+        return known, unknown
+
+
 def main(words: list[str] | None = None) -> int:
     """Run the command line `words`; return 0 if all is complete, 1 failed, 2 refused, 130 stopped.
 
-    `audit`, `bench`, `compare` and `data` return 3 if they are done and have found something to tell, or left something
-    out.
+    `detect`, `audit`, `bench`, `compare` and `data` return 3 if they are done and have something to tell, or left
+    something out.
     """
     from aligngemini.core.manifest import DiskFull, no_space
-    from aligngemini.workflow.execute import Failed
 
     terminal.prepare()
     args = _parser().parse_args(words)
@@ -38,7 +49,7 @@ def main(words: list[str] | None = None) -> int:
         return code
     except Refused as refusal:
         return _complain(str(refusal), REFUSED)
-    except (Failed, DiskFull) as failure:
+    except (terminal.Failed, DiskFull) as failure:
         return _complain(str(failure), FAILED)
     except KeyboardInterrupt:
         return _complain("stopped; the same command continues where it was", STOPPED)
@@ -60,7 +71,7 @@ def _complain(sentence: str, code: int) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="aligngemini", description=__doc__)
+    parser = Parser(prog="aligngemini", description=__doc__)
     parser.add_argument("--version", action="version", version=f"aligngemini {__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_workflow(commands)

@@ -2,21 +2,27 @@
 
 import argparse
 import os
+import sys
 from typing import Any
 
 from .core import paths
-from .core.codes import DONE, FAILED
+from .core.codes import DONE, FAILED, FOUND
 from .core.params import Refused, shown
 
-EPILOG = """Every file of a folder is a row, with verdict and scores, or with the reason why it is no readable image.
+EPILOG = """Exit code 3: done, but a picture could not be judged (texts and hidden files are no pictures).
+Every file of a folder is a row, with verdict and scores, or with the reason why it is no readable image.
 Texts and hidden files come last. Hidden folders are skipped. A hidden file is read only if it is given by name."""
+
+WORDS = {0: "real", 1: "fake"}
 
 
 def add(commands: Any) -> None:
     """Add the command to the parsers of the command line."""
     detect = commands.add_parser("detect", help="score images with all branches of a detector", epilog=EPILOG)
     detect.add_argument("paths", nargs="*", metavar="PATH", help="images or folders of images")
-    detect.add_argument("--run", default="", help="run of notebook 04, or shipped (default: latest, else shipped)")
+    detect.add_argument(
+        "--run", default="", help="run of notebook 04, or shipped (default: newest of the largest scale)"
+    )
     detect.add_argument(
         "--self-check", action="store_true", help="score the shipped images and compare with the known answers"
     )
@@ -29,7 +35,9 @@ def add(commands: Any) -> None:
 
 
 def act(args: argparse.Namespace) -> int:
-    """Judge images, or those with known answers; return the exit code. Raises Refused, DiskFull."""
+    """Judge images, or those with known answers; return the exit code: 3 if one could not be judged. Raises Refused,
+    DiskFull.
+    """
     if args.self_check:
         return _self_check()
     if not args.paths:
@@ -39,24 +47,39 @@ def act(args: argparse.Namespace) -> int:
     if missing:
         raise Refused(f"there is no picture or folder {shown(missing[0])}: check the path")
     file = paths.writable_file(args.csv, "--csv") if args.csv else None
+    print("loading the detector ...", file=sys.stderr, flush=True)  # a sign of life: the libraries take seconds
     from .core.manifest import room_on_disk
     from .detector import Detector
     from .images import filenames
+    from .images.loaders import skips
 
     detector, images = Detector.found(args.run), [filenames.spelled(path) for path in args.paths]
     explainer = detector.explainer if args.explain else None  # refuses before anything is scored
     table = detector(images)
     if explainer:
         table["explanation"] = detector.explain(images)
+        if not table["explanation"].any():
+            print(_silence(explainer), file=sys.stderr)
     if file:
         with room_on_disk(file, "--csv"):
             table.to_csv(file, index=False)
     elif args.json:
         print(table.to_json(orient="records", lines=True, force_ascii=False), end="")
     else:
-        printable = table.assign(image=table["image"].map(filenames.printable))
-        print(printable.round(4).to_string(index=False))
-    return DONE
+        names, words = table["image"].map(filenames.printable), table["verdict"].map(WORDS).fillna("")
+        print(table.assign(image=names, verdict=words).round(4).to_string(index=False))
+    if file:
+        counts = [f"{(table['verdict'] == verdict).sum()} {word}" for verdict, word in WORDS.items()]
+        lost = table["verdict"].isna().sum()
+        print(f"{len(table)} files: {', '.join(counts)}, {lost} not judged; written to {args.csv}", file=sys.stderr)
+    if remark := detector.remark(table):
+        print(remark, file=sys.stderr)
+    return FOUND if len(skips.lost(table)) else DONE
+
+
+def _silence(explainer: Any) -> str:
+    objective = f": it was trained with objective {explainer.objective}" if explainer.objective else ""
+    return f"the {explainer.name} branch gave no reason{objective}"
 
 
 def _self_check() -> int:

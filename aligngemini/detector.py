@@ -15,7 +15,7 @@ from .branches import scoring
 from .branches.branch import Branch
 from .core import paths, runs, saved_runs, shipped, stages
 from .core.params import Refused
-from .fusion import description, join
+from .fusion import description, join, outside
 from .fusion.rules import Fusion
 from .images import decode, filenames
 from .images.failures import attempt, each
@@ -32,26 +32,36 @@ class Detector:
     returns one row for each file or image given, also for those that could not be read.
     """
 
-    def __init__(self, branches: Sequence[Branch], fusion: Fusion):
-        self.branches, self.fusion = list(branches), fusion
+    def __init__(self, branches: Sequence[Branch], fusion: Fusion, source: str = "", trained_on: Sequence[str] = ()):
+        self.branches, self.fusion, self.source = list(branches), fusion, source
         self.names = [branch.name for branch in self.branches]
+        self.trained_on = dict.fromkeys(self.names, "") | dict(zip(self.names, trained_on, strict=False))
+
+    def __repr__(self) -> str:
+        cuts = [f"{name} above {cut:.4g}" for name, cut in zip(self.names, self.fusion.thresholds, strict=True)]
+        return f"Detector(rule {self.fusion.rule} of {', '.join(cuts)}; {self.source or 'made of branches'})"
 
     @classmethod
     def from_run(cls, run: str = "latest", scale: str | None = None) -> Detector:
         """Load the branches behind a run of notebook 04. Raises Refused if there is none."""
         fusion = runs.load(stages.FUSION, run, scale)
-        config = description.read(fusion.folder)
-        return cls(description.of_run(fusion, config), Fusion.from_dict(config.fusion))
+        config, source = description.read(fusion.folder), f"run {fusion.name} of scale {fusion.scale}"
+        usual = outside.DRAWN.format(fusion.scale) if fusion.scale in outside.SMALL else ""  # of runs that do not say
+        trained_on = [each.trained_on or usual for each in config.branches]
+        return cls(description.of_run(fusion, config), Fusion.from_dict(config.fusion), source, trained_on)
 
     @classmethod
     def found(cls, run: str = "") -> Detector:
-        """The detector of a run, or the shipped one for "shipped"; for "" that of the latest run, else the shipped."""
+        """The detector of a run, or the shipped one for "shipped"; for "" that of the latest run of the largest scale,
+        else the shipped. A line says which. Runs of scale smoke only count where they are named.
+        """
+        scale = None if run else saved_runs.largest_scale(stages.FUSION)
         # A run that cannot be read is one, too: it is refused by name.
-        any_run = saved_runs.complete(stages.FUSION) or saved_runs.unreadable(stages.FUSION)
-        if run == "shipped" or (not run and not any_run):
-            print("judged by the shipped detector, which knows the small world alone", file=sys.stderr)
-            return cls.load()
-        return cls.from_run(run or "latest")
+        any_run = scale or saved_runs.unreadable(stages.FUSION)
+        shipped = run == "shipped" or (not run and not any_run)
+        detector = cls.load() if shipped else cls.from_run(run or "latest", scale)
+        print(f"judged by {detector}", file=sys.stderr, flush=True)
+        return detector
 
     @classmethod
     def load(cls, folder: Path = SHIPPED) -> Detector:
@@ -59,17 +69,21 @@ class Detector:
         shipped.check(Path(folder), "detector")
         config = description.read(Path(folder))
         folders = {each.name: Path(folder) / each.name for each in config.branches}
-        return cls(description.load(config, folders), Fusion.from_dict(config.fusion))
+        source = "the shipped detector" if folder == SHIPPED else f"folder {paths.short(Path(folder))}"
+        usual = outside.DRAWN.format("mini") if folder == SHIPPED else ""
+        trained_on = [each.trained_on or usual for each in config.branches]
+        return cls(description.load(config, folders), Fusion.from_dict(config.fusion), source, trained_on)
 
     def __call__(self, images, batch_size: int = 32) -> pd.DataFrame:
         """Columns image, <name>_score of each branch, reason, fused_score, verdict (1 fake, 0 real, <NA> unscored),
-        fired.
+        fired, outside (the branches that were trained on nothing like it, joined by +, of those that know).
 
         An image that one branch cannot score has the others' scores, and a reason.
         """
         listed = _listed(images)
         scores = {name: np.full(len(listed), np.nan) for name in self.names}
         reasons: list[dict] = [{} for _ in listed]
+        strange: list[list[str]] = [[] for _ in listed]
         batches = _batches(listed, batch_size)
         looks, label = partial(scoring.plain_looks, self.branches), "judging pictures" if len(batches) > 1 else ""
         for part in scoring.scored(batches, looks, batch_size, label, read=decode.pixels):
@@ -78,9 +92,18 @@ class Detector:
                     reasons[score.name][score.key] = score.reason
                 else:
                     scores[score.key][score.name] = score.value
+                    strange[score.name] += [score.key] * bool(score.outside)
         rows = {"image": [name for name, _ in listed]} | {f"{name}_score": found for name, found in scores.items()}
         rows["reason"] = [join.reason(found, self.names) for found in reasons]
-        return join.fuse(pd.DataFrame(rows), self.fusion, self.names)
+        fused = join.fuse(pd.DataFrame(rows), self.fusion, self.names)
+        return fused.assign(outside=["+".join(sorted(each, key=self.names.index)) for each in strange])
+
+    def remark(self, table: pd.DataFrame) -> str:
+        """One line on what the branches were trained on, where pictures with a column `outside` are unlike that; ""
+        where they are not.
+        """
+        known = {branch.name for branch in self.branches if getattr(branch, "domain", None)}
+        return outside.remark(table["outside"], self.trained_on, known)
 
     @property
     def explainer(self) -> Branch:

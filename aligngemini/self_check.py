@@ -31,12 +31,12 @@ def pack(run: str = "latest", folder: Path = SHIPPED, scale: str | None = None, 
 
 
 def _copy_branch(source: Path, target: Path) -> None:
-    """Copy what a branch is loaded from; of a folder with an adapter its weights, configuration, facts and card, which
-    name the base as the run did, by no path of this machine.
+    """Copy what a branch is loaded from; of a folder with an adapter what belongs to it, which names the base as the
+    run did, by no path of this machine.
     """
-    files = (adapters.WEIGHTS, "adapter_config.json", adapters.FACTS, adapters.CARD)
     target.mkdir(parents=True)
-    for path in [source / name for name in files] if (source / adapters.WEIGHTS).is_file() else source.iterdir():
+    has_adapter = (source / adapters.WEIGHTS).is_file()
+    for path in [path for name in adapters.FILES for path in source.glob(name)] if has_adapter else source.iterdir():
         shutil.copy(path, target)
 
 

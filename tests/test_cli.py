@@ -114,7 +114,12 @@ class Fake:
     def __call__(self, images):
         reasons = ["" if image.endswith(".png") else "no picture" for image in images]
         scores = [np.nan if reason else 0.9 for reason in reasons]
-        return pd.DataFrame({"image": images, "mine_score": scores, "fused_score": 0.9, "reason": reasons})
+        verdict = pd.array([pd.NA if reason else 1 for reason in reasons], dtype="Int8")
+        table = pd.DataFrame({"image": images, "mine_score": scores, "fused_score": 0.9, "reason": reasons})
+        return table.assign(verdict=verdict)
+
+    def remark(self, table):
+        return "all of them are photographs"
 
     def explain(self, images):
         return [f"{image} floats" if image.endswith(".png") else "" for image in images]
@@ -132,17 +137,27 @@ def pictures(tmp_path, monkeypatch):
 
 
 def test_detect_gives_one_line_per_picture(pictures, capsys):
-    assert cli.main(["detect", *pictures, "--json", "--explain"]) == 0
+    assert cli.main(["detect", *pictures, "--json", "--explain"]) == 3, "one is no picture"
     one, two = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert one["explanation"].endswith("one.png floats") and two["explanation"] == ""
     assert two["reason"] == "no picture" and one["fused_score"] == 0.9
 
 
 def test_detect_writes_a_table(pictures, tmp_path, capsys):
-    assert cli.main(["detect", *pictures, "--csv", str(tmp_path / "out.csv")]) == 0
+    assert cli.main(["detect", *pictures, "--csv", str(tmp_path / "out.csv")]) == 3
     assert list(pd.read_csv(tmp_path / "out.csv")["image"]) == pictures
-    assert cli.main(["detect", *pictures]) == 0
-    assert "fused_score" in capsys.readouterr().out
+    told = capsys.readouterr().err.splitlines()
+    assert told[-2].startswith("2 files: 0 real, 1 fake, 1 not judged; written to ") and told[0].startswith("loading")
+    assert told[-1] == "all of them are photographs"
+    assert cli.main(["detect", pictures[0]]) == 0
+    out = capsys.readouterr().out
+    assert "fused_score" in out and "fake" in out
+
+
+def test_the_nearest_option_is_named(pictures, capsys):
+    with pytest.raises(SystemExit) as refusal:
+        cli.main(["detect", pictures[0], "--cvs", "out.csv"])
+    assert refusal.value.code == 2 and "there is no option '--cvs': did you mean --csv?" in capsys.readouterr().err
 
 
 def test_detect_refuses_what_is_not_there(pictures, capsys):

@@ -41,7 +41,12 @@ class Reader:
             "image": [name for name, _ in listed],
             "reason": [said if isinstance(said, str) else "" for said in read],
         }
+        verdict = pd.array([pd.NA if reason else 0 for reason in rows["reason"]], dtype="Int8")
+        rows |= {"verdict": verdict, "fired": ""}
         return pd.DataFrame(rows | {"vlm_score": [np.nan if isinstance(said, str) else said.mean() for said in read]})
+
+    def remark(self, table):
+        return ""
 
     def explain(self, images):
         return [f"{self([image]).vlm_score.item():.3f}" for image in images]
@@ -70,18 +75,18 @@ def folder(tmp_path):
 
 
 def test_there_are_as_many_rows_as_files(reader, folder, tmp_path, capsys):
-    assert cli.main(["detect", str(folder), "--csv", str(tmp_path / "out.csv")]) == 0
+    assert cli.main(["detect", str(folder), "--csv", str(tmp_path / "out.csv")]) == 3
     rows = pd.read_csv(tmp_path / "out.csv", keep_default_na=False)
     assert len(rows) == len(os.listdir(folder)) and (rows.reason == "").sum() == 7
     assert rows.reason.tolist()[-2:] == [skips.TEXT] * 2 and rows.image.is_unique
-    assert cli.main(["detect", str(folder)]) == 0
+    assert cli.main(["detect", str(folder)]) == 3
     assert len(capsys.readouterr().out.splitlines()) == 1 + len(rows), "a name with a line end stays on its line"
 
 
 def test_a_file_and_its_folder_agree(reader, folder, tmp_path):
-    assert cli.main(["detect", str(folder), "--csv", str(tmp_path / "whole.csv")]) == 0
+    assert cli.main(["detect", str(folder), "--csv", str(tmp_path / "whole.csv")]) == 3
     named = [str(folder / name) for name in os.listdir(folder)]
-    assert cli.main(["detect", *named, "--csv", str(tmp_path / "named.csv")]) == 0
+    assert cli.main(["detect", *named, "--csv", str(tmp_path / "named.csv")]) == 3
     whole, single = (
         pd.read_csv(tmp_path / name).sort_values("image", ignore_index=True) for name in ("whole.csv", "named.csv")
     )

@@ -13,11 +13,14 @@ from PIL import Image
 from aligngemini import cli, self_check
 from aligngemini.branches.frequency import RINGS, Frequency
 from aligngemini.branches.scores_file import ScoresFile
-from aligngemini.core import runs, values
+from aligngemini.core import adapters, runs, values
 from aligngemini.core.params import Refused
 from aligngemini.detector import SHIPPED, Detector
 from aligngemini.fusion.description import FILE
 from aligngemini.fusion.rules import Fusion
+from aligngemini.vlm.branch import VLMBranch
+
+SHIPPED_OBJECTIVE = adapters.facts(SHIPPED / "vlm")["objective"]
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +47,48 @@ def test_a_picture_that_one_branch_cannot_look_at_has_the_score_of_the_other(det
     )
 
 
-def test_detect_explains_what_the_vlm_has_judged(odd, capsys):
-    assert cli.main(["detect", "--run", "shipped", "--explain", "--json", str(odd)]) == 0
-    said = [line.split('"explanation":')[1] for line in capsys.readouterr().out.splitlines()]
-    assert [len(text) > 5 for text in said] == [True, False, True]
+def test_detect_gives_no_verdict_for_a_reason_and_says_why_a_model_gives_none(odd, capsys, monkeypatch):
+    monkeypatch.setattr(VLMBranch, "explain", lambda branch, views, fake: [""] * len(views))
+    assert cli.main(["detect", "--run", "shipped", "--explain", "--json", str(odd)]) == 3, "no verdict on the strip"
+    said = capsys.readouterr()
+    assert [json.loads(line)["explanation"] for line in said.out.splitlines()] == [""] * 3
+    assert f"gave no reason: it was trained with objective {SHIPPED_OBJECTIVE}" in said.err
+
+
+def test_it_says_what_it_is_and_on_which_pictures_its_verdicts_mean_nothing(detector):
+    cuts = detector.fusion.thresholds
+    assert repr(detector).startswith(f"Detector(rule or of vlm above {cuts[0]:.4g}, expert above {cuts[1]:.4g}; the sh")
+    strange = Detector(
+        [Strange("vlm"), Strange("expert", limit=300)], Fusion("or", [0.5, 0.5]), "", ["drawn scenes", ""]
+    )
+    table = strange([np.full((40, 40, 3), grey, np.uint8) for grey in (10, 20, 200, 210)])
+    assert table.outside.tolist() == ["", "", "vlm", "vlm"] and table.vlm_score.tolist() == [0.25] * 4
+    assert strange.remark(table).startswith("2 of 4 pictures are unlike all training images of the VLM (drawn scenes)")
+    assert not strange.remark(table[:2])
+
+
+def test_a_branch_that_cannot_tell_says_what_it_was_trained_on(detector):
+    old = Detector(detector.branches, detector.fusion, "", ["drawn scenes of scale mini"] * 2)
+    for branch in old.branches:
+        branch.domain = None
+    said = old.remark(pd.DataFrame({"outside": [""]}))
+    assert said.startswith("all training images of the VLM and the expert are drawn scenes of scale mini: verdicts on")
+    assert "--scale photo" in said
+
+
+class Strange:
+    """A branch that was trained on dark pictures."""
+
+    kind, crop, domain = "strange", 0, True
+
+    def __init__(self, name, limit=100):
+        self.name, self.limit = name, limit
+
+    def prepare(self, rgb, source=None, crop=0):
+        return rgb.mean()
+
+    def judge(self, views):
+        return np.full(len(views), 0.25), [view > self.limit for view in views]
 
 
 def test_a_picture_is_decoded_once_for_all_branches(detector, monkeypatch):
@@ -81,7 +122,7 @@ def test_a_detector_has_as_many_branches_as_its_description_says(three):
     files = sorted((SHIPPED / "known").glob("*.jpg"))[:3]
     told = Detector.load(three)(files)
     scores = ["vlm_score", "frequency_score", "mine_score"]
-    assert told.columns.tolist() == ["image", *scores, "reason", "fused_score", "verdict", "fired"]
+    assert told.columns.tolist() == ["image", *scores, "reason", "fused_score", "verdict", "fired", "outside"]
     assert told.frequency_score.tolist() == pytest.approx([1 / (1 + np.exp(-1))] * 3)
     assert told.mine_score[:2].tolist() == [0.25, 0.75] and told.verdict.tolist() == [0, 1, pd.NA]
     assert told.fired.tolist() == ["frequency", "vlm+frequency+mine", "frequency"]
@@ -91,14 +132,11 @@ def test_a_detector_has_as_many_branches_as_its_description_says(three):
 def test_detect_shows_and_explains_with_any_branches(three, monkeypatch, capsys):
     monkeypatch.setattr(Detector, "found", lambda run: Detector.load(three))
     files = [str(path) for path in sorted((SHIPPED / "known").glob("*.jpg"))[:3]]
-    assert cli.main(["detect", "--json", "--explain", *files]) == 0
+    monkeypatch.setattr(VLMBranch, "explain", lambda branch, views, fake: [f"reason {each}" for each in fake])
+    assert cli.main(["detect", "--json", "--explain", *files]) == 3, "the file of scores lacks one"
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert all({"vlm_score", "frequency_score", "mine_score"} <= set(row) for row in rows)
-    assert [row["explanation"][:18] for row in rows] == [
-        "This image is real",
-        "This image is fake",
-        "This image is real",
-    ]
+    assert [row["explanation"] for row in rows] == ["reason False", "reason True", "reason False"]
 
 
 def test_a_detector_without_words_says_so_instead_of_explaining(three, monkeypatch, capsys):
@@ -138,7 +176,7 @@ def fusion(three, tmp_path, monkeypatch):
     config["branches"][0]["run"] = "02_vlm_dpo/c0ffee"
     (folder / FILE).write_text(json.dumps(config))
     vlm = SimpleNamespace(notebook="02_vlm_dpo", name="c0ffee", path=lambda name: SHIPPED / "vlm")
-    made = SimpleNamespace(folder=folder, inputs={"vlm": vlm}, path=folder.joinpath)
+    made = SimpleNamespace(folder=folder, inputs={"vlm": vlm}, path=folder.joinpath, name="c0de", scale="mini")
     monkeypatch.setattr(runs, "load", lambda *asked: made)
     return made
 

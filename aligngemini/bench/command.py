@@ -20,7 +20,9 @@ def add(commands: Any) -> None:
     bench.add_argument("--benchmark", required=True, help="a name such as GenImage, a labelled folder or a CSV list")
     bench.add_argument("--root", default="", metavar="DIR", help="folder of a benchmark that is given by name")
     bench.add_argument("--reals", default="", metavar="DIR", help="folder of its real images, if they are elsewhere")
-    bench.add_argument("--run", default="", help="run of notebook 04, or shipped (default: latest, else shipped)")
+    bench.add_argument(
+        "--run", default="", help="run of notebook 04, or shipped (default: newest of the largest scale)"
+    )
     bench.add_argument("--against", default="", metavar="RUN", help="another run to compare with, on the same images")
     bench.add_argument(
         "--protocol",

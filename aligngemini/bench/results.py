@@ -30,10 +30,15 @@ MEANS = ["value", "real_accuracy", "fake_accuracy", "auroc"]
 
 
 def measured(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """Return `tables.alignment` of Bench.verdicts, with the protocol in place of supervision, run and axis."""
+    """Return `tables.alignment` of Bench.verdicts, with the protocol in place of supervision, run and axis, and the
+    share of images `outside` what the model was trained on."""
     scored = verdicts.groupby("title")["verdict"].transform("count") > 0
     table = tables.alignment(verdicts[scored])
-    return table.rename(columns={"supervision": "protocol"}).drop(columns=["run", "axis"])
+    table = table.rename(columns={"supervision": "protocol"}).drop(columns=["run", "axis"])
+    by_subset = verdicts[verdicts["verdict"].notna()].rename(columns={"supervision": "protocol"})
+    whole = by_subset.assign(subset="mean")
+    shares = pd.concat([by_subset, whole]).groupby(ROW)["outside"].mean().reset_index()
+    return table.merge(shares, on=ROW, how="left")
 
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
@@ -43,7 +48,8 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
     text = rows[["subset", "model", "protocol"]].assign(**{BALANCED: tables.texts(rows)})
     for name, heading in MEASURES.items():
         text[heading] = ["-" if pd.isna(value) else f"{value:.2f}" for value in rows[name]]
-    return text.assign(n=rows["n"]).reset_index(drop=True)
+    outside = [f"{share:.0%}" if share else "" for share in rows["outside"].fillna(0)]
+    return text.assign(n=rows["n"], outside=outside).reset_index(drop=True)
 
 
 def beside(table: pd.DataFrame, key: str, alike: set[str]) -> pd.DataFrame | None:

@@ -52,6 +52,8 @@ def run(
             f"No picture of {benchmark.name} can be judged{why}. Look for another protocol or other pictures."
         )
     measured, notes = results.measured(verdicts), results.empty(verdicts, list(judged), lost)
+    if about := detector.remark(next(iter(judged.values()))):
+        notes.append(about)
     tables = {"measures": Table("every measure", measured, results.shown(measured))}
     alike = {view.title for view in plain if bench.as_published(view.protocol)}
     if (beside := results.beside(measured, benchmark.key, alike)) is not None:

@@ -48,6 +48,11 @@ class Job(NamedTuple):
         """What its scores are remembered under."""
         return self.model, protocols.spelled(self.steps)
 
+    @property
+    def outside(self) -> tuple[str, str]:
+        """What is remembered under this: 1 for images unlike all that the branch was trained on, 0 for others."""
+        return self.model, f"{protocols.spelled(self.steps)}; outside"
+
 
 Reasons = dict[tuple[str, tuple[str, str] | None], str]
 
@@ -80,11 +85,13 @@ def score(images: pd.DataFrame, wanted: Mapping[Job, Iterable[str]], store: Scor
     label = "scoring pictures" if batches else ""
     try:
         for part in scoring.scored(batches, lambda item, rgb: _looks(jobs[item.name], item, rgb), batch_size, label):
-            for name, job, value, reason in part:
+            for name, job, value, reason, outside in part:
                 if reason:
                     reasons[name, job and job.kind] = reason
                 else:
                     store.note(*job.kind, {name: value})
+                    if outside is not None:
+                        store.note(*job.outside, {name: float(outside)})
     finally:
         store.write()
     return reasons

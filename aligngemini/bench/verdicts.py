@@ -80,8 +80,8 @@ class Bench:
         self.reasons |= scoring.score(images, wanted, self.store)
 
     def judged(self, view: View) -> pd.DataFrame:
-        """Return one row per image and subset: CARRIED, <name>_score for each branch, reason, fused_score, verdict,
-        fired.
+        """Return one row per image and subset: CARRIED, <name>_score for each branch, reason, outside (the branches
+        that were trained on nothing like it, joined by +), fused_score, verdict, fired.
 
         Rows that a protocol leaves out have no scores; where some branches have none, the reason names them.
         """
@@ -100,7 +100,11 @@ class Bench:
         gaps = counts & ~join.scored(frame, self.detector.names)
         kinds = {None: None} | {job.branch.name: job.kind for job in jobs}
         reason[gaps] = [self._reason(image_id, kinds) for image_id in rows["image_id"][gaps]]
-        return frame.assign(reason=reason)
+        outside = pd.Series("", rows.index, dtype=object)
+        for job in jobs[: len(self.detector.names)]:
+            strange = counts & (rows["image_id"].map(self.store.recall(*job.outside)) == 1)
+            outside += strange.map({True: f"{job.branch.name}+", False: ""})
+        return frame.assign(reason=reason, outside=outside.str.rstrip("+"))
 
     def _reason(self, image_id: str, kinds: Mapping) -> str:
         """Return why an image lacks a score, by the kinds of its jobs; "" where nothing is known of that."""
@@ -132,9 +136,14 @@ class Bench:
             score = judged[f"{model}_score"]
             verdict = score.gt(threshold).astype("Int8").mask(score.isna())
             title = f"{registry.title(model)}, {name}"
-            parts.append(judged.assign(title=title, model=model, **same, score=score, verdict=verdict))
+            strange = judged["outside"].str.split("+").map(lambda names, model=model: model in names)
+            parts.append(judged.assign(title=title, model=model, **same, score=score, verdict=verdict, outside=strange))
         title = f"fusion ({fusion.rule}), {name}"
-        parts.append(judged.assign(title=title, model="fusion", **same, score=judged["fused_score"]))
+        parts.append(
+            judged.assign(
+                title=title, model="fusion", **same, score=judged["fused_score"], outside=judged["outside"] != ""
+            )
+        )
         return pd.concat(parts, ignore_index=True)
 
 

@@ -35,6 +35,14 @@ class Branch(Protocol):
         ...
 
 
+class Judges(Protocol):
+    """A branch that also says which images are unlike those that it was trained on; see branches.domain."""
+
+    def judge(self, views: list) -> tuple[np.ndarray, list[bool | None]]:
+        """`p_fake`, and whether each view is unlike all training images, None where that is not known."""
+        ...
+
+
 class Explains(Protocol):
     """A branch that can also say why, in words."""
 

@@ -6,7 +6,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 from scipy.special import expit
-from sklearn.linear_model import LogisticRegression
 
 from aligngemini.core import fingerprint, json_file, manifest, reading
 from aligngemini.core.params import Refused
@@ -89,6 +88,8 @@ def measured(branch, rows: pd.DataFrame) -> dict[str, np.ndarray]:
 
 def fitted(features: np.ndarray, label, scaled: bool) -> tuple[np.ndarray, float]:
     """Weights [d] and bias on the features as they are, whether or not they were scaled to fit."""
+    from sklearn.linear_model import LogisticRegression  # takes a second to load, and only training needs it
+
     mean, spread = (features.mean(0), features.std(0) + 1e-9) if scaled else (0.0, 1.0)
     fitted = LogisticRegression(max_iter=5000).fit((features - mean) / spread, label)
     weights = fitted.coef_[0] / spread

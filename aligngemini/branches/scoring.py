@@ -30,12 +30,15 @@ class Look(NamedTuple):
 
 
 class Score(NamedTuple):
-    """p(fake) of an image under a look's key, NaN with a reason; the key is None for an image that cannot be read."""
+    """p(fake) of an image under a look's key, NaN with a reason; the key is None for an image that cannot be read.
+    outside: whether it is unlike all that the branch was trained on, None where that is not known.
+    """
 
     name: Hashable
     key: Hashable
     value: float
     reason: str = ""
+    outside: bool | None = None
 
 
 def scored(
@@ -74,18 +77,24 @@ def _batch_scores(batch: list, batch_size: int, failures: Failures) -> Iterator[
             groups.setdefault((look.branch, look.size), []).append((item.name, look))
     for (branch, _), members in groups.items():
         for part in batched(members, batch_size):
-            results = each(branch.p_fake, [look.view for _, look in part])
+            results = each(partial(_judged, branch), [look.view for _, look in part])
             failures.note(branch.name, results)
             yield [_score(name, look, result) for (name, look), result in zip(part, results, strict=True)]
+
+
+def _judged(branch: Branch, views: list) -> list[tuple[float, bool | None]]:
+    p_fake, outside = branch.judge(views) if hasattr(branch, "judge") else (branch.p_fake(views), [None] * len(views))
+    return list(zip(p_fake, outside, strict=True))
 
 
 def _score(name: Hashable, look: Look, result: Any) -> Score:
     who = registry.called(look.branch.name)
     if isinstance(result, Exception):
         return Score(name, look.key, np.nan, reason(f"{who} cannot score it", result))
-    if not 0 <= result <= 1:
-        return Score(name, look.key, np.nan, f"{who} gives no score from 0 to 1 (it gives {float(result):g})")
-    return Score(name, look.key, float(result))
+    value, outside = result
+    if not 0 <= value <= 1:
+        return Score(name, look.key, np.nan, f"{who} gives no score from 0 to 1 (it gives {float(value):g})")
+    return Score(name, look.key, float(value), outside=outside)
 
 
 def plain_looks(branches: Iterable[Branch], item: Item, rgb: np.ndarray) -> list[Look]:

@@ -14,7 +14,8 @@ LOCAL = (
     " Its base `{base}` is a folder, not a model of the hub: what begins with `data/mini` ships with the project "
     "AlignGemini; any other has to be put there, seen from the project, by whoever loads the adapter."
 )
-FILES = ["*.json", CARD, WEIGHTS]  # what of a repository is an adapter
+DOMAIN = "domain.safetensors"  # see branches/domain.py
+FILES = ["*.json", CARD, WEIGHTS, DOMAIN]  # what of a repository is an adapter
 
 
 def save(model, folder: Path, facts: dict[str, Any], card: str, weights: dict | None = None) -> Path:

@@ -1,4 +1,4 @@
 """What the command line exits with."""
 
 DONE, FAILED, REFUSED, STOPPED = 0, 1, 2, 130
-FOUND = 3  # an audit or a benchmark is done, but something was found or left out
+FOUND = 3  # an audit, a benchmark or `detect` is done, but something was found or left out

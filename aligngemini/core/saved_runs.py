@@ -11,6 +11,7 @@ from aligngemini.core.params import Refused, names, shown, unknown
 from aligngemini.core.progress import say, spell
 
 SHORTEST = 4  # characters of a run name that are enough, if no other run begins with them
+SCALES = ("mini", "photo", "laptop", "colab", "paper")  # smoke is for tests
 SHOWN = ("numpy", "pandas", "torch", "transformers", "trl", "peft", "timm", "diffusers")
 
 
@@ -100,6 +101,14 @@ def complete(notebook: str) -> list[SavedRun]:
     """Return the complete runs of `notebook` that can be read, the latest last."""
     found = [SavedRun(folder, record) for folder in _folders(notebook) if (record := manifest.read(folder))]
     return sorted((run for run in found if run.complete), key=lambda run: run.manifest["run"]["finished"])
+
+
+def largest_scale(notebook: str) -> str | None:
+    """Return the largest scale with a complete run of `notebook`; None if there is none, runs of scale smoke apart.
+    A scale of one's own counts like the smallest; of equals the newest counts.
+    """
+    scales = [run.scale for run in reversed(complete(notebook)) if run.scale != "smoke"]
+    return max(scales, key=lambda scale: SCALES.index(scale) if scale in SCALES else 0, default=None)
 
 
 def unreadable(notebook: str) -> list[Path]:

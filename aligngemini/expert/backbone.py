@@ -85,12 +85,15 @@ class Expert:
             return self._base().forward_features(self.pixels(images))
 
     @torch.inference_mode()
-    def p_fake(self, crops: list[np.ndarray]) -> np.ndarray:
-        """The sigmoid of the logits of uint8 crops [size, size, 3], float64 [n]; 0 where its probe says degraded."""
+    def p_fake(self, crops: list[np.ndarray], frozen: np.ndarray | None = None) -> np.ndarray:
+        """The sigmoid of the logits of uint8 crops [size, size, 3], float64 [n]; 0 where its probe says degraded by
+        what `frozen` gives, if that is known already.
+        """
         p_fake = self.judged(tensor(crops))[1].double().sigmoid().cpu().numpy()
         if self.probe is None:
             return p_fake
-        return p_fake * (self.frozen(crops) @ self.probe.weights + self.probe.bias < 0)
+        frozen = self.frozen(crops) if frozen is None else frozen
+        return p_fake * (frozen @ self.probe.weights + self.probe.bias < 0)
 
 
 def load(base: str, revision: str = "", normalisation: str = "base") -> Expert:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from aligngemini.branches import domain as domains
 from aligngemini.branches import identity
 from aligngemini.core import manifest
 from aligngemini.core.params import Refused
@@ -27,6 +28,7 @@ class ExpertBranch:
     base: dict[str, Any] = field(default_factory=dict)
     adapter: Path = Path()
     name: str = "expert"
+    domain: domains.Domain | None = None
 
     @classmethod
     def load(cls, facts: dict[str, Any], folder: Path, name: str = "expert") -> Self:
@@ -34,7 +36,7 @@ class ExpertBranch:
         if not manifest.fits(facts, cls.FACTS) or facts["crop"] < 1:
             raise Refused(f"{folder} comes without what its expert is loaded by: name another run, or fetch it again.")
         expert = with_adapter(backbone.load(facts["base"], facts["revision"]), folder)
-        return cls(expert, facts["crop"], facts, folder, name)
+        return cls(expert, facts["crop"], facts, folder, name, domains.load(folder))
 
     @staticmethod
     def facts(run: Run) -> dict[str, Any]:
@@ -49,6 +51,17 @@ class ExpertBranch:
     def p_fake(self, views: list[np.ndarray]) -> np.ndarray:
         """The sigmoid of its logits, float64 [n]."""
         return self.expert.p_fake(views)
+
+    def features(self, views: list[np.ndarray]) -> np.ndarray:
+        """What its backbone sees without the adapter, float64 [n, d]."""
+        return self.expert.frozen(views)
+
+    def judge(self, views: list[np.ndarray]) -> tuple[np.ndarray, list[bool | None]]:
+        """p(fake), and whether each crop is unlike all training images, None where that is not known."""
+        if self.domain is None:
+            return self.p_fake(views), [None] * len(views)
+        frozen = self.features(views)
+        return self.expert.p_fake(views, frozen), self.domain.outside(frozen)
 
     def identity(self, crop: int = 0) -> dict[str, Any]:
         """What its scores of crops of that side depend on."""

@@ -10,12 +10,14 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from aligngemini.branches import domain
 from aligngemini.core import processes, states
 from aligngemini.core.progress import progress
 
 from . import adapter, degradation, objective
 from .backbone import Expert
 from .batches import Batches, match_real_fake
+from .branch import ExpertBranch
 from .params import ExpertParams
 
 
@@ -29,8 +31,8 @@ def train(
     chain: Mapping | None = None,
 ) -> Path:
     """Train on image-table rows; write adapter, head, card and history to `out`. Goes on from the newest
-    readable checkpoint if there is one. Validation rows and the parameters of notebook 01 (`chain`) are needed for
-    `abstain_on_degraded` alone.
+    readable checkpoint if there is one. Validation rows are needed for `abstain_on_degraded`, and to note which images
+    are unlike the training images; the parameters of notebook 01 (`chain`) for the former alone.
     """
     pairs = match_real_fake(rows, config.seed)
     log = minimise(expert, partial(Batches, pairs, config), config, checkpoints)
@@ -38,6 +40,7 @@ def train(
     if config.abstain_on_degraded:
         expert = replace(expert, probe=degradation.fit(expert, rows, validation, chain, config))
     adapter.save(expert, Path(out), adapter.facts(expert, config, len(pairs), len(log)))
+    domain.save(domain.of(ExpertBranch(expert, config.crop), rows, validation), Path(out))
     pd.DataFrame(log).to_parquet(Path(out) / "history.parquet", index=False)
     return Path(out)
 

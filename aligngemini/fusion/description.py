@@ -24,6 +24,7 @@ class DescribedBranch(BaseModel, extra="allow"):
     kind: str
     facts: dict[str, Any]
     run: str
+    trained_on: str = ""  # what its training images were, "" in older descriptions
 
 
 class Description(BaseModel):

@@ -10,6 +10,7 @@ from aligngemini.branches import branch_runs, registry, scoring
 from aligngemini.branches.branch_runs import Choice
 from aligngemini.core import json_file, reading
 from aligngemini.core.params import Refused
+from aligngemini.fusion import outside
 from aligngemini.fusion.rules import RULES, Fusion
 from aligngemini.images import table
 from aligngemini.scores import metrics, thresholds
@@ -23,7 +24,8 @@ NOT_FITTED = ", ".join(name for name, rule in RULES.items() if not rule.fitted)
 
 class Member(NamedTuple):
     """A branch: its name, kind, supervision ("": not known), what its class loads it from, its run ("" for none), the
-    threshold that its validation images chose, and its score tables of the test and of the joint validation set.
+    threshold that its validation images chose, its score tables of the test and of the joint validation set, and what
+    its training images were ("": not known).
     """
 
     name: str
@@ -34,6 +36,7 @@ class Member(NamedTuple):
     threshold: float
     test: pd.DataFrame
     joint: pd.DataFrame
+    trained_on: str = ""
 
 
 def of(run) -> list[Member]:
@@ -58,7 +61,9 @@ def _trained(run, choice: Choice) -> Member:
     """The branch of a run of its own, scored there."""
     test, joint = (score_table.load(run.path(name)) for name in ("scores.parquet", "joint_scores.parquet"))
     facts, place, cut = choice.kind.load().facts(run), f"{run.notebook}/{run.name}", run.results["threshold"]
-    return Member(choice.name, choice.kind.name, run.params["supervision"], facts, place, cut, test, joint)
+    supervision, data = run.params["supervision"], run.data.params
+    about = outside.trained_on(supervision, data)
+    return Member(choice.name, choice.kind.name, supervision, facts, place, cut, test, joint, about)
 
 
 def own(run, choice: Choice, test: pd.DataFrame, joint: pd.DataFrame) -> Member:
@@ -77,7 +82,8 @@ def own(run, choice: Choice, test: pd.DataFrame, joint: pd.DataFrame) -> Member:
         for each, rows in (("test", test), ("joint", joint))
     ]
     cut = getattr(branch, "threshold", None) or threshold(scored[1], joint, kind.supervision)
-    return Member(name, kind.name, kind.supervision, facts, "", cut, *scored)
+    about = outside.trained_on(kind.supervision, run.data.params) if kind.supervision else ""
+    return Member(name, kind.name, kind.supervision, facts, "", cut, *scored, about)
 
 
 def fit(kind: str, source: str, images, checkpoints: Path, out: Path) -> None:
@@ -152,6 +158,7 @@ def described(members: Sequence[Member], given: Sequence[float], fusion: Fusion)
     """
     branches = [
         {"name": each.name, "kind": each.kind, "facts": each.facts, "threshold": used, "given": alone, "run": each.run}
+        | {"trained_on": each.trained_on}
         for each, used, alone in zip(members, fusion.thresholds, given, strict=True)
     ]
     return {"branches": branches, "fusion": fusion.as_dict()}

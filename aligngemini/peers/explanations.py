@@ -3,7 +3,6 @@
 The question is that of FakeReasoning and INSIGHT; the measure is ours.
 """
 
-import re
 from collections.abc import Sequence
 
 import pandas as pd
@@ -12,39 +11,7 @@ import torch
 from aligngemini.images import decode
 from aligngemini.vlm import load, preference_pairs, verdict
 from aligngemini.vlm.branch import VLMBranch
-
-# What a sentence of world.captions is about, the first that fits; tests hold that every sentence is recognised.
-PATTERNS = {
-    "reflection": r"reflection",
-    "shadow": r"shadow",
-    "light": r"\bsuns?\b",
-    "number": r"\bsign\b",
-    "placement": r"^The .+ of the ",
-    "orientation": r"\b(upright|upside down)\b",
-    "support": r"\b(hovers above|stands on)\b",
-    "scale": r"\b(larger|smaller) than\b",
-    "context": r" is at the ",
-    "count": r" has (no|one|two|three|four|five|six) ",
-    "colour": r"^The \w+ is \w+\.$",
-}
-TRUE, FALSE, OTHER, NONE = "true", "false", "about something else", "about nothing known"
-
-
-def family(sentence: str) -> str:
-    """The family of violation that a sentence concerns, "" if none is recognised."""
-    return next((name for name, pattern in PATTERNS.items() if re.search(pattern, sentence)), "")
-
-
-def outcome(said: str, truth: str) -> str:
-    """How an explanation relates to the true sentence about its image: the same, a false one about the same thing, or
-    about something else, which is not checked.
-    """
-    if said.rstrip(".") == truth.rstrip("."):
-        return TRUE
-    about = family(said)
-    if not about:
-        return NONE
-    return FALSE if about == family(truth) else OTHER
+from aligngemini.vlm.reasons import FALSE, NONE, OTHER, TRUE, family, outcome
 
 
 def explained(branch, rows: pd.DataFrame) -> pd.DataFrame:
@@ -54,8 +21,7 @@ def explained(branch, rows: pd.DataFrame) -> pd.DataFrame:
     more likely after the true verdict than the twin's, which is false here).
     """
     views = [branch.prepare(decode.read(path).rgb) for path in rows.path]
-    answers = branch.explain(views, branch.p_fake(views) > 0.5)
-    said = [next(iter(text.split(". ", 1)[1:]), "").strip() for text in answers]
+    said = branch.explain(views, branch.p_fake(views) > 0.5)
     outcomes = [outcome(words, truth) for words, truth in zip(said, rows.remark, strict=True)]
     asked = zip(views, rows.label, rows.remark, rows.twin, strict=True)
     prefers = [_likelihood(branch.vlm, view, label, true) > _likelihood(branch.vlm, view, label, false)

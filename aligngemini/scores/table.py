@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from aligngemini.core.params import Refused
-from aligngemini.scores import metrics
 
 COLUMNS = ("image_id", "branch", "supervision", "score", "reason")
 
@@ -58,6 +57,8 @@ def attach(images: pd.DataFrame, scores: pd.DataFrame, threshold: float) -> pd.D
     """Rows of an image table with score, verdict (Int8, see metrics.verdicts) and reason."""
     rows = scores.set_index("image_id")[["score", "reason"]].reindex(images.image_id)
     reason = rows.reason.astype("str").fillna("not in the score table").to_numpy()
+    from aligngemini.scores import metrics  # brings scikit-learn, which takes a second
+
     verdict = metrics.verdicts(rows.score, threshold)
     return images.assign(score=rows.score.to_numpy(), verdict=verdict, reason=reason)
 

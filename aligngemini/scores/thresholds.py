@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.metrics import roc_curve
 
 from aligngemini.core.params import Refused
 
@@ -27,6 +26,8 @@ def choose(label, score) -> Threshold:
     label, score = np.asarray(label) == 1, np.asarray(score, dtype=np.float64)
     if np.isnan(score).any() or not label.any() or label.all():
         raise Refused("A threshold needs scored validation images of both classes; look at the validation table.")
+    from sklearn.metrics import roc_curve  # loaded where it is needed: it takes a second
+
     false_alarms, recall, _ = roc_curve(label, score, drop_intermediate=False)  # from the highest score to the lowest
     edges, hits = np.r_[0.0, np.unique(score), 1.0], ((recall + 1 - false_alarms) / 2)[::-1]
     if edges[1] == 0:  # nothing lies below a score of 0, so not every image can be called fake

@@ -7,8 +7,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from PIL import Image
 
+from aligngemini.branches import domain as domains
 from aligngemini.branches import identity
-from aligngemini.core import manifest
+from aligngemini.core import adapters, manifest
 from aligngemini.core.params import Refused
 from aligngemini.core.runs import Run
 
@@ -28,6 +29,7 @@ class VLMBranch:
     base: dict[str, Any] = field(default_factory=dict)
     adapter: Path = Path()
     name: str = "vlm"
+    domain: domains.Domain | None = None
 
     @classmethod
     def load(cls, facts: dict[str, Any], folder: Path, name: str = "vlm") -> Self:
@@ -35,7 +37,7 @@ class VLMBranch:
         complete = isinstance(facts, dict) and manifest.fits({"quantise": "", **facts}, cls.FACTS)
         if not complete or not set(facts) <= set(cls.FACTS):
             raise Refused(f"{folder} comes without what its VLM is loaded by: name another run, or fetch it again.")
-        return cls(with_adapter(bases.load(**facts), folder), facts, folder, name)
+        return cls(with_adapter(bases.load(**facts), folder), facts, folder, name, domains.load(folder))
 
     @staticmethod
     def facts(run: Run) -> dict[str, Any]:
@@ -52,9 +54,23 @@ class VLMBranch:
         """p(fake) by the verdict sentences, float64 [n]."""
         return verdict.p_fake(self.vlm, views)
 
+    def features(self, views: list[Image.Image]) -> np.ndarray:
+        """What its vision tower sees, float32 [n, d]."""
+        return verdict.features(self.vlm, views)
+
+    def judge(self, views: list[Image.Image]) -> tuple[np.ndarray, list[bool | None]]:
+        """p(fake), and whether each image is unlike all training images, None where that is not known."""
+        p_fake, seen = verdict.judged(self.vlm, views)
+        return p_fake, self.domain.outside(seen) if self.domain else [None] * len(views)
+
     def explain(self, views: list[Image.Image], fake: list[bool]) -> list[str]:
-        """The model's words after the verdicts, "" for a view that it fails on."""
+        """The model's reasons for the verdicts, "" where it gives none."""
         return verdict.explain(self.vlm, views, fake)
+
+    @property
+    def objective(self) -> str:
+        """The objective that its adapter was trained with: not all of them teach it to give reasons."""
+        return adapters.facts(self.adapter).get("objective", "")
 
     def identity(self, crop: int = 0) -> dict[str, Any]:
         """What its scores depend on, whatever the crop."""

@@ -13,9 +13,11 @@ import pandas as pd
 import torch
 from transformers import PrinterCallback, TrainerCallback
 
+from aligngemini.branches import domain
 from aligngemini.core.progress import note
 
 from . import adapter, launch, preference_pairs
+from .branch import VLMBranch
 from .checkpoints import Marks, newest
 from .load import VLM, dtype_for
 from .params import VLMParams
@@ -140,11 +142,26 @@ def build(vlm: VLM, frame: pd.DataFrame, config: VLMParams, checkpoints: Path | 
     return trainer
 
 
-def fit(vlm: VLM, frame: pd.DataFrame, config: VLMParams, checkpoints: Path, out: Path) -> Path:
-    """Train on preference pairs, in this process or in those that accelerate_config asks for, and write the adapter.
+def fit(
+    vlm: VLM,
+    frame: pd.DataFrame,
+    config: VLMParams,
+    checkpoints: Path,
+    out: Path,
+    validation: pd.DataFrame | None = None,
+) -> Path:
+    """Train on preference pairs, in this process or in those that accelerate_config asks for, and write the adapter;
+    with validation images also which images are unlike the training images (branches.domain).
 
     Goes on from the newest checkpoint that is as it was saved; raises Refused for what cannot start.
     """
+    seen = domain.of(VLMBranch(vlm), frame, validation)
+    _fit(vlm, frame, config, checkpoints, out)
+    domain.save(seen, Path(out))
+    return Path(out)
+
+
+def _fit(vlm: VLM, frame: pd.DataFrame, config: VLMParams, checkpoints: Path, out: Path) -> Path:
     if config.accelerate_config:
         vlm.model.to("cpu")  # the processes load their own, and need the space
         torch.cuda.empty_cache()

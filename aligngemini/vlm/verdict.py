@@ -53,9 +53,14 @@ def continued(batch: dict, answer: list[int]) -> dict:
     return {**batch, **longer}
 
 
-@torch.inference_mode()
 def p_fake(vlm: VLM, images: list[Image.Image]) -> np.ndarray:
-    """p(fake) in [0, 1] for each image: the two-way softmax over the verdict sentences; float64 [n].
+    """p(fake) in [0, 1] for each image, float64 [n]; see `judged`."""
+    return judged(vlm, images)[0]
+
+
+@torch.inference_mode()
+def judged(vlm: VLM, images: list[Image.Image]) -> tuple[np.ndarray, np.ndarray]:
+    """p(fake) in [0, 1] for each image: the two-way softmax over the verdict sentences, float64 [n]; and `features`.
 
     These differ in their last token alone, so all else cancels, the norm over the vocabulary too: what is left are two
     logits. They are computed in float32: in bfloat16, which has eight bits, a thousand images would share a few dozen
@@ -64,16 +69,37 @@ def p_fake(vlm: VLM, images: list[Image.Image]) -> np.ndarray:
     (*opening, real), (*other, fake) = (tokens(vlm, VERDICTS[label]) for label in (0, 1))
     if opening != other:
         raise RuntimeError("The tokenizer parts the verdict sentences before their last token: use Qwen2.5-VL's own.")
-    model = vlm.model.get_base_model() if hasattr(vlm.model, "get_base_model") else vlm.model
-    hidden = model.model(**continued(prompts(vlm, images), opening)).last_hidden_state[:, -1:]
+    model, batch, seen = _base(vlm), continued(prompts(vlm, images), opening), []
+    hook = model.model.visual.register_forward_hook(lambda tower, given, output: seen.append(output.pooler_output))
+    try:
+        hidden = model.model(**batch).last_hidden_state[:, -1:]
+    finally:
+        hook.remove()
     two = torch.nn.functional.linear(hidden.float(), model.lm_head.weight[[real, fake]].float())[:, 0]
-    return (two[:, 1] - two[:, 0]).double().sigmoid().cpu().numpy()
+    return (two[:, 1] - two[:, 0]).double().sigmoid().cpu().numpy(), _means(vlm, seen[0], batch)
+
+
+@torch.inference_mode()
+def features(vlm: VLM, images: list[Image.Image]) -> np.ndarray:
+    """What the vision tower, which no training changes, sees of each image: the mean of its tokens, float32 [n, d]."""
+    batch = prompts(vlm, images)
+    seen = _base(vlm).model.visual(batch["pixel_values"], grid_thw=batch["image_grid_thw"])
+    return _means(vlm, seen.pooler_output, batch)
+
+
+def _means(vlm: VLM, tokens: torch.Tensor, batch: dict) -> np.ndarray:
+    counts = batch["image_grid_thw"].prod(1) // vlm.processor.image_processor.merge_size**2
+    return torch.stack([part.float().mean(0) for part in tokens.split(counts.tolist())]).cpu().numpy()
+
+
+def _base(vlm: VLM):
+    return vlm.model.get_base_model() if hasattr(vlm.model, "get_base_model") else vlm.model
 
 
 def explain(vlm: VLM, images: list[Image.Image], verdicts: Iterable[int], length: int = 40) -> list[str]:
-    """The model's own words after the verdict it gave, generated greedily; text explains, it never decides.
+    """The reason that the model gives after its verdict, generated greedily; text explains, it never decides.
 
-    Images of one verdict go together, EXPLAINED at once; "" for an image that the model fails on.
+    Images of one verdict go together, EXPLAINED at once; "" where it gives none, or for an image that it fails on.
     """
     words, labels, failures = {}, list(map(int, verdicts)), Failures()
     for label in VERDICTS:
@@ -83,7 +109,8 @@ def explain(vlm: VLM, images: list[Image.Image], verdicts: Iterable[int], length
             words |= zip(part, each(explained, [images[place] for place in part]), strict=True)
     failures.note("words", list(words.values()))
     failures.check()
-    return ["" if isinstance(words[place], Exception) else words[place] for place in range(len(labels))]
+    said = ["" if isinstance(words[place], Exception) else words[place] for place in range(len(labels))]
+    return [text.removeprefix(VERDICTS[label]).lstrip(". ") for text, label in zip(said, labels, strict=True)]
 
 
 @torch.inference_mode()

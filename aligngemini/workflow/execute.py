@@ -16,12 +16,9 @@ from aligngemini.core.run_spec import RunSpec
 from aligngemini.workflow import kernel, share, status, tasks
 from aligngemini.workflow.plan import Item, Plan
 from aligngemini.workflow.tasks import Answer, Task
+from aligngemini.workflow.terminal import Failed
 
 _looking = threading.Lock()  # one thread at a time reads and checks complete runs
-
-
-class Failed(RuntimeError):
-    """A stage stopped with an error: the text says which, why, where its notebook is, what to do next."""
 
 
 class StageRefused(Refused):

@@ -10,6 +10,10 @@ from aligngemini.core import redaction
 from aligngemini.core.params import shown
 
 
+class Failed(RuntimeError):
+    """A stage stopped with an error: the text says which, why, where its notebook is, what to do next."""
+
+
 def prepare() -> None:
     """Print what the encoding of a stream lacks as its code (\\xe9), and let closed streams lead nowhere."""
     for name in ("stdout", "stderr"):

@@ -43,6 +43,20 @@ def test_a_miniature_has_the_numbers_worked_out_by_hand(detector, benchmark, ben
     assert {"results.md", "results.tex", "measures.md", "scores.parquet"} <= set(record["files"])
 
 
+def test_the_share_of_pictures_outside_is_shown_and_remembered(detector, benchmark, bench, tmp_path, capsys):
+    red = detector.branches[0]
+    red.domain, red.judge = True, lambda views: (red.p_fake(views), [view > 0.5 for view in views])
+    detector.trained_on["vlm"] = "drawn scenes of scale mini"
+    for _ in range(2):
+        assert bench(benchmark, "--protocol", "native") == 0
+        scores, said = pd.read_parquet(tmp_path / "out" / "scores.parquet"), capsys.readouterr().out
+        assert (scores["outside"] == (scores["vlm_score"] > 0.5).map({True: "vlm", False: ""})).all()
+        assert _value(tmp_path / "out", "outside", model="expert", subset="mean") == 0
+        share = (scores["vlm_score"] > 0.5).mean()
+        assert _value(tmp_path / "out", "outside", model="vlm", subset="mean") == share > 0
+        assert "pictures are unlike all training images of the VLM (drawn scenes of scale mini)" in said
+
+
 def test_a_second_command_neither_decodes_nor_scores(detector, benchmark, bench, decoded, tmp_path, looked):
     assert bench(benchmark) == 3, "pictures of 24 px are too small for aligned, and that is told"
     first, scores = dict(looked), pd.read_parquet(tmp_path / "out" / "scores.parquet")

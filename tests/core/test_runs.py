@@ -5,13 +5,14 @@ import os
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from filelock import FileLock
 
-from aligngemini.core import json_file, manifest, paths, run_spec, runs, stages
+from aligngemini.core import json_file, manifest, paths, run_spec, runs, saved_runs, stages
 from aligngemini.core.manifest import DiskFull
 from aligngemini.core.params import Refused
 from tests import small
@@ -309,3 +310,14 @@ def test_a_run_is_called_the_same_wherever_the_checkout_lies(little, monkeypatch
         data.finish({})
         names.append([data.name, *(run_spec.make(*asked).name for asked in ((VLM, small.vlm(little)),))])
     assert names[0] == names[1]
+
+
+def test_the_largest_scale_counts_and_smoke_does_not(monkeypatch):
+    for scales, largest in (
+        (["smoke"], None),
+        (["mini", "photo", "mini", "smoke"], "photo"),
+        (["own", "mini"], "mini"),
+    ):
+        made = [SimpleNamespace(scale=scale) for scale in scales]
+        monkeypatch.setattr(saved_runs, "complete", lambda notebook, made=made: made)
+        assert saved_runs.largest_scale(FUSION) == largest

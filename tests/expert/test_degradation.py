@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
+from aligngemini.branches import domain
 from aligngemini.core.params import Refused
 from aligngemini.expert import adapter, backbone, degradation, train
 from aligngemini.expert.branch import ExpertBranch
@@ -52,6 +53,22 @@ def test_what_looks_degraded_gets_the_score_0_and_the_rest_that_of_an_expert_wit
     assert all(np.array_equal(s[s > 0], b[s > 0]) for s, b in zip(scores, before, strict=True))
     clean, degraded = ((each == 0).mean() for each in scores)
     assert clean < 0.1 and degraded > 0.6
+
+
+def test_with_validation_images_it_notes_what_it_was_trained_on(asking, trained, rows):
+    knows, before = (ExpertBranch(adapter.with_adapter(backbone.load(BASE), f), CFG.crop) for f in (asking, asking))
+    knows.domain = domain.load(asking)
+    views = [knows.prepare(decode.read(path).rgb) for path in rows.path]
+    noise = np.random.default_rng(0).integers(0, 256, views[0].shape, np.uint8)
+    scores, outside = knows.judge([*views, noise])
+    assert scores.tolist() == before.judge([*views, noise])[0].tolist()
+    assert outside == [False] * len(views) + [True], "validation images are training images here"
+    assert domain.load(trained[1] / "adapter") is None and before.judge(views)[1] == [None] * len(views)
+    (asking / "domain.safetensors").rename(asking.parent / "whole")
+    (asking / "domain.safetensors").write_text("damaged")
+    with pytest.raises(Refused, match="domain.safetensors is damaged"):
+        domain.load(asking)
+    (asking.parent / "whole").replace(asking / "domain.safetensors")
 
 
 def test_no_more_is_given_up_than_the_budget_asks_for():

@@ -54,7 +54,7 @@ def test_reasons_and_explanations_come_back_from_the_gpu(rows, monkeypatch):
     vlm = base()
     frame = labels._part(vlm, rows.head(4), seed=0)
     assert frame.chosen.str.startswith("This image is").all() and (frame.chosen != frame.rejected).all()
-    assert verdict.explain(vlm, images(rows.head(1)), [1], length=4)[0].startswith(verdict.VERDICTS[1])
+    assert verdict.VERDICTS[1] not in verdict.explain(vlm, images(rows.head(1)), [1], length=4)[0]
 
 
 def test_a_step_of_dpo_in_bfloat16_starts_at_ln_2_and_moves_every_adapter(rows, tmp_path):
