@@ -11,7 +11,7 @@ import torch
 from aligngemini.images import decode
 from aligngemini.vlm import load, preference_pairs, verdict
 from aligngemini.vlm.branch import VLMBranch
-from aligngemini.vlm.reasons import FALSE, NONE, OTHER, TRUE, family, outcome
+from aligngemini.vlm.reason_check import FALSE, NONE, OTHER, TRUE, family, outcome
 
 
 def explained(branch, rows: pd.DataFrame) -> pd.DataFrame:

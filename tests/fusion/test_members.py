@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from aligngemini.core.params import Refused
-from aligngemini.fusion import members
+from aligngemini.fusion import members, outside
 from aligngemini.fusion.rules import Fusion
 from aligngemini.scores import table as scores
 from aligngemini.scores import thresholds
@@ -44,20 +44,38 @@ def test_one_threshold_stands_for_all_branches():
 
 def test_the_description_holds_branches_thresholds_and_fusion(joint, table):
     branches = [
-        members.Member("vlm", "vlm", "semantic", {"base": "b"}, "02_vlm_dpo/abc", 0.3, table, table),
+        members.Member("vlm", "vlm", "semantic", {"base": "b"}, "02_vlm_dpo/abc", 0.3, table, table, "drawn scenes"),
         members.Member("mine", "scores", "", {}, "", 0.5, table, table),
     ]
     fusion = Fusion("or", (0.2, 0.6))
     assert members.described(branches, [0.5, 0.6], fusion) == {
         "branches": [
             {"name": "vlm", "kind": "vlm", "facts": {"base": "b"}, "run": "02_vlm_dpo/abc"}
-            | {"threshold": 0.2, "given": 0.5},
-            {"name": "mine", "kind": "scores", "facts": {}, "run": "", "threshold": 0.6, "given": 0.6},
+            | {"threshold": 0.2, "given": 0.5, "trained_on": "drawn scenes"},
+            {
+                "name": "mine",
+                "kind": "scores",
+                "facts": {},
+                "run": "",
+                "threshold": 0.6,
+                "given": 0.6,
+                "trained_on": "",
+            },
         ],
         "fusion": {"rule": "or", "thresholds": [0.2, 0.6], "fitted_on": None},
     }
     summary = members.summary(branches, joint)
     assert summary.title.to_dict() == {"vlm": "VLM", "mine": "mine"} and set(summary["joint images"]) == {32}
+
+
+def test_a_branch_is_described_by_the_sources_of_its_own_training_set():
+    data = {"scale": "photo", "plausible": "world", "implausible": "world", "photos": "data/raw/photos"}
+    said = {name: outside.trained_on(name, data) for name in ("semantic", "pixel", "mixed")}
+    assert said == {
+        "semantic": "drawn scenes of scale photo",
+        "pixel": "pictures of scale photo",
+        "mixed": "pictures of scale photo, some of them drawn",
+    }
 
 
 IMAGES = pd.DataFrame({"image_id": list("abcd"), "label": [0, 1, 0, 1]})

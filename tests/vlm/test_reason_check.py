@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from aligngemini.vlm import reasons
+from aligngemini.vlm import reason_check
 from aligngemini.world import captions, world
 
 
@@ -17,28 +17,28 @@ def sentences():
 
 
 def test_every_sentence_of_the_world_is_recognised():
-    found = {(name, reasons.family(said)) for name, said in sentences()}
+    found = {(name, reason_check.family(said)) for name, said in sentences()}
     assert len(found) == len(captions.QUESTIONS) and all(name == about for name, about in found)
 
 
 @pytest.mark.parametrize(
     ("said", "truth", "outcome"),
     [
-        ("The dog has two legs.", "The dog has two legs.", reasons.TRUE),
-        ("The dog has four legs.", "The dog has two legs.", reasons.FALSE),
-        ("There is no shadow.", "The dog has two legs.", reasons.OTHER),
-        ("Hello", "The dog has two legs.", reasons.NONE),
-        ("", "The dog has two legs.", reasons.NONE),
+        ("The dog has two legs.", "The dog has two legs.", reason_check.TRUE),
+        ("The dog has four legs.", "The dog has two legs.", reason_check.FALSE),
+        ("There is no shadow.", "The dog has two legs.", reason_check.OTHER),
+        ("Hello", "The dog has two legs.", reason_check.NONE),
+        ("", "The dog has two legs.", reason_check.NONE),
     ],
 )
 def test_a_reason_is_true_false_or_about_something_else(said, truth, outcome):
-    assert reasons.outcome(said, truth) == outcome
+    assert reason_check.outcome(said, truth) == outcome
 
 
 def test_shares_of_true_reasons_are_counted_by_class():
     truth = "The dog has two legs."
     images = pd.DataFrame({"label": [0, 1, 1], "remark": [truth] * 3}, index=[4, 7, 9])
-    found = reasons.table(images, [truth, "The dog has two legs", "There is no shadow."])
-    assert found.loc["plausible", reasons.TRUE] == 1 and found.loc["violated", reasons.OTHER] == 0.5
+    found = reason_check.table(images, [truth, "The dog has two legs", "There is no shadow."])
+    assert found.loc["plausible", reason_check.TRUE] == 1 and found.loc["violated", reason_check.OTHER] == 0.5
     assert found["n"].tolist() == [1, 2]
-    assert reasons.table(images[:0], []).empty
+    assert reason_check.table(images[:0], []).empty
