@@ -20,6 +20,7 @@ SLOW = {  # files of tests that train, start kernels or processes, or simulate: 
     "analysis/test_story.py",
     "audit/test_command.py",
     "audit/test_degradation_strength.py",
+    "audit/test_pixel_network.py",
     "bench/test_bench.py",
     "bench/test_branches.py",
     "expert/test_expert.py",

@@ -8,11 +8,11 @@ import pandas as pd
 from aligngemini.images.failures import without_failures
 from aligngemini.images.feed import Feed, Item, batched
 from aligngemini.images.table import sample_whole_pairs
-from aligngemini.scores.cv_auroc import logreg_cv_auroc, tree_cv_auroc
+from aligngemini.scores.cv_auroc import Auroc, logreg_cv_auroc, tree_cv_auroc
 
 from . import pixel_statistics
 
-PROBE, WORDS = "pixel probe", "words probe"  # see the image: shown, and not held against a set
+PROBE, NETWORK, WORDS = "pixel probe", "pixel network", "words probe"  # see the image: shown, not held against a set
 PROBED = 600  # images of a set that the pixel probe sees: seconds, and an AUROC to about two points
 JUDGED = 20_000  # images of a set whose other cues are measured: an AUROC to half a point
 KEYS = 50  # names of texts that are distinguished, the most frequent ones
@@ -37,7 +37,7 @@ NAMES = tuple(FEATURES)
 TABLE_CUES = NAMES[:4]  # those that need no more than an image table
 
 
-def single_feature_auroc(rows: pd.DataFrame, names: Iterable[str] = NAMES) -> dict[str, float]:
+def single_feature_auroc(rows: pd.DataFrame, names: Iterable[str] = NAMES) -> dict[str, Auroc]:
     """AUROC of guessing the label (0, 1) of usable image-table rows from each of the cues `names`.
 
     Images of one pair_id stay in one fold. About .5: the cue says nothing; NaN: too few groups in a class.
@@ -46,19 +46,18 @@ def single_feature_auroc(rows: pd.DataFrame, names: Iterable[str] = NAMES) -> di
     return {name: tree_cv_auroc(FEATURES[name](sample).to_numpy(np.float64), sample) for name in names}
 
 
-def pixel_probe(rows: pd.DataFrame) -> float:
+def pixel_probe(rows: pd.DataFrame) -> Auroc:
     """AUROC of guessing the label of image-table rows from pixel statistics; reads at most PROBED of their files."""
-    rows = rows.drop_duplicates(["image_id", "label"])
-    return logreg_cv_auroc(*described(rows, lambda item, rgb: pixel_statistics.describe(rgb)))
+    statistics, sample = described(rows, lambda item, rgb: pixel_statistics.describe(rgb))
+    return logreg_cv_auroc(np.array(statistics), sample)
 
 
-def described(rows: pd.DataFrame, describe: Callable, label: str = "", workers: int = 2) -> tuple:
-    """`describe(item, rgb)` (float64 array) of a sample of PROBED rows, stacked, and these rows.
+def described(rows: pd.DataFrame, describe: Callable, label: str = "", workers: int = 2) -> tuple[list, pd.DataFrame]:
+    """`describe(item, rgb)` of each image of a sample of PROBED distinct rows, and these rows, pair by pair.
 
     Images that cannot be described are left out, and printed. The item's name is the image_id.
     """
-    sample = sample_whole_pairs(rows, PROBED)
+    sample = sample_whole_pairs(rows.drop_duplicates(["image_id", "label"]), PROBED)
     items = [Item(*pair) for pair in zip(sample["image_id"], sample["path"], strict=True)]
     batches = Feed(batched(items, 25), describe, label, workers=max(1, workers))
-    values, sample = without_failures([value for batch in batches for _, value in batch], sample, "a probe")
-    return np.array(values), sample
+    return without_failures([value for batch in batches for _, value in batch], sample, "a probe")

@@ -8,40 +8,49 @@ import pandas as pd
 from aligngemini.core import seeds
 from aligngemini.images import decode
 from aligngemini.images.table import briefly
+from aligngemini.scores.cv_auroc import Auroc
 
-from . import cues
+from . import cues, pixel_network
 
 COMPARED = 100  # pairs whose pixels are compared
 AXES = "joint, its axes"  # the set in which a cue is asked for the axis of a joint fake, not for its class
 
 
-def once_per_run(run, tables: Mapping[str, pd.DataFrame], left_out: pd.DataFrame) -> tuple[dict, pd.DataFrame]:
+def once_per_run(
+    run, tables: Mapping[str, pd.DataFrame], left_out: pd.DataFrame, network: bool = False
+) -> tuple[dict, pd.DataFrame]:
     """`measure`, computed once in a run and saved as its audit.json."""
-    found = run.compute("audit.json", _measured, tables, left_out)
-    return found["figures"], pd.DataFrame(found["cues"]).astype({"auroc": "float64"})
+    found = run.compute("audit.json", _measured, tables, left_out, network)
+    return found["figures"], pd.DataFrame(found["cues"]).astype(dict.fromkeys(Auroc._fields, "float64"))
 
 
-def _measured(tables: Mapping[str, pd.DataFrame], left_out: pd.DataFrame) -> dict:
-    figures, table = measure(tables, left_out)
+def _measured(tables: Mapping[str, pd.DataFrame], left_out: pd.DataFrame, network: bool) -> dict:
+    figures, table = measure(tables, left_out, network)
     return {"figures": figures, "cues": table.to_dict("records")}
 
 
-def measure(tables: Mapping[str, pd.DataFrame], left_out: pd.DataFrame | None = None) -> tuple[dict, pd.DataFrame]:
+def measure(
+    tables: Mapping[str, pd.DataFrame], left_out: pd.DataFrame | None = None, network: bool = False
+) -> tuple[dict, pd.DataFrame]:
     """Audit tables of a data run by name (those of images.sets.build): (figures for the manifest, a table of cues).
 
-    The table has one row (set, cue, auroc) per set and cue (cues.TABLE_CUES, and the pixel probe of the semantic and
-    the pixel set): the cross-validated AUROC of guessing the label from that cue alone. About .5 is what a pure set
-    shows, NaN stands for too few images. The probe on the pixel set is there to show that it can see. Every subset of
-    `test` and `joint` is a set, too, and so is AXES. `left_out` (set, path, reason) adds counts by reason.
+    The table has one row (set, cue, auroc, low, high) per set and cue (cues.TABLE_CUES, and the pixel probe of the
+    semantic and the pixel set, with `network` the pixel network, too): the cross-validated AUROC of guessing the label
+    from that cue alone, with the ends of its 95 % interval. About .5 is what a pure set shows, NaN stands for too few
+    images. The probe on the pixel set is there to show that it can see. Every subset of `test` and `joint` is a set,
+    too, and so is AXES. `left_out` (set, path, reason) adds counts by reason.
     """
     measured = {name: cues.single_feature_auroc(rows, cues.TABLE_CUES) for name, rows in _sets(tables).items()}
     for name in {"semantic", "pixel"} & tables.keys():
         measured[name][cues.PROBE] = cues.pixel_probe(tables[name])
-    figures = {f"{name}: {cue} auroc": area for name in tables for cue, area in measured[name].items()}
+        if network:
+            measured[name][cues.NETWORK] = pixel_network.probe(tables[name])
+    rows = [(name, cue, *found) for name, areas in measured.items() for cue, found in areas.items()]
+    table = pd.DataFrame(rows, columns=["set", "cue", *Auroc._fields])
+    figures = {f"{row.set}: {row.cue} auroc": row.auroc for row in table[table["set"].isin(tables)].itertuples()}
     figures |= {f"{name}: images": int((rows["reason"] == "").sum()) for name, rows in tables.items()}
     figures |= pair_identity(tables["pixel"]) if "pixel" in tables else {}
-    rows = [(name, cue, area) for name, areas in measured.items() for cue, area in areas.items()]
-    return figures | _unusable(tables, left_out), pd.DataFrame(rows, columns=["set", "cue", "auroc"])
+    return figures | _unusable(tables, left_out), table
 
 
 def _sets(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:

@@ -13,11 +13,12 @@ def describe(rgb: np.ndarray, side: int = 112) -> np.ndarray:
     Taken from the centre square of at most `side` px, cut on the 8 px grid.
     """
     luminance = np.asarray(Image.fromarray(rgb).convert("L"), np.float64)
-    gray = _centre(luminance, side)
-    return np.concatenate([_spectrum(gray), _blocks(gray), _residual(gray), _colour(_centre(rgb, side))])
+    gray = centre(luminance, side)
+    return np.concatenate([_spectrum(gray), _blocks(gray), _residual(gray), _colour(centre(rgb, side))])
 
 
-def _centre(array: np.ndarray, side: int) -> np.ndarray:
+def centre(array: np.ndarray, side: int) -> np.ndarray:
+    """The centre square [<= side, <= side, ...] of an image [H, W, ...], cut on the 8 px grid."""
     top, left = (max(0, length - side) // 2 // 8 * 8 for length in array.shape[:2])
     return array[top : top + side, left : left + side]
 

@@ -92,7 +92,8 @@ def _measured(name: str, images: pd.DataFrame, left_out: pd.DataFrame, words: Wo
     figures = {"real": int((images["label"] == 0).sum()), "fake": int((images["label"] == 1).sum())}
     figures |= {"groups": groups_per_class(images), "left_out": len(left_out)}
     figures |= {relation: int((images[relation] != "").sum()) for relation in duplicates.RELATIONS}
-    figures |= cues.single_feature_auroc(images) | {cues.PROBE: cues.pixel_probe(images)}
+    measured = cues.single_feature_auroc(images) | {cues.PROBE: cues.pixel_probe(images)}
+    figures |= {cue: area.auroc for cue, area in measured.items()}
     figures |= {cues.WORDS: words(images)} if words else {}
     return {"part": name, **figures, "verdict": findings.verdict(figures)}
 

@@ -86,6 +86,9 @@ class DataParams(Params):
     degrade_jpeg: list[float] = advanced(
         [40.0, 80.0], "JPEG quality, lowest and highest, 1 to 100", least=1, most=100, pair=True
     )
+    probe_network: bool = advanced(
+        False, "whether a small network looks for pixel cues, too, which takes minutes of one core"
+    )
     max_side: int = advanced(1024, "side in px to which larger photographs are centre-cropped, 64 or more", least=64)
     workers: int = advanced(2, "processes that make images, 1 or more", least=1)
 

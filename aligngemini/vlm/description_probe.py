@@ -51,4 +51,4 @@ def description_auroc(vlm: VLM, rows: pd.DataFrame, batch: int = 32, limit: int 
     said, chosen = without_failures(said, chosen, "a probe")
     words = CountVectorizer(ngram_range=(1, 2), min_df=2, binary=True, token_pattern=r"\w+")
     features = words.fit_transform(said).toarray() if any(said) else np.zeros((len(said), 1))
-    return logreg_cv_auroc(features.astype(np.float64), chosen)
+    return logreg_cv_auroc(features.astype(np.float64), chosen).auroc

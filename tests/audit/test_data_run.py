@@ -33,12 +33,12 @@ def smoothed(rgb: np.ndarray) -> np.ndarray:
 
 
 def test_probe_sees_smoothing_and_nothing_else(pairs):
-    assert cues.pixel_probe(pairs(smoothed)) > 0.9
-    assert abs(cues.pixel_probe(pairs()) - 0.5) < 0.25
+    assert cues.pixel_probe(pairs(smoothed)).auroc > 0.9
+    assert abs(cues.pixel_probe(pairs()).auroc - 0.5) < 0.25
 
 
 def test_probe_declines_where_it_has_too_little(pairs):
-    assert math.isnan(cues.pixel_probe(pairs().head(8)))
+    assert math.isnan(cues.pixel_probe(pairs().head(8)).auroc)
 
 
 def test_container_cues_are_found(pairs):
@@ -68,12 +68,13 @@ def test_scalars_fit_a_manifest(pairs):
     figures, found = data_run.measure({"pixel": pairs(smoothed)}, lost)
     assert all(isinstance(value, int | float) for value in figures.values())
     assert figures["pixel: unusable, empty"] == 1 and figures["pixel: images"] == 60
-    assert list(found.columns) == ["set", "cue", "auroc"]
+    assert list(found.columns) == ["set", "cue", "auroc", "low", "high"]
+    assert (found["low"] <= found["auroc"]).all() and (found["auroc"] <= found["high"]).all()
 
 
 def test_one_class_alone_has_no_auroc(pairs):
     areas = cues.single_feature_auroc(pairs().query("label == 1"), cues.TABLE_CUES)
-    assert set(areas) == set(cues.TABLE_CUES) and all(map(math.isnan, areas.values()))
+    assert set(areas) == set(cues.TABLE_CUES) and all(math.isnan(area.auroc) for area in areas.values())
 
 
 def test_reals_of_many_sizes_beside_fakes_of_one_are_a_confound(pairs):
@@ -99,6 +100,14 @@ def test_the_audit_is_kept_in_the_run(pairs, new_run, monkeypatch):
     again, found_again = data_run.once_per_run(run, tables, lost)
     assert again == figures and figures["semantic: pixel probe auroc"] is None
     pd.testing.assert_frame_equal(found, found_again)
+
+
+def test_the_network_is_a_second_pixel_probe_where_it_is_asked_for(pairs, monkeypatch):
+    monkeypatch.setattr(data_run.pixel_network, "probe", lambda rows: (0.7, 0.6, 0.8))
+    figures, found = data_run.measure({"pixel": pairs()}, network=True)
+    assert figures["pixel: pixel network auroc"] == 0.7 and figures["pixel: pixel probe auroc"] is not None
+    assert found.set_index("cue").loc["pixel network", ["low", "high"]].tolist() == [0.6, 0.8]
+    assert "pixel: pixel network auroc" not in data_run.measure({"pixel": pairs()})[0]
 
 
 def test_a_picture_that_the_probe_fails_on_is_told_and_leaves_the_others(pairs, capsys, monkeypatch):

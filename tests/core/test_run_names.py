@@ -17,6 +17,7 @@ ALL = set(stages.STAGES)
 DECIDING = {  # a function of each room: the notebooks whose runs it decides
     ("analysis.tables", "first"): COMPARED,
     ("audit.cues", "pixel_probe"): {DATA},
+    ("audit.pixel_network", "auroc"): {DATA},
     ("bench.score_cache", "recall"): TRAINED,
     ("branches.scoring", "table"): SCORED,
     ("expert.train", "optimise"): {EXPERT, PEERS},
