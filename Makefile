@@ -34,7 +34,7 @@ test: $(READY)  ## every test that needs neither a GPU nor a network (minutes)
 test-gpu: $(READY)  ## the tests that need a GPU
 	$(BIN)/python -m pytest -q -m gpu
 
-sync: $(READY)  ## write the parameter cells of the notebooks and the recipes of mini from the classes of parameters
+sync: $(READY)  ## write parameter cells, the recipes of mini and the heads of docs/studies.md from their sources
 	$(BIN)/python -m aligngemini.workflow.sync
 
 clean:  ## remove the environment and caches, never data or outputs

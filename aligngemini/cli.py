@@ -127,20 +127,23 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def _sweep(args: argparse.Namespace) -> None:
+    from aligngemini.core import commands
     from aligngemini.workflow import share, sweep
 
     paths.set_outputs(args.outputs)
-    study, parts = sweep.make(args.scale, args.study, _numbers(args.seeds), [tuple(pair) for pair in args.p])
+    options = [tuple(pair) for pair in args.p]
+    study, parts = sweep.make(args.scale, args.study, _numbers(args.seeds), options)
     print(f"study {study.name}: {study.question}", flush=True)
     home = sweep.home(study.name, args.scale)
-    paths.writable(home, "--outputs", "table.*", "probes.csv", "rules.csv")
+    paths.writable(home, "--outputs", "table.*", "*.csv")
     made = sweep.run(parts, share.jobs(args.jobs, [part.plan for part in parts]))
-    from aligngemini.analysis import seeds
     from aligngemini.analysis import study as page
 
-    table = seeds.gather(made)
-    folder = page.write(home, study, args.scale, made, table, page.probes(made), page.rules(made))
-    print(f"\n{seeds.shown(table).to_string(index=False)}\n\n{page.NOTE}\ntable: {paths.short(folder / 'table.md')}")
+    tables = page.gather(study, made)
+    folder = page.write(home, study, commands.sweep(args.scale, study.name, args.seeds, options), made, tables)
+    for caption, table in page.shown(study, tables):
+        print(f"\n{caption}\n{table.to_string(index=False)}")
+    print(f"\n{page.NOTE}\ntable: {paths.short(folder / 'table.md')}")
 
 
 def _numbers(text: str) -> list[int]:

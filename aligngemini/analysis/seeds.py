@@ -101,16 +101,14 @@ def _minus(level: pd.DataFrame, other: pd.DataFrame, against: str) -> pd.DataFra
     return both.assign(value=both.value - both.pop("value_other"), against=against)
 
 
-def shown(table: pd.DataFrame, metric: str = metrics.BALANCED) -> pd.DataFrame:
-    """The rows of one metric as people read them: see `spelt`."""
-    return spelt(table[table.metric == metric].drop(columns="metric"))
-
-
-def spelt(rows: pd.DataFrame) -> pd.DataFrame:
-    """A `spread` as people read it: two decimals, differences with a sign, empty columns left out."""
-    numbers = [name for name in rows if name.startswith("seed ") or name in SPREAD]
+def shown(rows: pd.DataFrame, across: str) -> pd.DataFrame:
+    """Rows of a `spread` as people read them: a column for each value of `across`, in whose cells the mean over seeds
+    stands with its interval (differences with signs), and a row for what else is said; what is empty is left out.
+    """
     signed = rows.against.ne("") if "against" in rows else pd.Series(False, rows.index)
-    text = rows[numbers].map(lambda value: "-" if np.isnan(value) else f"{value:.2f}")
-    text[signed] = rows.loc[signed, numbers].map(lambda value: "-" if np.isnan(value) else f"{value:+.2f}")
-    about = [name for name in rows if name not in [*numbers, "n"] and rows[name].ne("").any()]
-    return pd.concat([rows[about], text, rows[["n"]]], axis=1).reset_index(drop=True)
+    cells = zip(*(rows[name] for name in SPREAD), signed, strict=True)
+    numbers = [name for name in rows if name.startswith("seed ") or name in [*SPREAD, "n"]]
+    about = [name for name in rows if name not in [*numbers, across] and rows[name].ne("").any()]
+    wide = rows.assign(text=[tables.spell(*cell) for cell in cells]).pivot(index=about, columns=across, values="text")
+    order = pd.MultiIndex.from_frame(rows[about].drop_duplicates()) if len(about) > 1 else rows[about[0]].unique()
+    return wide.loc[order, rows[across].unique()].fillna("-").rename_axis(columns=None).reset_index()

@@ -1,77 +1,79 @@
-"""A sweep on disk: its tables as Parquet and CSV, a page of Markdown as people read it, and what it stands on."""
+"""A sweep on disk: its tables as Parquet and CSV, a section of a page as people read it, and what it stands on."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
-from aligngemini.analysis import export, seeds
+from aligngemini import __version__
+from aligngemini.analysis import export, seeds, study_tables
 from aligngemini.core import json_file, manifest
-from aligngemini.core.stages import FUSION
+from aligngemini.core.recipes import Study
 
+LIBRARIES = ("torch", "transformers", "peft", "trl", "timm", "diffusers", "scikit-learn")
 NOTE = (
-    "Balanced accuracy, one column per seed; mean, low and high over n seeds (Student's t, 95 %). Rows with a value "
-    "under against are differences taken within each seed."
+    "Means over seeds with their 95 % intervals (Student's t over seeds, never over images; one seed has none). Rows "
+    "with a value under against are differences taken within each seed."
 )
-RULES = (
-    "Branches and rules on the joint validation set, where rules are fitted, and on the first benchmark of the test."
-)
-PROBES = "AUROC of guessing the label of a training set from one kind of trace alone: about .5 where there is none."
-PIXELS, WORDS = "noise statistics", "words of the untuned VLM"
-PROBED = ": pixel probe auroc"  # how notebook 01 calls what it measured, after the name of a training set
-SETS, METRICS = ("validation", "test"), ("balanced accuracy", "real accuracy")
 
 
-def probes(runs: list) -> pd.DataFrame:
-    """AUROC of the probes that the runs of a sweep measured: how pure the training sets are; no rows if there are none.
-
-    Columns: data and point (of the probed run), training set, probe (PIXELS, from notebook 01, or WORDS, from 02),
-    one column per seed, mean, low, high, n (seeds). A pixel set should leave WORDS at .5, a semantic set PIXELS.
+class Form(NamedTuple):
+    """How people read a table: its caption, the column with a table for each value ("" for none), and the column whose
+    values stand across.
     """
-    rows = []
-    for run in runs:
-        record = manifest.read(run.answer.folder) or {}
-        results = {name: value for name, value in record["results"].items() if value is not None}
-        rows += [(run, key.removesuffix(PROBED), PIXELS, results[key]) for key in results if key.endswith(PROBED)]
-        if "description_auroc" in results:
-            rows.append((run, record["question"]["params"]["supervision"], WORDS, results["description_auroc"]))
-    return _spread(rows, ["training set", "probe"])
+
+    caption: str
+    split: str
+    across: str
 
 
-def rules(runs: list) -> pd.DataFrame:
-    """What the runs of notebook 04 of a sweep measured on validation and test, from their sides.parquet; no rows if
-    there are none.
+ACCURACY = Form("{name}", "benchmark", "subset")
+FORMS = {
+    "probes": Form(
+        "AUROC of guessing the label from one kind of trace alone, one half where there is none", "", "probe"
+    ),
+    "rules": Form("Branches and rules", "metric", "measured on"),
+    "found": Form("Share that is called fake, by what is wrong with the image", "", "found by"),
+    "grades": Form("Share of fakes that is called fake, by the pixels that the violation changes", "", "changed"),
+}
 
-    Columns: data and point, rule (or branch), metric, measured on (of SETS), against ("" for levels), one column per
-    seed, mean, low, high, n (seeds). A difference is taken within each seed: the test against validation.
+
+def head(study: Study) -> str:
+    """The first lines of a study's section: heading, question and design."""
+    words = {"Question": study.question, "Design": study.design}
+    return f"## {study.name}\n\n" + "".join(f"**{name}.** {text}\n\n" for name, text in words.items() if text)
+
+
+def gather(study: Study, runs: list) -> dict[str, pd.DataFrame]:
+    """The tables of a study by name: "table" (accuracy, see seeds.gather), and those of study_tables that it asks for."""
+    asked = {name: getattr(study_tables, name) for name in FORMS if name in study.tables}
+    return {"table": seeds.gather(runs)} | {name: make(runs) for name, make in asked.items()}
+
+
+def shown(study: Study, tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Captions and tables of texts, in the order in which the study names them; what is empty is left out."""
+    for name in study.tables:
+        table, form = tables["table"], FORMS.get(name, ACCURACY)
+        rows = tables[name] if name in FORMS else table[table.metric == name].drop(columns="metric")
+        for part, each in rows.groupby(form.split, sort=False) if form.split else [("", rows)][: len(rows)]:
+            caption = ", ".join(filter(None, [form.caption.format(name=name), part]))
+            yield caption[0].upper() + caption[1:], seeds.shown(each.drop(columns=form.split or []), form.across)
+
+
+def write(folder: Path, study: Study, command: str, runs: list, tables: dict[str, pd.DataFrame]) -> Path:
+    """Write table.parquet, a CSV of each of `tables`, table.md (the section) and study.json to `folder`; return it.
+
+    `command` is what made the sweep. study.json holds question, grid, command, and every run with its seed and point:
+    what the tables can be made from again.
     """
-    rows = []
-    for run in (run for run in runs if run.answer.notebook == FUSION):
-        sides = pd.read_parquet(run.answer.folder / "sides.parquet").set_index("rule")
-        for metric in METRICS:
-            columns = {name: f"{name} {metric.replace(' ', '_')}" for name in SETS}
-            for rule, values in sides.iterrows():
-                level = {name: values[column] for name, column in columns.items() if column in sides}
-                rows += [(run, rule, metric, name, "", value) for name, value in level.items()]
-                if len(level) == len(SETS):
-                    rows.append((run, rule, metric, "test", "validation", level["test"] - level["validation"]))
-    return _spread(rows, ["rule", "metric", "measured on", "against"])
-
-
-def _spread(rows: list[tuple], columns: list[str]) -> pd.DataFrame:
-    """seeds.spread of rows of a run, what `columns` say, and a value."""
-    keys = ["data", "point", *columns]
-    about = [(run.data, run.point, *rest, run.seed, value) for run, *rest, value in rows]
-    return seeds.spread(pd.DataFrame(about, columns=[*keys, "seed", "value"]), keys)
-
-
-def write(
-    folder: Path, study, scale: str, runs: list, table: pd.DataFrame, probes: pd.DataFrame, rules: pd.DataFrame
-) -> Path:
-    """Write table.parquet, table.csv, table.md, probes.csv, rules.csv and study.json to `folder`; return it.
-
-    study.json holds question, grid, and every run with its seed and point: what the table can be made from again.
-    """
-    about = {"study": study.name, "scale": scale, "question": study.question, "grid": study.grid}
+    about = {
+        "study": study.name,
+        "scale": folder.name,
+        "question": study.question,
+        "grid": study.grid,
+        "command": command,
+    }
     made_of = [
         {"seed": run.seed, "data": run.data, "point": run.point}
         | {"notebook": run.answer.notebook, "run": run.answer.name}
@@ -79,16 +81,29 @@ def write(
     ]
     with manifest.room_on_disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        table.to_parquet(folder / "table.parquet", index=False)
-        for name, each in {"table": table, "probes": probes, "rules": rules}.items():
+        tables["table"].to_parquet(folder / "table.parquet", index=False)
+        for name, each in tables.items():
             each.to_csv(folder / f"{name}.csv", index=False)
-        (folder / "table.md").write_text(text(study, scale, table, probes, rules), encoding="utf-8")
+        (folder / "table.md").write_text(section(study, command, runs, tables), encoding="utf-8")
         json_file.write(folder / "study.json", about | {"runs": made_of})
     return folder
 
 
-def text(study, scale: str, table: pd.DataFrame, probes: pd.DataFrame, rules: pd.DataFrame) -> str:
-    """The page: question, note, and a Markdown table; below it all rules, and how pure the training sets are."""
-    parts = [(NOTE, seeds.shown(table)), (RULES, seeds.spelt(rules)), (PROBES, seeds.spelt(probes))]
-    blocks = [f"{note}\n\n{export.markdown(rows)}\n" for note, rows in parts if len(rows) or note == NOTE]
-    return f"# {study.name}, {scale}\n\n{study.question}\n\n" + "\n".join(blocks)
+def section(study: Study, command: str, runs: list, tables: dict[str, pd.DataFrame]) -> str:
+    """The section of a study: head, the command that makes it again, what it was made with, and its tables."""
+    blocks = [f"{caption}:\n\n{export.markdown(rows)}\n" for caption, rows in shown(study, tables)]
+    return f"{head(study)}`{command}`\n\n{_made_with(runs)} {NOTE}\n\n" + "\n".join(blocks)
+
+
+def _made_with(runs: list) -> str:
+    """When the last of the runs was finished, and with which versions."""
+    records = [manifest.read(run.answer.folder) or {} for run in runs]
+    finished, packages, commits = "", {}, set()
+    for record in records:
+        finished = max(finished, record["run"].get("finished") or "")
+        packages |= record["environment"].get("packages", {})
+        git = record["environment"].get("git") or {}
+        commits.add(str(git.get("commit"))[:7] + (" with changes" if git.get("dirty") else ""))
+    named = [f"{name} {packages[name]}" for name in LIBRARIES if name in packages]
+    versions = ", ".join([f"aligngemini {__version__} (commit {', '.join(sorted(commits))})", *named])
+    return f"Finished on {finished[:10]} with {versions}."

@@ -104,9 +104,10 @@ def agreement(verdicts: pd.DataFrame) -> pd.DataFrame:
 
 
 def spell(value: float, low: float, high: float, sign: bool = False) -> str:
-    """'0.93 [0.90, 0.95]', with signs for differences; '-' for what is not defined."""
+    """'0.93 [0.90, 0.95]', with signs for differences; '-' for what is not defined, no brackets without an interval."""
     form = "+.2f" if sign else ".2f"
-    return "-" if np.isnan(value) else f"{value:{form}} [{low:{form}}, {high:{form}}]"
+    interval = "" if np.isnan(low) else f" [{low:{form}}, {high:{form}}]"
+    return "-" if np.isnan(value) else f"{value:{form}}{interval}"
 
 
 def texts(table: pd.DataFrame) -> list[str]:

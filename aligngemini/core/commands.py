@@ -37,6 +37,12 @@ def onward(scale: str, study: str, options: list[tuple[str, str]]) -> str:
     return shlex.join(["aligngemini", "run", *words, *outputs()])
 
 
+def sweep(scale: str, study: str, seeds: str, options: list[tuple[str, str]]) -> str:
+    """Return the command that makes a study's section again; `options` are (name, text)."""
+    words = ["--scale", scale, "--seeds", seeds, *(word for pair in options for word in ("-p", *pair))]
+    return shlex.join(["aligngemini", "sweep", study, *words])
+
+
 def outputs() -> list[str]:
     """Return the words that name the folder of the runs, where it is not the usual one."""
     return ["--outputs", paths.short(paths.outputs())] if os.environ.get("ALIGNGEMINI_OUTPUTS") else []

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,25 @@ from aligngemini.core.params import Refused, shown
 from aligngemini.core.stages import STAGES, Stage
 
 VARIED = tuple(name for name in STAGES if name != stages.ANALYSIS)  # 05 sees all points of a grid
+TABLES = ("balanced accuracy", "AUROC", "probes", "rules", "found", "grades")  # what the section of a study may show
 
 
 @dataclass(frozen=True)
 class Study:
-    """A question, and the values to try: notebook -> parameter -> list of values."""
+    """A question, the values to try (notebook -> parameter -> list of values), the design in words, and which of TABLES
+    answer.
+    """
 
     name: str
     question: str
     grid: dict[str, dict[str, list]]
+    design: str = ""
+    tables: Sequence[str] = ("balanced accuracy", "probes", "rules")
+
+    @property
+    def varied(self) -> set[str]:
+        """The parameters of which the grid has several values."""
+        return {name for axes in self.grid.values() for name, values in axes.items() if len(values) > 1}
 
 
 def folder() -> Path:
@@ -51,20 +62,28 @@ def settings(scale: str) -> dict[str, Any]:
     return {"study": "", "minutes": {}, "memory": 0} | _content(path, {"study": str, "minutes": dict, "memory": int})
 
 
+def studies() -> list[str]:
+    """Return the names of all studies, sorted."""
+    return sorted(path.stem for path in (folder() / "studies").glob("*.yaml"))
+
+
 def study(name: str) -> Study:
     """Return the study called `name`; no name is a study without question and grid."""
     if not name:
         return Study("", "", {})
-    studies = sorted(path.stem for path in (folder() / "studies").glob("*.yaml"))
-    if name not in studies:
-        raise Refused(f"there is no study {shown(name)}: choose {' or '.join(studies) or 'none, the folder is empty'}")
+    if name not in studies():
+        every = " or ".join(studies()) or "none, the folder is empty"
+        raise Refused(f"there is no study {shown(name)}: choose {every}")
     path = folder() / "studies" / f"{name}.yaml"
-    content = _content(path, {"question": str, "grid": dict})
-    if set(content) != {"question", "grid"}:
+    content = _content(path, {"question": str, "grid": dict, "design": str, "tables": list})
+    if not {"question", "grid"} <= set(content):
         raise Refused(f"{paths.short(path)} needs question, a sentence, and grid: the values to try")
+    for table in content.get("tables", []):
+        if table not in TABLES:
+            raise params.unknown(str(table), list(TABLES), paths.short(path), "table")
     for stage, axes in content["grid"].items():
         _check_axes(paths.short(path), stage, axes)
-    return Study(name, content["question"], content["grid"])
+    return Study(name, **content)
 
 
 def points(axes: dict[str, list]) -> list[dict[str, Any]]:

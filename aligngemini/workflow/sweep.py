@@ -17,11 +17,14 @@ COLUMNS = ("supervision",)  # parameters that have a column of their own in the 
 
 
 class Part(NamedTuple):
-    """One data run and all that stands on it: `data` is its point of notebook 01, all notebooks share `seed`."""
+    """One data run and all that stands on it: `data` is its point of notebook 01, all notebooks share `seed`; `varied`
+    are the parameters of which the grid has several values.
+    """
 
     seed: int
     data: dict[str, Any]
     plan: Plan
+    varied: set[str]
 
 
 class Made(NamedTuple):
@@ -33,10 +36,10 @@ class Made(NamedTuple):
     answer: Answer
 
 
-def spelt(point: dict[str, Any]) -> str:
-    """Return a point in words, without what the name of a model says: "held_out shadow dog", ""."""
+def spelt(point: dict[str, Any], varied: set[str]) -> str:
+    """Return what varies of a point in words, without what the name of a model says: "held_out shadow dog", ""."""
     words = {name: " ".join(map(str, value)) if isinstance(value, list) else value for name, value in point.items()}
-    return ", ".join(f"{name} {word}" for name, word in words.items() if name not in COLUMNS)
+    return ", ".join(f"{name} {word}" for name, word in words.items() if name in varied.difference(COLUMNS))
 
 
 def make(
@@ -54,8 +57,8 @@ def make(
     if "seed" in dict(options):
         raise Refused("the seeds of a sweep are chosen with --seeds")
     points = recipes.points(asked.grid.get(stages.DATA, {}))
-    parts = [Part(seed, data, _plan(scale, asked, seed, data, options)) for seed in seeds for data in points]
-    return asked, parts
+    plans = [(seed, data, _plan(scale, asked, seed, data, options)) for seed in seeds for data in points]
+    return asked, [Part(*each, asked.varied) for each in plans]
 
 
 def _plan(scale: str, study: Study, seed: int, data: dict[str, Any], options: list[tuple[str, str]]) -> Plan:
@@ -66,7 +69,7 @@ def _plan(scale: str, study: Study, seed: int, data: dict[str, Any], options: li
     joined = {each.notebook for item in fusions for each in stages.selectors(item.cfg({}))}
     if missing := sorted(joined - set(study.grid)):
         raise Refused(f"study {study.name} has {stages.FUSION}: then its grid must name {' and '.join(missing)}, too")
-    part = ", ".join(filter(None, [f"seed {seed}", spelt(data)]))  # such as "seed 1, held_out shadow dog"
+    part = ", ".join(filter(None, [f"seed {seed}", spelt(data, study.varied)]))  # such as "seed 1, held_out shadow dog"
     return dataclasses.replace(whole, items=items, last=items[-1].stage, part=part)
 
 
@@ -77,7 +80,12 @@ def run(parts: list[Part], jobs: int = 1) -> list[Made]:
     """
     found = execute.run([part.plan for part in parts], jobs=jobs)
     return [
-        Made(part.seed, spelt(part.data), "" if item.stage.name == stages.DATA else spelt(item.point), answer)
+        Made(
+            part.seed,
+            spelt(part.data, part.varied),
+            "" if item.stage.name == stages.DATA else spelt(item.point, part.varied),
+            answer,
+        )
         for part, answers in zip(parts, found, strict=True)
         for item, answer in zip(part.plan.items, answers, strict=True)
     ]

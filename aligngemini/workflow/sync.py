@@ -1,9 +1,15 @@
-"""Write the parameter cells of the notebooks and the recipes of the scale mini from the parameters: `make sync`."""
+"""`make sync`: write the parameter cells of the notebooks and the recipes of the scale mini from the parameters, and
+the heads of the sections of docs/studies.md from the studies.
+"""
 
 import json
+import re
 
+from aligngemini.analysis import study
 from aligngemini.core import params, paths, recipes
 from aligngemini.core.stages import STAGES, Stage
+
+STUDIES = paths.ROOT / "docs/studies.md"
 
 
 def notebook(stage: Stage) -> str:
@@ -20,10 +26,25 @@ def recipe(stage: Stage) -> str:
     return "".join(f"{name}: {json.dumps(value, ensure_ascii=False)}\n" for name, value in values)
 
 
+def studies(page: str) -> str:
+    """Return the page of studies with a section for each: question and design as its recipe says them, and below them
+    what `page` holds of answers.
+    """
+    intro, *sections = re.split(r"^## ", page, flags=re.MULTILINE)
+    bodies = dict(section.split("\n", 1) for section in sections)
+    return intro.rstrip() + "".join(f"\n\n{_section(name, bodies.get(name, ''))}" for name in recipes.studies()) + "\n"
+
+
+def _section(name: str, body: str) -> str:
+    answer = re.sub(r"^\*\*(Question|Design)\.\*\*.*$", "", body, flags=re.MULTILINE).strip()
+    return study.head(recipes.study(name)) + (answer or "Not measured yet.")
+
+
 if __name__ == "__main__":
     for stage in STAGES.values():
         files = {paths.notebook(stage.name): notebook(stage)}
         files[recipes.folder() / "mini" / f"{stage.name}.yaml"] = recipe(stage)
+        files[STUDIES] = studies(STUDIES.read_text(encoding="utf-8"))
         for path, text in files.items():
             if path.read_text(encoding="utf-8") != text:
                 path.write_text(text, encoding="utf-8")

@@ -2,6 +2,7 @@
 something."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -121,3 +122,18 @@ def manifest():
 def fusion():
     """write_fusion, for tests that make a run of their own."""
     return write_fusion
+
+
+@pytest.fixture
+def run_of(tmp_path):
+    """A function that makes a run of a sweep: its notebook, seed, point, results, environment and parameters."""
+
+    def make(notebook: str, seed: int = 0, point: str = "", results: dict | None = None, environment=None, **params):
+        folder = tmp_path / notebook / f"run{len(list(tmp_path.glob('*/*')))}"
+        folder.mkdir(parents=True)
+        more = {"environment": environment} if environment else {}
+        write_manifest(folder, notebook, {"seed": seed, "supervision": ""} | params, results or {}, **more)
+        answer = SimpleNamespace(notebook=notebook, name=folder.name, folder=folder)
+        return SimpleNamespace(seed=seed, data="", point=point, answer=answer)
+
+    return make

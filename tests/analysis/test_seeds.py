@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aligngemini.analysis import seeds, study
-from aligngemini.core import stages, values
+from aligngemini.analysis import seeds
+from aligngemini.core import values
 from aligngemini.images import table as images
 from aligngemini.scores import table as score_table
 
@@ -149,74 +149,12 @@ def test_several_points_of_notebook_01_are_averaged_seed_by_seed(tmp_path, fusio
     assert pooled["n"] == 3 and pooled["mean"] == pytest.approx(0.875)
 
 
-def test_the_page_says_what_was_asked_and_shows_differences_with_signs(gathered, tmp_path):
-    asked = SimpleNamespace(name="alignment", question="Is it so?", grid={"02_vlm_dpo": {}})
-    folder = study.write(tmp_path / "studies", asked, "tiny", [], gathered, study.probes([]), study.rules([]))
-    page = (folder / "table.md").read_text()
-    assert page.startswith("# alignment, tiny\n\nIs it so?\n") and study.NOTE in page
-    assert "| VLM | mixed | VLM, semantic | world | semantic | -0.10 | +0.00 | -0.20 | -0.10 |" in page
-    assert "AUROC" not in page and len(pd.read_csv(folder / "table.csv")) == len(gathered)
-    pd.testing.assert_frame_equal(pd.read_parquet(folder / "table.parquet"), gathered)
-    assert json.loads((folder / "study.json").read_text())["question"] == "Is it so?"
-
-
-def test_the_purity_of_training_sets_stands_below_the_table(gathered, tmp_path):
-    made = [
-        _run(tmp_path, notebook, seed, "", "pixel", results)
-        for seed in (0, 1)
-        for notebook, results in [
-            ("01_data_construction", {"semantic: pixel probe auroc": 0.5 + seed / 10, "semantic_images": 9}),
-            ("02_vlm_dpo", {"description_auroc": 0.6, "threshold": 0.5}),
-            ("03_expert_lora", {"threshold": 0.5}),
-        ]
-    ]
-    probes = study.probes(made)
-    assert probes[["training set", "probe"]].to_numpy().tolist() == [
-        ["semantic", study.PIXELS], ["pixel", study.WORDS]
-    ]  # fmt: skip
-    assert probes["mean"].tolist() == pytest.approx([0.55, 0.6]) and probes.n.tolist() == [2, 2]
-    asked = SimpleNamespace(name="alignment", question="Is it so?", grid={})
-    folder = study.write(tmp_path / "studies", asked, "tiny", [], gathered, probes, study.rules(made))
-    page = (folder / "table.md").read_text()
-    assert study.PROBES in page
-    assert page.endswith(f"| pixel | {study.WORDS} | 0.60 | 0.60 | 0.60 | 0.60 | 0.60 | 2 |\n")
-    assert len(pd.read_csv(folder / "probes.csv")) == 2
-
-
-def test_a_probe_that_could_not_be_asked_has_no_row(tmp_path):
-    made = [_run(tmp_path, "02_vlm_dpo", 0, "", "pixel", {"description_auroc": None})]
-    assert study.probes(made).empty
-
-
-def _sides(run, **columns) -> SimpleNamespace:
-    table = pd.DataFrame({"rule": ["vlm", "or"], "fitted": ["", ""], **columns})
-    table.to_parquet(run.answer.folder / "sides.parquet", index=False)
-    return run
-
-
-def test_rules_are_held_against_what_they_promised_on_validation(gathered, tmp_path):
-    made = [
-        _sides(
-            _run(tmp_path, stages.FUSION, seed, "", "", {}),
-            **{"validation balanced_accuracy": [0.8, 0.9], "validation real_accuracy": [0.95, 0.9]},
-            **{"test balanced_accuracy": [0.8, 0.8 + seed / 10], "test real_accuracy": [0.9, 0.9]},
-        )
-        for seed in (0, 1)
-    ]
-    rules = study.rules([*made, _run(tmp_path, "03_expert_lora", 0, "", "pixel", {})])
-    assert len(rules) == 2 * 2 * 3 and (rules.n == 2).all()
-    of_or = rules[(rules.rule == "or") & (rules.metric == "balanced accuracy")].set_index(["measured on", "against"])
-    assert of_or.loc[("validation", ""), "mean"] == pytest.approx(0.9)
-    assert of_or.loc[("test", "validation"), ["seed 0", "seed 1"]].tolist() == pytest.approx([-0.1, 0.0])
-    asked = SimpleNamespace(name="fusion", question="Is it so?", grid={})
-    folder = study.write(tmp_path / "studies", asked, "tiny", [], gathered, study.probes(made), rules)
-    assert study.RULES in (folder / "table.md").read_text() and len(pd.read_csv(folder / "rules.csv")) == 12
-
-
-def test_rules_without_a_joint_validation_set_have_levels_of_the_test_alone(tmp_path):
-    columns = {"test balanced_accuracy": [0.8, 0.9], "test real_accuracy": [0.9, 0.9]}
-    rules = study.rules([_sides(_run(tmp_path, stages.FUSION, 0, "", "", {}), **columns)])
-    assert rules[["measured on", "against"]].drop_duplicates().to_numpy().tolist() == [["test", ""]]
+def test_people_read_one_column_for_each_subset_and_signs_on_differences(gathered):
+    rows = gathered[gathered.metric == "balanced accuracy"].drop(columns=["metric", "benchmark"])
+    shown = seeds.shown(rows, "subset").set_index(["model", "supervision", "against"])
+    assert list(shown.columns) == ["semantic", "mean"] and len(shown) == rows.drop(columns="subset").against.size / 2
+    assert shown.loc[("VLM", "mixed", ""), "semantic"] == "0.80 [0.80, 0.80]"
+    assert shown.loc[("VLM", "mixed", "VLM, semantic"), "semantic"] == "-0.10 [-0.35, +0.15]"
 
 
 def test_the_interval_of_a_share_stays_between_nothing_and_all(gathered):
