@@ -69,7 +69,8 @@ def rules(runs: list) -> pd.DataFrame:
                 if metric == metrics.BALANCED and rule not in branches:
                     gains = levels - better
                     rows += [(run, name, metric, place, BETTER, gain) for place, gain in gains.items()]
-    return _spread(rows, ["rule", "metric", "measured on", "against"])
+    levels_first = sorted(rows, key=lambda row: row[4] != "")
+    return _spread(levels_first, ["rule", "metric", "measured on", "against"])
 
 
 def _reached(folder, metric: str) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from aligngemini.images import degrade
 from aligngemini.images.feed import Item
-from aligngemini.scores.cv_auroc import Auroc, logreg_cv_auroc
+from aligngemini.scores.cv_auroc import UNKNOWN, logreg_cv_auroc
 
 from . import cues, pixel_network, pixel_statistics
 
@@ -35,13 +35,14 @@ def measure(
     seen, sample = cues.described(rows, partial(_seen, ladder, seed, network), "probing degraded pictures", workers)
     table = pd.DataFrame([{name: np.mean(pair) for name, pair in rung.items()} for rung in ladder])[list(NOTHING)]
     table.insert(0, "share", SHARES)
+    areas = []
     for step in range(len(ladder)):
-        statistics = np.array([each[step][0] for each in seen])
-        table.loc[step, [*Auroc._fields]] = logreg_cv_auroc(statistics, sample)
+        statistics, crops = [each[step][0] for each in seen], [each[step][1] for each in seen]
+        areas.append((logreg_cv_auroc(np.array(statistics), sample) if seen else UNKNOWN)._asdict())
         if network:
-            area = pixel_network.auroc(statistics, [each[step][1] for each in seen], sample)
-            table.loc[step, [f"network_{name}" for name in Auroc._fields]] = area
-    return table
+            area = pixel_network.auroc(statistics, crops, sample) if seen else UNKNOWN
+            areas[-1] |= {f"network_{name}": value for name, value in area._asdict().items()}
+    return pd.concat([table, pd.DataFrame(areas)], axis=1)
 
 
 def weaker(ranges: Mapping[str, Sequence[float]], share: float) -> dict[str, list[float]]:

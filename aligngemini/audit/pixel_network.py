@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold, cross_val_predict
 from torch import nn
 from torch.nn import functional
@@ -45,7 +46,7 @@ def auroc(statistics: Sequence[np.ndarray], crops: Sequence[np.ndarray], rows: p
 
 class PixelNetwork(ClassifierMixin, BaseEstimator):
     """A classifier of scikit-learn for float32 [n, PIXELS + statistics]. Its log-odds are those of the logistic
-    regression on the statistics plus what the network adds.
+    regression on the statistics, as far as they hold on images that it has not seen, plus what the network adds.
     """
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> "PixelNetwork":
@@ -54,10 +55,11 @@ class PixelNetwork(ClassifierMixin, BaseEstimator):
         """
         self.classes_ = np.array([0, 1])
         before = cross_val_predict(cv_auroc.logreg(), X[:, PIXELS:], y, cv=KFold(5), method="decision_function")
+        self.weight_ = max(0.0, float(LogisticRegression().fit(before[:, None], y).coef_[0, 0]))
         self.regression_ = cv_auroc.logreg().fit(X[:, PIXELS:], y)
         draw = torch.Generator().manual_seed(int(seeds.generator("pixel network").integers(2**31)))
         self.network_ = _Network(draw).train()
-        labels, before = (torch.from_numpy(np.asarray(each, np.float32)) for each in (y, before))
+        labels, before = (torch.from_numpy(np.asarray(each, np.float32)) for each in (y, self.weight_ * before))
         pairs = torch.arange(len(X)).split(2)
         optimiser = torch.optim.AdamW(self.network_.parameters(), RATE, weight_decay=0.01)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=STEPS)
@@ -77,7 +79,8 @@ class PixelNetwork(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
         """p(0) and p(1) of rows, float64 [n, 2]."""
         added = torch.cat([self.network_(part) for part in _images(X).split(64)]).double()
-        fake = torch.sigmoid(torch.from_numpy(self.regression_.decision_function(X[:, PIXELS:])) + added).numpy()
+        before = self.weight_ * self.regression_.decision_function(X[:, PIXELS:])
+        fake = torch.sigmoid(torch.from_numpy(before) + added).numpy()
         return np.stack([1 - fake, fake], axis=1)
 
     def predict(self, X: np.ndarray) -> np.ndarray:
