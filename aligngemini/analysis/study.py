@@ -46,7 +46,7 @@ def head(study: Study) -> str:
 
 
 def gather(study: Study, runs: list) -> dict[str, pd.DataFrame]:
-    """The tables of a study by name: "table" (accuracy, see seeds.gather), and those of study_tables that it asks for."""
+    """The tables of a study by name: "table" (accuracy, see seeds.gather), and what it asks for of study_tables."""
     asked = {name: getattr(study_tables, name) for name in FORMS if name in study.tables}
     return {"table": seeds.gather(runs)} | {name: make(runs) for name, make in asked.items()}
 

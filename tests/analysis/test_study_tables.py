@@ -83,7 +83,10 @@ def test_rules_are_measured_on_validation_and_on_every_benchmark(run_of):
 
 def test_rules_without_a_joint_validation_set_are_measured_on_the_test_alone(run_of):
     rules = study_tables.rules([_fusion(run_of(stages.FUSION), validation=False)])
-    assert set(rules["measured on"]) == {"world", "world, laundered"} and set(rules.against) == {"", study_tables.BETTER}
+    assert set(rules["measured on"]) == {"world", "world, laundered"} and set(rules.against) == {
+        "",
+        study_tables.BETTER,
+    }
 
 
 def test_fakes_that_no_branch_finds_are_counted_by_what_is_wrong_with_them(run_of, fusion):
