@@ -5,7 +5,7 @@ READY := .venv/.ready
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))
 TYPED := aligngemini/branches aligngemini/fusion aligngemini/scores
 
-.PHONY: help workbook lab report check test test-gpu sync clean
+.PHONY: help workbook lab report check test test-gpu sync pages clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -36,6 +36,10 @@ test-gpu: $(READY)  ## the tests that need a GPU
 
 sync: $(READY)  ## write parameter cells, the recipes of mini and the heads of docs/studies.md from their sources
 	$(BIN)/python -m aligngemini.workflow.sync
+
+pages: $(READY)  ## write the executed notebooks of the newest mini run to docs/notebooks (needs chromium or Chrome)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[pages]'
+	$(BIN)/python -m aligngemini.analysis.pages docs/notebooks
 
 clean:  ## remove the environment and caches, never data or outputs
 	rm -rf .venv build aligngemini.egg-info .pytest_cache .ruff_cache

@@ -14,9 +14,8 @@ import nbformat
 import plotly.io as pio
 from nbconvert import MarkdownExporter
 from nbconvert.writers import FilesWriter
-from traitlets.config import Config
 
-from aligngemini.analysis import report, style
+from aligngemini.analysis import report
 from aligngemini.core import paths, saved_runs, stages
 from aligngemini.core.saved_runs import SavedRun
 
@@ -40,8 +39,7 @@ def write(run: SavedRun, folder: Path) -> Path:
     text, resources = MarkdownExporter().from_notebook_node(notebook)
     text = text.replace(f".{run.name}.partial", run.name)
     resources["outputs"] = resources.get("outputs", {}) | images
-    writer = FilesWriter(config=Config({"FilesWriter": {"build_directory": str(folder)}}))
-    return Path(writer.write(text, resources, notebook_name=run.notebook))
+    return Path(FilesWriter(build_directory=str(folder)).write(text, resources, notebook_name=run.notebook))
 
 
 def _shown(data: dict[str, Any], name: str, images: dict[str, bytes]) -> dict[str, Any]:
@@ -67,6 +65,6 @@ def _shown(data: dict[str, Any], name: str, images: dict[str, bytes]) -> dict[st
 if __name__ == "__main__":
     kaleido.start_sync_server()
     last = saved_runs.load(stages.ANALYSIS, "latest", "mini")
-    first = {each.notebook: each for each in reversed([*report.below(last), last])}  # of two runs the pure one
+    first = {each.notebook: each for each in reversed([*last.below, last])}  # of two runs the pure one
     for each in first.values():
         print(paths.short(write(each, Path(sys.argv[1]))))

@@ -50,7 +50,7 @@ def report(run: Run, texts: list[str], saved: dict[str, pd.DataFrame], verdicts:
     exporter = HTMLExporter(
         template_name="basic", extra_loaders=[TEMPLATES], template_file="chapter.html.j2", embed_images=False
     )
-    chapters = [_chapter(each, exporter) for each in _below(run)]
+    chapters = [_chapter(each, exporter) for each in run.below]
     facts = run.table.set_index("what").value.drop("status")
     facts["folder"] = paths.short(run.folder.with_name(run.name))  # where it lies as soon as it is complete
     missing = any(each.command for each in chapters)
@@ -84,24 +84,13 @@ def about(run: Run, verdicts: pd.DataFrame) -> str:
     date = datetime.fromisoformat(record.get("finished") or record["started"])
     machine = environment.get("machine") or {}
     computer = environment.get("accelerator") or f"{machine.get('processors', 'unknown')} processors"
-    bases = [each.models["base"]["name"] for each in _below(run) if "base" in each.models]
+    bases = [each.models["base"]["name"] for each in run.below if "base" in each.models]
     small = bool(bases) and all(name.startswith("data/mini") for name in bases)
     drawn = "source" in verdicts and set(tables.first(verdicts).source.dropna()) == {"world"}
     toys = ", ".join(["drawn scenes"] * drawn + ["small models"] * small)
     toy = f"a toy world: {toys}" if drawn else toys
     facts = [f"{TITLE}, run {run.name}", f"scale {run.scale}", f"seed {run.seed}", f"{date.day} {date:%B %Y}", computer]
     return " · ".join(filter(None, [*facts, toy]))
-
-
-def _below(run: Run) -> list[Run]:
-    """All runs that a run stands on, directly or not, each once, by notebook and in the order that they are named."""
-    below: dict[tuple[str, str], Run] = {}
-    waiting = list(run.inputs.values())
-    while waiting:
-        each = waiting.pop(0)
-        below.setdefault((each.notebook, each.name), each)
-        waiting += each.inputs.values()
-    return sorted(below.values(), key=lambda each: each.notebook)
 
 
 def _parts(texts: list[str], saved: dict[str, pd.DataFrame], verdicts: pd.DataFrame, shown: int) -> dict[str, list]:

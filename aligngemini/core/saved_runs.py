@@ -57,6 +57,17 @@ class SavedRun:
         direct = [each for each in self.inputs.values() if each.notebook == stages.DATA]
         return direct[0] if direct else next(iter(self.inputs.values())).data
 
+    @property
+    def below(self) -> list["SavedRun"]:
+        """All runs that this one stands on, directly or not, each once, sorted by notebook."""
+        found: dict[Path, SavedRun] = {}
+        waiting = list(self.inputs.values())
+        while waiting:
+            each = waiting.pop(0)
+            found.setdefault(each.folder, each)
+            waiting += each.inputs.values()
+        return sorted(found.values(), key=lambda each: each.notebook)
+
     def path(self, *parts: str) -> Path:
         """Return the path of a file or folder of this run."""
         return self.folder.joinpath(*parts)

@@ -160,7 +160,7 @@ def test_small_models_and_drawn_scenes_are_a_toy_world(run, verdicts, monkeypatc
     assert "toy" not in report.about(run, verdicts)
     drawn = verdicts.assign(source="world")
     assert report.about(run, drawn).endswith("a toy world: drawn scenes")
-    (vlm,) = [each for each in report._below(run) if each.notebook == "02_vlm_dpo"]
+    (vlm,) = [each for each in run.below if each.notebook == "02_vlm_dpo"]
     monkeypatch.setitem(vlm.manifest, "models", {"base": {"name": "data/mini/vlm"}})
     assert report.about(run, drawn).endswith("a toy world: drawn scenes, small models")
     assert report.about(run, verdicts.assign(source="folder")).endswith("unknown processors · small models")
