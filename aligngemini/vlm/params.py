@@ -14,7 +14,7 @@ class VLMParams(Params):
     base_revision: str = advanced("", "revision of the base on the hub, empty for the newest")
     supervision: fields.Supervision = "semantic"
     objective: str = param(
-        "dpo",
+        "dpo+sft",
         "loss: preference optimisation (dpo), fine-tuning on the chosen answers (sft), or the sum of both (dpo+sft)",
         choices=["dpo", "sft", "dpo+sft"],
     )

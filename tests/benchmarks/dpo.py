@@ -103,7 +103,9 @@ def measured(trainer: DPOTrainer, cfg) -> tuple[list[float], list[float]]:
 
 
 def main(count: int, shrink: int, precision: str) -> None:
-    cfg = VLMParams(batch_size=1, learning_rate=1e-3, max_pixels=448 * 448, gradient_checkpointing=True)
+    cfg = VLMParams(
+        objective="dpo", batch_size=1, learning_rate=1e-3, max_pixels=448 * 448, gradient_checkpointing=True
+    )
     cfg = cfg.replace(share_prompt=True, precision=precision, beta=0.05)
     with tempfile.TemporaryDirectory() as folder:
         rows, home = frame(folder, count), Path(folder)
