@@ -18,6 +18,7 @@ from aligngemini.core.stages import ANALYSIS
 from aligngemini.fetch import command as data
 from aligngemini.mini import command as mini
 from aligngemini.rehearse import command as rehearse
+from aligngemini.teach import command as teach
 from aligngemini.workflow import compare, terminal
 
 
@@ -75,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"aligngemini {__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_workflow(commands)
-    for room in (report, compare, detect, audit, bench, data, rehearse, mini):
+    for room in (report, compare, detect, audit, bench, data, rehearse, mini, teach):
         room.add(commands)
     return parser
 

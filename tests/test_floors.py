@@ -12,7 +12,7 @@ FLOORS = (
     ("branches",),
     ("vlm", "expert", "fusion", "analysis", "audit", "fetch"),
     ("detector", "peers"),
-    ("self_check", "mini", "explore", "bench", "rehearse"),
+    ("self_check", "mini", "explore", "bench", "rehearse", "teach"),
     ("detect", "command", "workflow"),
     ("cli",),
 )

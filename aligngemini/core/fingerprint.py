@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # pandas takes long to load, and most of this does without
     import pandas as pd
 
 LENGTH = 12
+APART = {"parameters", "exercise"}  # tags of cells that decide no answer: it knows parameters by their values
 READ_WHOLE = 256 * 2**20  # larger folders are told apart by names and sizes: hashing them would take minutes
 NOTHING = hashlib.sha256().hexdigest()  # of an empty file, or one of the kernel, which might have no end
 
@@ -87,7 +88,7 @@ def of_rows(table: "pd.DataFrame") -> str:
 def of_code(notebook: Path, modules: Iterable[str] = (), package: Path = paths.PACKAGE) -> str:
     """Return a digest of the code that an answer of `notebook` depends on.
 
-    That is its code cells except the one tagged `parameters`, and all modules of the package that they import, directly
+    That is its code cells except those with a tag of `APART`, and all modules of the package that they import, directly
     or not; and so for `modules`, dotted names of what is loaded by name. See `code.APART` for what does not count.
     """
     cells = [code.cell(text, package.name) for text in code_cells(notebook)]
@@ -107,9 +108,9 @@ def of_module(name: str, package: Path = paths.PACKAGE) -> str:
 
 
 def code_cells(notebook: Path) -> Iterator[str]:
-    """Yield the sources of a notebook's code cells, the one tagged `parameters` left out."""
+    """Yield the sources of a notebook's code cells, those with a tag of `APART` left out."""
     if not notebook.is_file():
         raise Refused(f"there is no notebook {notebook}: work from a checkout of the project")
     for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
-        if cell["cell_type"] == "code" and "parameters" not in cell["metadata"].get("tags", []):
+        if cell["cell_type"] == "code" and not APART & set(cell["metadata"].get("tags", [])):
             yield "".join(cell["source"])

@@ -108,9 +108,10 @@ class SavedRun:
         return f"Run({self.notebook}/{self.name}, {self.manifest['run']['status']})"
 
 
-def complete(notebook: str) -> list[SavedRun]:
-    """Return the complete runs of `notebook` that can be read, the latest last."""
-    found = [SavedRun(folder, record) for folder in _folders(notebook) if (record := manifest.read(folder))]
+def complete(notebook: str, outputs: Path | None = None) -> list[SavedRun]:
+    """Return the complete runs of `notebook` that can be read, the latest last; those of the folder `outputs` if given."""
+    folders = _folders(notebook, outputs)
+    found = [SavedRun(folder, record) for folder in folders if (record := manifest.read(folder))]
     return sorted((run for run in found if run.complete), key=lambda run: run.manifest["run"]["finished"])
 
 
@@ -183,9 +184,9 @@ def fitting(notebook: str, selector: str, names: list[str]) -> str:
     return next((name for name in names if not wanted or _has(named(notebook, name), wanted)), selector)
 
 
-def _folders(notebook: str) -> list[Path]:
+def _folders(notebook: str, outputs: Path | None = None) -> list[Path]:
     """The folders of complete runs."""
-    folder = paths.outputs() / notebook
+    folder = (outputs or paths.outputs()) / notebook
     return [p for p in folder.iterdir() if p.is_dir() and p.name[0] != "."] if folder.is_dir() else []
 
 

@@ -72,6 +72,15 @@ def test_the_code_does_not_change_with_what_answers_nothing(package, notebook, c
     assert fingerprint.of_code(notebook, package=package) == before
 
 
+@pytest.mark.parametrize(("tags", "same"), [(["exercise"], True), (["parameters"], True), ([], False)])
+def test_the_code_does_not_change_with_an_answer_to_an_exercise(package, notebook, tags, same):
+    book, before = json.loads(notebook.read_text()), fingerprint.of_code(notebook, package=package)
+    source = ["from thing.vlm import branch\n", "answer = 3"]
+    book["cells"].append({"cell_type": "code", "metadata": {"tags": tags}, "source": source})
+    notebook.write_text(json.dumps(book))
+    assert (fingerprint.of_code(notebook, package=package) == before) == same
+
+
 def test_the_code_changes_with_a_module_that_the_parameters_name(package, notebook):
     before = [fingerprint.of_code(notebook, names, package) for names in ([], ["thing.vlm.branch"])]
     (package / "vlm" / "branch.py").write_text("x = 1\n")

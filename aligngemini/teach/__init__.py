@@ -1,0 +1,1 @@
+"""For teachers: exercises that check answers, and the copies of the notebooks for a class."""

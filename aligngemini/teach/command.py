@@ -1,0 +1,45 @@
+"""The command `aligngemini teach`: copy the notebooks for a class, with the exercises to fill in or solved."""
+
+import argparse
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from aligngemini.core import atomic, paths, reading
+from aligngemini.core.params import Refused
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parsers of the command line."""
+    teach = commands.add_parser("teach", help="copy the notebooks for a class")
+    which = teach.add_mutually_exclusive_group(required=True)
+    which.add_argument("--student", metavar="DIR", help="folder for the notebooks, exercises to fill in")
+    which.add_argument("--solutions", metavar="DIR", help="folder for the notebooks, exercises solved")
+    teach.set_defaults(act=act)
+
+
+def act(args: argparse.Namespace) -> None:
+    """Copy the notebooks. Raises `Refused` where one of them is there already."""
+    solved = args.student is None
+    folder = paths.writable(args.solutions if solved else args.student, "--solutions" if solved else "--student")
+    books = sorted(paths.notebooks().glob("*.ipynb"))
+    if there := [book.name for book in books if (folder / book.name).exists()]:
+        raise Refused(f"{paths.short(folder)} holds {there[0]} already: choose another folder, no file is replaced")
+    folder.mkdir(parents=True, exist_ok=True)
+    for book in books:
+        atomic.write(folder / book.name, solution(book) if solved else book.read_text(encoding="utf-8"))
+    print(f"{len(books)} notebooks {'with solutions ' if solved else ''}in {paths.short(folder)}")
+
+
+def solution(path: Path) -> str:
+    """Return the notebook at `path` as text, its exercises filled in from notebooks/solutions."""
+    source = paths.notebooks() / "solutions" / f"{path.stem}.yaml"
+    answers = reading.mapping(source, paths.short(source)) if source.exists() else {}
+    book = json.loads(path.read_text(encoding="utf-8"))
+    for cell in book["cells"]:
+        text = "".join(cell["source"])
+        if found := re.search(r'exercises\.check\("(.+?)"', text):
+            filled = re.sub(r"(?m)^answer = \.\.\..*\n", lambda _: answers[found[1]], text)  # noqa: B023
+            cell["source"] = filled.splitlines(keepends=True)
+    return json.dumps(book, indent=1, ensure_ascii=False) + "\n"

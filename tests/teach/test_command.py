@@ -1,0 +1,48 @@
+"""`aligngemini teach`: copies of the notebooks for a class."""
+
+import json
+
+import pytest
+
+from aligngemini import cli
+from aligngemini.core import paths
+
+BOOKS = sorted(paths.notebooks().glob("*.ipynb"))
+
+
+def sources(path) -> str:
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+
+
+def test_students_get_the_notebooks_as_they_are_and_no_solutions(tmp_path):
+    assert cli.main(["teach", "--student", str(tmp_path / "class")]) == 0
+    copies = sorted(path for path in tmp_path.rglob("*") if path.is_file())
+    assert [copy.name for copy in copies] == [book.name for book in BOOKS]
+    assert all(copy.read_bytes() == book.read_bytes() for copy, book in zip(copies, BOOKS, strict=True))
+
+
+def test_in_the_solutions_every_exercise_is_filled_in_and_all_else_is_the_same(tmp_path):
+    assert cli.main(["teach", "--solutions", str(tmp_path)]) == 0
+    assert sum("answer = ..." in sources(book) for book in BOOKS) == 6
+    for book in BOOKS:
+        code, copy = sources(book), sources(tmp_path / book.name)
+        assert "answer = ..." not in copy and copy.count("exercises.check(") == code.count("exercises.check(")
+        ids = [[cell["id"] for cell in json.loads(path.read_text())["cells"]] for path in (book, tmp_path / book.name)]
+        assert ids[0] == ids[1]
+        compile(copy, book.name, "exec")
+
+
+@pytest.mark.parametrize("option", ["--student", "--solutions"])
+def test_no_file_is_written_over(tmp_path, capsys, option):
+    mine = tmp_path / "04_fusion.ipynb"
+    mine.write_text("mine")
+    assert cli.main(["teach", option, str(tmp_path)]) == 2
+    assert "holds 04_fusion.ipynb already" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == [mine.name] and mine.read_text() == "mine"
+
+
+@pytest.mark.parametrize("words", [[], ["--student", "a", "--solutions", "b"]])
+def test_one_kind_of_copy_is_asked_for(words):
+    with pytest.raises(SystemExit):
+        cli.main(["teach", *words])
