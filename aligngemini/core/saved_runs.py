@@ -109,7 +109,7 @@ class SavedRun:
 
 
 def complete(notebook: str, outputs: Path | None = None) -> list[SavedRun]:
-    """Return the complete runs of `notebook` that can be read, the latest last; those of the folder `outputs` if given."""
+    """Return the complete runs of `notebook` that can be read, the latest last; `outputs`: those of this folder."""
     folders = _folders(notebook, outputs)
     found = [SavedRun(folder, record) for folder in folders if (record := manifest.read(folder))]
     return sorted((run for run in found if run.complete), key=lambda run: run.manifest["run"]["finished"])
