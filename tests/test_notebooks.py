@@ -14,6 +14,8 @@ from aligngemini.core import paths, runs, stages, values
 from aligngemini.detector import Detector
 from aligngemini.images import table, world_tests
 from aligngemini.scores import table as scores
+from aligngemini.teach import command as teach
+from aligngemini.teach import exercises
 from aligngemini.workflow import kernel
 
 NAMES = list(stages.STAGES)
@@ -118,6 +120,14 @@ def test_the_terminal_ends_with_table_report_and_next_step(outputs):
     assert printed.index("\nworld\n") < printed.index("\nworld, laundered\n") < printed.index("\nworld, withheld\n")
 
 
+def test_the_first_notebook_shows_the_finished_run(here, tmp_path):
+    executed = tmp_path / "executed.ipynb"
+    kernel.execute(paths.notebook("00_start"), executed, {}, {"ALIGNGEMINI_OUTPUTS": str(here)})
+    text = executed.read_text(encoding="utf-8")
+    assert f"05_analysis/{runs.load(NAMES[4], 'latest').name}" in text and "fusion (or)" in text
+    assert text.count("data:image/") > 8 and "found by" in text
+
+
 def test_a_second_call_reuses_every_run_in_seconds(outputs):
     before = {p: p.stat().st_mtime_ns for p in outputs.glob("0*/*/manifest.json")}
     done = command(outputs, "run", "--scale", "smoke")
@@ -217,13 +227,18 @@ def test_bad_parameters_are_refused_at_once_by_the_notebook_itself(outputs, tmp_
 
 
 @pytest.mark.parametrize("notebook", NAMES)
-def test_a_complete_run_that_is_opened_again_reuses_all_that_it_holds(here, notebook, tmp_path):
+def test_a_complete_run_that_is_opened_again_reuses_all_and_its_solutions_are_right(here, notebook, tmp_path):
     run = runs.load(notebook, "latest", "smoke")
     before = {path: path.stat().st_mtime_ns for path in run.folder.rglob("*")}
-    executed = tmp_path / "executed.ipynb"
-    kernel.execute(paths.notebook(notebook), executed, run.params, {"ALIGNGEMINI_OUTPUTS": str(here)})
+    executed, solved = tmp_path / "executed.ipynb", tmp_path / "solved.ipynb"
+    solved.write_text(teach.solution(paths.notebook(notebook)), encoding="utf-8")
+    kernel.execute(solved, executed, run.params, {"ALIGNGEMINI_OUTPUTS": str(here)})
     outputs = [output for cell in nbformat.read(executed, as_version=4).cells for output in cell.get("outputs", ())]
     lines = "".join(output["text"] for output in outputs if output.get("name") == "stdout").splitlines()
     verbs = [line.rpartition(": ")[2] for line in lines if re.fullmatch(r"\S+: (made|reused).*", line)]
     assert len(verbs) > 3 and set(verbs) == {"reused"}
+    said = dict(line.split(": ", 1) for line in lines if re.match(r"\d\d-\d: ", line))
+    assert list(said) == [name for name in exercises.EXERCISES if name[:2] == notebook[:2]]
+    said.pop("01-1", "")  # a probe on a handful of images
+    assert "right" in said.values() and set(said.values()) <= {"right", "not answered yet"}
     assert {path: path.stat().st_mtime_ns for path in run.folder.rglob("*")} == before

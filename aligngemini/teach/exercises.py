@@ -33,6 +33,8 @@ def check(name: str, answer: Any, run: SavedRun) -> None:
         right = judge(run, answer)
     except Refused as refusal:
         return print(f"{name}: {refusal}")
+    except KeyError as missing:
+        return print(f"{name}: this run has no {missing}; the exercises are for the small world")
     print(f"{name}: right" if right else f"{name}: not right yet. Look at {hint}.")
 
 
@@ -61,13 +63,10 @@ def _number(truth: Callable[[SavedRun], float]) -> Judge:
 
 
 def _name(truths: Callable[[SavedRun], Collection[str]]) -> Judge:
-    """Judge a name, where several may be right."""
     return lambda run, answer: answer in list(truths(run))
 
 
 def _result(name: str, notebook: str = "", **wanted: Any) -> tuple[Judge, str]:
-    """Judge a figure of an exercise run."""
-
     def truth(run: SavedRun) -> float:
         if found := newest(run, notebook, **wanted):
             return found.results[name]
@@ -78,7 +77,8 @@ def _result(name: str, notebook: str = "", **wanted: Any) -> tuple[Judge, str]:
 
 
 def _hidden(run: SavedRun, answer: Any) -> bool:
-    if not (isinstance(answer, list | tuple) and len(answer) == 2 and 0 < answer[0] <= answer[1] <= 1):
+    is_range = isinstance(answer, list | tuple) and len(answer) == 2 and all(isinstance(end, Real) for end in answer)
+    if not (is_range and 0 < answer[0] <= answer[1] <= 1):
         raise Refused(f"the answer is a range such as [0.4, 0.6], not {shown(str(answer))}")
     pixel = table.load(run.path("pixel.parquet"))
     sample = table.sample_whole_pairs(pixel[pixel.split == "train"], PROBED)
@@ -89,8 +89,7 @@ def _hidden(run: SavedRun, answer: Any) -> bool:
 
 
 def _shadows(run: SavedRun) -> int:
-    semantic = table.load(run.path("semantic.parquet"))
-    return ((semantic.split == "train") & (semantic.family == "shadow")).sum()
+    return table.load(run.path("semantic.parquet")).query("split == 'train' and family == 'shadow'").shape[0]
 
 
 def _recoded(run: SavedRun) -> float:
@@ -132,7 +131,7 @@ def _moved(run: SavedRun) -> float:
 
 def _significant(run: SavedRun) -> int:
     rows = pd.read_parquet(run.path("differences.parquet"))
-    return ((rows.other_supervision == "mixed") & (rows.p_holm < 0.05)).sum()
+    return len(rows.query("other_supervision == 'mixed' and p_holm < 0.05"))
 
 
 def _best_peer(run: SavedRun) -> list[str]:
@@ -151,18 +150,12 @@ EXERCISES: dict[str, tuple[Judge, str]] = {  # name -> what judges an answer, an
     "01-1": (_hidden, "the AUROC: lower both ends of the range until the probe sees little"),
     "01-2": (_number(_shadows), "the column family of `train`"),
     "01-3": (_number(_recoded), "what the cell prints for that quality"),
-    "02-1": (
-        _number(lambda run: log1p(exp(-10 * run.params["beta"]))),
-        "the formula of the loss, and beta of this run",
-    ),
+    "02-1": (_number(lambda run: log1p(exp(-10 * run.params["beta"]))), "the formula of the loss, and beta"),
     "02-2": (_number(lambda run: run.results["final_margin"] / run.params["beta"]), "the results, and beta"),
     "02-3": _result("test_pixel", supervision="pixel"),
     "02-4": _result("test_semantic", objective="sft"),
     "03-1": (_number(_lora), "the values of lora_A and lora_B above; the head does not grow"),
-    "03-2": (
-        _number(lambda run: 2 * run.results["test_semantic"] - 1),
-        "real_accuracy and fake_accuracy in `measures`",
-    ),
+    "03-2": (_number(lambda run: 2 * run.results["test_semantic"] - 1), "the two accuracies in `measures`"),
     "03-3": _result("test_semantic", supervision="semantic"),
     "03-4": _result("test_pixel", mode="faithful"),
     "04-1": (_name(_cheapest), "real_accuracy and fake_accuracy of the rules (no branches) in the rows mean"),
@@ -172,10 +165,7 @@ EXERCISES: dict[str, tuple[Judge, str]] = {  # name -> what judges an answer, an
     "04-5": (_number(lambda run: 1 - _means(run, rule=True).real_accuracy["or_budget"]), "`sides`, right column"),
     "05-1": (_number(_significant), "p_holm in the rows of `differences` with a mixed branch"),
     "05-2": _result("test_semantic", "02", supervision="union"),
-    "05-3": (
-        _number(lambda run: 4 * _first(run, "alignment").n.iloc[0]),
-        "how a width falls with the square root of n",
-    ),
+    "05-3": (_number(lambda run: 4 * _first(run, "alignment").n.iloc[0]), "how a width falls with the root of n"),
     "06-1": (_name(_best_peer), "the AUROC of the peers on the first subset"),
     "06-2": _result("auroc_rigid", peers="rigid noise=0.05"),
     "06-3": _result("mean_meaning", peers="probe train=semantic name=meaning"),
