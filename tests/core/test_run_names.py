@@ -63,6 +63,7 @@ UNUSED = {  # modules, or rooms but for what notebooks import of them: what uses
     "core.saved_runs": "runs, to find others, and to show what there is",
     "core.stages": "runs, for what they stand on; the values of parameters stand in the question",
     "core.verified": "runs, to refuse damaged ones",
+    "teach": "the command `teach`, and cells of exercises",
     "workflow": "the command line, and `make sync`",
 }
 
