@@ -15,7 +15,7 @@ LOCAL = (
     "AlignGemini; any other has to be put there, seen from the project, by whoever loads the adapter."
 )
 DOMAIN = "domain.safetensors"  # see branches/domain.py
-FILES = ["*.json", CARD, WEIGHTS, DOMAIN]  # what of a repository is an adapter
+FILES = ["*.json", CARD, "*.safetensors"]  # what of a repository is an adapter
 
 
 def save(model, folder: Path, facts: dict[str, Any], card: str, weights: dict | None = None) -> Path:

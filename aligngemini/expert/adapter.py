@@ -33,10 +33,11 @@ def facts(expert: Expert, config: ExpertParams, pairs: int, updates: int) -> dic
     return expert.metadata | shares | {"pairs": pairs, "updates": updates} | params
 
 
-def save(expert: Expert, folder: Path, facts: dict[str, Any]) -> Path:
-    """Write adapter and head with their facts and a model card."""
-    summary = SUMMARY + (ABSTAINS if expert.probe else "")
-    card = adapters.card("Pixel branch", summary, facts, registry.USE.format(kind="expert"))
+def save(expert: Expert, folder: Path, facts: dict[str, Any], kind: str = "expert", summary: str = SUMMARY) -> Path:
+    """Write adapter and head with their facts and the model card of a branch of that `kind`."""
+    summary += ABSTAINS if expert.probe else ""
+    title = "Pixel branch" if kind == "expert" else registry.title(kind)
+    card = adapters.card(title, summary, facts, registry.USE.format(kind=kind))
     if expert.probe:
         degradation.save(expert.probe, folder)
     return adapters.save(expert.model.eval(), folder, facts, card)

@@ -1,6 +1,7 @@
 """A backbone with LoRA inside a network of a peer's own: how it judges, is saved, and comes back."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -9,8 +10,15 @@ from torch import nn
 
 from aligngemini.core.params import Refused
 from aligngemini.expert import adapter, backbone
+from aligngemini.expert.branch import ExpertBranch
 from aligngemini.expert.params import ExpertParams
 
+SUMMARY = (
+    "A detector to compare the branches of AlignGemini with: a LoRA adapter of a vision backbone, trained on images of "
+    "a data run. One score for the centre crop, padded with black where an image is smaller, never resized; above 0.5 "
+    "it says fake."
+)
+FACTS = ExpertBranch.FACTS | {"options": str}
 INSIDE = "model."  # what the names of the backbone's weights begin with; the adapter holds what of them was trained
 
 
@@ -28,13 +36,25 @@ def around(adapted: backbone.Expert, network: nn.Module) -> Composite:
 
 
 def save(
-    adapted: backbone.Expert, network: nn.Module, config: ExpertParams, pairs: int, log: list[dict], weights: Path
-) -> None:
-    """Write the adapter and the history of training beside the file `weights`, which gets what the network adds."""
-    adapter.save(adapted, weights.parent, adapter.facts(adapted, config, pairs, len(log)))
-    added = {name: each for name, each in network.state_dict().items() if not name.startswith(INSIDE)}
-    save_file(added, weights)
-    pd.DataFrame(log).to_parquet(weights.parent / "history.parquet", index=False)
+    adapted: backbone.Expert,
+    kind: str,
+    source: str,
+    config: ExpertParams,
+    pairs: int,
+    log: list[dict],
+    out: Path,
+    network: nn.Module | None = None,
+) -> dict[str, Any]:
+    """Write a peer of that kind, made from the text of options `source`, into the folder `out`: adapter, card, history
+    of training, and what a `network` adds. Returns the facts that it is loaded by.
+    """
+    facts = adapter.facts(adapted, config, pairs, len(log)) | {"options": source}
+    adapter.save(adapted, out, facts, kind, SUMMARY)
+    pd.DataFrame(log).to_parquet(Path(out) / "history.parquet", index=False)
+    if network is not None:
+        added = {name: each for name, each in network.state_dict().items() if not name.startswith(INSIDE)}
+        save_file(added, Path(out) / f"{kind}.safetensors")
+    return {name: facts[name] for name in FACTS}
 
 
 def restore(network: nn.Module, weights: Path) -> None:

@@ -4,15 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-import pandas as pd
-
 from aligngemini.branches import options
-from aligngemini.expert import adapter, backbone, train
+from aligngemini.expert import backbone, train
 from aligngemini.expert.branch import ExpertBranch
 from aligngemini.expert.params import ExpertParams
 from aligngemini.images import table
 
-from . import residual
+from . import composite, residual
 from .params import EffortOptions
 
 
@@ -31,11 +29,7 @@ class Effort(ExpertBranch):
         expert.model.to(expert.device)
         rows = table.training(data, given.train, "pixel").query("split == 'train'")
         log = train.optimise(expert, rows, config, checkpoints, _extra(expert, given))
-        facts = adapter.facts(expert, config, len(rows) // 2, len(log))
-        adapter.save(_as_lora(expert, given), out, facts)
-        pd.DataFrame(log).to_parquet(out / "history.parquet", index=False)
-        revision = expert.metadata["revision"]
-        return {"base": given.base, "revision": revision, "crop": given.crop, "options": source}
+        return composite.save(_as_lora(expert, given), cls.kind, source, config, len(rows) // 2, log, out)
 
 
 def _parameters(given: EffortOptions, seed: int) -> ExpertParams:

@@ -106,6 +106,7 @@ class Gamma(ExpertBranch):
     """Backbone with LoRA, heads and attention, trained together on photographs and these manipulated."""
 
     kind: ClassVar[str] = "gamma"
+    FACTS: ClassVar = composite.FACTS
     segments = True  # whether it finds masks
 
     @classmethod
@@ -121,8 +122,7 @@ class Gamma(ExpertBranch):
         expert = _expert(adapted, given)
         made = partial(Manipulations, pairs, given.kinds, config)
         log = train.minimise(expert, made, config, checkpoints, partial(loss, given=given))
-        composite.save(adapted, expert.model, config, len(pairs), log, Path(out) / WEIGHTS)
-        return {"base": given.base, "revision": adapted.metadata["revision"], "crop": given.crop, "options": source}
+        return composite.save(adapted, cls.kind, source, config, len(pairs), log, out, expert.model)
 
     @classmethod
     def load(cls, facts: dict[str, Any], folder: Path, name: str = "gamma") -> Self:
