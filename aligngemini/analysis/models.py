@@ -83,7 +83,8 @@ def without_run(fusion) -> list[Model]:
     own, models = [each for each in members(fusion) if not each["run"]], []
     fused = values.read(folder(fusion) / "fused.parquet").drop_duplicates("image_id") if own else pd.DataFrame()
     for each in own:
-        name, threshold, supervision = each["name"], each["given"], registry.kind(each["kind"]).supervision
+        name, threshold = each["name"], each["given"]
+        supervision = each.get("supervision", registry.kind(each["kind"]).supervision)
         score = fused[f"{name}_score"]
         table = score_table.make(fused.image_id, score, name, supervision, fused.reason.where(score.isna(), ""))
         chosen = threshold if fixed(fusion) is None else None

@@ -24,6 +24,14 @@ class Choice(NamedTuple):
     name: str
     options: Any = None  # of a kind that has some: branches.options.Options
 
+    @property
+    def supervision(self) -> str:
+        """The task of the images that it is made from: its option `train`, if it has one, else that of its kind; "" if
+        that is not known.
+        """
+        train = getattr(self.options, "train", self.kind.supervision)
+        return train if train in ("semantic", "pixel", "union") else ""
+
 
 def read(texts: list[str], runs: bool = True) -> list[Choice]:
     """The branches that `texts` name, in order. Raises Refused for an unknown kind, or what its kind cannot have, and

@@ -60,7 +60,7 @@ _KINDS = (
     _peer("mirror", "MIRROR", "#EE3377", "mirror:Mirror", "MirrorOptions"),
     _peer("memory", "MIRROR without training", "#EE99AA", "mirror:Unexplained", "MirrorOptions"),
     _peer("gamma", "GAMMA", "#DDAA33", "gamma:Gamma", "GammaOptions"),
-    _peer("probe", "linear probe", "#DDCC77", "probe:Probe", "ProbeOptions"),
+    _peer("probe", "linear probe", "#DDCC77", "probe:Probe", "ProbeOptions", ""),
     _peer("classifier", "hub classifier", "#882255", "own:Classifier", "ClassifierOptions", ""),
     _peer("callable", "function", "#661100", "own:Callable", "CallableOptions", ""),
 )

@@ -20,20 +20,25 @@ from aligngemini.core import json_file, manifest
 FILE = "ALIGNGEMINI_PROGRESS"
 T = TypeVar("T")
 _meters: dict[str, "Meter"] = {}
+_loops: list["Meter"] = []  # of `progress`, the outermost first
 
 
 def progress(iterable: Iterable[T], label: str, total: int | None = None, each: int = 1) -> Iterator[T]:
     """Yield the items of `iterable` and show the progress of `label`; `total` defaults to its length.
 
     An item that is a batch counts for `each`, and the last one for what is left of `total`. Ends with one summary line,
-    also when the loop is left early or fails.
+    also when the loop is left early or fails. Progress within the loop shares its line, and leaves none of its own.
     """
     if total is None and isinstance(iterable, Sized):
         total = len(iterable)
     with closing(Meter(label, total)) as meter:
-        for done, item in enumerate(iterable, start=1):
-            yield item
-            meter.update(done * each if total is None else min(done * each, total))
+        _loops.append(meter)
+        try:
+            for done, item in enumerate(iterable, start=1):
+                yield item
+                meter.update(done * each if total is None else min(done * each, total))
+        finally:
+            _loops.remove(meter)
 
 
 def note(label: str, done: int, total: int | None = None) -> None:
@@ -61,7 +66,8 @@ class Meter:
     """One progress line; `skipped` steps were done before it began and do not count for the rate."""
 
     def __init__(self, label: str, total: int | None, skipped: int = 0) -> None:
-        self._written, place = 0.0, _place(label)
+        self._written, self._inner = 0.0, bool(_loops)
+        place = self.place = _loops[0].place if _loops else _place(label)
         steps = {"desc": label, "total": total, "initial": skipped, "miniters": 0, "smoothing": 0}
         self.bar = tqdm(**steps, **place, mininterval=place["delay"], leave=False, position=0, disable=False)
 
@@ -77,6 +83,8 @@ class Meter:
         bar = self.bar
         bar.close()
         seconds, rate = self._measure()
+        if self._inner:
+            return
         short = f" of {bar.total}" if bar.total and bar.n < bar.total else ""
         speed = f", {rate:.3g}/s" if rate else ""
         tqdm.write(f"{bar.desc}: {bar.n}{short} in {spell(seconds)}{speed}", file=bar.fp)

@@ -29,7 +29,7 @@ class Run(SavedRun):
     def __init__(self, folder: Path, record: dict[str, Any], lock: FileLock | None = None) -> None:
         super().__init__(folder, record)
         self._lock, self._began = lock, time.monotonic()
-        self._depth = 0  # of computations within computations
+        self._depth = 0  # of computations within computations, which print nothing
 
     @property
     def made(self) -> dict[str, str]:
@@ -92,6 +92,15 @@ class Run(SavedRun):
             self._complete(json_file.plain(results), json_file.plain(models or {}))
         rounded = [round(value, 4) if isinstance(value, float) else value for value in self.results.values()]
         return pd.DataFrame({"value": rounded}, index=list(self.results), dtype=object)
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Print no line for what is computed or saved within: for a loop that shows its own progress."""
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
 
     def close(self) -> None:
         """Let go of the run: another process may work on it. `finish` does this itself."""

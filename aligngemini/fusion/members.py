@@ -10,6 +10,7 @@ from aligngemini.branches import branch_runs, registry, scoring
 from aligngemini.branches.branch_runs import Choice
 from aligngemini.core import json_file, reading
 from aligngemini.core.params import Refused
+from aligngemini.core.progress import progress
 from aligngemini.fusion import outside
 from aligngemini.fusion.rules import RULES, Fusion
 from aligngemini.images import table
@@ -78,12 +79,18 @@ def own(run, choice: Choice, test: pd.DataFrame, joint: pd.DataFrame) -> Member:
         images = test.image_id.nunique()
         raise Refused(f"none of the {images} test images is in {choice.rest}: {branch.unlike(test)}")
     scored = [
-        run.compute(f"branches/{name}_{each}.parquet", scoring.table, rows, branch, kind.supervision, BATCH_SIZE)
+        run.compute(f"branches/{name}_{each}.parquet", scoring.table, rows, branch, choice.supervision, BATCH_SIZE)
         for each, rows in (("test", test), ("joint", joint))
     ]
-    cut = getattr(branch, "threshold", None) or threshold(scored[1], joint, kind.supervision)
-    about = outside.trained_on(kind.supervision, run.data.params) if kind.supervision else ""
-    return Member(name, kind.name, kind.supervision, facts, "", cut, *scored, about)
+    cut = getattr(branch, "threshold", None) or threshold(scored[1], joint, choice.supervision)
+    about = outside.trained_on(choice.supervision, run.data.params) if choice.supervision else ""
+    return Member(name, kind.name, choice.supervision, facts, "", cut, *scored, about)
+
+
+def several(run, choices: Sequence[Choice], test: pd.DataFrame, joint: pd.DataFrame) -> list[Member]:
+    """`own` of each choice, with one line of progress for all."""
+    with run.silent():
+        return [own(run, each, test, joint) for each in progress(choices, "making detectors and scoring images")]
 
 
 def fit(kind: str, source: str, images, checkpoints: Path, out: Path) -> None:
@@ -158,7 +165,7 @@ def described(members: Sequence[Member], given: Sequence[float], fusion: Fusion)
     """
     branches = [
         {"name": each.name, "kind": each.kind, "facts": each.facts, "threshold": used, "given": alone, "run": each.run}
-        | {"trained_on": each.trained_on}
+        | {"supervision": each.supervision, "trained_on": each.trained_on}
         for each, used, alone in zip(members, fusion.thresholds, given, strict=True)
     ]
     return {"branches": branches, "fusion": fusion.as_dict()}

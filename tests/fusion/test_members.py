@@ -50,11 +50,12 @@ def test_the_description_holds_branches_thresholds_and_fusion(joint, table):
     fusion = Fusion("or", (0.2, 0.6))
     assert members.described(branches, [0.5, 0.6], fusion) == {
         "branches": [
-            {"name": "vlm", "kind": "vlm", "facts": {"base": "b"}, "run": "02_vlm_dpo/abc"}
+            {"name": "vlm", "kind": "vlm", "supervision": "semantic", "facts": {"base": "b"}, "run": "02_vlm_dpo/abc"}
             | {"threshold": 0.2, "given": 0.5, "trained_on": "drawn scenes"},
             {
                 "name": "mine",
                 "kind": "scores",
+                "supervision": "",
                 "facts": {},
                 "run": "",
                 "threshold": 0.6,
