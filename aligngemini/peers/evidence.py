@@ -50,14 +50,18 @@ def _covered(view: np.ndarray, square: tuple[slice, slice]) -> np.ndarray:
     return covered
 
 
-def outlined(path: str) -> np.ndarray:
-    """The mask of all artifacts of an unpacked picture of X-AIGD, bool [H, W]. Raises Unreadable where it has none."""
+def outlines(path: str) -> dict[str, Path]:
+    """The masks of the artifacts of an unpacked picture of X-AIGD, by category. Raises Unreadable where it has none."""
     picture = Path(path)
     files = sorted((picture.parents[1] / MASKS / picture.parent.name / picture.stem).glob("*.png"))
-    masks = [np.asarray(Image.open(file)) > 0 for file in files]
-    if not masks:
+    if not files:
         raise Unreadable("no artifact is outlined in it")
-    return np.any(masks, axis=0)
+    return {file.stem: file for file in files}
+
+
+def outlined(path: str) -> np.ndarray:
+    """The mask of all artifacts of an unpacked picture of X-AIGD, bool [H, W]. Raises Unreadable where it has none."""
+    return np.any([np.asarray(Image.open(file)) > 0 for file in outlines(path).values()], axis=0)
 
 
 def on_artifacts(branch: Branch, images: pd.DataFrame, side: int = 28, mask_of: Callable = outlined) -> pd.DataFrame:
@@ -101,13 +105,16 @@ def _measured(branch: Branch, rgb: np.ndarray, mask: np.ndarray, side: int) -> t
 
 
 def summary(table: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
-    """Means over the images of `on_artifacts` with intervals: columns measure, value, low, high, n.
+    """Means over the images of `on_artifacts`, or of `explanations.on_labels`, with intervals: columns measure, value,
+    low, high, n.
 
-    `hit less chance` is above zero where the evidence points at artifacts more often than a random square does. At
-    least two images are needed for an interval.
+    `hit less chance` is above zero where the evidence points at artifacts more often than a random square does, or an
+    explanation at their categories more often than that of another image. At least two images are needed for an
+    interval.
     """
-    table = table.dropna(subset="auroc")
-    values = {"auroc": table["auroc"], "hit": table["hit"], "hit less chance": table["hit"] - table["chance"]}
+    table = table.dropna(subset="hit")
+    values = {name: table[name] for name in ("auroc", "hit") if name in table}
+    values["hit less chance"] = table["hit"] - table["chance"]
     rows = [(name, each.mean(), *_interval(each, name, confidence), len(each)) for name, each in values.items()]
     return pd.DataFrame(rows, columns=["measure", "value", "low", "high", "n"])
 

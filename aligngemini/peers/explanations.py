@@ -1,17 +1,35 @@
-"""When the VLM says why, is it true? Measured on images of the small world, where the truth is known.
+"""When the VLM says why, is it true? Measured on images of the small world, where the truth is known, and on fakes of
+X-AIGD, in which people outlined the artifacts.
 
 The question is that of FakeReasoning and INSIGHT; the measure is ours.
 """
 
+import re
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 import torch
 
+from aligngemini.core.progress import progress
 from aligngemini.images import decode
+from aligngemini.images.header import Unreadable
 from aligngemini.vlm import load, preference_pairs, verdict
 from aligngemini.vlm.branch import VLMBranch
 from aligngemini.vlm.reason_check import FALSE, NONE, OTHER, TRUE, family, outcome
+
+from .evidence import outlines
+
+# Words of an explanation that concern a category of X-AIGD; the categories are its own, the words ours.
+CATEGORIES = {
+    "low-level-edge_shape": r"edges?|outlines?|contours?|boundar\w+|shapes?|distort\w+|deform\w+|warp\w+|melt\w+",
+    "low-level-texture": r"textur\w+|smooth\w*|patterns?|grain\w*|plastic|wax\w+|blurr\w+",
+    "low-level-color": r"colou?r\w*|hues?|tints?|(over)?saturat\w+|tones?",
+    "low-level-symbol": r"text|letters?|words?|symbols?|signs?|logos?|writing|numbers?|digits?|illegible",
+    "high-level-semantics": r"hands?|fingers?|limbs?|arms?|legs?|faces?|eyes?|teeth|anatom\w+|extra|missing|fused",
+    "cognitive-level-commonsense": r"unusual\w*|implausib\w+|impossib\w+|illogical\w*|unlikely|absurd|nonsens\w+",
+    "cognitive-level-physics": r"shadows?|reflect\w+|light\w*|gravity|float\w*|hover\w*|perspective|physic\w+",
+}
 
 
 def explained(branch, rows: pd.DataFrame) -> pd.DataFrame:
@@ -67,3 +85,30 @@ def table(found: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
             rows.append({"model": title, "image": ("plausible", "violated")[label], "n": len(part)} | shares.to_dict())
             rows[-1]["prefers the true one"] = part.prefers.mean()
     return pd.DataFrame(rows)
+
+
+def on_labels(branch, images: pd.DataFrame) -> pd.DataFrame:
+    """What a VLM says of fakes of X-AIGD (column path), and whether people outlined artifacts of that category there.
+
+    Columns: path, said (its words after the verdict "fake"), named (categories that they concern), outlined, hit (share
+    of `named` that is outlined), chance (share of all images in which these are outlined) and reason. NaN with a reason
+    where nothing is named, or the picture cannot be used. See `evidence.summary`.
+    """
+    rows = [_heard(branch, path) for path in progress(list(images.path), "explaining artifacts")]
+    table = pd.DataFrame(rows, columns=["path", "said", "named", "outlined", "reason"])
+    seen = table.outlined[table.outlined.map(len) > 0]
+    often = {name: seen.map(lambda names, name=name: name in names).mean() for name in CATEGORIES}
+    both = zip(table.named, table.outlined, strict=True)
+    hits = [np.mean([name in seen for name in named]) if named else np.nan for named, seen in both]
+    chance = [np.mean([often[name] for name in named]) if named else np.nan for named in table.named]
+    return table.assign(hit=hits, chance=chance)
+
+
+def _heard(branch, path: str) -> tuple[str, str, list[str], list[str], str]:
+    try:
+        outlined, view = sorted(outlines(path)), branch.prepare(decode.read(path).rgb)
+    except Unreadable as error:
+        return path, "", [], [], str(error)
+    said = branch.explain([view], [True])[0]
+    named = [name for name, words in CATEGORIES.items() if re.search(rf"\b({words})\b", said.lower())]
+    return path, said, named, outlined, "" if named else "its words concern no category"

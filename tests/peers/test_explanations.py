@@ -1,9 +1,15 @@
 """Explanations are held against what the world knows to be true."""
 
+import re
+from types import SimpleNamespace
+
 import pandas as pd
+import pytest
+from PIL import Image
 
 from aligngemini.images import table
-from aligngemini.peers import explanations
+from aligngemini.images.loaders.archives import MASKS
+from aligngemini.peers import evidence, explanations
 from aligngemini.world import world
 
 
@@ -44,3 +50,35 @@ def test_the_shipped_model_prefers_what_is_true_to_what_is_true_of_the_twin(tmp_
     found = explanations.explained(vlm, frame)
     assert found.prefers.mean() > 0.6
     assert set(found.outcome) <= {explanations.TRUE, explanations.FALSE, explanations.OTHER, explanations.NONE}
+
+
+def test_explanations_are_held_against_the_categories_that_people_outlined(tmp_path):
+    told = {
+        "0": "The letters are illegible.",
+        "1": "A finger is missing.",
+        "2": "It looks nice.",
+        "3": "The light is odd.",
+    }
+    outlined = {"0": ["low-level-symbol"], "1": ["low-level-texture"], "2": ["low-level-symbol"], "3": []}
+    for name, categories in outlined.items():
+        for file in (
+            tmp_path / "FLUX" / f"{name}.png",
+            *(tmp_path / MASKS / "FLUX" / name / f"{c}.png" for c in categories),
+        ):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("L", (32, 32), 10 * int(name)).save(file)
+    branch = SimpleNamespace(prepare=lambda rgb: rgb, explain=lambda views, fake: [told[str(views[0].max() // 10)]])
+    images = pd.DataFrame({"path": [str(tmp_path / "FLUX" / f"{name}.png") for name in told]})
+    found = explanations.on_labels(branch, images)
+    assert found.named.tolist() == [["low-level-symbol"], ["high-level-semantics"], [], []]
+    assert found.hit[:2].tolist() == [1, 0] and found.chance[:2].tolist() == [pytest.approx(2 / 3), 0]
+    assert found.hit[2:].isna().all() and "no category" in found.reason[2] and "outlined" in found.reason[3]
+    summary = evidence.summary(found).set_index("measure")
+    assert summary.loc["hit less chance", "value"] == pytest.approx(1 / 6) and set(summary.n) == {2}
+    assert "auroc" not in summary.index
+
+
+def test_the_words_for_text_and_for_texture_are_told_apart():
+    named = {each: [name for name, words in explanations.CATEGORIES.items() if re.search(rf"\b({words})\b", each)]
+             for each in ("text", "texture", "the outlines", "significant")}  # fmt: skip
+    assert [*named.values()] == [["low-level-symbol"], ["low-level-texture"], ["low-level-edge_shape"], []]
