@@ -50,6 +50,11 @@ class Calibrated(Cropped):
     def load(cls, facts: dict[str, Any], folder: Path, name: str = "") -> Self:
         return cls(options.read(cls.kind, facts["options"]), name or cls.kind, facts["quantiles"])
 
+    @property
+    def state(self) -> str:
+        """What decides the statistic, beside its method."""
+        return self.options.model_dump_json(exclude={"name", "direction"})
+
     def statistic(self, images: np.ndarray) -> np.ndarray:
         """Float64 [n] of uint8 images [n, crop, crop, 3]."""
         raise NotImplementedError

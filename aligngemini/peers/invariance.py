@@ -18,6 +18,7 @@ class Rigid(Calibrated):
 
     kind = "rigid"
 
+    @frozen.remembered
     def statistic(self, images: np.ndarray) -> np.ndarray:
         model, chosen = frozen.load(self.options.base, self.options.revision), self.options
         plain = model.class_tokens(images)
@@ -31,10 +32,12 @@ class ContrastiveBlur(Calibrated):
 
     kind = "blur"
 
+    @frozen.remembered
     def statistic(self, images: np.ndarray) -> np.ndarray:
         sigma = (0, self.options.blur, self.options.blur, 0)
-        blurred = gaussian_filter(images.astype(np.float32), sigma, mode="mirror", radius=(0, 1, 1, 0))
-        sharp = np.clip(2 * images - blurred, 0, WHITE).astype(np.float32)
+        plain = images.astype(np.float32)  # twice a byte may be more than a byte holds
+        blurred = gaussian_filter(plain, sigma, mode="mirror", radius=(0, 1, 1, 0))
+        sharp = np.clip(2 * plain - blurred, 0, WHITE)
         model = frozen.load(self.options.base, self.options.revision)
         return frozen.cosine_distance(model.class_tokens(blurred), model.class_tokens(sharp))
 
