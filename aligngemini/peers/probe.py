@@ -1,6 +1,6 @@
 """Logistic regression on the features of a frozen backbone: of the workbook's training sets, or of any labelled folder.
 
-A high figure on galleries may be content: score folders whose real and fake images match in content apart.
+A high figure on galleries may be content: notebook 06 shows it beside that on images of the same content (`matched`).
 """
 
 import numpy as np

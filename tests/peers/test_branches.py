@@ -1,17 +1,21 @@
 """Each peer is made from a data run, comes back from its folder, and scores in [0, 1]."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import torch
 
-from aligngemini.branches import options, registry, scoring
+from aligngemini.branches import branch_runs, options, registry, scoring
 from aligngemini.core import reading
 from aligngemini.core.params import Refused
 from aligngemini.fusion import members
-from aligngemini.images import table
-from aligngemini.peers import comparison
+from aligngemini.images import decode, table
+from aligngemini.peers import comparison, frozen
 from aligngemini.peers.calibrated import LEAST
 from aligngemini.peers.invariance import ContrastiveBlur, Minder, Rigid
 from aligngemini.scores import metrics
+from tests import model_card
 
 SMALL = {
     "effort": "epochs=0.5 crop=56",
@@ -33,6 +37,38 @@ def made(data, tmp_path_factory):
         return registry.kind(kind).load().load(reading.json(out / members.FACTS), out, "mine")
 
     return make
+
+
+@pytest.mark.parametrize("kind", ["effort", "mirror", "gamma"])
+def test_the_code_on_the_card_of_a_trained_peer_judges_as_the_peer_does(data, tmp_path, kind):
+    members.fit(kind, SMALL[kind], data, tmp_path / "checkpoints", tmp_path)
+    branch = registry.kind(kind).load().load(reading.json(tmp_path / members.FACTS), tmp_path, kind)
+    picture = images(data).path[0]
+    assert f"# {registry.title(kind)}\n" in (tmp_path / "README.md").read_text()
+    assert model_card.answer(tmp_path, picture) == branch.p_fake([branch.prepare(decode.read(picture).rgb)])
+
+
+def test_mirror_and_what_remains_of_it_learn_one_memory(made, data, monkeypatch):
+    first = made("memory", "slots=40").known.slots
+    monkeypatch.setattr("aligngemini.peers.memory.STEPS", 0)  # another memory would show
+    assert torch.equal(made("mirror", "slots=40 crop=112 epochs=0.1").expert.model.memory.slots.cpu(), first)
+
+
+@pytest.mark.parametrize("token", [True, False])
+def test_mirrors_head_sees_the_class_token_only_where_that_is_asked_for(made, token):
+    network = made("mirror", f"{SMALL['mirror']} epochs=0.1 token={token}".replace("epochs=0.5 ", "")).expert.model
+    width = network.model.num_features
+    assert network.head.in_features == 256 + 64 + token * width
+    assert all(network.state_dict()[f"{part}.weight"].any() for part in ("head", "perplexity", "residual.0"))
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("probe", "pixel"), ("probe train=semantic", "semantic"), ("probe union", "union"), ("probe data/x", ""),
+     ("rigid", "pixel"), ("vlm latest", "semantic"), ("scores x.csv", "")],
+)  # fmt: skip
+def test_a_peer_is_titled_by_the_images_that_it_was_made_from(text, wanted):
+    assert branch_runs.read([text], runs=False)[0].supervision == wanted
 
 
 def images(data):
@@ -76,6 +112,24 @@ def test_minder_is_the_smaller_of_the_noise_and_the_blur_distance():
     crops = np.random.default_rng(0).integers(0, 256, (3, 112, 112, 3), np.uint8)
     parts = [each(given, "x", []).statistic(crops) for each in (Rigid, ContrastiveBlur)]
     np.testing.assert_array_equal(Minder(given, "x", []).statistic(crops), np.minimum(*parts))
+
+
+def test_blurring_and_sharpening_leave_a_bright_plain_image_as_it_is():
+    bright = np.full((1, 112, 112, 3), 200, np.uint8)
+    assert ContrastiveBlur(options.read("blur", ""), "x", []).statistic(bright) == pytest.approx(0, abs=1e-5)
+
+
+def test_peers_share_what_they_measure_of_an_image(monkeypatch):
+    model, looks = frozen.load("data/mini/expert"), []
+    monkeypatch.setattr(
+        model, "expert", SimpleNamespace(judged=lambda x: (looks.append(len(x)) or x.flatten(1).float(), x))
+    )
+    crops = np.random.default_rng(5).integers(0, 256, (4, 14, 14, 3), np.uint8)
+    first, again = model.class_tokens(crops), model.class_tokens(crops[::-1])
+    np.testing.assert_array_equal(first, again[::-1])
+    assert looks == [4], "the second peer finds all of them known"
+    model.class_tokens(np.concatenate([crops[:1], crops[:1] + 1]))
+    assert looks == [4, 2], "a batch with one new image is computed as a whole"
 
 
 def test_a_peer_named_like_a_branch_of_the_fusion_is_refused_with_the_way_out():
