@@ -1,4 +1,4 @@
-"""An autoencoder on patches of 8 x 8 px: decoders of three kinds, latents free or quantised."""
+"""An autoencoder on patches of 8 x 8 px: decoders of three kinds, latents free or quantised; and super-resolution."""
 
 from types import SimpleNamespace
 
@@ -61,6 +61,29 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
         half = (self.config.levels - 1) / 2
         bounded = half * torch.tanh(z)
         return (bounded + (bounded.round() - bounded).detach()) / half
+
+
+class Upscaler(ModelMixin, ConfigMixin):
+    """Super-resolution as a last component: float [N, 3, H, W] in [-1, 1] is halved by area, and made large again;
+    H, W even.
+    """
+
+    @register_to_config
+    def __init__(self, width: int = 24, depth: int = 2):
+        super().__init__()
+        self.enter, self.body = nn.Conv2d(3, width, 3, padding=1), _blocks(width, depth)
+        self.leave = nn.Sequential(nn.Conv2d(width, 12, 3, padding=1), nn.PixelShuffle(2))
+
+    def encode(self, x: torch.Tensor) -> SimpleNamespace:
+        """`latent_dist` of no variance, whose mean is the small picture [N, 3, H / 2, W / 2]."""
+        small = nn.functional.avg_pool2d(x, 2)
+        latents = torch.cat([small, torch.zeros_like(small)], 1)
+        return SimpleNamespace(latent_dist=DiagonalGaussianDistribution(latents, deterministic=True))
+
+    def decode(self, z: torch.Tensor) -> SimpleNamespace:
+        """`sample` [N, 3, H, W]: bilinear interpolation, and what the network adds to it."""
+        large = nn.functional.interpolate(z, scale_factor=2, mode="bilinear")
+        return SimpleNamespace(sample=large + self.leave(self.body(self.enter(z))))
 
 
 def _blocks(width: int, depth: int) -> nn.Sequential:

@@ -20,6 +20,7 @@ KINDS = (
     "AutoencoderTiny",
     "VQModel",
     "PatchAutoencoder",
+    "Upscaler",
 )
 WIDTHS = ("decoder_block_out_channels", "up_block_out_channels", "block_out_channels")  # as their configs call them
 
@@ -59,7 +60,7 @@ def _pretrained(place: str, dtype: torch.dtype, kind: str, **options):
         raise Refused(f"{place} holds a {kind}, not {' or '.join(KINDS)}; point vae at an autoencoder of images.")
     options |= {"use_safetensors": True, "output_loading_info": True, "torch_dtype": dtype}
     with models.loading(place, "autoencoder"):
-        home = patches if kind == "PatchAutoencoder" else diffusers
+        home = patches if hasattr(patches, kind) else diffusers
         model, report = getattr(home, kind).from_pretrained(place, **options)
     if report["missing_keys"]:
         raise Refused(f"The weights of {place} lack {len(report['missing_keys'])} tensors; fetch them again.")

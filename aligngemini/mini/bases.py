@@ -5,8 +5,9 @@ sisters.
 from pathlib import Path
 
 HOME = Path(__file__).parents[2] / "data" / "mini"
-NAMES = ("vlm_neutral", "vlm", "expert", "vae/kl", "vae/transposed", "vae/shuffle", "vae/vq", "vae/adversarial")
-FOLDERS = {name.removeprefix("vae/"): HOME / name for name in NAMES}
+VAES = ("vae/kl", "vae/transposed", "vae/shuffle", "vae/vq", "vae/adversarial")
+NAMES = ("vlm_neutral", "vlm", "expert", *VAES, "upscalers/superres")
+FOLDERS = {name.rpartition("/")[2]: HOME / name for name in NAMES}
 WIDTH, LAYERS, HEADS = 128, 3, 4
 INIT = 0.06  # near 1 / sqrt(WIDTH); with the usual 0.02 a model this narrow learns to look much later (our trial)
 EXPERT_NAME = "vit_small_patch14_dinov2"

@@ -10,7 +10,7 @@ from . import bases, card, pretrain_expert, pretrain_vae, pretrain_vlm
 
 STEPS = {
     "vlm_neutral": 4000, "vlm": 4000, "expert": 400,
-    "kl": 1500, "transposed": 1500, "shuffle": 1500, "vq": 1500, "adversarial": 1500,
+    "kl": 1500, "transposed": 1500, "shuffle": 1500, "vq": 1500, "adversarial": 1500, "superres": 300,
 }  # fmt: skip
 
 
@@ -27,7 +27,7 @@ def main(only: str = "", out: str = "data/mini", steps: int = 0, seed: int = 0) 
 
 
 def place(name: str) -> str:
-    """The folder of a base: its name, for an autoencoder under `vae`."""
+    """The folder of a base: its name, for an autoencoder under `vae` or `upscalers`."""
     return str(bases.FOLDERS[name].relative_to(bases.HOME))
 
 

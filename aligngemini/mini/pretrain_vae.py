@@ -1,4 +1,4 @@
-"""How the small autoencoders are made: five families of 8x compression, trained on camera pictures."""
+"""How the small autoencoders are made, on camera pictures: five families of 8x compression, and super-resolution."""
 
 from functools import partial
 from pathlib import Path
@@ -9,7 +9,7 @@ from torch import nn
 
 from aligngemini.core.seeds import generator
 from aligngemini.images import degrade
-from aligngemini.images.patches import PATCH, PatchAutoencoder
+from aligngemini.images.patches import PATCH, PatchAutoencoder, Upscaler
 from aligngemini.world import world
 from aligngemini.world.camera import photograph
 
@@ -17,13 +17,14 @@ from .loop import fit
 
 BATCH, CROP, LATENT = 8, 64, 24
 CRITIC = 0.02  # of the critic's opinion beside the reconstruction error (ours: its sharpness shows, the PSNR stays)
-# All are `PatchAutoencoder`s. The family that trains the expert stands first; the others are only ever tested on.
+# All but the last are `PatchAutoencoder`s. The family that trains the expert stands first; others are tested on.
 FAMILIES = {
     "kl": "nearest upsampling and convolutions, drawn latents with a KL term",
     "transposed": "transposed convolutions",
     "shuffle": "pixel shuffle",
     "vq": "pixel shuffle, each latent channel quantised to 8 values",
     "adversarial": "nearest upsampling and convolutions, with an adversarial loss",
+    "superres": "super-resolution of pictures that were halved by area",
 }
 SHAPES = {
     "kl": {"decoder": "nearest", "drawn": True},
@@ -35,7 +36,11 @@ SHAPES = {
 
 
 def untrained(family: str, seed: int) -> PatchAutoencoder:
-    """The model of a family before its first step."""
+    """The model of a family before its first step; an upscaler begins as bilinear interpolation."""
+    if family == "superres":
+        model = Upscaler()
+        _silence(model.leave[0])
+        return model
     return begun(PatchAutoencoder(LATENT, **SHAPES[family]), seed)
 
 
@@ -54,9 +59,13 @@ def begun(model: PatchAutoencoder, seed: int) -> PatchAutoencoder:
     model.leave.bias.copy_(middle)
     ends = [module for module in model.detail.modules() if isinstance(module, nn.Conv2d)]
     for layer in (model.narrow, ends[-1]):
-        nn.init.zeros_(layer.weight)
-        nn.init.zeros_(layer.bias)
+        _silence(layer)
     return model
+
+
+def _silence(layer: nn.Conv2d) -> None:
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
 
 
 def picture(seed: int, split: str, index: int) -> tuple[np.ndarray, int]:

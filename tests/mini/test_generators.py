@@ -1,8 +1,10 @@
 """The autoencoder families: shapes, quantisation, their beginning, and training that goes on where it was stopped."""
 
+import numpy as np
 import pytest
 import torch
 
+from aligngemini.images import autoencoder
 from aligngemini.images.patches import DECODERS, PatchAutoencoder
 from aligngemini.mini import pretrain_vae
 from aligngemini.mini.loop import fit
@@ -24,8 +26,20 @@ def test_quantised_latents_take_few_values_and_let_gradients_pass():
     assert model.enter.weight.grad.abs().max() > 0
 
 
-@pytest.mark.parametrize("family", ["transposed", "shuffle", "vq", "adversarial"])
-def test_patch_families_begin_as_a_good_linear_sketch(family):
+def test_an_upscaler_is_given_the_picture_halved_by_area_and_is_loaded_as_any_autoencoder(tmp_path):
+    x = torch.rand(2, 3, 24, 40) * 2 - 1
+    model = pretrain_vae.untrained("superres", 0)
+    small = model.encode(x).latent_dist
+    torch.testing.assert_close(small.mean[0, 0, 0, 0], x[0, 0, :2, :2].mean())
+    assert small.mean.shape == (2, 3, 12, 20) and torch.equal(small.sample(), small.mean)
+    torch.testing.assert_close(model.decode(small.mean).sample[..., 0, 0], small.mean[..., 0, 0])  # as bilinear has it
+    model.save_pretrained(tmp_path)
+    loaded = autoencoder.load(str(tmp_path))
+    assert loaded.factor == 2 and loaded.roundtrip(np.zeros((1, 31, 50, 3), np.uint8)).shape == (1, 31, 50, 3)
+
+
+@pytest.mark.parametrize("family", ["transposed", "shuffle", "vq", "adversarial", "superres"])
+def test_families_begin_as_a_good_linear_sketch(family):
     assert pretrain_vae.psnr(pretrain_vae.untrained(family, 0), 0, 8)["before JPEG"] > 22
 
 
