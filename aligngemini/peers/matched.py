@@ -19,17 +19,19 @@ def table(
 ) -> pd.DataFrame:
     """COLUMNS for every detector of test images that all have scored (<name>_score), with intervals.
 
-    pooled: AUROC over all images together. matched: the share of `pairs` in which the fake has the larger score; that
-    is AUROC, too, where both sides show the same. One half is chance for both; NaN where there are no pairs.
+    pooled: AUROC over all images together. matched: the share of `pairs` in which the fake has the larger score, ties
+    counting one half; that is AUROC, too, where both sides show the same. One half is chance for both; NaN without
+    pairs.
     """
     images, found = joined.drop_duplicates("image_id").set_index("image_id", drop=False), pairs(joined, probe)
     rows = []
     for name in names:
         score = images[f"{name}_score"]
         pooled = intervals.roc_area(images.label, score, confidence, intervals.groups(images))
-        wins = (score[found.fake].to_numpy() > score[found.real].to_numpy()).astype(int)
-        rng, group = generator("matched", seed, name), found.group.to_numpy()
-        matched = intervals.accuracy(np.ones_like(wins), wins, rng, resamples, confidence, group)
+        fake, real, group = score[found.fake].to_numpy(), score[found.real].to_numpy(), found.group.to_numpy()
+        given = generator("matched", seed, name), resamples, confidence, group
+        sides = [intervals.accuracy(np.ones(len(found), int), wins, *given) for wins in (fake > real, fake >= real)]
+        matched = np.mean(sides, axis=0)
         rows.append((registry.title(name), *pooled, *matched, len(found)))
     return pd.DataFrame(rows, columns=COLUMNS)
 

@@ -64,5 +64,7 @@ def test_twins_are_matched_by_their_pair_and_within_their_subset():
     probe = Probe(options.read("probe", ""), "content", [], 0.0)
     found = matched.table(joined, ["mine"], probe, *KEY).iloc[0]
     assert (found.pairs, found.matched, found.pooled) == (2, 0.5, 0.5)
+    tied = matched.table(joined.assign(mine_score=0.0), ["mine"], probe, *KEY).iloc[0]
+    assert tied.matched == 0.5 and tied.matched_low < 0.5 < tied.matched_high
     none = matched.table(joined.assign(pair_id="").query("label == 1"), ["mine"], probe, *KEY).iloc[0]
     assert none.pairs == 0 and np.isnan(none.matched)
