@@ -50,7 +50,6 @@ UNUSED = {  # modules, or rooms but for what notebooks import of them: what uses
     "fetch": "the command `data`",
     "self_check": "the command `mini`",
     "mini": "the command `mini`",
-    "peers.evidence": "a few lines of Python in docs/benchmarks.md",
     "rehearse": "the command `rehearse`",
     "core.code": "runs, for their names",
     "core.codes": "the command line",
