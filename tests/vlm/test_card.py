@@ -33,7 +33,7 @@ def test_verdicts_reasons_and_explanations_come_back_from_the_card(card, there, 
         assert scores.dtype == np.float64 and np.isfinite(scores).all()
         frame = labels._part(there, rows.head(2), seed=0)
         assert all(frame.chosen.str.startswith("This image is"))
-        assert verdict.explain(there, shown[:1], [1], length=2)[0].startswith(verdict.VERDICTS[1])
+        assert verdict.spoken(there, shown[:1], verdict.VERDICTS[1], length=2)[0].startswith(verdict.VERDICTS[1])
 
 
 def test_a_step_on_packed_pairs_leaves_its_gradients_on_the_card(card, there, rows):
