@@ -2,7 +2,8 @@
 
 import base64
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from IPython.display import HTML
 from jinja2 import Environment
 from PIL import Image
 
-from aligngemini.images import decode
+from aligngemini.images import decode, degrade
+from aligngemini.images import traces as pixels
 
 SIDE = 168  # pixels; a small image is enlarged by whole factors with its pixels left square
 SHEET = """<div class="pictures" style="display:flex;flex-wrap:wrap;gap:14px 12px;margin:6px 0 14px;
@@ -49,10 +51,13 @@ def pairs(
     names: tuple[str, str] = ("", ""),
     side: int = SIDE,
 ) -> HTML:
-    """Two images side by side for each row, from the path columns `left` and `right`, with `names` beneath them."""
+    """Two images side by side for each row, from the path columns `left` and `right`, with `names` beneath them; the
+    left one alone where the other path is "".
+    """
     cards = []
     for _, row in rows.iterrows():
         paths = [(str(row[column]), name) for column, name in zip((left, right), names, strict=True) if column]
+        paths = paths[:1] + [(path, name) for path, name in paths[1:] if path]
         text = caption(row) if callable(caption) else row[caption] if caption else ""
         cards.append(([(_read(path, side), path.rpartition("/")[2], name) for path, name in paths], str(text)))
     return HTML(TEMPLATE.render(cards=cards, side=side))
@@ -86,6 +91,31 @@ def kinds(verdicts: pd.DataFrame, count: int = 2) -> HTML:
         cards = [([(_read(path, SIDE), name, name) for path, name in images], text) for images, text in found]
         parts.append(f"<h3>{heading}</h3>{TEMPLATE.render(cards=cards, side=SIDE)}")
     return HTML("".join(parts))
+
+
+def traces(left: np.ndarray, right: np.ndarray, names: tuple[str, str], side: int = SIDE) -> HTML:
+    """Two versions uint8 [H, W, 3] of one image, the middle of both enlarged, their difference, and both spectra."""
+    arrays = {each: array for each, array in zip(names, (left, right), strict=True)}
+    arrays |= {f"{each}, enlarged": pixels.zoom(array) for each, array in zip(names, (left, right), strict=True)}
+    arrays[f"difference × {pixels.GAIN}"] = pixels.difference(left, right)
+    arrays |= {f"{each}, spectrum": pixels.spectrum(array) for each, array in zip(names, (left, right), strict=True)}
+    return strip(arrays.values(), arrays, side)
+
+
+def chain(left: np.ndarray, right: np.ndarray, ranges: Mapping[str, Sequence[float]], side: int = SIDE) -> HTML:
+    """What is left of the difference of two versions uint8 [H, W, 3] of one image behind each change of the degradation
+    alone, in the middle of its range, and behind all of them: the right one, the difference, and its spectrum.
+    """
+    nothing, whole = (degrade.middle(ranges, share) for share in (0, 1))
+    steps = {name: replace(nothing, **{name: getattr(whole, name)}) for name in degrade.DRAWN}
+    cards = []
+    for name, values in {"nothing": nothing, **steps, "all of them": whole}.items():
+        first, second = degrade.degrade(left, values), degrade.degrade(right, replace(values, grain=1))
+        shown = {"image": second, "difference": pixels.difference(first, second), "spectrum": pixels.spectrum(second)}
+        at = getattr(whole, name, "")
+        images = [(_encoded(array, side), f"{what} behind {name}", what) for what, array in shown.items()]
+        cards.append((images, f"{name} {at:.2g}" if at else name))
+    return HTML(TEMPLATE.render(cards=cards, side=side))
 
 
 def flips(rows: pd.DataFrame, side: int = SIDE) -> HTML:

@@ -13,7 +13,6 @@ from aligngemini.scores.cv_auroc import UNKNOWN, logreg_cv_auroc
 from . import cues, pixel_network, pixel_statistics
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-NOTHING = {"scale": 1.0, "noise": 0.0, "blur": 0.0, "jpeg": 100.0}
 
 
 def once_per_run(run, cfg, rows: pd.DataFrame) -> pd.DataFrame:
@@ -31,9 +30,9 @@ def measure(
     Share 0 is the images as they are, share 1 the whole chain. Each image draws its own values, as in the semantic
     set.
     """
-    ladder = [weaker(ranges, share) for share in SHARES]
+    ladder = [degrade.weaker(ranges, share) for share in SHARES]
     seen, sample = cues.described(rows, partial(_seen, ladder, seed, network), "probing degraded pictures", workers)
-    table = pd.DataFrame([{name: np.mean(pair) for name, pair in rung.items()} for rung in ladder])[list(NOTHING)]
+    table = pd.DataFrame([{name: np.mean(pair) for name, pair in rung.items()} for rung in ladder])[list(degrade.DRAWN)]
     table.insert(0, "share", SHARES)
     areas = []
     for step in range(len(ladder)):
@@ -43,11 +42,6 @@ def measure(
             area = pixel_network.auroc(statistics, crops, sample) if seen else UNKNOWN
             areas[-1] |= {f"network_{name}": value for name, value in area._asdict().items()}
     return pd.concat([table, pd.DataFrame(areas)], axis=1)
-
-
-def weaker(ranges: Mapping[str, Sequence[float]], share: float) -> dict[str, list[float]]:
-    """The ranges at `share` (0 to 1) of the way from no change at all to `ranges`."""
-    return {name: [(1 - share) * none + share * end for end in ranges[name]] for name, none in NOTHING.items()}
 
 
 def _seen(ladder: Sequence[dict], seed: int, network: bool, item: Item, rgb: np.ndarray) -> list[tuple]:

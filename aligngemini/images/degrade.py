@@ -17,6 +17,7 @@ from . import jpeg
 FILTERS = ("bilinear", "bicubic", "lanczos")  # of Pillow
 ROWS = 256  # that get their noise at once
 DRAWN = ("scale", "noise", "blur", "jpeg")
+UNCHANGED = {"scale": 1.0, "noise": 0.0, "blur": 0.0, "jpeg": 100.0}
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,17 @@ def ranges(cfg) -> dict[str, Sequence[float]]:
     return {name: getattr(cfg, f"degrade_{name}") for name in DRAWN}
 
 
+def weaker(ranges: Mapping[str, Sequence[float]], share: float) -> dict[str, list[float]]:
+    """The ranges at `share` (0 to 1) of the way from no change at all to `ranges`."""
+    return {name: [(1 - share) * none + share * end for end in ranges[name]] for name, none in UNCHANGED.items()}
+
+
+def middle(ranges: Mapping[str, Sequence[float]], share: float) -> Values:
+    """The values in the middle of the ranges at `share` of the way, nothing drawn; filters are bicubic."""
+    at = {name: sum(pair) / 2 for name, pair in weaker(ranges, share).items()}
+    return Values(at["scale"], at["noise"], at["blur"], round(at["jpeg"]), "bicubic", "bicubic", 0)
+
+
 def draw(ranges: Mapping[str, Sequence[float]], rng: np.random.Generator) -> Values:
     """Draw one set of values, each uniform in its [least, most] pair; filters are drawn alike."""
     scale, noise, blur = (float(rng.uniform(*ranges[name])) for name in ("scale", "noise", "blur"))
@@ -64,6 +76,11 @@ def degrade(rgb: np.ndarray, values: Values) -> np.ndarray:
     small = rescale(rgb, values.scale, values.down)
     degraded = compress(blur(noise(small, values.noise, values.grain), values.blur), values.jpeg)
     return resize(degraded, rgb.shape[:2], values.up)
+
+
+def weakly(rgb: np.ndarray, ranges: Mapping[str, Sequence[float]], share: float) -> np.ndarray:
+    """`degrade` by the `middle` values at a share of the way; the image itself at 0."""
+    return degrade(rgb, middle(ranges, share)) if share else rgb
 
 
 def rescale(rgb: np.ndarray, scale: float, filter: str) -> np.ndarray:

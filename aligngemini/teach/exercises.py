@@ -14,7 +14,7 @@ from aligngemini.core import paths, saved_runs, stages
 from aligngemini.core.params import Refused, shown
 from aligngemini.core.saved_runs import SavedRun
 from aligngemini.fusion import rules
-from aligngemini.images import table
+from aligngemini.images import degrade, table
 
 FOLDER = "exercises"  # of runs that exercises ask for, inside the outputs, where no other command looks
 PROBED, HIDDEN = 200, 0.65  # images that the probe of 01-1 sees, and the AUROC below which it sees little
@@ -82,7 +82,7 @@ def _hidden(run: SavedRun, answer: Any) -> bool:
         raise Refused(f"the answer is a range such as [0.4, 0.6], not {shown(str(answer))}")
     pixel = table.load(run.path("pixel.parquet"))
     sample = table.sample_whole_pairs(pixel[pixel.split == "train"], PROBED)
-    ranges = {name: run.params[f"degrade_{name}"] for name in degradation_strength.NOTHING} | {"scale": list(answer)}
+    ranges = {name: run.params[f"degrade_{name}"] for name in degrade.DRAWN} | {"scale": list(answer)}
     auroc = degradation_strength.measure(sample, ranges, run.seed).auroc.iloc[-1]
     print(f"AUROC of the probe behind the whole chain, {len(sample)} images: {auroc:.2f}")
     return auroc < HIDDEN
@@ -96,7 +96,7 @@ def _recoded(run: SavedRun) -> float:
     pixel = table.load(run.path("pixel.parquet"))
     median = pixel.jpeg_quality[pixel.label == 0].median()
     pixel = pixel.assign(jpeg_quality=pixel.jpeg_quality.where(pixel.label == 0, median))
-    return cues.single_feature_auroc(pixel, ["JPEG quality"])["JPEG quality"].auroc
+    return cues.single_feature_auroc(pixel, ["JPEG quality"])["JPEG quality"]
 
 
 def _lora(run: SavedRun) -> int:

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from aligngemini.analysis import pairs, pictures
+from aligngemini.images import degrade
 
 
 def shown(html):
@@ -96,3 +97,15 @@ def test_pairs_and_strips(tmp_path):
     strip = pictures.strip([np.zeros((8, 8, 3), np.uint8)] * 3, ["one", "two", "three"])
     assert len(shown(strip)) == 3 and "three" in strip.data
     assert "No pictures" in pictures.sheet(frame.head(0)).data
+
+
+def test_traces_and_what_the_chain_leaves_of_them_are_pictures_with_names():
+    rng = np.random.default_rng(0)
+    left = rng.integers(0, 255, (32, 48, 3), dtype=np.uint8)
+    right = degrade.blur(left, 1)
+    page = pictures.traces(left, right, ("photograph", "reconstruction")).data
+    assert page.count("<img") == 7 and "photograph, spectrum" in page and "difference × 8" in page
+    ranges = {"scale": [0.4, 0.6], "noise": [4, 8], "blur": [1, 1], "jpeg": [40, 60]}
+    page = pictures.chain(left, right, ranges).data
+    assert page.count("<img") == 3 * 6
+    assert all(f">{step}<" in page for step in ("nothing", "scale 0.5", "noise 6", "blur 1", "jpeg 50", "all of them"))

@@ -76,3 +76,12 @@ def test_noise_in_bands_of_rows_is_one_field(picture, monkeypatch):
     field = np.random.default_rng(7).standard_normal(rgb.shape, dtype=np.float32)
     monkeypatch.setattr(degrade, "ROWS", 11)
     assert np.array_equal(degrade.noise(rgb, 6.0, 7), (rgb + np.float32(6) * field + 0.5).clip(0, 255).astype(np.uint8))
+
+
+def test_a_share_of_the_chain_goes_from_nothing_to_the_middle_of_the_ranges():
+    ranges = {"scale": [0.4, 0.6], "noise": [2, 6], "blur": [1, 1], "jpeg": [40, 60]}
+    half, whole = (degrade.middle(ranges, share) for share in (0.5, 1))
+    assert (half.scale, half.noise, half.blur, half.jpeg) == (0.75, 2, 0.5, 75)
+    assert (whole.scale, whole.noise, whole.blur, whole.jpeg) == (0.5, 4, 1, 50)
+    rgb = np.random.default_rng(0).integers(0, 255, (20, 20, 3), dtype=np.uint8)
+    assert degrade.weakly(rgb, ranges, 0) is rgb and (degrade.weakly(rgb, ranges, 0.5) != rgb).any()

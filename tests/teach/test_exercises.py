@@ -13,10 +13,11 @@ from aligngemini.audit import cues, degradation_strength
 from aligngemini.core import paths, reading, saved_runs, stages, values
 from aligngemini.core.params import Refused
 from aligngemini.fusion import rules
+from aligngemini.images import degrade
 from aligngemini.teach import exercises
 
 PARAMS = {"scale": "mini", "seed": 0, "beta": 0.1, "rule": "or"}
-PARAMS |= {f"degrade_{name}": [0.5, 0.6] for name in degradation_strength.NOTHING}
+PARAMS |= {f"degrade_{name}": [0.5, 0.6] for name in degrade.DRAWN}
 
 
 def image_table() -> pd.DataFrame:
