@@ -1,0 +1,56 @@
+"""Three images behind more and more of the degradation: what every branch still says of them."""
+
+from functools import lru_cache
+
+import pandas as pd
+
+from aligngemini.branches import registry, scoring
+from aligngemini.branches.branch import Branch
+from aligngemini.fusion import description
+from aligngemini.images import decode, degrade
+from aligngemini.images.feed import Item, batched
+
+SHARES = (0.0, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)  # of the whole chain; pixel evidence goes early
+BATCH_SIZE = 8
+KINDS = {"none": "a real image", "pixel": "a pixel fake", "semantic": "a semantic fake"}
+
+
+@lru_cache(maxsize=1)
+def branches(run) -> list[Branch]:
+    """The branches of a run of notebook 04 that has its detector.json, loaded once. Raises Refused."""
+    return description.of_run(run, description.read(run.folder))
+
+
+def ranges(run) -> dict[str, list[float]]:
+    """The ranges of the degradation in the data run that a run stands on."""
+    return {name: run.data.params[f"degrade_{name}"] for name in degrade.DRAWN}
+
+
+def examples(fused: pd.DataFrame) -> pd.DataFrame:
+    """The first image of each of KINDS that a fused test table judges rightly, with the column `example`."""
+    right = fused[(fused.verdict == fused.label).fillna(False) & fused.axis.isin(list(KINDS))]
+    first = right.drop_duplicates("axis").assign(example=lambda rows: rows.axis.map(KINDS))
+    return first.sort_values("example", key=lambda names: names.map(list(KINDS.values()).index))
+
+
+def measure(run, fused: pd.DataFrame) -> pd.DataFrame:
+    """The scores of `examples` behind each of SHARES of the degradation of the run's data, a row for each branch.
+
+    Columns: example, path, share, branch, score (NaN where it cannot say), reason, title, threshold.
+    """
+    loaded, chain, chosen = branches(run), ranges(run), examples(fused)  # loaded here: threads make the images
+    pictures = [(row.example, row.path, share) for row in chosen.itertuples() for share in SHARES]
+    rows = []
+    for part in scoring.scored(
+        batched([Item(each, each) for each in pictures], BATCH_SIZE),
+        lambda item, rgb: scoring.plain_looks(loaded, item._replace(source=None), rgb),
+        BATCH_SIZE,
+        read=lambda each: degrade.weakly(decode.read(each[1]).rgb, chain, each[2]),
+    ):
+        rows += [(*score.name, score.key, score.value, score.reason) for score in part]
+    table = pd.DataFrame(rows, columns=["example", "path", "share", "branch", "score", "reason"])
+    used = description.read(run.folder).fusion["thresholds"]
+    thresholds = dict(zip((each.name for each in loaded), used, strict=True))
+    return table.assign(
+        title=table.branch.map(registry.title, na_action="ignore"), threshold=table.branch.map(thresholds)
+    )
