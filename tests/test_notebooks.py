@@ -226,7 +226,7 @@ def test_bad_parameters_are_refused_at_once_by_the_notebook_itself(outputs, tmp_
     assert done.returncode != 0 and "Refused" in done.stderr and hint in done.stderr
 
 
-@pytest.mark.parametrize("notebook", NAMES[:5])  # 06 runs only where it is named
+@pytest.mark.parametrize("notebook", NAMES)
 def test_a_complete_run_that_is_opened_again_reuses_all_and_its_solutions_are_right(here, notebook, tmp_path):
     run = runs.load(notebook, "latest", "smoke")
     before = {path: path.stat().st_mtime_ns for path in run.folder.rglob("*")}

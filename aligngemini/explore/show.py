@@ -1,11 +1,22 @@
-"""Put figures and HTML into an Output without a round trip through the kernel: what all explorers share."""
+"""What explorers share: outputs filled without a round trip through the kernel, work put off, a probability to set."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import ipywidgets
+import pandas as pd
+import traitlets
 from IPython.core.formatters import DisplayFormatter
+from jinja2 import Environment, FileSystemLoader
 
-from aligngemini.analysis import style
+from aligngemini.analysis import plane, style
+from aligngemini.branches import registry
 
-LABEL = {"style": {"description_width": "110px"}, "layout": ipywidgets.Layout(width="420px")}
+NAMED = {"style": {"description_width": "90px"}, "layout": ipywidgets.Layout(width="auto")}
+STEP = 0.02  # of a slider, in places on an axis of the plane
+QUIET = 0.25  # seconds without a change before slow work begins
+TEMPLATES = Environment(autoescape=True, loader=FileSystemLoader(Path(__file__).parent), trim_blocks=True)
 _FORMAT = DisplayFormatter()
 
 
@@ -30,3 +41,80 @@ def bundle(shown) -> dict:
     if hasattr(shown, "to_plotly_json"):
         return style.DATA.to_mimebundle(shown.to_dict()) | {"text/plain": "a plotly figure"}
     return _FORMAT.format(shown)[0]
+
+
+def row(*boxes: ipywidgets.Widget) -> ipywidgets.Box:
+    """Boxes side by side, below each other where the page is too narrow."""
+    return ipywidgets.Box(boxes, layout=ipywidgets.Layout(display="flex", flex_flow="row wrap", overflow="hidden"))
+
+
+def verdict(row, names: Sequence[str], thresholds: Sequence[float], more: Sequence[str] = ()) -> str:
+    """HTML of what a detector says of one image: `row` of what it gives, the names of its branches, their thresholds,
+    and further lines.
+    """
+    said = {0: "real", 1: "fake"}.get(row.verdict, "no verdict") if row.verdict is not pd.NA else "no verdict"
+    branches = [
+        {"title": registry.title(name), "score": row[f"{name}_score"], "threshold": at, "colour": colour}
+        for name, at, colour in zip(names, thresholds, map(style.colours(names).get, names), strict=True)
+    ]
+    by = " and ".join(registry.called(name) for name in row.fired.split("+") if name)
+    return TEMPLATES.get_template("verdict.html.j2").render(
+        verdict=said, by=by, branches=branches, reason=row.reason, more=more, font=style.FONT
+    )
+
+
+class Later:
+    """Work that begins when nothing has changed for a moment; at once where no event loop runs."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self.work, self.waiting = work, None
+
+    def __call__(self) -> None:
+        """Put the work off; of several calls in a row the last counts."""
+        if self.waiting:
+            self.waiting.cancel()
+        try:
+            self.waiting = asyncio.get_running_loop().call_later(QUIET, self.work)
+        except RuntimeError:
+            self.work()
+
+
+class Probability(ipywidgets.HBox):
+    """A probability, set by a slider that is as fine near 0 and 1 as in the middle, or typed with any digits."""
+
+    value = traitlets.Float(0.5)
+
+    def __init__(self, name: str, value: float) -> None:
+        width = {"style": {"description_width": "90px"}, "layout": ipywidgets.Layout(flex="1 1 auto", width="auto")}
+        ends = {"min": -plane.EDGE, "max": plane.EDGE, "step": STEP, "readout": False}
+        self.slider = ipywidgets.FloatSlider(description=name, tooltip=f"{name}, slider", **ends, **width)
+        self.typed = ipywidgets.BoundedFloatText(
+            value, min=0, max=1, step=None, tooltip=f"{name}, 0 to 1", layout=ipywidgets.Layout(width="150px")
+        )
+        super().__init__([self.slider, self.typed])
+        self.observe(lambda _: self._follow(), "value")
+        self.slider.observe(lambda change: self._slide(change["new"]), "value")
+        self.value = value
+        traitlets.link((self, "value"), (self.typed, "value"))
+
+    def _follow(self) -> None:
+        """Move the slider to a value that was not set by it."""
+        if not self._is_near(self.slider.value):
+            self.slider.value = float(plane.place(self.value))
+
+    def _slide(self, at: float) -> None:
+        if not self._is_near(at):
+            self.value = float(plane.score(at))
+
+    def _is_near(self, at: float) -> bool:
+        """Whether a slider at `at` shows the value: the browser rounds to whole steps, and says so."""
+        return bool(abs(at - plane.place(self.value)) <= 0.51 * STEP)
+
+    @property
+    def disabled(self) -> bool:
+        """Whether neither slider nor text can be changed."""
+        return self.slider.disabled
+
+    @disabled.setter
+    def disabled(self, value: bool) -> None:
+        self.slider.disabled = self.typed.disabled = value

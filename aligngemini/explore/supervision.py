@@ -15,16 +15,32 @@ from aligngemini.branches.registry import title
 from aligngemini.core import stages, values
 from aligngemini.explore import show
 
-IMAGES = 8
-EVERY, BESIDE = "every subset", "side by side"
+IMAGES = 8  # of one page
+EVERY, BESIDE, ALL, ANY = "every subset", "side by side", "all", "any violation"
 OTHERS = ("mixed", "union")
 
 
 def read(run_or_folder) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the alignment and flips tables of a run. Raises Refused if it is not complete."""
+    """Return the alignment and flips tables of a run, the latter with the path of each image's twin ("": not known).
+    Raises Refused if it is not complete.
+    """
     place = folder(run_or_folder)
     table, flips = (values.read(place / f"{name}.parquet", maker=stages.ANALYSIS) for name in ("alignment", "flips"))
-    return table, flips
+    return table, with_twins(flips, run_or_folder)
+
+
+def with_twins(flips: pd.DataFrame, run_or_folder) -> pd.DataFrame:
+    """Return the table with `twin`: the path of the image of the other class of the same pair and subset. Only a run
+    knows the pairs, a folder does not.
+    """
+    if not hasattr(run_or_folder, "data"):
+        return flips.assign(twin="")
+    test = values.read(run_or_folder.data.path("test.parquet"))
+    member = ["subset", "pair_id", "label"]
+    paths = test[test.pair_id != ""].drop_duplicates(member).set_index(member).path
+    pair = test.drop_duplicates(["subset", "image_id"]).set_index(["subset", "image_id"]).pair_id
+    keys = [(row.subset, pair.get((row.subset, row.image_id), ""), 1 - row.label) for row in flips.itertuples()]
+    return flips.assign(twin=[paths.get(key, "") for key in keys])
 
 
 def picture(run_or_folder) -> go.Figure:
@@ -36,51 +52,72 @@ def supervision(run_or_folder, most: int = IMAGES) -> ipywidgets.Widget:
     """Return the explorer over alignment.parquet and flips.parquet of a run of notebook 05; it selects rows and
     draws them.
 
-    `most` is the number of flipped images shown at once.
+    `most` is the number of flipped images on one page.
     """
     table, turned = read(run_or_folder)
-    controls = _controls(table)
-    return show.explorer(controls, partial(_view, table, turned, most), ipywidgets.HBox(controls))
+    controls = _controls(table, turned)
+    return show.explorer(controls, partial(_view, table, turned, most), show.row(*controls))
 
 
-def _controls(table: pd.DataFrame) -> list:
-    """Return model, supervision, benchmark, subset; the subsets are those of the chosen benchmark."""
-    look = {"layout": ipywidgets.Layout(width="max-content", margin="0 18px 0 0")}
+def _controls(table: pd.DataFrame, turned: pd.DataFrame) -> list:
+    """Return model, supervision, benchmark, subset, violation, page; the subsets are those of the chosen benchmark."""
+    look = {"layout": ipywidgets.Layout(width="max-content", margin="0 18px 4px 0")}
     buttons = {"style": {"description_width": "auto", "button_width": "112px"}, **look}
     narrow = {"style": {"description_width": "auto"}, **look}
-    models = [(title(name), name) for name in table.model.unique() if name != "fusion"]
+    models = [(title(name), name) for name in table.model.unique() if name != "fusion"] + [(ALL, ALL)]
+    families = [ANY, *sorted(set(turned.family) - {""})]
     kinds = ["pure", *[name for name in OTHERS if name in table.supervision.unique()], BESIDE]
     subsets = {
         name: [EVERY, *[subset for subset in rows.subset.unique() if subset != "mean"]]
         for name, rows in table.groupby("benchmark", sort=False)
     }
-    benchmark = ipywidgets.Dropdown(options=list(subsets), description="benchmark", **narrow)
-    subset = ipywidgets.Dropdown(options=subsets[benchmark.value], description="subset", **narrow)
+    benchmark, subset, family = (
+        ipywidgets.Dropdown(options=options, description=text, tooltip=text, **narrow)
+        for text, options in (
+            ("benchmark", list(subsets)),
+            ("subset", next(iter(subsets.values()))),
+            ("violation", families),
+        )
+    )
+    page = ipywidgets.BoundedIntText(
+        1, min=1, max=9999, description="page", tooltip="page of the flipped images", **narrow
+    )
     benchmark.observe(lambda change: setattr(subset, "options", subsets[change["new"]]), names="value")
     return [
-        ipywidgets.ToggleButtons(options=models, description="model", **buttons),
+        ipywidgets.ToggleButtons(options=models, description="model", tooltip="model", **buttons),
         ipywidgets.ToggleButtons(options=kinds, value=BESIDE, description="supervision", **buttons),
         benchmark,
         subset,
+        family,
+        page,
     ]
 
 
-def _view(table: pd.DataFrame, turned: pd.DataFrame, most: int, model, kind, benchmark, subset) -> tuple:
-    """Return the bars and the flipped images of one choice, with a line between them."""
-    chosen = flipped(turned[turned.benchmark == benchmark], model, kind, subset)
+def _view(
+    table: pd.DataFrame, turned: pd.DataFrame, most: int, model, kind, benchmark, subset, family=ANY, page=1
+) -> tuple:
+    """Return the bars and a page of flipped images of one choice, each beside its twin, with a line between them."""
+    chosen = flipped(turned[turned.benchmark == benchmark], model, kind, subset, family)
+    pages = max(1, -(-len(chosen) // most))
+    page = min(page, pages)
     said = f"that {kind} supervision alone has right"
     said = "judged differently by pure and other supervision" if kind == BESIDE else said
-    line = f"{len(chosen)} pictures {said}; the {min(most, len(chosen))} with scores furthest apart:"
-    text = HTML(f"<div style='font:14px {style.FONT};padding:4px 0'>{line}</div>")
-    return bars(table[table.benchmark == benchmark], model, kind, subset), text, pictures.flips(chosen.head(most))
+    line = f"{len(chosen)} pictures {said}, scores furthest apart first; page {page} of {pages}:"
+    text = HTML(f"<div role='status' style='font:14px {style.FONT};padding:4px 0'>{line}</div>")
+    shown = chosen.iloc[(page - 1) * most : page * most]
+    cards = pictures.pairs(shown, "path", "twin", pictures.flip_caption, ("", "its twin"))
+    return bars(table[table.benchmark == benchmark], model, kind, subset), text, cards
 
 
 def bars(table: pd.DataFrame, model: str, kind: str, subset: str) -> go.Figure:
-    """Return the alignment figure of a model and "pure", another supervision, or BESIDE for all; subsets that are not
-    chosen stay, but faint."""
+    """Return the alignment figure of a model or ALL, and of "pure", another supervision, or BESIDE for all; subsets
+    that are not chosen stay, but faint.
+    """
     side = table.supervision.where(table.supervision.isin(OTHERS), "pure")
-    rows = table[(table.model == model) & ((kind == BESIDE) | (side == kind))]
-    figure = figures.alignment(rows, f"{title(model)} on {subset}", style.colours(table.model))
+    models = table.model != "fusion" if model == ALL else table.model == model
+    rows = table[models & ((kind == BESIDE) | (side == kind))]
+    who = "All branches" if model == ALL else title(model)
+    figure = figures.alignment(rows, f"{who} on {subset}", style.colours(table.model))
     if subset != EVERY:
         figure.for_each_trace(
             lambda bar: bar.update(marker_opacity=[1.0 if x == subset else 0.25 for x in bar.x]), {"type": "bar"}
@@ -88,8 +125,9 @@ def bars(table: pd.DataFrame, model: str, kind: str, subset: str) -> go.Figure:
     return figure
 
 
-def flipped(turned: pd.DataFrame, model: str, kind: str, subset: str) -> pd.DataFrame:
+def flipped(turned: pd.DataFrame, model: str, kind: str, subset: str, family: str = ANY) -> pd.DataFrame:
     """Return rows of the flips table, one per image: unless BESIDE, those that this supervision alone has right."""
-    wanted = (turned.model == model) & ((kind == BESIDE) | (turned.right == kind))
+    wanted = ((model == ALL) | (turned.model == model)) & ((kind == BESIDE) | (turned.right == kind))
+    wanted &= (family == ANY) | (turned.family == family)
     chosen = turned[wanted & ((subset == EVERY) | (turned.subset == subset))]
     return chosen.drop_duplicates(["pure", "other", "image_id"])

@@ -26,7 +26,8 @@ def write_fusion(folder, images, scores, joint=True) -> None:
     fused = join.fuse(joined, Fusion("or", at), names)
     values.write(folder / "fused.parquet", fused)
     values.write(folder / "joint.parquet", fused.tail(100 if joint else 0))
-    params = {"rule": "or", "false_positives": 0.05, "learner": "logistic"}
+    params = {"rule": "or", "false_positives": 0.05, "learner": "logistic", "seed": 0}
+    params |= {"resamples": 200, "confidence": 0.95}
     results = {f"{name}_threshold": threshold for name, threshold in zip(names, at, strict=True)}
     synthetic.write_manifest(folder, "04_fusion", params, results)
 

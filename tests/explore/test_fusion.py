@@ -1,120 +1,139 @@
 """Moving a control counts the saved verdicts again, quickly, and changes no file."""
 
-import time
-
 import ipywidgets
 import pandas as pd
 import pytest
 
+from aligngemini.core import values
 from aligngemini.core.params import Refused
-from aligngemini.explore import fusion
-from aligngemini.fusion import rules
-from aligngemini.scores import metrics
-
-PLOTLY = "application/vnd.plotly.v1+json"
+from aligngemini.explore import fusion, show
+from aligngemini.fusion import compare, rules
+from aligngemini.fusion.join import columns
 
 
-def parts(widget):
-    """The controls by what they say, and the output."""
-    boxes = widget.children[0].children
-    return {control.description: control for box in boxes for control in box.children}, widget.children[-1]
+@pytest.fixture
+def explorer(runs):
+    return fusion.Explorer(fusion.read(runs[0]))
 
 
-def title(output):
-    return output.outputs[1]["data"][PLOTLY]["layout"]["title"]["text"]
+def numbers(explorer):
+    return explorer.answer.value, explorer.table.value
 
 
-def test_it_opens_on_the_run_s_own_state(runs):
-    controls, output = parts(fusion.fusion(runs[0]))
-    assert list(controls) == ["rule", "subset", "VLM threshold", "expert threshold"]
-    assert [control.value for control in controls.values()] == ["or", "all subsets", 0.4, 0.6]
-    assert isinstance(output, ipywidgets.Output) and len(output.outputs) == 2
-    assert PLOTLY in output.outputs[1]["data"] and "lack of a score: 1" in output.outputs[0]["data"]["text/html"]
+def test_it_opens_on_the_run_s_own_state_and_names_every_control(explorer):
+    assert explorer.rule.value == "or" and [each.value for each in explorer.thresholds] == [0.4, 0.6]
+    assert explorer.part.value == "world: all 3 subsets"
+    assert all(each.description and each.tooltip for each in (explorer.rule, explorer.part, explorer.reset))
+    assert [each.slider.description for each in explorer.thresholds] == ["VLM", "expert"]
+    assert [each.typed.tooltip for each in explorer.thresholds] == ["VLM, 0 to 1", "expert, 0 to 1"]
+    assert "lack of a score: 1" in explorer.table.value and "0 images change verdict" in explorer.gallery.value
+    assert isinstance(explorer.widget, ipywidgets.Widget)
 
 
-def test_controls_move_the_counts(runs):
-    controls, output = parts(fusion.fusion(runs[0]))
-    before = output.outputs
-    controls["VLM threshold"].value = 0.9
-    assert output.outputs != before
-    controls["rule"].value = "odds"
-    assert "odds" in title(output)
-    controls["subset"].value = "pixel"
-    assert "semantic" not in output.outputs[0]["data"]["text/html"]
+def test_its_numbers_and_intervals_are_those_of_the_run_s_tables(runs, explorer):
+    saved = fusion.read(runs[0])
+    scores = saved.joint[columns(saved.names)]
+    fusions = compare.fusions(saved.thresholds, scores, saved.joint.label)
+    table = compare.compare(saved.frame, saved.names, saved.thresholds, fusions, saved.params["resamples"])
+    for rule in ("or", "odds", "max", "or_budget", "learned"):
+        ours = explorer.counts.subsets("world: all 3 subsets", explorer.counts.verdicts(rule, saved.thresholds))
+        theirs = table[table.rule == rule].reset_index(drop=True)
+        pd.testing.assert_frame_equal(ours[["value", "low", "high"]], theirs[["value", "low", "high"]])
 
 
-@pytest.mark.parametrize("rule", ["or_budget", "learned"])
-def test_a_fitted_rule_is_shown_and_says_that_thresholds_move_nothing(runs, rule):
-    widget = fusion.fusion(runs[0])
-    controls, output = parts(widget)
-    controls["rule"].value = rule
-    before = output.outputs[0]
-    assert f"fake by {rule}" in title(output) and "no effect" in widget.children[1].value
-    assert controls["VLM threshold"].disabled
-    controls["VLM threshold"].value = 0.9
-    assert output.outputs[0] == before
-    controls["rule"].value = "or"
-    assert not controls["VLM threshold"].disabled and "no effect" not in widget.children[1].value
+def test_a_threshold_moves_by_slider_and_by_any_typed_value_and_a_button_brings_it_back(explorer):
+    before, vlm = (*numbers(explorer), explorer.drawn.value), explorer.thresholds[0]
+    vlm.slider.value = 2.0
+    assert vlm.value == vlm.typed.value == pytest.approx(0.8807970779)
+    assert numbers(explorer) != before[:2] and explorer.drawn.value != before[2]
+    vlm.typed.value = 0.123456789
+    assert explorer.setting == ("or", (0.123456789, 0.6)) and vlm.slider.value == pytest.approx(-1.96, abs=0.01)
+    explorer.rule.value = "and"
+    explorer.reset.click()
+    assert explorer.setting == ("or", (0.4, 0.6)) and (*numbers(explorer), explorer.drawn.value) == before
+
+
+@pytest.mark.parametrize("at", [0.0, 1e-9, 0.5, 1.0])
+def test_a_probability_may_be_as_small_or_large_as_it_likes(at):
+    control = show.Probability("VLM", 0.3)
+    control.typed.value = at
+    assert control.value == at and abs(control.slider.value) <= control.slider.max
+
+
+@pytest.mark.parametrize(("rule", "said"), [("or_budget", "fitted"), ("learned", "fitted"), ("max", "as they are")])
+def test_a_rule_that_ignores_thresholds_says_so(explorer, rule, said):
+    explorer.thresholds[0].value = 0.2
+    explorer.rule.value = rule
+    before = numbers(explorer)
+    assert said in explorer.note.value and "no effect" in explorer.note.value
+    assert explorer.thresholds[0].slider.disabled and explorer.thresholds[0].typed.disabled
+    explorer.thresholds[0].value = 0.9
+    assert numbers(explorer) == before
+    explorer.rule.value = "or"
+    assert not explorer.thresholds[0].disabled and "no effect" not in explorer.note.value
+
+
+def test_images_are_those_of_a_benchmark_or_of_one_subset(explorer):
+    assert list(explorer.part.options) == ["world: all 3 subsets", "semantic", "pixel", "both"]
+    explorer.part.value = "pixel"
+    assert ">pixel<" in explorer.table.value and ">semantic<" not in explorer.table.value
+
+
+def test_what_each_branch_adds_is_what_the_rule_loses_without_it(explorer):
+    vlm, expert = explorer.counts.branches("pixel", "or", (0.4, 0.6), (0.4, 0.6))
+    alone = explorer.counts.balanced("pixel", explorer.counts.verdicts("or", (0.4, 0.6), without=1))
+    whole = explorer.counts.balanced("pixel", explorer.counts.verdicts("or", (0.4, 0.6)))
+    assert expert["adds"] == pytest.approx(whole - alone) and expert["adds"] > vlm["adds"]
+    assert expert["fake_alone"] <= expert["fake"] <= 60 and expert["real_alone"] <= expert["real"] <= 60
+
+
+def test_images_that_change_verdict_are_shown_with_their_scores_and_their_degradation(runs, tmp_path):
+    saved = fusion.read(runs[0])
+    test = saved.frame[["subset", "image_id", "path"]].assign(degrade_scale=0.5, degrade_noise=4.0)
+    test = test.assign(degrade_blur=0.8, degrade_jpeg=60.0)
+    explorer = fusion.Explorer(saved._replace(test=values.write(tmp_path / "test.parquet", test)))
+    explorer.thresholds[1].value = 0.95
+    page = explorer.gallery.value
+    assert 0 < page.count("<img") <= fusion.CARDS and "→" in page and "VLM 0." in page
+    assert "scale 0.5, noise 4, blur 0.8, jpeg 60" in page and "now wrong" in page
 
 
 def test_without_a_joint_validation_set_no_fitted_rule_is_offered(runs_of):
-    controls, _ = parts(fusion.fusion(runs_of(["vlm", "expert"], joint=False)))
-    assert list(controls["rule"].options) == [name for name, rule in rules.RULES.items() if not rule.fitted]
+    saved = fusion.read(runs_of(["vlm", "expert"], joint=False))
+    assert saved.offered() == [name for name, rule in rules.RULES.items() if not rule.fitted]
 
 
-def test_three_branches_have_three_sliders_and_two_of_them_are_drawn(runs_of):
-    controls, output = parts(fusion.fusion(runs_of(["vlm", "expert", "other"])))
-    assert list(controls) == [
-        *("rule", "subset", "across", "upwards"),
-        *("VLM threshold", "expert threshold", "other threshold"),
-    ]
-    assert "other branches at their thresholds" in title(output)
-    controls["upwards"].value = 2
-    axes = output.outputs[1]["data"][PLOTLY]["layout"]
-    assert (axes["xaxis"]["title"]["text"], axes["yaxis"]["title"]["text"]) == ("VLM score", "other score")
-    before = output.outputs[0]
-    controls["expert threshold"].value = 0.05
-    assert output.outputs[0] != before
+def test_three_branches_have_three_thresholds_and_two_of_them_are_drawn(runs_of):
+    explorer = fusion.Explorer(fusion.read(runs_of(["vlm", "expert", "other"])))
+    assert len(explorer.thresholds) == 3 and [each.description for each in explorer.axes] == ["across", "upwards"]
+    explorer.axes[1].value = 2
+    assert "Scores of VLM and other by truth" in explorer.drawn.value
+    before = numbers(explorer)
+    explorer.thresholds[1].value = 0.05
+    assert numbers(explorer) != before
 
 
-def test_one_branch_alone_is_a_histogram(runs_of):
+def test_one_branch_alone_is_drawn_by_the_classes(runs_of):
     folder = runs_of(["other"])
-    controls, output = parts(fusion.fusion(folder))
-    assert list(controls) == ["rule", "subset", "other threshold"]
-    assert {trace["type"] for trace in output.outputs[1]["data"][PLOTLY]["data"]} == {"bar"}
+    explorer = fusion.Explorer(fusion.read(folder))
+    assert len(explorer.thresholds) == 1 and "Scores of other by truth" in explorer.drawn.value
     assert {trace.type for trace in fusion.picture(folder).data} == {"bar"}
 
 
-def test_counts_are_those_of_the_rule(runs):
-    whole = fusion.read(runs[0]).frame.dropna(subset="vlm_score")
-    joined = rules.Fusion("and", (0.3, 0.7))
-    counted = fusion.count(whole, ["vlm", "expert"], joined).set_index("subset")
-    part = whole[whole.subset == "both"]
-    verdict, _ = joined(part[["vlm_score", "expert_score"]])
-    assert counted.value["both"] == pytest.approx(metrics.accuracies(part.label, verdict)["value"])
-    assert counted.n["semantic"] == 119
+def test_of_many_images_some_are_drawn_and_all_are_counted(runs):
+    saved = fusion.read(runs[0])
+    many = pd.concat([saved.frame.assign(image_id=saved.frame.image_id + str(i)) for i in range(12)])
+    explorer = fusion.Explorer(saved._replace(frame=many.reset_index(drop=True)))
+    assert "2000 of 2880 images drawn" in explorer.drawn.value
 
 
 def test_nothing_is_written(runs):
     before = {path: path.stat().st_mtime_ns for path in runs[0].iterdir()}
-    controls, _ = parts(fusion.fusion(runs[0]))
-    controls["expert threshold"].value = 0.1
+    fusion.Explorer(fusion.read(runs[0])).thresholds[1].value = 0.1
     assert {path: path.stat().st_mtime_ns for path in runs[0].iterdir()} == before
 
 
 def test_static_figure_and_refusal(runs, tmp_path):
-    assert "fake by or" in fusion.picture(runs[0]).layout.title.text
+    assert "above its threshold" in fusion.picture(runs[0]).layout.title.text
     with pytest.raises(Refused, match="04_fusion"):
         fusion.fusion(tmp_path)
-
-
-def test_an_update_of_thousands_of_rows_is_quick(runs):
-    saved = fusion.read(runs[0])
-    frame = pd.concat([saved.frame.assign(image_id=saved.frame.image_id + str(i)) for i in range(10)])
-    many = saved._replace(frame=frame.reset_index(drop=True))
-    times = []
-    for _ in range(5):
-        began = time.process_time()
-        [fusion.show.bundle(each) for each in fusion.shown(many, saved.params["rule"], saved.thresholds)]
-        times.append(time.process_time() - began)
-    assert min(times) < 0.25

@@ -1,9 +1,12 @@
 """The explorer of supervision selects saved rows and never makes a number."""
 
+from types import SimpleNamespace
+
 import pandas as pd
 import pytest
 
 from aligngemini.analysis import figures
+from aligngemini.core import values
 from aligngemini.core.params import Refused
 from aligngemini.explore import supervision
 
@@ -19,7 +22,7 @@ def bars(output):
 
 
 def test_choices_change_bars_and_pictures(runs):
-    (model, kind, _, subset), output = parts(supervision.supervision(runs[1], most=3))
+    (model, kind, _, subset, *_), output = parts(supervision.supervision(runs[1], most=3))
     assert bars(output) == ["VLM, semantic", "VLM, mixed"]
     assert output.outputs[2]["data"]["text/html"].count("<img") == 3
     kind.value = "pure"
@@ -58,8 +61,42 @@ def test_a_branch_of_ones_own_is_chosen_like_the_others_and_keeps_its_colour(run
     every.to_parquet(tmp_path / "alignment.parquet")
     turned.to_parquet(tmp_path / "flips.parquet")
     (model, *_), output = parts(supervision.supervision(tmp_path))
-    assert [name for name, _ in model.options] == ["VLM", "expert", "a", "b"]
+    assert [name for name, _ in model.options] == ["VLM", "expert", "a", "b", "all"]
     model.value = "b"
     assert bars(output) == ["b"] and "0 pictures" in output.outputs[1]["data"]["text/html"]
     beside = {trace.name: trace.marker.color for trace in figures.alignment(every).data}
     assert supervision.bars(every, "b", "pure", supervision.EVERY).data[0].marker.color == beside["b"] != beside["a"]
+
+
+def test_all_branches_stand_side_by_side(runs):
+    (model, *_), output = parts(supervision.supervision(runs[1]))
+    model.value = supervision.ALL
+    assert bars(output) == ["VLM, semantic", "VLM, mixed", "expert, pixel", "expert, mixed"]
+
+
+def test_flipped_pictures_come_in_pages_and_by_violation(runs):
+    _, turned = supervision.read(runs[1])
+    (model, _, _, _, family, page), output = parts(supervision.supervision(runs[1], most=4))
+    count = len(supervision.flipped(turned, "vlm", supervision.BESIDE, supervision.EVERY))
+    assert count > 8 and f"page 1 of {-(-count // 4)}" in output.outputs[1]["data"]["text/html"]
+    first = output.outputs[2]["data"]["text/html"]
+    page.value = 2
+    assert output.outputs[2]["data"]["text/html"] != first and "page 2 of" in output.outputs[1]["data"]["text/html"]
+    page.value = 999
+    last = -(-count // 4)
+    assert f"page {last} of {last}" in output.outputs[1]["data"]["text/html"]
+    assert list(family.options) == ["any violation", "count", "floating", "shadow"]
+    family.value = "shadow"
+    assert set(supervision.flipped(turned, "vlm", "side by side", "every subset", "shadow").family) == {"shadow"}
+    assert output.outputs[2]["data"]["text/html"].count("fake, semantic, count") == 0
+
+
+def test_a_flipped_picture_stands_beside_its_twin(tmp_path):
+    test = pd.DataFrame(
+        [("s", "r", "p", 0, "/real.png"), ("s", "f", "p", 1, "/fake.png"), ("s", "alone", "", 1, "/alone.png")],
+        columns=["subset", "image_id", "pair_id", "label", "path"],
+    )
+    values.write(tmp_path / "test.parquet", test)
+    run = SimpleNamespace(data=SimpleNamespace(path=tmp_path.joinpath))
+    assert supervision.with_twins(test, run).twin.tolist() == ["/fake.png", "/real.png", ""]
+    assert supervision.with_twins(test, tmp_path).twin.tolist() == ["", "", ""]

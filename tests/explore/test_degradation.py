@@ -1,0 +1,104 @@
+"""Sliders degrade one image, its pixels are shown at once, and every branch is asked again."""
+
+from datetime import datetime
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from aligngemini.core import values
+from aligngemini.core.params import Refused
+from aligngemini.explore import degradation
+from aligngemini.fusion import strengths
+from aligngemini.images import degrade
+
+PARAMS = {
+    "degrade_scale": [0.4, 0.6],
+    "degrade_noise": [4.0, 8.0],
+    "degrade_blur": [0.5, 1.0],
+    "degrade_jpeg": [40, 60],
+}
+
+
+class Judge:
+    """A detector of one branch, p(fake) being the contrast; it counts how often it is asked."""
+
+    names, fusion, asked = ["vlm"], SimpleNamespace(thresholds=(0.25,)), 0
+
+    def __call__(self, images):
+        self.asked += 1
+        score = images[0].std() / 255
+        row = {"vlm_score": score, "verdict": int(score > 0.25), "fired": "vlm" if score > 0.25 else "", "reason": ""}
+        return pd.DataFrame([row])
+
+    def remark(self, table):
+        return "trained on nothing like it"
+
+
+@pytest.fixture
+def judge(monkeypatch):
+    made = Judge()
+    monkeypatch.setattr(degradation, "detector", lambda run: made)
+    return made
+
+
+@pytest.fixture
+def run(tmp_path):
+    rows = []
+    for place, example in enumerate(strengths.KINDS.values()):
+        pixels = np.random.default_rng(place).integers(0, 255, (40, 600, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{place}.png")
+        rows += [
+            (example, str(tmp_path / f"{place}.png"), share, "vlm", 1 - share, "", "VLM", 0.25) for share in (0.0, 1.0)
+        ]
+    columns = ["example", "path", "share", "branch", "score", "reason", "title", "threshold"]
+    values.write(tmp_path / "strengths.parquet", pd.DataFrame(rows, columns=columns))
+    return SimpleNamespace(folder=tmp_path, path=tmp_path.joinpath, data=SimpleNamespace(params=PARAMS))
+
+
+def test_it_opens_on_a_pixel_fake_as_it_is_and_loads_no_branch(run, judge):
+    explorer = degradation.Explorer(run)
+    assert explorer.image.label == "a pixel fake" and judge.asked == 0 and "first change" in explorer.said.value
+    assert np.array_equal(explorer.degraded, explorer.rgb) and explorer.rgb.shape == (40, 512, 3)
+    assert explorer.shown.value.count("<img") == 5
+    assert all(slider.tooltip and slider.description for slider in (explorer.whole, *explorer.four.values()))
+
+
+def test_the_first_slider_moves_the_other_four_along_the_chain_and_asks_once(run, judge):
+    explorer = degradation.Explorer(run)
+    before = explorer.shown.value
+    explorer.whole.value = 1.0
+    assert [slider.value for slider in explorer.four.values()] == [0.5, 6.0, 0.75, 50]
+    assert judge.asked == 1 and "<b>real</b>" in explorer.said.value and explorer.shown.value != before
+    assert "trained on nothing like it" in explorer.said.value
+    explorer.whole.value = 0.0
+    assert {name: slider.value for name, slider in explorer.four.items()} == degrade.UNCHANGED
+    assert "<b>fake</b>, by the VLM" in explorer.said.value and explorer.shown.value == before
+
+
+def test_one_slider_alone_counts_too(run, judge):
+    explorer = degradation.Explorer(run)
+    explorer.four["blur"].value = 3.0
+    assert judge.asked == 1 and "<b>real</b>" in explorer.said.value
+
+
+def test_an_image_of_ones_own_comes_by_path_or_upload_and_a_bad_one_is_said_to_be_bad(run, judge, tmp_path):
+    explorer = degradation.Explorer(run)
+    explorer.given.path.value = str(tmp_path / "2.png")
+    assert np.array_equal(explorer.rgb, np.asarray(Image.open(tmp_path / "2.png"))[:, 44:556]) and judge.asked == 1
+    content = memoryview((tmp_path / "0.png").read_bytes())
+    explorer.given.upload.value = (
+        {"name": "0.png", "type": "image/png", "size": 9, "content": content, "last_modified": datetime.now()},
+    )
+    assert np.array_equal(explorer.rgb, np.asarray(Image.open(tmp_path / "0.png"))[:, 44:556])
+    explorer.given.path.value = str(tmp_path / "none.png")
+    assert "cannot be read" in explorer.said.value
+
+
+def test_the_static_figure_has_a_panel_for_each_image_and_a_run_without_the_table_is_refused(run, tmp_path):
+    figure = degradation.picture(run)
+    assert len(figure.data) == 3 and {each.text for each in figure.layout.annotations} >= set(strengths.KINDS.values())
+    with pytest.raises(Refused, match="strengths"):
+        degradation.picture(SimpleNamespace(path=(tmp_path / "other").joinpath))
