@@ -17,7 +17,6 @@ def built(tmp_path_factory):
 
 
 SLOW = {  # files of tests that train, start kernels or processes, or simulate: `make check` leaves them out
-    "analysis/test_story.py",
     "audit/test_command.py",
     "audit/test_degradation_strength.py",
     "audit/test_pixel_network.py",

@@ -25,7 +25,7 @@ def act(args: argparse.Namespace) -> int:
     found = [_found(name) for name in args.runs or ["latest"]]
     home = Path(args.to) if args.to else paths.outputs() / "reports"
     paths.writable(home, "--to", "*.html")
-    from aligngemini.analysis.remake import remake
+    from aligngemini.analysis.report import remake
     from aligngemini.core.manifest import room_on_disk
 
     for run in found:

@@ -16,9 +16,11 @@ from nbconvert import HTMLExporter
 from plotly.offline import get_plotlyjs
 from pygments.formatters import HtmlFormatter
 
-from aligngemini.analysis import answers, families, figures, pictures, published, style, tables
-from aligngemini.core import commands, paths
+from aligngemini.analysis import answers, families, figures, models, pairs, pictures, published, story, style, tables
+from aligngemini.core import commands, paths, values
 from aligngemini.core.run import Run
+from aligngemini.core.stages import ANALYSIS
+from aligngemini.images import table
 
 PLOTLY = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -27,6 +29,7 @@ REMOTE = re.compile(r"<script[^>]*\ssrc=[^>]*>\s*</script>|<link[^>]*\shref=[\"'
 EMPTY, NOTHING = re.compile(r"<tbody>\s*</tbody>"), '<p class="explorer">A table without rows.</p>'
 RUNNING = re.compile(r"Run\([^,]+, running\)")  # how a run shows itself in its notebook, before it is complete
 TITLE, SIZE = "05 - Analysis", "@@size@@"
+SAVED = ("alignment", "thresholds", "published", "differences", "confusion", "families", "flips")  # by notebook 05
 COUPLE, TESTED = ["pure", "other", "benchmark", "subset"], ["n", "difference", "low", "high", "p", "p_holm"]
 TEMPLATES = jinja2.FileSystemLoader(Path(__file__).parent)  # report.html.j2 is the page, chapter.html.j2 a notebook
 
@@ -40,10 +43,40 @@ class Chapter(NamedTuple):
     command: str = ""
 
 
-def report(run: Run, texts: list[str], saved: dict[str, pd.DataFrame], verdicts: pd.DataFrame, shown: int = 12) -> str:
+def remake(run: Run) -> tuple[list[answers.Answer], str]:
+    """The answers and the page of a complete run of notebook 05 or 04. Raises Refused if a table is missing."""
+    fusion = run.inputs.get("fusion", run)
+    compared = models.of({name: each for name, each in run.inputs.items() if name != "data"} | {"fusion": fusion})
+    images, fused = table.load(run.data.path("test.parquet")), values.read(fusion.path("fused.parquet"))
+    verdicts = tables.judged(images, compared, fused, fusion.results["rule"])
+    if run.notebook == ANALYSIS:
+        saved = {name: values.read(run.path(f"{name}.parquet"), maker=ANALYSIS) for name in SAVED}
+    else:
+        saved = _measured(images, compared, verdicts, fusion)
+    text = story.story(images, compared, saved["alignment"], saved["differences"])
+    found = answers.answers(saved["alignment"], saved["differences"], saved["families"])
+    return found, report(run, text, saved, verdicts, run.params.get("shown", 12))
+
+
+def _measured(images: pd.DataFrame, compared: list, verdicts: pd.DataFrame, fusion: Run) -> dict[str, pd.DataFrame]:
+    """The tables that notebook 05 would save, with the parameters of the run of notebook 04."""
+    resampling = [fusion.params[name] for name in ("resamples", "confidence", "seed")]
+    alignment = tables.alignment(verdicts, *resampling)
+    return {
+        "alignment": alignment,
+        "thresholds": tables.cut_twice(images, compared, *resampling),
+        "published": published.beside(published.measured(published.marked(alignment, compared, fusion))),
+        "differences": pairs.differences(verdicts, *resampling),
+        "confusion": tables.confusion(verdicts),
+        "families": families.found(tables.first(verdicts), fusion.params["confidence"]),
+        "flips": pairs.flips(verdicts),
+    }
+
+
+def report(run: Run, text: str, saved: dict[str, pd.DataFrame], verdicts: pd.DataFrame, shown: int = 12) -> str:
     """The whole page, which loads nothing from elsewhere, for a run of notebook 05.
 
-    `texts` are the sentences of its story, `saved` the tables that it keeps, by the names of their files without the
+    `text` is its story, `saved` the tables that it keeps, by the names of their files without the
     suffix; `verdicts` is what tables.judged gives, and `shown` the number of flipped images. The notebooks of all
     runs below it follow; for one whose folder holds no notebook.ipynb a line says so, and which command makes it.
     """
@@ -57,7 +90,7 @@ def report(run: Run, texts: list[str], saved: dict[str, pd.DataFrame], verdicts:
     pages = jinja2.Environment(loader=TEMPLATES, autoescape=True)
     pages.filters["shown"] = _shown
     light, dark = (HtmlFormatter(style=name).get_style_defs(".highlight") for name in ("default", "github-dark"))
-    text = pages.get_template("report.html.j2").render(
+    page = pages.get_template("report.html.j2").render(
         name=run.name,
         about=about(run, verdicts),
         size=SIZE,
@@ -66,7 +99,7 @@ def report(run: Run, texts: list[str], saved: dict[str, pd.DataFrame], verdicts:
         chart=figures.alignment(tables.first(saved["alignment"])),
         kinds=pictures.kinds(verdicts),
         headline=tables.benchmarks(saved["alignment"]),
-        parts=_parts(texts, saved, verdicts, shown),
+        parts=_parts(text, saved, verdicts, shown),
         facts=facts,
         again=commands.make(run.notebook, run.params, "--force") if missing else "",
         chapters=chapters,
@@ -75,7 +108,7 @@ def report(run: Run, texts: list[str], saved: dict[str, pd.DataFrame], verdicts:
         plotly=base64.b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode(),
         config=style.CONFIG,
     )
-    return text.replace(SIZE, f"{len(text.encode()) / 1e6:.1f} MB")
+    return page.replace(SIZE, f"{len(page.encode()) / 1e6:.1f} MB")
 
 
 def about(run: Run, verdicts: pd.DataFrame) -> str:
@@ -93,14 +126,13 @@ def about(run: Run, verdicts: pd.DataFrame) -> str:
     return " · ".join(filter(None, [*facts, toy]))
 
 
-def _parts(texts: list[str], saved: dict[str, pd.DataFrame], verdicts: pd.DataFrame, shown: int) -> dict[str, list]:
+def _parts(text: str, saved: dict[str, pd.DataFrame], verdicts: pd.DataFrame, shown: int) -> dict[str, list]:
     """What lies behind the folds of the page, by heading; a heading without anything is left out."""
     alignment, violations, flips = saved["alignment"], saved["families"], saved["flips"]
     known, differences = saved["published"].dropna(subset="ours"), saved["differences"]
     rank = [figures.roc(tables.first(verdicts)), figures.confusion(tables.first(saved["confusion"]))]
     thresholds = pd.concat(tables.benchmarks(saved["thresholds"]), axis=1).droplevel(1, axis=1)
     parts = {
-        "Everything in words": [style.prose("\n".join(texts))] if any(texts) else [],
         "Which violations are found": [families.figure(violations)] if len(violations) else [],
         "Verdicts that flip": [pictures.flips(flips.drop_duplicates("image_id").head(shown))] if len(flips) else [],
         "Differences on the same pictures": [differences[COUPLE + TESTED].round(3)] if len(differences) else [],
@@ -108,6 +140,7 @@ def _parts(texts: list[str], saved: dict[str, pd.DataFrame], verdicts: pd.DataFr
         "Beside what was published": [published.shown(known)] if len(known) else [],
         "Every subset": [figures.subsets(alignment, "Balanced accuracy by subset, with intervals")],
         "Ranking and confusion": rank,
+        "What the numbers leave open": [style.prose(text)],
     }
     return {heading: part for heading, part in parts.items() if part}
 

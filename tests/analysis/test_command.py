@@ -3,7 +3,7 @@
 import pytest
 
 from aligngemini import cli
-from aligngemini.analysis import remake
+from aligngemini.analysis import report
 from aligngemini.analysis.answers import Answer
 from aligngemini.core import manifest as record
 
@@ -21,7 +21,7 @@ def here(tmp_path, monkeypatch, manifest):
         manifest(folder, notebook, {}, {"done": 1})
         record.write(folder, record.seal(record.read(folder)))
     answers = [Answer("Does it?", "Yes", "it does.")]
-    monkeypatch.setattr(remake, "remake", lambda run: (answers, f"<p>{run.name}</p>"))
+    monkeypatch.setattr(report, "remake", lambda run: (answers, f"<p>{run.name}</p>"))
     return tmp_path
 
 

@@ -77,7 +77,7 @@ def page(run, images, models, verdicts):
         "families": families.found(verdicts),
         "flips": pairs.flips(verdicts),
     }
-    return report.report(run, ["It is so.", ""], saved, verdicts, 3)
+    return report.report(run, "It is so.", saved, verdicts, 3)
 
 
 PACKED = re.compile(r'<script type="application/gzip" id="plotly">(.*?)</script>')
@@ -129,7 +129,7 @@ def test_the_answers_stand_first_then_chart_pictures_tables_folds_and_chapters(p
     main = re.findall(r"<main>.*", own(page), re.S)[0]
     opening = ["scale mini · seed 0 · 1 January 2026", "Does alignment hold here?", "It holds:", "Where does it fail?"]
     wanted = [*opening, "Which model sees which axis", ">Real</h3>", "Semantic fakes:", "Pixel fakes:"]
-    wanted += ["<th>VLM, semantic</th>", "It is so.", "Verdicts that", "no heading", "aaa of 02_vlm_dpo"]
+    wanted += ["<th>VLM, semantic</th>", "Verdicts that", "It is so.", "no heading", "aaa of 02_vlm_dpo"]
     places = [main.index(text) for text in [*wanted, "Some <em>prose"]]
     assert places == sorted(places) and main.count("no heading") == 1
     assert main[: places[wanted.index("<th>VLM, semantic</th>")]].count('class="figure"') == 1, "one chart on top"
@@ -139,7 +139,9 @@ def test_the_answers_stand_first_then_chart_pictures_tables_folds_and_chapters(p
 def test_what_is_long_lies_behind_folds_and_wide_tables_scroll_under_their_key(page):
     main = re.findall(r"<main>.*", own(page), re.S)[0]
     folds = re.findall(r"<details id=\"\w+\"><summary>([^<]+)</summary>", main)
-    assert {"Everything in words", "Differences on the same pictures", "Every subset", "04 - Fusion"} <= set(folds)
+    assert {"What the numbers leave open", "Differences on the same pictures", "Every subset", "04 - Fusion"} <= set(
+        folds
+    )
     tables = re.findall(r"(<div class=\"wide\">)?<table[^>]*>", main[: main.index('class="chapters"')])
     assert len(tables) == 4 and all(tables), "numbers, differences, means, and the run"
     (styles,) = re.findall(r"<style>(.*?)</style>", page, re.S)

@@ -1,148 +1,87 @@
-"""The story says what the numbers show, and no more."""
+"""What the tables leave open is said in words: missing scores, mini bases, and dilution or interference."""
 
-import numpy as np
 import pandas as pd
-from scipy.special import expit
-from scipy.stats import binom
+import pytest
 
-from aligngemini.analysis import pairs
 from aligngemini.analysis.models import Model
-from aligngemini.analysis.story import limits, story
+from aligngemini.analysis.story import CAUTION, cause, limits, story, trained
+
+NOTHING = trained([])
 
 
-def level(title, subset, value, low, high, **more):
-    row = {
-        "title": title,
-        "model": "vlm",
-        "supervision": "semantic",
-        "benchmark": "world",
-        "subset": subset,
-        "metric": "balanced accuracy",
-        "value": value,
-        "low": low,
-        "high": high,
-        "real_accuracy": 0.9,
-        "missing": 0,
-        "p_chance": 1.0 if low <= 0.5 <= high else 0.001,
-    }
-    return row | more
-
-
-def change(subset, difference, low, high, **more):
-    row = {
-        "model": "vlm",
-        "pure": "VLM, semantic",
-        "other": "VLM, mixed",
-        "benchmark": "world",
-        "subset": subset,
-        "difference": difference,
-        "low": low,
-        "high": high,
-        "p": 1.0 if low <= 0 <= high else 0.001,
-    }
-    return row | more
-
-
-def test_near_chance_only_when_the_interval_covers_one_half():
-    text = story(
-        pd.DataFrame(
-            [
-                level("A", "x", 0.52, 0.49, 0.55),
-                level("A", "y", 0.53, 0.51, 0.55),
-                level("A", "z", 0.4, 0.35, 0.45),
-            ]
-        )
-    )
-    assert "near chance on x" in text and "near chance on y" not in text
-    assert "0.40 [0.35, 0.45] on z, below chance" in text
-
-
-def test_a_difference_is_one_where_zero_is_left_out_after_correction():
-    base = pd.DataFrame([level("A", "x", 0.8, 0.7, 0.9)])
-    text = story(
-        base,
-        pd.DataFrame([change("x", -0.1, -0.2, -0.01), change("y", -0.1, -0.2, 0.0), change("z", 0.1, 0.05, 0.2)]),
-    )
-    line = text.splitlines()[1]
-    assert "lower on x (-0.10 [-0.20, -0.01]), also when all claims are counted" in line
-    assert "no difference shown on y" in line and "higher on z" in line and line.count("lower") == 1
-
-
-def test_a_p_that_luck_explains_among_many_is_no_claim_in_levels_nor_in_differences():
-    levels = [level("A", f"s{i}", 0.5, 0.4, 0.6) for i in range(5)] + [level("A", "x", 0.4, 0.35, 0.45, p_chance=0.03)]
-    many = [change(f"s{i}", 0.0, -0.1, 0.1) for i in range(17)] + [change("x", -0.1, -0.2, -0.01, p=0.03)]
-    text = story(pd.DataFrame(levels), pd.DataFrame(many))
-    assert "below chance" not in text and "lower" not in text and "x (-0.10 [-0.20, -0.01])" in text
-    few = story(pd.DataFrame(levels[-1:]), pd.DataFrame(many[-1:]).assign(p=0.001))
-    assert "below chance" in few and "lower on x" in few
-
-
-def study(rng, subsets: int = 18, each: int = 30) -> str:
-    """The story of two supervisions of one detector, and a fusion, that judge pairs alike well."""
-    rows = []
-    for subset in range(subsets):
-        kin = np.repeat(rng.normal(0, 0.5, each), 2)
-        for title, supervision in (("V", "semantic"), ("V, mixed", "mixed"), ("F", "pure")):
-            label = np.tile([0, 1], each)
-            score = expit(label + kin + rng.normal(0, 1, 2 * each) - 0.5)
-            told = {"title": title, "supervision": supervision, "subset": f"s{subset}", "label": label, "score": score}
-            rows.append(
-                pd.DataFrame(told | {"verdict": score > 0.5, "image_id": [f"{subset}/{i}" for i in range(2 * each)]})
-            )
-    frame = pd.concat(rows, ignore_index=True).assign(benchmark="b", axis="semantic", run="")
-    frame["model"] = frame.title.map({"F": "fusion"}).fillna("vlm")
-    frame["pair_id"] = [name.split("/")[0] + "/" + str(int(name.split("/")[1]) // 2) for name in frame.image_id]
-    frame = frame.astype({"verdict": int})
-    levels = [level(title, "mean", 0.6, 0.5, 0.7, model="fusion" if title == "F" else "vlm") for title in ("V", "F")]
-    return story(pd.DataFrame(levels).assign(benchmark="b"), pairs.differences(frame, 200))
-
-
-def test_without_any_effect_hardly_a_story_claims_one():
-    rng = np.random.default_rng(11)
-    told = [study(rng) for _ in range(25)]
-    claims = sum(any(word in text for word in ("lower", "higher", "below chance")) for text in told)
-    assert claims <= binom.ppf(0.99, 25, 0.05)
-    assert all("no difference shown" in text for text in told)
-
-
-def test_each_line_names_its_benchmark_and_those_after_the_first_tell_only_what_differs():
-    rows = [level("A", "x", 0.8, 0.7, 0.9), level("A", "y", 0.5, 0.4, 0.6, benchmark="web")]
-    paired = [change("x", -0.1, -0.2, 0.1), change("y", -0.1, -0.2, -0.01), change("z", 0.1, -0.05, 0.2)]
-    paired = pd.DataFrame(paired).assign(benchmark=["world", "web", "web"])
-    first, second, third = story(pd.DataFrame(rows), paired).splitlines()
-    assert first == "[world] A: 0.80 [0.70, 0.90] on x." and second.startswith("[world] ")
-    assert "no difference shown on x" in second
-    assert third.startswith("[web] ") and "lower on y" in third and " z " not in third
-
-
-def test_one_class_is_named():
-    text = story(pd.DataFrame([level("A", "x", 0.5, 0.4, 0.6, metric="recall")]))
-    assert text == "A: recall 0.50 [0.40, 0.60] on x."
-
-
-def test_fusion_is_compared_with_the_better_branch_and_its_false_alarms():
+def found(**bounds) -> pd.DataFrame:
+    """Differences of a VLM on subset semantic: supervision -> (difference, low, high); and a decoy elsewhere."""
+    told = {"model": "vlm", "pure": "VLM, semantic", "pure_supervision": "semantic", "benchmark": "world"}
     rows = [
-        level("V", "mean", 0.7, 0.6, 0.8),
-        level("E", "mean", 0.6, 0.5, 0.7, model="expert"),
-        level("F", "mean", 0.75, 0.7, 0.79, model="fusion", supervision="pure", real_accuracy=0.8),
+        told
+        | {"other": f"VLM, {name}", "other_supervision": name, "subset": subset, "axis": subset}
+        | dict(zip(("difference", "low", "high"), values, strict=True))
+        | {"p_holm": 1.0 if values[1] <= 0 <= values[2] else 0.01}
+        for name, measured in bounds.items()
+        for subset, values in (("semantic", measured), ("pixel", (0.3, 0.2, 0.4)))
     ]
-    text = story(pd.DataFrame(rows))
-    assert "branch, V," in text and "overlap" not in text and "0.20 of the reals fake" in text
-    paired = {"model": "fusion", "pure": "V", "other": "F", "subset": "mean"}
-    for bounds, word in (((0.05, 0.01, 0.09), "higher"), ((-0.05, -0.09, -0.01), "lower")):
-        text = story(pd.DataFrame(rows), pd.DataFrame([change("mean", *bounds) | paired]))
-        assert f"on the same pictures {word} ({bounds[0]:+.2f} [" in text
-    unsure = pd.DataFrame([change("mean", 0.05, -0.01, 0.11) | paired])
-    assert "on the same pictures no difference shown (+0.05" in story(pd.DataFrame(rows), unsure)
+    return pd.DataFrame(rows)
 
 
-def test_many_subsets_are_summed_up():
-    rows = [level("A", f"s{i}", 0.5 + i / 20, 0.45 + i / 20, 0.55 + i / 20) for i in range(8)]
-    assert story(pd.DataFrame(rows)) == "A: from 0.50 on s0 to 0.85 on s7; near chance on 2 of 8 subsets."
+@pytest.mark.parametrize(
+    ("mixed", "union", "word"),
+    [
+        ((-0.10, -0.15, -0.05), (0.00, -0.04, 0.04), "dilution"),
+        ((-0.10, -0.15, -0.05), (0.05, 0.01, 0.09), "dilution"),
+        ((-0.10, -0.15, -0.05), (-0.08, -0.12, -0.04), "interference"),
+        ((-0.10, -0.15, -0.05), (-0.05, -0.11, 0.01), "cannot be told"),
+        ((-0.02, -0.06, 0.02), (0.01, -0.03, 0.05), "nothing to explain"),
+    ],
+)
+def test_the_word_follows_from_both_intervals(mixed, union, word):
+    text = cause(found(mixed=mixed, union=union), NOTHING)[1]
+    assert text.startswith("VLM: ") and word in text
+    assert f"mixed {mixed[0]:+.2f} [{mixed[1]:+.2f}, {mixed[2]:+.2f}]" in text
 
 
-def test_missing_scores_are_told():
-    assert "without a score, judged nowhere: 3" in story(pd.DataFrame([level("A", "mean", 0.5, 0.4, 0.6, missing=3)]))
+def test_without_a_union_run_it_cannot_be_told():
+    line = cause(found(mixed=(-0.1, -0.2, -0.05)), NOTHING)[1]
+    assert line == "VLM: the cause cannot be told without a run on union supervision."
+
+
+def test_without_a_loss_no_union_run_is_asked_for():
+    line = cause(found(mixed=(-0.01, -0.05, 0.03)), NOTHING)[1]
+    assert line == "VLM: nothing to explain, no loss is shown under mixed supervision."
+
+
+def test_fakes_of_unknown_kind_tell_nothing():
+    unknown = found(mixed=(-0.1, -0.2, -0.05), union=(0.0, -0.01, 0.01)).assign(axis="unknown")
+    assert "no test subset" in cause(unknown, NOTHING)[1]
+
+
+def test_a_loss_that_luck_explains_among_many_is_not_explained_further():
+    rows = found(mixed=(-0.10, -0.15, -0.05), union=(0.00, -0.04, 0.04)).assign(p_holm=0.2)
+    assert "nothing to explain" in cause(rows, NOTHING)[1]
+
+
+def counts(mixed: int) -> pd.DataFrame:
+    rows = [
+        ("vlm", "semantic", 10_000, 0, 1250),
+        ("vlm", "mixed", 5000, 5000, mixed),
+        ("vlm", "union", 10_000, 23_600, 4200),
+    ]
+    return pd.DataFrame(rows, columns=["model", "supervision", "semantic", "pixel", "updates"])
+
+
+def test_runs_of_unequal_updates_tell_no_cause():
+    rows = found(mixed=(-0.10, -0.15, -0.05), union=(0.00, -0.04, 0.04))
+    assert cause(rows, counts(2100))[-1].endswith("its pure and mixed runs had 1250 and 2100 updates.")
+
+
+def test_what_a_run_did_not_record_is_not_known(models):
+    assert trained(models).updates.isna().all()
+    rows = found(mixed=(-0.10, -0.15, -0.05), union=(0.00, -0.04, 0.04))
+    assert cause(rows, trained(models)) == cause(rows, NOTHING) == cause(rows, counts(1250))
+
+
+def test_fusion_has_no_cause_and_without_a_pair_only_the_caution_stands():
+    rows = found(mixed=(-0.10, -0.15, -0.05), union=(0.00, -0.04, 0.04))
+    assert cause(rows.assign(model="fusion"), NOTHING) == [CAUTION]
 
 
 def based(**bases) -> list[Model]:
@@ -152,12 +91,19 @@ def based(**bases) -> list[Model]:
 
 def test_a_mini_base_on_photographs_is_called_what_it_is():
     images = pd.DataFrame({"source": ["world", "folder"], "subset": ["semantic", "gpt4o"]})
-    text = limits(images, based(vlm="data/mini/vlm", expert="owner/dinov2", mine=""))
+    text = "\n".join(limits(images, based(vlm="data/mini/vlm", expert="owner/dinov2", mine="")))
     assert "gpt4o" in text and "semantic" not in text
     assert "mini VLM" in text and "mini expert" not in text
-    assert "mini expert learned the traces" in limits(images, based(expert="data/mini/expert"))
+    assert "mini expert learned the traces" in limits(images, based(expert="data/mini/expert"))[1]
 
 
 def test_nothing_is_excused_in_the_drawn_world_or_with_full_bases():
     drawn, read = (pd.DataFrame({"source": [where], "subset": ["x"]}) for where in ("world", "folder"))
-    assert limits(drawn, based(vlm="data/mini/vlm")) == limits(read, based(vlm="Qwen/Qwen2.5-VL-7B-Instruct")) == ""
+    assert limits(drawn, based(vlm="data/mini/vlm")) == limits(read, based(vlm="Qwen/Qwen2.5-VL-7B-Instruct")) == []
+
+
+def test_missing_scores_are_named_before_the_rest():
+    alignment = pd.DataFrame({"benchmark": "world", "title": ["A", "B"], "subset": "mean", "missing": [3, 0]})
+    images = pd.DataFrame({"source": ["world"], "subset": ["x"]})
+    first, *rest = story(images, [], alignment, found(mixed=(-0.1, -0.2, -0.05))).splitlines()
+    assert first == "[world] A: rows without a score: 3." and rest[0] == CAUTION and len(rest) == 2
