@@ -75,7 +75,7 @@ class Kept(dict):
 
 def test_every_published_number_of_what_we_measured_is_shown_and_all_are_saved(monkeypatch):
     subsets = published.load().query("benchmark == 'genimage' and metric == @BALANCED").subset.unique()
-    told = {"value": 0.5, "low": 0.4, "high": 0.6, "metric": BALANCED, "benchmark": "genimage"}
+    told = {"value": 0.5, "low": 0.4, "high": 0.6, "metric": BALANCED, "benchmark": "genimage", "alike": False}
     ours = pd.DataFrame([told | {"title": f"model {i}", "subset": each} for each in subsets for i in range(9)])
     monkeypatch.setattr(published, "marked", lambda alignment, models, fusion: alignment)
     monkeypatch.setattr(published, "measured", lambda alignment: ours)

@@ -39,18 +39,7 @@ def snapshot(run: SavedRun) -> Snapshot:
     count = plain.groupby(plain).cumcount() + 1
     names = dict(zip(titles, plain.where(count == 1, plain + " " + count.astype(str)), strict=True))
     verdicts = judged.assign(model=judged.title.map(names)).dropna(subset="verdict").astype({"verdict": int})
-    return Snapshot(run, {label: _facts(each) for label, each in _lineage(run).items()}, verdicts)
-
-
-def _lineage(run: SavedRun) -> dict[str, SavedRun]:
-    """The run and all below it, each once: "05", "04 fusion", "02 vlm 1", "01 data"."""
-    found, waiting = {}, [(run.notebook[:2], run)]
-    while waiting:
-        label, each = waiting.pop(0)
-        if all(each.folder != other.folder for other in found.values()):
-            found[f"{label} again" if label in found else label] = each
-            waiting += [(f"{lower.notebook[:2]} {name}", lower) for name, lower in each.inputs.items()]
-    return found
+    return Snapshot(run, {label: _facts(each) for label, each in run.lineage.items()}, verdicts)
 
 
 def _facts(run: SavedRun) -> dict[tuple[str, str], Any]:
@@ -71,12 +60,13 @@ def _facts(run: SavedRun) -> dict[tuple[str, str], Any]:
 
 def _sets(run: SavedRun) -> dict[str, str]:
     """Name -> number of images and a fingerprint, of each image set of a run of notebook 01."""
-    found = {path.stem: pd.read_parquet(path) for path in sorted(run.folder.glob("*.parquet"))}
-    sets = {name: table[IMAGE].sort_values(IMAGE) for name, table in found.items() if {*IMAGE} <= {*table}}
-    return {
-        f"{name} images": f"{len(rows)} ({fingerprint.digest(rows.to_numpy().tolist())[:8]})"
-        for name, rows in sets.items()
-    }
+    found = {}
+    for path in sorted(run.folder.glob("*.parquet")):
+        table = pd.read_parquet(path)
+        if {*IMAGE} <= {*table}:
+            rows = table[IMAGE].sort_values(IMAGE).to_numpy().tolist()
+            found[f"{path.stem} images"] = f"{len(rows)} ({fingerprint.digest(rows)[:8]})"
+    return found
 
 
 def made_of(before: Snapshot, after: Snapshot) -> pd.DataFrame:

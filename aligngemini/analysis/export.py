@@ -1,15 +1,11 @@
 """Tables for a paper or a page: CSV with every digit, Markdown and LaTeX with the text that the notebooks show."""
 
-import re
 from pathlib import Path
 
 import pandas as pd
-from pandas.api.types import is_numeric_dtype
 
 from aligngemini.analysis import tables
 from aligngemini.core import manifest
-
-SPELT = re.compile(r"([+-]?\d+\.\d+) \[([^\]]+)\]")  # a value with its interval, as tables.spell writes it
 
 
 def write(alignment: pd.DataFrame, folder: Path, name: str = "results") -> list[Path]:
@@ -41,11 +37,6 @@ def markdown(rows: pd.DataFrame) -> str:
 
 
 def latex(rows: pd.DataFrame) -> str:
-    """Any table of texts and numbers as a LaTeX tabular for the package booktabs, without its index, escaped; intervals
-    '0.93 [0.90, 0.95]' are set in mathematics.
-    """
-    texts = rows.astype(str).map(lambda text: SPELT.sub(r"$\1$ $[\2]$", text))
-    style = texts.style.format(escape="latex-math").format_index(escape="latex", axis=1).hide(axis="index")
-    aligned = "".join("r" if is_numeric_dtype(rows[name]) else "l" for name in rows)
-    text = style.to_latex(hrules=True, column_format=aligned)
+    """Any table of texts and numbers as a LaTeX tabular for the package booktabs, without its index, escaped."""
+    text = rows.to_latex(index=False, escape=True)
     return text.replace("\\\\\n[", "\\\\\n{}[")  # LaTeX takes a bracket after a line's end for a distance

@@ -11,7 +11,6 @@ from sklearn.metrics import roc_curve
 
 from aligngemini.analysis import style
 from aligngemini.branches import registry
-from aligngemini.scores.metrics import COUNTS
 
 ACROSS = 4  # panels beside each other
 POINTS = 300  # of one ROC curve
@@ -174,35 +173,6 @@ def panels(
     figure = px.line(table, x, y, **layout, template=style.NAME, height=150 + tall * rows, **more)
     figure.for_each_annotation(lambda note: note.update(text=note.text.partition("=")[2]))
     return figure.update_layout(title={"text": title}, legend_title="")
-
-
-def confusion(table: pd.DataFrame, title: str = "What is taken for what") -> go.Figure:
-    """One small square per model and subset: truth from top to bottom, verdict from left to right, in
-    shares of a row."""
-    counts = table[list(COUNTS)].to_numpy().reshape(-1, 2, 2)
-    shares = counts / np.maximum(counts.sum(axis=2, keepdims=True), 1)
-    names = (table.title + "<br>" + table.subset).tolist()
-    across = table.subset.nunique() if table.subset.nunique() <= 5 else ACROSS
-    rows, note = -(-len(names) // across), "rows: truth; columns: verdict; share of the row and count"
-    figure = px.imshow(
-        shares,
-        facet_col=0,
-        facet_col_wrap=across,
-        facet_row_spacing=0.35 / rows,
-        x=["real", "fake"],
-        y=["real", "fake"],
-        zmin=0,
-        zmax=1,
-        color_continuous_scale=[style.PALE, style.MUTED],
-        aspect="auto",
-        **style.look(title, note, 150 + 190 * rows),
-    )
-    for trace, share, count in zip(figure.data, shares, counts, strict=True):
-        text = [f"{part:.0%}<br><sup>{n}</sup>" for part, n in zip(share.flat, count.flat, strict=True)]
-        trace.update(text=np.reshape(text, (2, 2)), texttemplate="%{text}", xgap=2, ygap=2, hoverinfo="skip")
-    figure.for_each_annotation(lambda note: note.update(text=names[int(note.text.partition("=")[2])], font_size=12))
-    figure.update_coloraxes(showscale=False).update_xaxes(ticks="").update_yaxes(ticks="")
-    return figure.update_layout(margin={"t": 130})
 
 
 def histogram(frame: pd.DataFrame, threshold: float, title: str = "Scores by truth") -> go.Figure:

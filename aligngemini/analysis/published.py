@@ -11,22 +11,16 @@ import numpy as np
 import pandas as pd
 
 from aligngemini.analysis import models
-from aligngemini.core.params import Refused
 from aligngemini.images.loaders.benchmarks import LAYOUTS, key
 from aligngemini.images.protocols import PROTOCOLS, Protocol, treatment
 from aligngemini.scores.metrics import BALANCED, RECALL, SPECIFICITY
 
 FILE = Path(__file__).with_name("published.csv")
 BENCHMARKS = tuple(map(key, LAYOUTS))
-GROUPS = {
-    "in_the_wild_5": "mean of BFree-Online, WildRF, Chameleon, AIGIBench (CommunityAI, SocialRF), CO-SPY in the wild",
-    "in_the_wild_4": "mean of Chameleon, WildRF, SocialRF and CommunityAI",
-    "average_of_11": "the eleven benchmarks of https://github.com/roy-ch/Dual-Data-Alignment",
-    "vae_reconstruction": "fakes that are reconstructions, by autoencoder; no reals",
-}
 PRECISION, GAIN = "average precision", "gain over the previous best"
 COLUMNS = {"real_accuracy": SPECIFICITY, "fake_accuracy": RECALL, "ap": PRECISION}
 ROW = ["benchmark", "subset", "metric", "value"]
+ABOUT = ["title", "benchmark", "subset", "metric", "detector"]
 NOT_RUN, OTHER, PROTOCOL = "not run", "other metric", "other protocol"
 # Sub-sets behind a published mean, where they are known: ours of fewer or more is no number of the same kind.
 SUBSETS = {"genimage": 8, "drct_2m": 16, "wildrf": 3, "aigibench": 2, "cospy_wild": 5, "synthwildx": 3}
@@ -38,11 +32,12 @@ PUBLISHED = "published"  # as PROTOCOLS[PUBLISHED] declares, in the column proto
 def load() -> pd.DataFrame:
     """Every published row.
 
-    Columns: detector, benchmark (one of BENCHMARKS or GROUPS), subset ("mean" for the mean of a data set, "mean of 25"
-    for AIGIBench over all its sub-sets, of which the protocol of AlignGemini counts two, "mean of 13" for
-    UniversalFakeDetect over those that MIRROR counts), metric, value and spread
-    (fractions; spread NaN where there is none), spread_of, source (URL), how, doubt ("" where none), protocol
-    (PUBLISHED, or "own": another one, or one that is not stated).
+    Columns: detector, benchmark (one of BENCHMARKS, or the name of a group: in_the_wild_5 are BFree-Online, WildRF,
+    Chameleon, AIGIBench and CO-SPY, average_of_11 those of Dual Data Alignment), subset ("mean" of a data set, "mean of
+    25" for AIGIBench over all its sub-sets, of which the protocol of AlignGemini counts two, "mean of 13" for
+    UniversalFakeDetect over those that MIRROR counts), metric, value and spread (fractions; spread NaN where there is
+    none), spread_of, source (URL), how, doubt ("" where none), protocol (PUBLISHED, or "own": another one, or none
+    stated).
     """
     text = pd.read_csv(FILE, dtype=str, keep_default_na=False)
     return text.assign(value=text.value.astype(float), spread=pd.to_numeric(text.spread))
@@ -82,12 +77,11 @@ def marked(alignment: pd.DataFrame, compared: list[models.Model], fusion) -> pd.
 def measured(alignment: pd.DataFrame) -> pd.DataFrame:
     """A table of `tables.alignment` with one row per metric, for `beside`: title, those of ROW, low, high, alike.
 
-    `alike` is that of the alignment table, where it has one (see `marked`), else False; a mean over other than all of a
+    `alike` is that of the alignment table (see `marked`); a mean over other than all of a
     benchmark's SUBSETS is not.
     Balanced accuracy keeps its intervals and its means; specificity, recall and average precision have none, and
     their means are taken over every subset that has them, those of one class too.
     """
-    alignment = alignment if "alike" in alignment else alignment.assign(alike=False)
     keys, single = ["title", "benchmark", "alike"], alignment[alignment.subset != "mean"]
     rows = single.drop(columns=["metric", "value"]).rename(columns=COLUMNS)
     rows = rows.melt([*keys, "subset"], list(COLUMNS.values()), "metric").dropna(subset="value")
@@ -105,32 +99,25 @@ def measured(alignment: pd.DataFrame) -> pd.DataFrame:
 def beside(measured: pd.DataFrame) -> pd.DataFrame:
     """Every published level of the benchmarks in `measured`, or of all if it is empty, with our value beside it.
 
-    `measured` has the columns benchmark (keys as in BENCHMARKS), subset, metric, value, low, high, all fractions, and
-    alike (whether protocol and threshold are those of the published numbers; without it none are); with a column title,
-    each of our models is set beside each published row. Subsets are matched by their letters and digits, metrics by
-    name only. Columns: title (if given), benchmark, subset, metric, detector, ours, low, high, theirs, spread,
+    `measured` has the columns title, benchmark (keys as in BENCHMARKS), subset, metric, value, low, high, all
+    fractions, and alike (whether protocol and threshold are those of the published numbers); each of our models is set
+    beside each published row. Subsets are matched by their letters and digits, metrics by name only. Columns: title,
+    benchmark, subset, metric, detector, ours, low, high, theirs, spread,
     difference (ours minus theirs, only where both are measured alike), state ("", "not run", "other metric" where we
-    have measured the subset another way, or "other protocol"), how, doubt, source. Raises Refused if a column is
-    missing or a value is no fraction.
+    have measured the subset another way, or "other protocol"), how, doubt, source.
     """
-    if lacking := [name for name in (*ROW, "low", "high") if name not in measured]:
-        raise Refused(f"A measured table needs the columns {', '.join(lacking)}.")
-    if not measured.value.dropna().between(0, 1).all():
-        raise Refused("Measured values are fractions between 0 and 1; divide percent by 100.")
-    title = ["title"] if "title" in measured else []
-    ours = measured if "alike" in measured else measured.assign(alike=False)
-    ours = _keyed(ours.dropna(subset="value").rename(columns={"value": "ours"}))
+    ours = _keyed(measured.dropna(subset="value").rename(columns={"value": "ours"}))
     theirs = _keyed(load().rename(columns={"value": "theirs"}))
     theirs = theirs[(theirs.metric != GAIN) & (theirs.benchmark.isin(measured.benchmark) | measured.empty)]
-    columns = [*title, "benchmark", "key", "metric", "ours", "low", "high", "alike"]
+    columns = ["title", "benchmark", "key", "metric", "ours", "low", "high", "alike"]
     table = theirs.merge(ours[columns], on=["benchmark", "key", "metric"], how="left")
     place = ["benchmark", "key"]
     elsewhere = pd.MultiIndex.from_frame(table[place]).isin(pd.MultiIndex.from_frame(ours[place]))
     run, alike = table.ours.notna(), table.alike.eq(True) & (table.protocol == PUBLISHED)
     state = np.select([run & alike, run, elsewhere], ["", PROTOCOL, OTHER], NOT_RUN)
     table = table.assign(state=state, difference=(table.ours - table.theirs).where(alike))
-    first = ["benchmark", "subset", "metric", "detector", "ours", "low", "high", "theirs", "spread", "difference"]
-    return table[[*title, *first, "state", "how", "doubt", "source"]]
+    first = [*ABOUT, "ours", "low", "high", "theirs", "spread", "difference"]
+    return table[[*first, "state", "how", "doubt", "source"]]
 
 
 def _keyed(table: pd.DataFrame) -> pd.DataFrame:
@@ -151,6 +138,5 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
         theirs.append(f"{row.theirs:.1f}{spread}")
         lacking = row.state if row.state == PROTOCOL else "-"
         differences.append(lacking if np.isnan(row.difference) else f"{row.difference:+.1f}")
-    about = [name for name in ("title", "benchmark", "subset", "metric", "detector") if name in table]
     text = {"ours, %": ours, "theirs, %": theirs, "difference": differences}
-    return table[about].assign(**text, how=table.how, doubt=table.doubt)
+    return table[ABOUT].assign(**text, how=table.how, doubt=table.doubt)

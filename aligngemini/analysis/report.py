@@ -130,7 +130,7 @@ def _parts(text: str, saved: dict[str, pd.DataFrame], verdicts: pd.DataFrame, sh
     """What lies behind the folds of the page, by heading; a heading without anything is left out."""
     alignment, violations, flips = saved["alignment"], saved["families"], saved["flips"]
     known, differences = saved["published"].dropna(subset="ours"), saved["differences"]
-    rank = [figures.roc(tables.first(verdicts)), figures.confusion(tables.first(saved["confusion"]))]
+    rank = [figures.roc(tables.first(verdicts)), tables.first(saved["confusion"]).drop(columns=["model", "benchmark"])]
     thresholds = pd.concat(tables.benchmarks(saved["thresholds"]), axis=1).droplevel(1, axis=1)
     parts = {
         "Which violations are found": [families.figure(violations)] if len(violations) else [],

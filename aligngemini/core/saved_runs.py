@@ -58,15 +58,20 @@ class SavedRun:
         return direct[0] if direct else next(iter(self.inputs.values())).data
 
     @property
-    def below(self) -> list["SavedRun"]:
-        """All runs that this one stands on, directly or not, each once, sorted by notebook."""
-        found: dict[Path, SavedRun] = {}
-        waiting = list(self.inputs.values())
+    def lineage(self) -> dict[str, "SavedRun"]:
+        """This run and all that it stands on, directly or not, each once: "05", "04 fusion", "02 vlm 1", "01 data"."""
+        found, waiting = {}, [(self.notebook[:2], self)]
         while waiting:
-            each = waiting.pop(0)
-            found.setdefault(each.folder, each)
-            waiting += each.inputs.values()
-        return sorted(found.values(), key=lambda each: each.notebook)
+            label, each = waiting.pop(0)
+            if all(each.folder != other.folder for other in found.values()):
+                found[f"{label} again" if label in found else label] = each
+                waiting += [(f"{lower.notebook[:2]} {name}", lower) for name, lower in each.inputs.items()]
+        return found
+
+    @property
+    def below(self) -> list["SavedRun"]:
+        """All runs of `lineage` but this one, sorted by notebook."""
+        return sorted(list(self.lineage.values())[1:], key=lambda each: each.notebook)
 
     def path(self, *parts: str) -> Path:
         """Return the path of a file or folder of this run."""

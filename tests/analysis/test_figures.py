@@ -96,12 +96,6 @@ def test_roc_skips_subsets_of_one_class(verdicts):
     assert len(figure.data) == 15 and sum(line.showlegend for line in figure.data) == 5
 
 
-def test_confusion_shows_shares_of_truth(verdicts):
-    figure = figures.confusion(tables.confusion(verdicts))
-    assert len(figure.data) == 15
-    assert np.allclose(np.sum(figure.data[0].z, axis=1), 1)
-
-
 def test_training_curves_mark_where_learning_starts():
     history = pd.DataFrame({"step": range(4), "loss": [0.69, 0.6, 0.5, 0.4], "margin": [0, 0.1, 0.3, np.nan]})
     figure = figures.training(history.assign(note="x"))

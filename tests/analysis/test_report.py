@@ -103,7 +103,7 @@ def test_plotly_is_there_once_packed_and_figures_are_data(page):
     assert (
         gzip.decompress(base64.b64decode(packed)).decode() == get_plotlyjs() and len(packed) < len(get_plotlyjs()) / 2
     )
-    assert own(page).count('class="figure"') == 6, "five of notebook 05 and one of 04"
+    assert own(page).count('class="figure"') == 5, "four of notebook 05 and one of 04"
     assert "<\\/script>" in page  # a tag inside figure data cannot end its element
 
 
@@ -143,7 +143,7 @@ def test_what_is_long_lies_behind_folds_and_wide_tables_scroll_under_their_key(p
         folds
     )
     tables = re.findall(r"(<div class=\"wide\">)?<table[^>]*>", main[: main.index('class="chapters"')])
-    assert len(tables) == 4 and all(tables), "numbers, differences, means, and the run"
+    assert len(tables) == 5 and all(tables), "numbers, differences, means, confusion, and the run"
     (styles,) = re.findall(r"<style>(.*?)</style>", page, re.S)
     assert "position: sticky; left: 0" in styles and ".wide, .chapters" in styles
 

@@ -1,6 +1,5 @@
 """The table of a sweep: seeds are aggregated as seeds, and differences are taken within each seed."""
 
-import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,6 +10,7 @@ from aligngemini.analysis import seeds
 from aligngemini.core import values
 from aligngemini.images import table as images
 from aligngemini.scores import table as score_table
+from tests.analysis.conftest import write_fusion, write_manifest
 
 RIGHT = {  # seed -> how many of ten fakes each model finds; no real is accused
     ("02_vlm_dpo", "semantic"): {0: 8, 1: 6, 2: 10},
@@ -54,14 +54,7 @@ def _images(folder, more: tuple[str, ...] = ()) -> pd.DataFrame:
 def _run(root, notebook, seed, data, supervision, results) -> SimpleNamespace:
     folder = root / notebook / f"{seed}{data}{supervision}"
     folder.mkdir(parents=True)
-    times = {"started": "2026-01-01T00:00:00Z", "finished": "2026-01-01T00:00:01Z", "attempts": 1}
-    record = {
-        "run": {"notebook": notebook, "name": folder.name, "status": "complete", **times},
-        "question": {"params": {"supervision": supervision, "scale": "mini", "seed": seed}, "inputs": {}},
-        "environment": {"packages": {}, "git": {}},
-        **{"models": {}, "results": results, "files": {}},
-    }
-    (folder / "manifest.json").write_text(json.dumps(record))
+    write_manifest(folder, notebook, {"supervision": supervision, "seed": seed}, results)
     answer = SimpleNamespace(notebook=notebook, name=folder.name, folder=folder)
     return SimpleNamespace(seed=seed, data=data, point="", answer=answer)
 
@@ -72,7 +65,7 @@ def _found(test: pd.DataFrame, count: int) -> np.ndarray:
     return np.where((test.label == 1) & (place < count), 0.9, 0.1)
 
 
-def _made(root, fusion, data=("",), own: int | None = None) -> list:
+def _made(root, data=("",), own: int | None = None) -> list:
     """Three seeds of runs on each data run; `own`: how many fakes a branch without a run finds, None: there is none."""
     made = []
     for seed in (0, 1, 2):
@@ -90,14 +83,14 @@ def _made(root, fusion, data=("",), own: int | None = None) -> list:
             score = _found(test, FUSED[seed])
             fused = test.assign(fused_score=score, verdict=pd.array(score > 0.5, dtype="Int8"), reason="")
             mine = [] if own is None else [{"name": "mine", "kind": "scores", "threshold": 0.5, "run": ""}]
-            fusion(run.answer.folder, fused.assign(mine_score=_found(test, own or 0)), mine, {})
+            write_fusion(run.answer.folder, fused.assign(mine_score=_found(test, own or 0)), mine, {})
             made.append(run)
     return made
 
 
 @pytest.fixture(scope="module")
-def gathered(tmp_path_factory, fusion):
-    return seeds.gather(_made(tmp_path_factory.mktemp("outputs"), fusion))
+def gathered(tmp_path_factory):
+    return seeds.gather(_made(tmp_path_factory.mktemp("outputs")))
 
 
 def row(table, **wanted):
@@ -133,15 +126,15 @@ def test_auroc_stands_beside(gathered):
     assert row(gathered, model="VLM", supervision="semantic", metric="AUROC")["seed 0"] == pytest.approx(0.9)
 
 
-def test_a_branch_without_a_run_has_its_rows_and_may_be_the_better_one(tmp_path, fusion):
-    table = seeds.gather(_made(tmp_path, fusion, own=9))
+def test_a_branch_without_a_run_has_its_rows_and_may_be_the_better_one(tmp_path):
+    table = seeds.gather(_made(tmp_path, own=9))
     assert row(table, model="mine", supervision="")["seed 1"] == pytest.approx(0.95)
     found = row(table, model="fusion", supervision="pure", against="better branch")
     assert [found[f"seed {seed}"] for seed in (0, 1, 2)] == pytest.approx([0.0, 0.0, 0.0])
 
 
-def test_several_points_of_notebook_01_are_averaged_seed_by_seed(tmp_path, fusion):
-    table = seeds.gather(_made(tmp_path, fusion, data=("easier", "harder")))
+def test_several_points_of_notebook_01_are_averaged_seed_by_seed(tmp_path):
+    table = seeds.gather(_made(tmp_path, data=("easier", "harder")))
     told = {"model": "VLM", "supervision": "semantic"}
     assert row(table, data="harder", **told)["seed 0"] == pytest.approx(0.85)
     pooled = row(table, data="mean of 2", **told)
