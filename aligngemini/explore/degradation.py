@@ -28,6 +28,8 @@ def read(run) -> pd.DataFrame:
 def picture(run) -> go.Figure:
     """Return the scores of three images against the strength of the chain: the static figure above the explorer."""
     rows = read(run).dropna(subset="score")
+    if rows.empty:
+        return go.Figure(layout={"title": "No scores: the run's parameter degrade_examples is off", "height": 120})
     figure = px.line(
         rows, x="share", y="score", color="title", facet_col="example", symbol="title", markers=True,
         color_discrete_map={row.title: style.colours(rows.branch)[row.branch] for row in rows.itertuples()},
@@ -61,8 +63,8 @@ class Explorer:
 
     def __init__(self, run) -> None:
         self.run, self.chain = run, strengths.ranges(run)
-        table = read(run)
-        examples = dict(zip(table.example, table.path, strict=True))
+        rows = strengths.examples(values.read(run.path("fused.parquet")))
+        examples = dict(zip(rows.example, rows.path, strict=True))
         first = examples.get(strengths.KINDS["pixel"], next(iter(examples.values())))
         self.image = ipywidgets.Dropdown(
             options=examples, value=first, description="image", tooltip="image of the test", **show.NAMED

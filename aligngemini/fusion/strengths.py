@@ -13,6 +13,8 @@ from aligngemini.images.feed import Item, batched
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)  # of the whole chain; pixel evidence goes early
 BATCH_SIZE = 8
 KINDS = {"none": "a real image", "pixel": "a pixel fake", "semantic": "a semantic fake"}
+OTHER = "another image"
+COLUMNS = ["example", "path", "share", "branch", "score", "reason", "title", "threshold"]
 
 
 @lru_cache(maxsize=1)
@@ -27,17 +29,22 @@ def ranges(run) -> dict[str, list[float]]:
 
 
 def examples(fused: pd.DataFrame) -> pd.DataFrame:
-    """The first image of each of KINDS that a fused test table judges rightly, with the column `example`."""
-    right = fused[(fused.verdict == fused.label).fillna(False) & fused.axis.isin(list(KINDS))]
-    first = right.drop_duplicates("axis").assign(example=lambda rows: rows.axis.map(KINDS))
-    return first.sort_values("example", key=lambda names: names.map(list(KINDS.values()).index))
+    """One image of each of KINDS in a fused test table, the first that it judges rightly if there is one, with the
+    column `example`; of images of an unknown kind one, too.
+    """
+    right = (fused.verdict == fused.label).fillna(False)
+    rows = fused.assign(example=fused.axis.map(KINDS).fillna(OTHER), wrong=~right)
+    first = rows.sort_values("wrong", kind="stable").drop_duplicates("example").drop(columns="wrong")
+    return first.sort_values("example", key=lambda names: names.map([*KINDS.values(), OTHER].index))
 
 
 def measure(run, fused: pd.DataFrame) -> pd.DataFrame:
     """The scores of `examples` behind each of SHARES of the degradation of the run's data, a row for each branch.
 
-    Columns: example, path, share, branch, score (NaN where it cannot say), reason, title, threshold.
+    Columns: COLUMNS; the score is NaN where the branch cannot say. Without `degrade_examples` there are no rows.
     """
+    if not run.params["degrade_examples"]:
+        return pd.DataFrame(columns=COLUMNS)
     loaded, chain, chosen = branches(run), ranges(run), examples(fused)  # loaded here: threads make the images
     pictures = [(row.example, row.path, share) for row in chosen.itertuples() for share in SHARES]
     rows = []
@@ -48,7 +55,7 @@ def measure(run, fused: pd.DataFrame) -> pd.DataFrame:
         read=lambda each: degrade.weakly(decode.read(each[1]).rgb, chain, each[2]),
     ):
         rows += [(*score.name, score.key, score.value, score.reason) for score in part]
-    table = pd.DataFrame(rows, columns=["example", "path", "share", "branch", "score", "reason"])
+    table = pd.DataFrame(rows, columns=COLUMNS[:6])
     used = description.read(run.folder).fusion["thresholds"]
     thresholds = dict(zip((each.name for each in loaded), used, strict=True))
     return table.assign(

@@ -46,15 +46,17 @@ def judge(monkeypatch):
 
 @pytest.fixture
 def run(tmp_path):
-    rows = []
+    rows, axes = [], list(strengths.KINDS)
     for place, example in enumerate(strengths.KINDS.values()):
         pixels = np.random.default_rng(place).integers(0, 255, (40, 600, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"{place}.png")
         rows += [
             (example, str(tmp_path / f"{place}.png"), share, "vlm", 1 - share, "", "VLM", 0.25) for share in (0.0, 1.0)
         ]
-    columns = ["example", "path", "share", "branch", "score", "reason", "title", "threshold"]
-    values.write(tmp_path / "strengths.parquet", pd.DataFrame(rows, columns=columns))
+    table = pd.DataFrame(rows, columns=strengths.COLUMNS)
+    values.write(tmp_path / "strengths.parquet", table)
+    fused = table.drop_duplicates("path")[["path"]].assign(axis=axes, label=[0, 1, 1], verdict=[0, 1, 1])
+    values.write(tmp_path / "fused.parquet", fused)
     return SimpleNamespace(folder=tmp_path, path=tmp_path.joinpath, data=SimpleNamespace(params=PARAMS))
 
 

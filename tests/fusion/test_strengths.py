@@ -37,7 +37,7 @@ def run(tmp_path, monkeypatch):
     json_file.write(tmp_path / "detector.json", {"branches": [], "fusion": {}})
     config = SimpleNamespace(fusion={"thresholds": [0.25]})
     monkeypatch.setattr(strengths.description, "read", lambda folder: config)
-    return SimpleNamespace(folder=tmp_path, data=SimpleNamespace(params=RANGES))
+    return SimpleNamespace(folder=tmp_path, params={"degrade_examples": True}, data=SimpleNamespace(params=RANGES))
 
 
 @pytest.fixture
@@ -74,5 +74,14 @@ def test_what_cannot_be_read_has_a_reason_and_no_score(run, fused, tmp_path):
     assert table.score.notna().sum() == 2 * len(strengths.SHARES)
 
 
-def test_without_any_right_verdict_the_table_is_empty(run, fused):
-    assert strengths.measure(run, fused.assign(verdict=pd.array([pd.NA] * 5, dtype="Int8"))).empty
+def test_without_any_right_verdict_one_image_of_each_kind_is_taken(fused):
+    wrong = fused.assign(
+        verdict=pd.array([pd.NA] * 5, dtype="Int8"), axis=["none", "unknown", "pixel", "pixel", "none"]
+    )
+    assert strengths.examples(wrong).image_id.tolist() == ["0", "2", "1"]
+
+
+def test_a_run_that_does_without_strengths_loads_no_branch(run, fused, monkeypatch):
+    monkeypatch.setattr(strengths, "branches", lambda run: pytest.fail("loaded"))
+    run.params["degrade_examples"] = False
+    assert strengths.measure(run, fused).empty

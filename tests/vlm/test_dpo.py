@@ -18,7 +18,7 @@ from aligngemini.vlm.params import VLMParams
 from aligngemini.world import world
 from tests import model_card
 
-CFG = VLMParams(base="data/mini/vlm", batch_size=2, checkpoint_steps=2, learning_rate=1e-2)
+CFG = VLMParams(base="data/mini/vlm", objective="dpo", batch_size=2, checkpoint_steps=2, learning_rate=1e-2)
 
 
 def base() -> load.VLM:
