@@ -14,6 +14,7 @@ from aligngemini.images import table as images
 from aligngemini.scores import metrics
 
 AUROC, BETTER = "AUROC", "better branch"
+ABOUT = ["model", "supervision", "point"]
 PLACE = ["benchmark", "subset", "metric"]
 ROW = ["data", "point", "model", "supervision", "against", *PLACE]
 SPREAD = ["mean", "low", "high"]
@@ -25,8 +26,8 @@ def gather(runs: list, confidence: float = 0.95) -> pd.DataFrame:
     Columns: data (point of notebook 01), point (of the model's own notebook), model, supervision, against ("" for
     levels), benchmark, subset (mean: unweighted, last in its benchmark), metric, one column per seed ("seed 0"),
     mean, low, high, n (seeds). A difference is taken within each seed: of every model minus the first of its kind on
-    the same data, and of fusion minus the better of its branches on the very same row. With several points of 01,
-    rows whose data is "mean of <n>" follow.
+    the same data and at the same point, of the first at a point minus the very first, and of fusion minus the better
+    of its branches on the very same row. With several points of 01, rows whose data is "mean of <n>" follow.
     """
     parts = itertools.groupby(runs, key=lambda run: (run.seed, run.data))
     long = pd.concat([_part(list(part)).assign(seed=seed, data=data) for (seed, data), part in parts])
@@ -61,15 +62,17 @@ def _part(runs: list) -> pd.DataFrame:
     judged = [(run, _judged(run, test, fixed)) for run in runs if run.answer.notebook != DATA]
     levels = [_levels(run.point, part) for run, every in judged for _, part in every.groupby("title", sort=False)]
     first: dict[str, pd.DataFrame] = {}  # of each kind
+    beside: dict[tuple[str, str], pd.DataFrame] = {}  # of each kind at each point
     gains = []
     for level in levels:
-        model, supervision, point = level.loc[0, ["model", "supervision", "point"]]
+        model, point = level.loc[0, ["model", "point"]]
         if model == "fusion":
             continue
-        if model in first:
-            start = first[model].loc[0, ["model", "supervision", "point"]]
-            gains.append(_minus(level, first[model], ", ".join(filter(None, start))))
+        against = beside.get((model, point), first.get(model))
+        if against is not None:
+            gains.append(_minus(level, against, ", ".join(filter(None, against.loc[0, ABOUT]))))
         first.setdefault(model, level)
+        beside.setdefault((model, point), level)
     better = pd.concat(first.values()).groupby(PLACE, sort=False, as_index=False).value.max()
     gains += [_minus(level, better, BETTER) for level in levels if level.model[0] == "fusion"]
     return pd.concat([*levels, *gains])

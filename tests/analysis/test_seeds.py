@@ -115,6 +115,25 @@ def test_differences_are_taken_within_each_seed_against_the_first_of_the_kind(ga
     assert gathered[(gathered.model == "expert") & (gathered.against != "")].empty
 
 
+def test_at_several_points_a_model_is_held_against_the_first_at_its_own_point(tmp_path):
+    made = []
+    for seed in (0, 1):
+        data = _run(tmp_path, "01_data_construction", seed, "", "", {})
+        test = _images(data.answer.folder)
+        made.append(data)
+        for point, supervision, count in (("a", "s", 8), ("a", "m", 6), ("b", "s", 4), ("b", "m", 0)):
+            run = _run(tmp_path, "02_vlm_dpo", seed, point, supervision, {"threshold": 0.5})
+            scores = score_table.make(test.image_id, _found(test, count), "vlm", supervision)
+            scores.to_parquet(run.answer.folder / "scores.parquet")
+            run.data, run.point = "", point
+            made.append(run)
+    table = seeds.gather(made)
+    gains = table[(table.against != "") & (table.metric == "balanced accuracy") & (table.subset == "semantic")]
+    wanted = [("a", "m", "VLM, s, a", -0.1), ("b", "s", "VLM, s, a", -0.2), ("b", "m", "VLM, s, b", -0.2)]
+    found = gains[["point", "supervision", "against", "mean"]].itertuples(index=False, name=None)
+    assert [(*rest, round(mean, 3)) for *rest, mean in found] == wanted
+
+
 def test_fusion_is_held_against_the_better_branch_of_each_seed(gathered):
     found = row(gathered, model="fusion", supervision="pure", against="better branch")
     # seed 0: .95 against the VLM's .9; seed 1: .95 against the expert's .9; seed 2: 1 against the VLM's 1
