@@ -127,16 +127,15 @@ def _keyed(table: pd.DataFrame) -> pd.DataFrame:
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
     """`beside` as people read it: percent with one decimal as published, and the state where something is lacking."""
-    percent = table.assign(
-        **{name: 100 * table[name] for name in ("ours", "low", "high", "theirs", "spread", "difference")}
-    )
-    ours, theirs, differences = [], [], []
-    for row in percent.itertuples():
-        interval = "" if np.isnan(row.low) else f" [{row.low:.1f}, {row.high:.1f}]"
-        spread = "" if np.isnan(row.spread) else f" ± {row.spread:.1f}"
-        ours.append(row.state if np.isnan(row.ours) else f"{row.ours:.1f}{interval}")
-        theirs.append(f"{row.theirs:.1f}{spread}")
-        lacking = row.state if row.state == PROTOCOL else "-"
-        differences.append(lacking if np.isnan(row.difference) else f"{row.difference:+.1f}")
-    text = {"ours, %": ours, "theirs, %": theirs, "difference": differences}
-    return table[ABOUT].assign(**text, how=table.how, doubt=table.doubt)
+    numbers = 100 * table[["ours", "low", "high", "theirs", "spread", "difference"]]
+    text = numbers.map("{:.1f}".format)
+    ours = text.ours + (" [" + text.low + ", " + text.high + "]").where(table.low.notna(), "")
+    theirs = text.theirs + (" ± " + text.spread).where(table.spread.notna(), "")
+    difference = numbers.difference.map("{:+.1f}".format)
+    lacking = table.state.where(table.state == PROTOCOL, "-")
+    columns = {
+        "ours, %": ours.where(table.ours.notna(), table.state),
+        "theirs, %": theirs,
+        "difference": difference.where(table.difference.notna(), lacking),
+    }
+    return table[ABOUT].assign(**columns, how=table.how, doubt=table.doubt)

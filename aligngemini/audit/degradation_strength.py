@@ -15,12 +15,6 @@ from . import cues, pixel_network, pixel_statistics
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
-def once_per_run(run, cfg, rows: pd.DataFrame) -> pd.DataFrame:
-    """`measure` on photographs and their reconstructions, computed once in a run."""
-    ranges = degrade.ranges(cfg)
-    return run.compute("strength.parquet", measure, rows, ranges, cfg.seed, cfg.workers, cfg.probe_network)
-
-
 def measure(
     rows: pd.DataFrame, ranges: Mapping[str, Sequence[float]], seed: int, workers: int = 1, network: bool = False
 ) -> pd.DataFrame:

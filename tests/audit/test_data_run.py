@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from aligngemini.audit import cues, data_run, pixel_statistics
-from aligngemini.images import decode, jpeg, table
+from aligngemini.images import decode, jpeg
+from tests.audit.conftest import write_pairs
 
 
 @pytest.fixture
@@ -15,15 +16,8 @@ def pairs(tmp_path, picture):
     """Thirty pairs; `alter` makes the second member's pixels, `write` its file."""
 
     def make(alter=lambda rgb: rgb, write=lambda rgb: jpeg.encode(rgb, 90)) -> pd.DataFrame:
-        rows = []
-        for number in range(30):
-            for label in (0, 1):
-                rgb = picture(64, 64, 2 * number + label)
-                path = tmp_path / f"{number}_{label}.img"
-                path.write_bytes(write(alter(rgb)) if label else jpeg.encode(rgb, 90))
-                base = {"path": str(path), "label": label, "axis": ("none", "pixel")[label], "split": "train"}
-                rows.append(base | {"pair_id": str(number)} | decode.identify(path))
-        return table.frame(rows)
+        both = ((picture(64, 64, 2 * number), picture(64, 64, 2 * number + 1)) for number in range(30))
+        return write_pairs(tmp_path, ((jpeg.encode(real, 90), write(alter(fake))) for real, fake in both))
 
     return make
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
 from aligngemini.audit import degradation_strength
-from aligngemini.images import decode
+from aligngemini.images import jpeg
+from tests.audit.conftest import write_pairs
 
 HARD = {"scale": [0.15, 0.2], "noise": [20.0, 30.0], "blur": [1.0, 2.0], "jpeg": [10.0, 20.0]}
 
@@ -14,17 +14,9 @@ HARD = {"scale": [0.15, 0.2], "noise": [20.0, 30.0], "blur": [1.0, 2.0], "jpeg":
 @pytest.fixture
 def worn_pairs(tmp_path, picture):
     """Sixty pictures, each beside itself with its grain smoothed away."""
-    rows = []
-    for number in range(60):
-        rgb = picture(48, 48, seed=number)
-        smooth = ((rgb.astype(np.uint16) + np.roll(rgb, 1, 1)) // 2).astype(np.uint8)
-        for label, pixels in enumerate((rgb, smooth)):
-            path = tmp_path / f"{number}_{label}.png"
-            Image.fromarray(pixels).save(path)
-            rows.append(
-                decode.identify(path) | {"path": str(path), "pair_id": str(number), "label": label, "reason": ""}
-            )
-    return pd.DataFrame(rows)
+    reals = [picture(48, 48, seed=number) for number in range(60)]
+    smooth = [((rgb.astype(np.uint16) + np.roll(rgb, 1, 1)) // 2).astype(np.uint8) for rgb in reals]
+    return write_pairs(tmp_path, zip(map(jpeg.png, reals), map(jpeg.png, smooth), strict=True))
 
 
 def test_the_nearer_to_the_chain_as_asked_the_less_a_probe_tells(worn_pairs):

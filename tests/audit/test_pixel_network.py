@@ -3,12 +3,11 @@
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
-from PIL import Image
 
 from aligngemini.audit import cues, degradation_strength, pixel_network
-from aligngemini.images import decode
+from aligngemini.images import jpeg
+from tests.audit.conftest import write_pairs
 
 NONE = {"scale": [1.0, 1.0], "noise": [0.0, 0.0], "blur": [0.0, 0.0], "jpeg": [100.0, 100.0]}
 
@@ -20,20 +19,14 @@ def pairs(tmp_path):
     A mark and its mirror image have the same spectrum, block energies and moments.
     """
 
-    def make(mark: np.ndarray) -> pd.DataFrame:
-        rows = []
-        for number in range(40):
-            noise = np.random.default_rng(number).normal(128, 4, (112, 112, 3))
-            for label, each in enumerate((mark, mark[:, ::-1])):
-                rgb = noise + np.random.default_rng([number, label + 1]).normal(0, 2, noise.shape)
-                rgb[48:64, 48:64] += each[..., None]
-                path = tmp_path / f"{number}_{label}.png"
-                Image.fromarray(rgb.clip(0, 255).astype(np.uint8)).save(path)
-                facts = {"path": str(path), "pair_id": str(number), "label": label, "reason": ""}
-                rows.append(decode.identify(path) | facts)
-        return pd.DataFrame(rows)
+    def files(mark: np.ndarray, number: int):
+        noise = np.random.default_rng(number).normal(128, 4, (112, 112, 3))
+        for label, each in enumerate((mark, mark[:, ::-1])):
+            rgb = noise + np.random.default_rng([number, label + 1]).normal(0, 2, noise.shape)
+            rgb[48:64, 48:64] += each[..., None]
+            yield jpeg.png(rgb.clip(0, 255).astype(np.uint8))
 
-    return make
+    return lambda mark: write_pairs(tmp_path, (files(mark, number) for number in range(40)))
 
 
 NOTHING = np.zeros((16, 16))
