@@ -26,17 +26,13 @@ def test_bars_carry_values_and_intervals(aligned):
     assert hatches["VLM, mixed"] == "/" and hatches["VLM, semantic"] == "", "hatched where supervision is mixed"
 
 
-def test_models_and_rules_differ_by_more_than_colour(aligned, verdicts, fused):
+def test_models_differ_by_more_than_colour(aligned, verdicts):
     def different(values):
         return len(set(values)) == len(values) > 4
 
     assert different([bar.marker.pattern.shape for bar in figures.alignment(aligned).data])
     assert different([dot.marker.symbol for dot in figures.subsets(aligned).data])
     assert different([line.line.dash for line in figures.roc(verdicts).data if line.showlegend])
-    whole = fused[["subset", "image_id", "label", "vlm_score", "expert_score"]]
-    joint = compare.fusions((0.5, 0.5), whole[["vlm_score", "expert_score"]], whole.label)
-    compared = compare.compare(whole, ["vlm", "expert"], (0.5, 0.5), joint, 50)
-    assert len({dot.marker.symbol for dot in figures.subsets(compared).data}) >= 9
 
 
 def test_no_figure_offers_to_send_its_data_elsewhere(aligned):
@@ -86,7 +82,7 @@ def test_dots_for_models_and_for_rules(aligned, fused):
     joint = compare.fusions((0.5, 0.5), whole[["vlm_score", "expert_score"]], whole.label)
     dots = figures.subsets(compare.compare(whole, ["vlm", "expert"], (0.5, 0.5), joint, 50)).data
     assert [dot.name for dot in dots] == ["VLM", "expert", *rules.RULES]
-    assert len({dot.marker.color for dot in dots}) == len(dots)
+    assert len({dot.marker.color for dot in dots}) == len(dots) and len({dot.marker.symbol for dot in dots}) >= 9
 
 
 def test_roc_skips_subsets_of_one_class(verdicts):

@@ -9,26 +9,17 @@ from PIL import Image
 
 from aligngemini import cli
 from aligngemini.audit import command
+from aligngemini.images import jpeg
 
 
-def _lay(root, fakes, first=0):
-    rng = np.random.default_rng(first)
-    for number in range(24):
-        folder = root / ("0_real", "1_fake")[number % 2]
-        folder.mkdir(parents=True, exist_ok=True)
-        coarse = Image.fromarray(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8))
-        coarse.resize((40, 40), Image.Resampling.BICUBIC).save(folder / f"{number}.{fakes if number % 2 else 'png'}")
-    return root
-
-
-def test_a_clean_folder_exits_with_0(tmp_path, capsys):
-    assert cli.main(["audit", str(_lay(tmp_path / "set", "png"))]) == cli.DONE
+def test_a_clean_folder_exits_with_0(lay, tmp_path, capsys):
+    assert cli.main(["audit", str(lay())]) == cli.DONE
     assert capsys.readouterr().out.rstrip().endswith("verdict: usable")
 
 
-def test_findings_exit_with_3_and_are_written(tmp_path, capsys, monkeypatch):
-    root = _lay(tmp_path / "set", "jpg")
-    _lay(tmp_path / "train", "png")
+def test_findings_exit_with_3_and_are_written(lay, tmp_path, capsys, monkeypatch):
+    root = lay(plain=jpeg.png)
+    lay(jpeg.png, jpeg.png, "train")
     (root / "0_real" / "broken.png").write_bytes(b"x")
     monkeypatch.chdir(tmp_path)
     assert cli.main(["audit", "set", "--against", "train", "--out", "found"]) == command.FOUND
@@ -40,16 +31,16 @@ def test_findings_exit_with_3_and_are_written(tmp_path, capsys, monkeypatch):
     assert "**Verdict:** leaking" in (tmp_path / "found" / "audit.md").read_text(encoding="utf-8")
 
 
-def test_a_named_benchmark_is_audited_under_its_name(tmp_path, capsys):
-    root = _lay(tmp_path / "wild" / "test" / "reddit", "png").parents[1]
+def test_a_named_benchmark_is_audited_under_its_name(lay, tmp_path, capsys):
+    root = lay(name="wild/test/reddit").parents[1]
     (root / "test" / "reddit" / "rest.zip").write_bytes(b"x")
     assert cli.main(["audit", f"WildRF:{root}"]) == command.FOUND
     said = capsys.readouterr().out
     assert "an archive: only what is unpacked counts" in said and "verdict: usable" in said
 
 
-def test_a_folder_says_the_same_of_archives_and_texts_as_a_named_benchmark(tmp_path, capsys):
-    root = _lay(tmp_path / "set", "png")
+def test_a_folder_says_the_same_of_archives_and_texts_as_a_named_benchmark(lay, tmp_path, capsys):
+    root = lay()
     (root / "README.md").write_text("pictures")
     (root / "docs").mkdir()
     (root / "docs" / ".DS_Store").touch()
@@ -63,9 +54,9 @@ def test_a_folder_says_the_same_of_archives_and_texts_as_a_named_benchmark(tmp_p
     assert "an archive: only what is unpacked counts" in said and "a download that has not been finished" in said
 
 
-def test_a_folder_whose_name_is_no_utf_8_is_audited(tmp_path, capsys):
+def test_a_folder_whose_name_is_no_utf_8_is_audited(lay, tmp_path, capsys):
     strange = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9\n")
-    os.rename(_lay(tmp_path / "set", "png"), strange)
+    os.rename(lay(), strange)
     assert cli.main(["audit", strange, "--out", str(tmp_path / "out")]) == cli.DONE
     assert "caf\\xe9" in capsys.readouterr().out and (tmp_path / "out" / "audit.md").is_file()
 
@@ -83,18 +74,18 @@ def test_help_tells_the_exit_codes(capsys):
     assert "3 done with findings" in " ".join(capsys.readouterr().out.split())
 
 
-def test_the_words_of_a_base_are_a_probe(tmp_path, capsys, monkeypatch):
+def test_the_words_of_a_base_are_a_probe(lay, tmp_path, capsys, monkeypatch):
     from aligngemini.vlm import description_probe, load
 
     monkeypatch.setattr(load, "load", lambda base: base)
     monkeypatch.setattr(description_probe, "description_auroc", lambda vlm, rows: 0.625 if len(rows) == 24 else 0)
-    assert cli.main(["audit", str(_lay(tmp_path / "set", "png")), "--words", "a/base"]) == cli.DONE
+    assert cli.main(["audit", str(lay()), "--words", "a/base"]) == cli.DONE
     said = capsys.readouterr().out
     assert "words probe" in said and "0.62" in said
 
 
-def test_pictures_beyond_a_vlm_are_named_and_are_no_finding(tmp_path, capsys):
-    root = _lay(tmp_path / "set", "png")
+def test_pictures_beyond_a_vlm_are_named_and_are_no_finding(lay, tmp_path, capsys):
+    root = lay()
     for number in range(2):
         strip = np.random.default_rng(number).integers(0, 256, (1, 300, 3), np.uint8)
         Image.fromarray(strip).save(root / ("0_real", "1_fake")[number] / f"strip{number}.png")

@@ -10,32 +10,7 @@ from PIL import Image, ImageDraw, PngImagePlugin
 from aligngemini.audit import cues, duplicates, file_facts, findings, report, report_page
 from aligngemini.core.params import Refused
 from aligngemini.images import decode, jpeg, table
-
-MANY = 12  # pictures of each class
-
-
-def scene(width, height, seed):
-    """A picture with enough structure for its looks to survive compression: uint8 [height, width, 3]."""
-    rng = np.random.default_rng(seed)
-    coarse = Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
-    smooth = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC)).astype(int)
-    return (smooth + rng.integers(-6, 7, smooth.shape)).clip(0, 255).astype(np.uint8)
-
-
-@pytest.fixture
-def lay(tmp_path):
-    """A labelled folder of MANY pictures a class; `write(rgb)` makes the bytes of a fake, `plain` those of a real."""
-
-    def make(write=lambda rgb: jpeg.encode(rgb, 90), plain=lambda rgb: jpeg.encode(rgb, 90), name="set", start=0):
-        root = tmp_path / name
-        for number in range(2 * MANY):
-            label = number % 2
-            folder = root / ("0_real", "1_fake")[label]
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / f"{number}.img.jpg").write_bytes((plain, write)[label](scene(48, 40, start + number)))
-        return root
-
-    return make
+from tests.audit.conftest import MANY, scene
 
 
 def _camera(rgb, saved):
