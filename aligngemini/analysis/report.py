@@ -130,7 +130,7 @@ def _parts(text: str, saved: dict[str, pd.DataFrame], verdicts: pd.DataFrame, sh
     """What lies behind the folds of the page, by heading; a heading without anything is left out."""
     alignment, violations, flips = saved["alignment"], saved["families"], saved["flips"]
     known, differences = saved["published"].dropna(subset="ours"), saved["differences"]
-    rank = [figures.roc(tables.first(verdicts)), tables.first(saved["confusion"]).drop(columns=["model", "benchmark"])]
+    confusion = tables.first(saved["confusion"]).set_index(["title", "subset"]).drop(columns=["model", "benchmark"])
     thresholds = pd.concat(tables.benchmarks(saved["thresholds"]), axis=1).droplevel(1, axis=1)
     parts = {
         "Which violations are found": [families.figure(violations)] if len(violations) else [],
@@ -139,7 +139,7 @@ def _parts(text: str, saved: dict[str, pd.DataFrame], verdicts: pd.DataFrame, sh
         "The means by both thresholds": [thresholds],
         "Beside what was published": [published.shown(known)] if len(known) else [],
         "Every subset": [figures.subsets(alignment, "Balanced accuracy by subset, with intervals")],
-        "Ranking and confusion": rank,
+        "Ranking and confusion": [figures.roc(tables.first(verdicts)), confusion],
         "What the numbers leave open": [style.prose(text)],
     }
     return {heading: part for heading, part in parts.items() if part}
