@@ -51,13 +51,11 @@ def trained(models: list[Model]) -> pd.DataFrame:
 def cause(differences: pd.DataFrame, counts: pd.DataFrame) -> list[str]:
     """For each model with a loss under mixed supervision: dilution, interference, or that the cause cannot be told.
 
-    `counts` is what `trained` gives. What counts is the subset of the first benchmark that is made for the pure
-    supervision, and mixed and union minus pure there:
+    `counts` is what `trained` gives; runs of unequal numbers of updates tell nothing. What counts is the subset of the
+    first benchmark that is made for the pure supervision, and mixed and union minus pure there:
 
     interference, if the union too is below pure (after Holm's correction over the table);
     dilution, if mixed is below pure, and the union is not and lies wholly above what mixed lost.
-
-    Runs of other numbers of updates under mixed and pure supervision tell nothing.
     """
     branches = differences[differences.model != "fusion"].groupby("model", sort=False)
     words = {name: _judgement(rows, counts[counts.model == name]) for name, rows in branches}
