@@ -53,6 +53,8 @@ def act(args: argparse.Namespace) -> int:
     from .images import filenames
     from .images.loaders import skips
 
+    if file and file.is_file() and not skips.reason(file):
+        raise Refused(f"--csv would write over the picture {shown(args.csv)}: give another file for the table")
     detector, images = Detector.found(args.run), [filenames.spelled(path) for path in args.paths]
     explainer = detector.explainer if args.explain else None  # refuses before anything is scored
     table = detector(images)

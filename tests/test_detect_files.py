@@ -110,3 +110,13 @@ def test_a_hidden_file_is_read_where_it_is_named(reader, folder, capsys):
     with pytest.raises(SystemExit):
         cli.main(["detect", "--help"])
     assert "A hidden file is read only if it is given by name" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_table_is_not_written_over_a_picture(reader, folder, capsys):
+    picture, before = folder / "a.png", (folder / "a.png").read_bytes()
+    assert cli.main(["detect", str(folder), "--csv", str(picture)]) == 2
+    assert "would write over the picture" in capsys.readouterr().err and picture.read_bytes() == before
+    table = folder / "table.csv"
+    for _ in range(2):
+        assert cli.main(["detect", str(picture), "--csv", str(table)]) == 0
+    assert len(pd.read_csv(table)) == 1

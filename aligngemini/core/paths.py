@@ -79,6 +79,8 @@ def writable(folder: str | Path, option: str = "--outputs", *names: str) -> Path
     `names`: patterns of the files that will be written again. Nothing changes. `option` is what chooses the place.
     Raises `Refused`.
     """
+    if folder == "":
+        raise Refused(f"{option} is empty: give a folder")
     folder = Path(folder).absolute()
     with _refused(folder, option), tempfile.TemporaryFile(dir=_nearest(folder)):
         for path in (path for name in names for path in folder.glob(name)):

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import plotly.express as px
 import plotly.graph_objects as go
+from PIL import Image
 
 from aligngemini.analysis import pictures, style
 from aligngemini.core import stages, values
@@ -87,14 +88,14 @@ class Explorer:
         controls = ipywidgets.VBox([self.image, self.given, self.whole, *self.four.values(), self.said], layout=side)
         self.widget = show.row(controls, self.shown)
         self.pixels()
-        self.said.value = _small("The branches are loaded with the first change.")
+        self.said.value = show.said("The branches are loaded with the first change.")
 
     def take(self, where) -> None:
         """Look at another image: a path or the bytes of a file."""
         try:
             self.rgb = _centre(where)
         except (decode.Unreadable, OSError) as error:
-            self.said.value = _small(f"This image cannot be read: {error}")
+            self.said.value = show.said(f"This image cannot be read: {error}")
             return
         self.draw()
 
@@ -134,7 +135,7 @@ class Explorer:
     def judge(self) -> None:
         """Show what every branch says of the image as it is now."""
         judging = detector(self.run)
-        row = judging([self.degraded])
+        row = judging([Image.fromarray(self.degraded)])  # an array of 1 to 4 rows may be one of channels
         self.said.value = show.verdict(row.iloc[0], judging.names, judging.fusion.thresholds, [judging.remark(row)])
 
 
@@ -148,7 +149,3 @@ def _centre(where) -> np.ndarray:
 def _slider(name: str, tooltip: str, least: float, most: float, step: float, value: float) -> ipywidgets.FloatSlider:
     ends = {"min": least, "max": most, "step": step, "value": value}
     return ipywidgets.FloatSlider(description=name, tooltip=tooltip, **ends, **show.NAMED)
-
-
-def _small(text: str) -> str:
-    return show.TEMPLATES.from_string("<span style='opacity:.75' role='status'>{{ text }}</span>").render(text=text)

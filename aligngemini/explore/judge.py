@@ -11,6 +11,7 @@ from aligngemini.analysis import pictures
 from aligngemini.branches import registry
 from aligngemini.branches.branch import Branch
 from aligngemini.core import stages, values
+from aligngemini.core.params import Refused
 from aligngemini.core.progress import progress
 from aligngemini.core.seeds import generator
 from aligngemini.detector import Detector
@@ -64,7 +65,10 @@ def judge(run) -> ipywidgets.Widget:
 def page(run, sources: list) -> str:
     """HTML of the verdicts on paths, folders or bytes: the first MOST with their evidence."""
     judging = detector(run)
-    rows = judging(sources)
+    try:
+        rows = judging(sources)
+    except Refused as refusal:  # a folder without an image
+        return show.said(str(refusal))
     parts = [_card(judging, rows.loc[[place]], _where(sources, place, rows)) for place in rows.head(MOST).index]
     left = f"<p>{len(rows) - MOST} further images are not shown; aligngemini detect judges folders.</p>"
     return "".join(parts) + (left if len(rows) > MOST else "")
@@ -134,8 +138,12 @@ def similar(run, where) -> str:
     looks = next((each for each in detector(run).branches if each.crop and "base" in getattr(each, "base", {})), None)
     if looks is None:
         return "<p>No branch of this run has a base whose features can be compared.</p>"
+    try:
+        rgb = decode.read(where).rgb
+    except (Unreadable, OSError) as error:
+        return show.said(f"Nothing is compared with it: {error}")
     features, images = known(run, looks)
-    own = _features(looks, [decode.read(where).rgb])
+    own = _features(looks, [rgb])
     nearest = np.argsort(features @ own[0])[::-1][:ALIKE]
     rows = images.iloc[nearest].assign(cosine=(features @ own[0])[nearest])
     sheet = pictures.sheet(rows, lambda row: f"{pictures.truth(row)}\ncosine {row.cosine:.2f}", 112).data

@@ -63,6 +63,11 @@ def verdict(row, names: Sequence[str], thresholds: Sequence[float], more: Sequen
     )
 
 
+def said(text: str) -> str:
+    """HTML of a sentence to the user."""
+    return TEMPLATES.from_string("<span style='opacity:.75' role='status'>{{ text }}</span>").render(text=text)
+
+
 class Later:
     """Work that begins when nothing has changed for a moment; at once where no event loop runs."""
 

@@ -57,6 +57,8 @@ def _find(text: str) -> SavedRun:
     """The run that `text` names; the outputs become those in which it lies."""
     folder = paths.resolve(text, Path.cwd())
     if (folder / manifest.NAME).is_file():
+        if folder.parent.name not in NOTEBOOKS:
+            raise Refused(f"{shown(text)} is no run of notebook 04 or 05: name a run that stands on it")
         paths.set_outputs(str(folder.parents[1]))
         return saved_runs.load(folder.parent.name, folder.name)
     if any((folder / name).is_dir() for name in NOTEBOOKS):

@@ -10,8 +10,10 @@ from PIL import Image
 
 from aligngemini.core import values
 from aligngemini.core.params import Refused
+from aligngemini.detector import Detector
 from aligngemini.explore import degradation
 from aligngemini.fusion import strengths
+from aligngemini.fusion.rules import Fusion
 from aligngemini.images import degrade
 
 PARAMS = {
@@ -29,12 +31,24 @@ class Judge:
 
     def __call__(self, images):
         self.asked += 1
-        score = images[0].std() / 255
+        score = np.asarray(images[0]).std() / 255
         row = {"vlm_score": score, "verdict": int(score > 0.25), "fired": "vlm" if score > 0.25 else "", "reason": ""}
         return pd.DataFrame([row])
 
     def remark(self, table):
         return "trained on nothing like it"
+
+
+class SmallBranch:
+    """A branch that gives every image the same score."""
+
+    name, crop = "vlm", 0
+
+    def prepare(self, rgb, source=None, crop=0):
+        return rgb
+
+    def p_fake(self, views):
+        return np.full(len(views), 0.7)
 
 
 @pytest.fixture
@@ -104,3 +118,12 @@ def test_the_static_figure_has_a_panel_for_each_image_and_a_run_without_the_tabl
     assert len(figure.data) == 3 and {each.text for each in figure.layout.annotations} >= set(strengths.KINDS.values())
     with pytest.raises(Refused, match="strengths"):
         degradation.picture(SimpleNamespace(path=(tmp_path / "other").joinpath))
+
+
+def test_an_image_of_a_few_rows_is_judged(run, monkeypatch):
+    detector = Detector([SmallBranch()], Fusion("or", (0.5,)))
+    monkeypatch.setattr(degradation, "detector", lambda run: detector)
+    explorer = degradation.Explorer(run)
+    Image.new("RGB", (1, 1)).save(run.path("tiny.png"))
+    explorer.take(str(run.path("tiny.png")))
+    assert "no score" not in explorer.said.value and "0.700" in explorer.said.value

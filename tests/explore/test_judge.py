@@ -72,3 +72,14 @@ def test_training_images_are_found_by_the_features_of_the_base(spot, monkeypatch
     monkeypatch.setattr(judge, "_features", lambda branch, images: np.array([[0.0, 1]]))
     page = judge.similar(SimpleNamespace(), str(spot))
     assert page.index("cosine 1.00") < page.index("cosine 0.80") < page.index("cosine 0.00")
+
+
+def test_a_folder_without_an_image_is_answered_by_a_sentence(tmp_path):
+    (tmp_path / "<b>").mkdir()
+    page = judge.page(None, [str(tmp_path / "<b>")])
+    assert "There is no image under" in page and "&lt;b&gt;" in page
+
+
+def test_nothing_is_compared_with_what_is_no_image(tmp_path, detector):
+    detector.branches[0].base = {"base": "x", "revision": ""}
+    assert "a folder, not a file" in judge.similar(None, str(tmp_path))

@@ -42,6 +42,14 @@ def test_no_file_is_written_over(tmp_path, capsys, option):
     assert [path.name for path in tmp_path.iterdir()] == [mine.name] and mine.read_text() == "mine"
 
 
+@pytest.mark.parametrize("option", ["--student", "--solutions"])
+def test_an_empty_name_is_no_folder(tmp_path, capsys, monkeypatch, option):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["teach", option, ""]) == 2
+    assert f"{option} is empty: give a folder" in capsys.readouterr().err
+    assert not [*tmp_path.iterdir()]
+
+
 @pytest.mark.parametrize("words", [[], ["--student", "a", "--solutions", "b"]])
 def test_one_kind_of_copy_is_asked_for(words):
     with pytest.raises(SystemExit):

@@ -186,6 +186,8 @@ def test_runs_are_named_in_every_way(both, words, capsys):
         (["previous", "5555"], "is older: name the run to compare with"),
         (["nights/last", "latest"], "'nights/last' is neither a run nor a folder of outputs"),
         (["0000", "latest"], "no complete run '0000'"),
+        (["555", "latest"], "'555' is too short for a run of 05_analysis: give at least 4 digits"),
+        ([f"outputs/{stages.DATA}/{NAMES[stages.DATA]}", "latest"], "is no run of notebook 04 or 05"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(both, words, sentence, capsys):
