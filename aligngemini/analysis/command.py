@@ -6,7 +6,6 @@ from typing import Any
 
 from aligngemini.core import paths
 from aligngemini.core.codes import DONE
-from aligngemini.core.params import Refused, shown
 from aligngemini.core.stages import ANALYSIS, FUSION
 
 
@@ -22,7 +21,9 @@ def add(commands: Any) -> None:
 def act(args: argparse.Namespace) -> int:
     """Write the pages, print their answers and where they lie. Raises Refused, DiskFull."""
     paths.set_outputs(args.outputs)
-    found = [_found(name) for name in args.runs or ["latest"]]
+    from aligngemini.core import runs
+
+    found = [runs.find(name, ANALYSIS, *([] if name == "latest" else [FUSION])) for name in args.runs or ["latest"]]
     home = Path(args.to) if args.to else paths.outputs() / "reports"
     paths.writable(home, "--to", "*.html")
     from aligngemini.analysis.report import remake
@@ -36,13 +37,3 @@ def act(args: argparse.Namespace) -> int:
             path.write_text(text, encoding="utf-8")
         print("\n".join(map(str, answers)), f"\nreport: {paths.short(path)}", sep="\n")
     return DONE
-
-
-def _found(name: str) -> Any:
-    """The run that a name, its beginning or "latest" means: of notebook 05, else of 04."""
-    from aligngemini.core import runs, saved_runs
-
-    for notebook in (ANALYSIS, FUSION):
-        if name == "latest" or any(run.name.startswith(name) for run in saved_runs.complete(notebook)):
-            return runs.load(notebook, name)
-    raise Refused(f"there is no run {shown(name)} of notebook 05 or 04: `aligngemini runs` lists them")

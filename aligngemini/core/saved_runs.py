@@ -169,8 +169,6 @@ def named(notebook: str, text: str) -> SavedRun:
     if len(fitting) > 1:
         several = ", ".join(sorted(fitting))
         raise Refused(f"several runs of {notebook} begin with {shown(text)}: {several}; give more digits")
-    if not fitting and text and any(name.startswith(text) for name in folders):
-        raise Refused(f"{shown(text)} is too short for a run of {notebook}: give at least {SHORTEST} digits")
     if not fitting:
         raise Refused(f"{notebook} has no complete run {shown(text)}: `aligngemini runs` lists what there is")
     folder = folders[fitting[0]]

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from aligngemini.core import manifest, paths, saved_runs, stages
+from aligngemini.core import manifest, paths, runs, saved_runs, stages
 from aligngemini.core.codes import DONE, FOUND
 from aligngemini.core.params import Refused, shown
 from aligngemini.core.saved_runs import SavedRun
@@ -40,16 +40,16 @@ def act(args: argparse.Namespace) -> int:
     else:
         paths.set_outputs(home)
         before = changes.snapshot(_find(args.before))
-    runs = {name: paths.short(each.run.folder) for name, each in (("before", before), ("after", after))}
+    folders = {name: paths.short(each.run.folder) for name, each in (("before", before), ("after", after))}
     if before.run.notebook != after.run.notebook:
-        raise Refused(f"{' and '.join(runs.values())} are of two notebooks: name two runs of 04, or two of 05")
+        raise Refused(f"{' and '.join(folders.values())} are of two notebooks: name two runs of 04, or two of 05")
     found = {"changes": changes.made_of(before, after), "results": changes.results(before, after)}
     if args.json:
         rows = {name: json.loads(table.to_json(orient="records")) for name, table in found.items()}
-        print(json.dumps(runs | rows, indent=1, ensure_ascii=False))
+        print(json.dumps(folders | rows, indent=1, ensure_ascii=False))
     else:
         lines = [*_made_of(found["changes"]), *_results(found["results"])]
-        print("\n".join([f"{runs['before']} → {runs['after']}", *lines]))
+        print("\n".join([f"{folders['before']} → {folders['after']}", *lines]))
     return FOUND if found["results"].change.isin(["fell", "gone"]).any() else DONE
 
 
@@ -66,9 +66,7 @@ def _find(text: str) -> SavedRun:
         text = "latest"
     elif "/" in text:
         raise Refused(f"{shown(text)} is neither a run nor a folder of outputs: `aligngemini runs` lists what there is")
-    complete = [run for name in NOTEBOOKS for run in saved_runs.complete(name)]
-    fitting = [run.notebook for run in complete if text.startswith("latest") or run.name.startswith(text)]
-    return saved_runs.load(next(iter(fitting), stages.ANALYSIS), text)
+    return runs.find(text, *NOTEBOOKS)
 
 
 def _previous(run: SavedRun) -> SavedRun:

@@ -41,4 +41,4 @@ def test_without_a_name_it_is_the_latest_of_notebook_05(here):
 
 def test_a_run_that_is_not_there_is_refused(here, capsys):
     assert cli.main(["report", "dddd", "--outputs", str(here / "runs")]) == 2
-    assert "no run dddd" in capsys.readouterr().err.replace("'", "").replace('"', "")
+    assert "no complete run dddd" in capsys.readouterr().err.replace("'", "").replace('"', "")

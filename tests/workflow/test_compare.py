@@ -186,13 +186,21 @@ def test_runs_are_named_in_every_way(both, words, capsys):
         (["previous", "5555"], "is older: name the run to compare with"),
         (["nights/last", "latest"], "'nights/last' is neither a run nor a folder of outputs"),
         (["0000", "latest"], "no complete run '0000'"),
-        (["555", "latest"], "'555' is too short for a run of 05_analysis: give at least 4 digits"),
+        (["555", "latest"], "'555' is too short for the name of a run: give at least 4 digits"),
         ([f"outputs/{stages.DATA}/{NAMES[stages.DATA]}", "latest"], "is no run of notebook 04 or 05"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(both, words, sentence, capsys):
     assert cli.main(["compare", *words]) == 2
     assert sentence in capsys.readouterr().err
+
+
+def test_a_run_that_cannot_be_read_is_not_passed_over_for_one_of_the_other_notebook(outputs, capsys):
+    manifest = night(outputs / "outputs") / stages.ANALYSIS / NAMES[stages.ANALYSIS] / "manifest.json"
+    manifest.write_text(manifest.read_text()[:99])
+    for command in (["compare", "latest", "latest"], ["report"], ["report", "5555"]):
+        assert cli.main(command) == 2
+        assert "cannot be read" in capsys.readouterr().err
 
 
 def test_two_independent_shares_differ_as_published():
