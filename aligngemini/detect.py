@@ -69,7 +69,8 @@ def act(args: argparse.Namespace) -> int:
         print(table.to_json(orient="records", lines=True, force_ascii=False), end="")
     else:
         names, words = table["image"].map(filenames.printable), table["verdict"].map(WORDS).fillna("")
-        print(table.assign(image=names, verdict=words).round(4).to_string(index=False))
+        said = table.assign(image=names, verdict=words).round(4)
+        print(said.loc[:, (said != "").any()].to_string(index=False))  # without the columns that say nothing
     if file:
         counts = [f"{(table['verdict'] == verdict).sum()} {word}" for verdict, word in WORDS.items()]
         lost = table["verdict"].isna().sum()

@@ -18,7 +18,8 @@ NARROW = 0.2  # width of an interval around one half up to which a value is call
 SMALL = 0.05  # a loss of balanced accuracy that counts as none; our choice
 NOTE = (
     "Balanced accuracy: the mean of the shares of reals and of fakes judged right; 0.5 is guessing. In brackets: 95 % "
-    "intervals. Differences are measured on the same pictures, and called one after correction for all comparisons."
+    "intervals. Both models of a difference judged the same images; it counts only if it holds after correction "
+    "for all comparisons."
 )
 
 
@@ -175,7 +176,7 @@ def _missed(violations: pd.DataFrame) -> str:
     if found.empty:
         return ""
     row = found.loc[found.called_fake.idxmin()]
-    return f"of the violations it finds {row.family} least, {spell(row.called_fake, row.low, row.high)}"
+    return f"of the violations it finds “{row.family}” least, {spell(row.called_fake, row.low, row.high)}"
 
 
 def _some(texts: Iterable[str], most: int = 3) -> str:

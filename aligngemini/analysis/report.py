@@ -31,6 +31,8 @@ RUNNING = re.compile(r"Run\([^,]+, running\)")  # how a run shows itself in its 
 TITLE, SIZE = "05 - Analysis", "@@size@@"
 SAVED = ("alignment", "thresholds", "published", "differences", "confusion", "families", "flips")  # by notebook 05
 COUPLE, TESTED = ["pure", "other", "benchmark", "subset"], ["n", "difference", "low", "high", "p", "p_holm"]
+SIGN = "A difference is `other` minus `pure`, in balanced accuracy. p_holm is p after Holm's correction for all rows."
+THRESHOLDS = "published: the threshold 0.5, as published; validation: the one chosen on validation images."
 TEMPLATES = jinja2.FileSystemLoader(Path(__file__).parent)  # report.html.j2 is the page, chapter.html.j2 a notebook
 
 
@@ -135,8 +137,10 @@ def _parts(text: str, saved: dict[str, pd.DataFrame], verdicts: pd.DataFrame, sh
     parts = {
         "Which violations are found": [families.figure(violations)] if len(violations) else [],
         "Verdicts that flip": [pictures.flips(flips.drop_duplicates("image_id").head(shown))] if len(flips) else [],
-        "Differences on the same pictures": [differences[COUPLE + TESTED].round(3)] if len(differences) else [],
-        "The means by both thresholds": [thresholds],
+        "Differences on the same images": [style.prose(SIGN), differences.set_index(COUPLE)[TESTED].round(3)]
+        if len(differences)
+        else [],
+        "The means by both thresholds": [style.prose(THRESHOLDS), thresholds],
         "Beside what was published": [published.shown(known)] if len(known) else [],
         "Every subset": [figures.subsets(alignment, "Balanced accuracy by subset, with intervals")],
         "Ranking and confusion": [figures.roc(tables.first(verdicts)), confusion],

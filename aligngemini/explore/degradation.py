@@ -18,7 +18,7 @@ from aligngemini.images import decode, degrade, traces
 
 WIDEST, SIDE = 512, 224  # px: of a larger image its centre is used; of an image as it is shown
 LIMITS = {"scale": (0.1, 1, 0.05), "noise": (0, 32, 0.5), "blur": (0, 4, 0.1), "jpeg": (1, 100, 1)}
-SAYS = {"scale": "smaller", "noise": "noise", "blur": "blur, px", "jpeg": "JPEG quality"}
+SAYS = {"scale": "scale", "noise": "noise", "blur": "blur, px", "jpeg": "JPEG quality"}
 
 
 def read(run) -> pd.DataFrame:
@@ -27,7 +27,7 @@ def read(run) -> pd.DataFrame:
 
 
 def picture(run) -> go.Figure:
-    """Return the scores of three images against the strength of the chain: the static figure above the explorer."""
+    """Return the scores of one image of each kind against the strength of the chain, the figure above the explorer."""
     rows = read(run).dropna(subset="score")
     if rows.empty:
         return go.Figure(layout={"title": "No scores: the run's parameter degrade_examples is off", "height": 120})
@@ -35,7 +35,7 @@ def picture(run) -> go.Figure:
         rows, x="share", y="score", color="title", facet_col="example", symbol="title", markers=True,
         color_discrete_map={row.title: style.colours(rows.branch)[row.branch] for row in rows.itertuples()},
         labels={"share": "strength of the degradation", "title": "", "score": "p(fake)"},
-        **style.look("Three images behind more and more of the degradation", "dotted: the branches' thresholds", 380),
+        **style.look("Images behind more and more of the degradation", "dotted: the branches' thresholds", 380),
     )  # fmt: skip
     figure.for_each_annotation(lambda each: each.update(text=each.text.removeprefix("example=")))
     for title, at in dict(zip(rows.title, rows.threshold, strict=True)).items():
@@ -71,7 +71,7 @@ class Explorer:
             options=examples, value=first, description="image", tooltip="image of the test", **show.NAMED
         )
         self.given = Given()
-        self.whole = _slider("the chain", "all four together, as a share of the data's chain", 0, 1, 0.05, 0)
+        self.whole = _slider("all four", "all four together, as a share of the data's chain", 0, 1, 0.05, 0)
         self.four = {
             name: _slider(SAYS[name], SAYS[name], *LIMITS[name], degrade.UNCHANGED[name]) for name in degrade.DRAWN
         }

@@ -49,6 +49,7 @@ class Plane:
         return show.TEMPLATES.get_template("plane.svg.j2").render(
             label=label, note=shown, region=_shade(region), real=real, fake=fake, left=LEFT, top=TOP, side=SIDE,
             across=[(round(_across(at), 1), text) for at, text in ticks], colours=style.TRUTH,
+            dark={name: style.DARK[colour] for name, colour in style.TRUTH.items()},
             upwards=[] if single else [(round(_upwards(at), 1), text) for at, text in ticks],
             line_across=round(_across(region.thresholds[0]), 1), font=style.FONT, ink=style.INK,
             line_upwards=None if single else round(_upwards(region.thresholds[1]), 1),

@@ -167,8 +167,8 @@ class Explorer:
         moved = self.counts.moved(self.part.value, verdict, own)
         right = moved.verdict == moved.label
         chosen = pd.concat([moved[right].head(CARDS // 2), moved[~right].head(CARDS // 2)])
-        line = f"{len(moved)} images change verdict against this run's own setting: {right.sum()} are now right"
-        line += f", {len(moved) - right.sum()} now wrong." if len(moved) else "."
+        line = f"{len(moved) or 'No'} images change verdict against this run's own setting"
+        line += f": {right.sum()} are now right, {len(moved) - right.sum()} now wrong." if len(moved) else "."
         sheet = pictures.sheet(chosen, self.caption, THUMB).data if len(chosen) else ""
         self.gallery.value = f"<div style='font:13px {style.FONT}' role='status'>{line}</div>{sheet}"
 

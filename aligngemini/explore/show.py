@@ -85,7 +85,7 @@ class Later:
 
 
 class Probability(ipywidgets.HBox):
-    """A probability, set by a slider that is as fine near 0 and 1 as in the middle, or typed with any digits."""
+    """A probability, set by a slider that is as fine near 0 and 1 as in the middle, or typed; it shows six digits."""
 
     value = traitlets.Float(0.5)
 
@@ -100,7 +100,7 @@ class Probability(ipywidgets.HBox):
         self.observe(lambda _: self._follow(), "value")
         self.slider.observe(lambda change: self._slide(change["new"]), "value")
         self.value = value
-        traitlets.link((self, "value"), (self.typed, "value"))
+        traitlets.link((self, "value"), (self.typed, "value"), transform=(lambda at: float(f"{at:.6g}"), float))
 
     def _follow(self) -> None:
         """Move the slider to a value that was not set by it."""

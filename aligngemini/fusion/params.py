@@ -30,7 +30,9 @@ class FusionParams(Params):
         most=1,
         filled=True,
     )
-    degrade_examples: bool = advanced(True, "score three test images behind growing degradation; loads the branches")
+    degrade_examples: bool = advanced(
+        True, "score one test image of each kind behind growing degradation; loads the branches"
+    )
     resamples: fields.Resamples = 2000
     confidence: fields.Confidence = 0.95
 

@@ -1,4 +1,4 @@
-"""Three images behind more and more of the degradation: what every branch still says of them."""
+"""One image of each kind behind more and more of the degradation: what every branch still says of them."""
 
 from functools import lru_cache
 
@@ -12,7 +12,7 @@ from aligngemini.images.feed import Item, batched
 
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)  # of the whole chain; pixel evidence goes early
 BATCH_SIZE = 8
-KINDS = {"none": "a real image", "pixel": "a pixel fake", "semantic": "a semantic fake"}
+KINDS = {"none": "a real image", "pixel": "a pixel fake", "semantic": "a semantic fake", "both": "a fake of both kinds"}
 OTHER = "another image"
 COLUMNS = ["example", "path", "share", "branch", "score", "reason", "title", "threshold"]
 

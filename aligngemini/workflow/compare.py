@@ -33,6 +33,8 @@ def act(args: argparse.Namespace) -> int:
     paths.set_outputs(args.outputs)
     from aligngemini.analysis import changes
 
+    if args.after == "previous":
+        raise Refused("previous is the run before RUN_B, so it comes first: aligngemini compare previous latest")
     home = str(paths.outputs())
     after = changes.snapshot(_find(args.after))
     if args.before == "previous":

@@ -144,7 +144,7 @@ def test_the_violation_that_is_found_least_is_named():
     rows = [("light", 0.9, 0.8, 1.0), ("shadow", 0.6, 0.5, 0.7), (families.REALS, 0.0, 0.0, 0.1)]
     found = pd.DataFrame(rows, columns=["family", "called_fake", "low", "high"]).assign(title="fusion (or)")
     said = answers(levels(), pd.DataFrame(UNMIXED), found)[3].sentence
-    assert "of the violations it finds shadow least, 0.60 [0.50, 0.70]" in said
+    assert "of the violations it finds “shadow” least, 0.60 [0.50, 0.70]" in said
 
 
 def test_without_fusion_the_rest_is_answered():

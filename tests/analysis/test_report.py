@@ -139,7 +139,7 @@ def test_the_answers_stand_first_then_chart_pictures_tables_folds_and_chapters(p
 def test_what_is_long_lies_behind_folds_and_wide_tables_scroll_under_their_key(page):
     main = re.findall(r"<main>.*", own(page), re.S)[0]
     folds = re.findall(r"<details id=\"\w+\"><summary>([^<]+)</summary>", main)
-    assert {"What the numbers leave open", "Differences on the same pictures", "Every subset", "04 - Fusion"} <= set(
+    assert {"What the numbers leave open", "Differences on the same images", "Every subset", "04 - Fusion"} <= set(
         folds
     )
     tables = re.findall(r"(<div class=\"wide\">)?<table[^>]*>", main[: main.index('class="chapters"')])

@@ -188,6 +188,7 @@ def test_runs_are_named_in_every_way(both, words, capsys):
         (["0000", "latest"], "no complete run '0000'"),
         (["555", "latest"], "'555' is too short for the name of a run: give at least 4 digits"),
         ([f"outputs/{stages.DATA}/{NAMES[stages.DATA]}", "latest"], "is no run of notebook 04 or 05"),
+        (["latest", "previous"], "it comes first: aligngemini compare previous latest"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(both, words, sentence, capsys):
