@@ -97,7 +97,7 @@ def test_the_report_is_whole_and_needs_no_network(outputs):
     assert all(title in text for title in ("01 - Data", "02 - Pref", "03 - The pixel", "04 - Fusion", "05 - Analysis"))
     markup = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
     assert not re.search(r"<(script|img|link|iframe|source)[^>]+(src|href)=.?http", markup)
-    assert "<script src" not in text and "Plotly.newPlot" in text
+    assert "<script src" not in text and "Plotly.react(" in text
     chapters = markup[markup.index("<main>") :]
     assert ".partial" not in chapters and "<td>running</td>" not in chapters and "holds no executed" not in chapters
     assert "report.html" in json.loads((report.parent / "manifest.json").read_text())["files"]
@@ -186,7 +186,7 @@ def test_plain_papermill_works_on_one_notebook_alone(outputs, plain):
 def test_the_report_is_written_however_notebook_05_is_run(plain):
     text = (plain / "report.html").read_text(encoding="utf-8")
     assert all(
-        title in text for title in ("01 - Data", "02 - Pref", "03 - The pixel", "05 - Analysis", "Plotly.newPlot")
+        title in text for title in ("01 - Data", "02 - Pref", "03 - The pixel", "05 - Analysis", "Plotly.react(")
     )
     assert text.count("of 04_fusion holds no executed notebook") == 1 and "--only 04 --seed 7" in text
 

@@ -135,8 +135,9 @@ def goes_through(branches, names, tmp_path, capsys):
 
     rules = values.read(fusion.path("rules.parquet"))["rule"].unique().tolist()
     assert rules == [*names, *RULES]
-    sliders = [control.description for control in explorer.fusion(fusion).children[0].children[1].children]
-    assert sliders == [f"{title} threshold" for title in titles]
+    controls = explorer.fusion(fusion).children[0].children[1].children
+    sliders = [control.slider.description for control in controls if hasattr(control, "slider")]
+    assert sliders == titles
 
     fused = values.read(fusion.path("fused.parquet"))
     folder = tmp_path / "pictures"

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import kaleido
 import nbformat
 import plotly.io as pio
 from nbconvert import MarkdownExporter
@@ -63,6 +62,8 @@ def _shown(data: dict[str, Any], name: str, images: dict[str, bytes]) -> dict[st
 
 
 if __name__ == "__main__":
+    import kaleido  # of the extra `pages`
+
     kaleido.start_sync_server()
     last = saved_runs.load(stages.ANALYSIS, "latest", "mini")
     first = {each.notebook: each for each in reversed([*last.below, last])}  # of two runs the pure one

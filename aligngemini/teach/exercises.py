@@ -96,7 +96,7 @@ def _recoded(run: SavedRun) -> float:
     pixel = table.load(run.path("pixel.parquet"))
     median = pixel.jpeg_quality[pixel.label == 0].median()
     pixel = pixel.assign(jpeg_quality=pixel.jpeg_quality.where(pixel.label == 0, median))
-    return cues.single_feature_auroc(pixel, ["JPEG quality"])["JPEG quality"]
+    return cues.single_feature_auroc(pixel, ["JPEG quality"])["JPEG quality"].auroc
 
 
 def _lora(run: SavedRun) -> int:

@@ -53,4 +53,5 @@ def test_a_strip_beyond_the_limit_is_told_in_words(vlm):
 
 def test_a_picture_that_cannot_be_explained_leaves_the_others_their_words(vlm, large):
     said = verdict.explain(vlm, [large, Image.new("RGB", (300, 1))], [1, 1], length=2)
-    assert said[0].startswith(verdict.VERDICTS[1]) and said[1] == ""
+    whole = verdict.spoken(vlm, [large], verdict.VERDICTS[1], length=2)
+    assert said[0] == whole[0].removeprefix(verdict.VERDICTS[1]).lstrip(". ") and said[1] == ""

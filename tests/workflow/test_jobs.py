@@ -81,6 +81,7 @@ def test_several_failures_are_all_named_and_are_a_refusal_only_if_all_are(answer
 def test_an_error_nobody_foresaw_ends_the_kernels_at_once(answered, monkeypatch):
     _, _, failing = answered
     ended = []
+    monkeypatch.setattr(kernel, "_running", [])  # kernels of other tests, which have ended
     monkeypatch.setattr(kernel, "_end", ended.append)
     failing[DATA] = ZeroDivisionError("what?")
     with pytest.raises(ZeroDivisionError):
