@@ -145,10 +145,11 @@ def goes_through(branches, names, tmp_path, capsys):
         place = folder / ("fake" if row.label else "real")
         place.mkdir(parents=True, exist_ok=True)
         shutil.copy(row.path, place / f"{row.subset}_{row.image_id}.png")
-    code = cli.main(["bench", "--benchmark", str(folder), "--protocol", "native", "--out", str(tmp_path / "bench")])
+    bench = ["bench", "--benchmark", str(folder), "--protocol", "native", "--out", str(tmp_path / "bench")]
+    code = cli.main([*bench, "--run", fusion.name])
     printed = capsys.readouterr().out
     assert code == 0 and all(name in printed for name in [*names, "fusion"])
-    assert cli.main(["detect", str(folder), "--csv", str(tmp_path / "said.csv")]) == 0
+    assert cli.main(["detect", str(folder), "--run", fusion.name, "--csv", str(tmp_path / "said.csv")]) == 0
     said = pd.read_csv(tmp_path / "said.csv")
     assert [column for column in said if column.endswith("_score")] == [f"{each}_score" for each in [*names, "fused"]]
     said["image_id"] = said["image"].str.extract(r"_([0-9a-f]{64})\.png")
