@@ -69,7 +69,7 @@ def run(tmp_path):
         ]
     table = pd.DataFrame(rows, columns=strengths.COLUMNS)
     values.write(tmp_path / "strengths.parquet", table)
-    fused = table.drop_duplicates("path")[["path"]].assign(axis=axes, label=[0, 1, 1], verdict=[0, 1, 1])
+    fused = table.drop_duplicates("path")[["path"]].assign(axis=axes, label=1, verdict=1)
     values.write(tmp_path / "fused.parquet", fused)
     return SimpleNamespace(folder=tmp_path, path=tmp_path.joinpath, data=SimpleNamespace(params=PARAMS))
 
@@ -115,7 +115,9 @@ def test_an_image_of_ones_own_comes_by_path_or_upload_and_a_bad_one_is_said_to_b
 
 def test_the_static_figure_has_a_panel_for_each_image_and_a_run_without_the_table_is_refused(run, tmp_path):
     figure = degradation.picture(run)
-    assert len(figure.data) == 3 and {each.text for each in figure.layout.annotations} >= set(strengths.KINDS.values())
+    assert len(figure.data) == len(strengths.KINDS) and {each.text for each in figure.layout.annotations} >= set(
+        strengths.KINDS.values()
+    )
     with pytest.raises(Refused, match="strengths"):
         degradation.picture(SimpleNamespace(path=(tmp_path / "other").joinpath))
 
