@@ -36,7 +36,7 @@ class Domain(NamedTuple):
         """Whether pictures with these features [n, d] are unlike all training images."""
         return (self.distances(features) > self.limit).tolist()
 
-    def distances(self, features: np.ndarray) -> torch.Tensor:
+    def distances(self, features: np.ndarray | torch.Tensor) -> torch.Tensor:
         """From each of [n, d] to the nearest training image, float32 [n]."""
         scaled = (torch.as_tensor(features).float() - self.mean) / self.spread
         return torch.cdist(scaled, self.images.float()).amin(1)

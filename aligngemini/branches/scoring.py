@@ -83,7 +83,8 @@ def _batch_scores(batch: list, batch_size: int, failures: Failures) -> Iterator[
 
 
 def _judged(branch: Branch, views: list) -> list[tuple[float, bool | None]]:
-    p_fake, outside = branch.judge(views) if hasattr(branch, "judge") else (branch.p_fake(views), [None] * len(views))
+    judge = getattr(branch, "judge", None)
+    p_fake, outside = judge(views) if judge else (branch.p_fake(views), [None] * len(views))
     return list(zip(p_fake, outside, strict=True))
 
 

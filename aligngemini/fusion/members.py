@@ -84,7 +84,7 @@ def own(run, choice: Choice, test: pd.DataFrame, joint: pd.DataFrame) -> Member:
     ]
     cut = getattr(branch, "threshold", None) or threshold(scored[1], joint, choice.supervision)
     about = outside.trained_on(choice.supervision, run.data.params) if choice.supervision else ""
-    return Member(name, kind.name, choice.supervision, facts, "", cut, *scored, about)
+    return Member(name, kind.name, choice.supervision, facts, "", cut, scored[0], scored[1], about)
 
 
 def several(run, choices: Sequence[Choice], test: pd.DataFrame, joint: pd.DataFrame) -> list[Member]:

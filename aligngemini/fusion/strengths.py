@@ -46,7 +46,7 @@ def measure(run, fused: pd.DataFrame) -> pd.DataFrame:
     if not run.params["degrade_examples"]:
         return pd.DataFrame(columns=COLUMNS)
     loaded, chain, chosen = branches(run), ranges(run), examples(fused)  # loaded here: threads make the images
-    pictures = [(row.example, row.path, share) for row in chosen.itertuples() for share in SHARES]
+    pictures = [(*both, share) for both in zip(chosen["example"], chosen["path"], strict=True) for share in SHARES]
     rows = []
     for part in scoring.scored(
         batched([Item(each, each) for each in pictures], BATCH_SIZE),
@@ -54,7 +54,7 @@ def measure(run, fused: pd.DataFrame) -> pd.DataFrame:
         BATCH_SIZE,
         read=lambda each: degrade.weakly(decode.read(each[1]).rgb, chain, each[2]),
     ):
-        rows += [(*score.name, score.key, score.value, score.reason) for score in part]
+        rows += [(*tuple(score.name), score.key, score.value, score.reason) for score in part]  # pyright: ignore
     table = pd.DataFrame(rows, columns=COLUMNS[:6])
     used = description.read(run.folder).fusion["thresholds"]
     thresholds = dict(zip((each.name for each in loaded), used, strict=True))
