@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 import tomllib
 from importlib import metadata
 
@@ -134,3 +135,10 @@ def test_continuous_integration_calls_the_tests():
 def test_every_file_that_is_marked_slow_is_there():
     missing = [name for name in sorted(conftest.SLOW) if not (paths.ROOT / "tests" / name).is_file()]
     assert not missing
+
+
+def test_the_command_line_loads_no_heavy_library_before_a_command_acts():
+    heavy = ["pandas", "numpy", "torch", "plotly", "sklearn", "papermill"]
+    code = f"import sys, aligngemini.cli; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

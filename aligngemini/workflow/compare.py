@@ -3,12 +3,14 @@
 import argparse
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aligngemini.core import manifest, paths, runs, saved_runs, stages
+from aligngemini.core import manifest, paths, stages
 from aligngemini.core.codes import DONE, FOUND
 from aligngemini.core.params import Refused, shown
-from aligngemini.core.saved_runs import SavedRun
+
+if TYPE_CHECKING:  # pandas takes long to load, and every command reads this file
+    from aligngemini.core.saved_runs import SavedRun
 
 HELP = (
     "compare two runs of notebook 04 or 05 in parameters, versions, data, models, code and results; exit code 3: a "
@@ -55,14 +57,16 @@ def act(args: argparse.Namespace) -> int:
     return FOUND if found["results"].change.isin(["fell", "gone"]).any() else DONE
 
 
-def _find(text: str) -> SavedRun:
+def _find(text: str) -> "SavedRun":
     """The run that `text` names; the outputs become those in which it lies."""
+    from aligngemini.core import runs
+
     folder = paths.resolve(text, Path.cwd())
     if (folder / manifest.NAME).is_file():
         if folder.parent.name not in NOTEBOOKS:
             raise Refused(f"{shown(text)} is no run of notebook 04 or 05: name a run that stands on it")
         paths.set_outputs(str(folder.parents[1]))
-        return saved_runs.load(folder.parent.name, folder.name)
+        return runs.load(folder.parent.name, folder.name)
     if any((folder / name).is_dir() for name in NOTEBOOKS):
         paths.set_outputs(str(folder))
         text = "latest"
@@ -71,8 +75,10 @@ def _find(text: str) -> SavedRun:
     return runs.find(text, *NOTEBOOKS)
 
 
-def _previous(run: SavedRun) -> SavedRun:
+def _previous(run: "SavedRun") -> "SavedRun":
     """The newest run of the notebook, scale and seed of `run` that was complete before it."""
+    from aligngemini.core import saved_runs
+
     runs = [each for each in saved_runs.complete(run.notebook) if (each.scale, each.seed) == (run.scale, run.seed)]
     names = [each.name for each in runs]
     if not (place := names.index(run.name)):
