@@ -45,10 +45,18 @@ class Detector:
     def from_run(cls, run: str = "latest", scale: str | None = None) -> Detector:
         """Load the branches behind a run of notebook 04. Raises Refused if there is none."""
         fusion = runs.load(stages.FUSION, run, scale)
-        config, source = description.read(fusion.folder), f"run {fusion.name} of scale {fusion.scale}"
-        usual = outside.DRAWN.format(fusion.scale) if fusion.scale in outside.SMALL else ""  # of runs that do not say
+        config = description.read(fusion.folder)
+        source = f"run {fusion.name} of scale {fusion.scale}"
+        return cls.described(config, description.of_run(fusion, config), source, fusion.scale)
+
+    @classmethod
+    def described(
+        cls, config: description.Description, branches: Sequence[Branch], source: str, scale: str
+    ) -> Detector:
+        """The detector that a description is of, its branches loaded; `scale`: that of their runs, "" if not known."""
+        usual = outside.DRAWN.format(scale) if scale in outside.SMALL else ""  # older descriptions do not say
         trained_on = [each.trained_on or usual for each in config.branches]
-        return cls(description.of_run(fusion, config), Fusion.from_dict(config.fusion), source, trained_on)
+        return cls(branches, Fusion.from_dict(config.fusion), source, trained_on)
 
     @classmethod
     def found(cls, run: str = "") -> Detector:
@@ -70,9 +78,7 @@ class Detector:
         config = description.read(Path(folder))
         folders = {each.name: Path(folder) / each.name for each in config.branches}
         source = "the shipped detector" if folder == SHIPPED else f"folder {paths.short(Path(folder))}"
-        usual = outside.DRAWN.format("mini") if folder == SHIPPED else ""
-        trained_on = [each.trained_on or usual for each in config.branches]
-        return cls(description.load(config, folders), Fusion.from_dict(config.fusion), source, trained_on)
+        return cls.described(config, description.load(config, folders), source, "mini" if folder == SHIPPED else "")
 
     def __call__(self, images, batch_size: int = 32) -> pd.DataFrame:
         """Columns image, <name>_score of each branch, reason, fused_score, verdict (1 fake, 0 real, <NA> unscored),

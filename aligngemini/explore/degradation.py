@@ -13,7 +13,6 @@ from aligngemini.detector import Detector
 from aligngemini.explore import show
 from aligngemini.explore.given import Given, source
 from aligngemini.fusion import description, strengths
-from aligngemini.fusion.rules import Fusion
 from aligngemini.images import decode, degrade, traces
 
 WIDEST, SIDE = 512, 224  # px: of a larger image its centre is used; of an image as it is shown
@@ -54,9 +53,7 @@ def degradation(run) -> ipywidgets.Widget:
 
 def detector(run) -> Detector:
     """Return the detector of a run of notebook 04, whose branches are loaded once."""
-    config = description.read(run.folder)
-    trained_on = [each.trained_on for each in config.branches]
-    return Detector(strengths.branches(run), Fusion.from_dict(config.fusion), repr(run), trained_on)
+    return Detector.described(description.read(run.folder), strengths.branches(run), repr(run), run.scale)
 
 
 class Explorer:
