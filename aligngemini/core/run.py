@@ -137,12 +137,8 @@ class Run(SavedRun):
             self.checkpoints.mkdir(exist_ok=True)
         atomic.remove(self.path(name))
         self._note(name, key)
-        self._depth += 1
-        try:
-            with manifest.room_on_disk(self.folder), _room_on_card(name):
-                yield
-        finally:
-            self._depth -= 1
+        with self.silent(), manifest.room_on_disk(self.folder), _room_on_card(name):
+            yield
 
     def _note(self, name: str, key: str = "") -> None:
         """Write the key of `name` into the manifest, or that it has none."""
