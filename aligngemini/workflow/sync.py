@@ -41,11 +41,11 @@ def _section(name: str, body: str) -> str:
 
 
 if __name__ == "__main__":
+    files = {STUDIES: studies(STUDIES.read_text(encoding="utf-8"))}
     for stage in STAGES.values():
-        files = {paths.notebook(stage.name): notebook(stage)}
+        files[paths.notebook(stage.name)] = notebook(stage)
         files[recipes.folder() / "mini" / f"{stage.name}.yaml"] = recipe(stage)
-        files[STUDIES] = studies(STUDIES.read_text(encoding="utf-8"))
-        for path, text in files.items():
-            if path.read_text(encoding="utf-8") != text:
-                path.write_text(text, encoding="utf-8")
-                print(f"written: {paths.short(path)}")
+    for path, text in files.items():
+        if path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            print(f"written: {paths.short(path)}")
