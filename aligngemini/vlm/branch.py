@@ -60,8 +60,10 @@ class VLMBranch:
 
     def judge(self, views: list[Image.Image]) -> tuple[np.ndarray, list[bool | None]]:
         """p(fake), and whether each image is unlike all training images, None where that is not known."""
+        if self.domain is None:
+            return self.p_fake(views), [None] * len(views)
         p_fake, seen = verdict.judged(self.vlm, views)
-        return p_fake, self.domain.outside(seen) if self.domain else [None] * len(views)
+        return p_fake, self.domain.outside(seen)
 
     def explain(self, views: list[Image.Image], fake: list[bool]) -> list[str]:
         """The model's reasons for the verdicts, "" where it gives none."""

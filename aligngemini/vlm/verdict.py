@@ -53,14 +53,9 @@ def continued(batch: dict, answer: list[int]) -> dict:
     return {**batch, **longer}
 
 
-def p_fake(vlm: VLM, images: list[Image.Image]) -> np.ndarray:
-    """p(fake) in [0, 1] for each image, float64 [n]; see `judged`."""
-    return judged(vlm, images)[0]
-
-
 @torch.inference_mode()
-def judged(vlm: VLM, images: list[Image.Image]) -> tuple[np.ndarray, np.ndarray]:
-    """p(fake) in [0, 1] for each image: the two-way softmax over the verdict sentences, float64 [n]; and `features`.
+def p_fake(vlm: VLM, images: list[Image.Image]) -> np.ndarray:
+    """p(fake) in [0, 1] for each image: the two-way softmax over the verdict sentences; float64 [n].
 
     These differ in their last token alone, so all else cancels, the norm over the vocabulary too: what is left are two
     logits. They are computed in float32: in bfloat16, which has eight bits, a thousand images would share a few dozen
@@ -69,14 +64,24 @@ def judged(vlm: VLM, images: list[Image.Image]) -> tuple[np.ndarray, np.ndarray]
     (*opening, real), (*other, fake) = (tokens(vlm, VERDICTS[label]) for label in (0, 1))
     if opening != other:
         raise RuntimeError("The tokenizer parts the verdict sentences before their last token: use Qwen2.5-VL's own.")
-    model, batch, seen = _base(vlm), continued(prompts(vlm, images), opening), []
-    hook = model.model.visual.register_forward_hook(lambda tower, given, output: seen.append(output.pooler_output))
+    model = _base(vlm)
+    hidden = model.model(**continued(prompts(vlm, images), opening)).last_hidden_state[:, -1:]
+    two = torch.nn.functional.linear(hidden.float(), model.lm_head.weight[[real, fake]].float())[:, 0]
+    return (two[:, 1] - two[:, 0]).double().sigmoid().cpu().numpy()
+
+
+@torch.inference_mode()
+def judged(vlm: VLM, images: list[Image.Image]) -> tuple[np.ndarray, np.ndarray]:
+    """`p_fake` and `features` of the images, from one pass through the vision tower."""
+    seen = []
+    hook = _base(vlm).model.visual.register_forward_hook(
+        lambda tower, args, given, output: seen.append((output.pooler_output, given["grid_thw"])), with_kwargs=True
+    )
     try:
-        hidden = model.model(**batch).last_hidden_state[:, -1:]
+        scores = p_fake(vlm, images)
     finally:
         hook.remove()
-    two = torch.nn.functional.linear(hidden.float(), model.lm_head.weight[[real, fake]].float())[:, 0]
-    return (two[:, 1] - two[:, 0]).double().sigmoid().cpu().numpy(), _means(vlm, seen[0], batch)
+    return scores, _means(vlm, *seen[0])
 
 
 @torch.inference_mode()
@@ -84,11 +89,11 @@ def features(vlm: VLM, images: list[Image.Image]) -> np.ndarray:
     """What the vision tower, which no training changes, sees of each image: the mean of its tokens, float32 [n, d]."""
     batch = prompts(vlm, images)
     seen = _base(vlm).model.visual(batch["pixel_values"], grid_thw=batch["image_grid_thw"])
-    return _means(vlm, seen.pooler_output, batch)
+    return _means(vlm, seen.pooler_output, batch["image_grid_thw"])
 
 
-def _means(vlm: VLM, tokens: torch.Tensor, batch: dict) -> np.ndarray:
-    counts = batch["image_grid_thw"].prod(1) // vlm.processor.image_processor.merge_size**2
+def _means(vlm: VLM, tokens: torch.Tensor, grid: torch.Tensor) -> np.ndarray:
+    counts = grid.prod(1) // vlm.processor.image_processor.merge_size**2
     return torch.stack([part.float().mean(0) for part in tokens.split(counts.tolist())]).cpu().numpy()
 
 
