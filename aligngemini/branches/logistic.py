@@ -1,5 +1,6 @@
 """A branch that is a logistic regression on features of an image; a subclass says which features."""
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -17,7 +18,7 @@ STATE, FORM = "weights.json", {"weights": list, "bias": float}
 BATCH = 32  # images measured at once
 
 
-class Logistic:
+class Logistic(ABC):
     """Subclasses give `kind`, `prepare` and `features`, and may have a `training` table of their own.
 
     LIMIT: images to fit on, half of each class. SCALED: whether features are brought to unit variance first. COUNT: of
@@ -59,9 +60,9 @@ class Logistic:
         """The images to fit on, rows of an image table: the pixel set's."""
         return table.training(data, "pixel", "pixel").query("split == 'train'")
 
+    @abstractmethod
     def prepare(self, rgb: np.ndarray, source: object = None, crop: int = 0) -> np.ndarray:
         """What `features` takes of uint8 [H, W, 3]. Raises Unreadable where it cannot look."""
-        raise NotImplementedError
 
     def features(self, views: list[np.ndarray]) -> np.ndarray:
         """Float64 [n, d] of what `prepare` gave."""

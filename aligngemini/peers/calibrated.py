@@ -1,5 +1,6 @@
 """A branch without training: a statistic of an image, calibrated on real images alone. A subclass says which."""
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -19,7 +20,7 @@ ALARMS = 0.05  # share of these that a threshold of 0.95 calls fake, as in the r
 LEAST = 8  # real images, for an outer quantile to be more than the largest of a few
 
 
-class Calibrated(Cropped):
+class Calibrated(Cropped, ABC):
     """p(fake) is 0.5 at the median of the real images, and 0.95 (0.05) at their outer quantile on either side: ours.
 
     Subclasses give `kind` (their name in the registry) and `statistic`. Their class of options, in `peers/params.py`,
@@ -55,9 +56,9 @@ class Calibrated(Cropped):
         """What decides the statistic, beside its method."""
         return self.options.model_dump_json(exclude={"name", "direction"})
 
+    @abstractmethod
     def statistic(self, images: np.ndarray) -> np.ndarray:
         """Float64 [n] of uint8 images [n, crop, crop, 3]."""
-        raise NotImplementedError
 
     def features(self, views: list[np.ndarray]) -> np.ndarray:
         return self.statistic(np.stack(views))
