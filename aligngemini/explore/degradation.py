@@ -30,17 +30,16 @@ def picture(run) -> go.Figure:
     rows = read(run).dropna(subset="score")
     if rows.empty:
         return go.Figure(layout={"title": "No scores: the run's parameter degrade_examples is off", "height": 120})
+    branches = rows.drop_duplicates("title").set_index("title")
+    colours = branches.branch.map(style.colours(rows.branch)).to_dict()
     figure = px.line(
         rows, x="share", y="score", color="title", facet_col="example", symbol="title", markers=True,
-        color_discrete_map={row.title: style.colours(rows.branch)[row.branch] for row in rows.itertuples()},
-        labels={"share": "strength of the degradation", "title": "", "score": "p(fake)"},
+        color_discrete_map=colours, labels={"share": "strength of the degradation", "title": "", "score": "p(fake)"},
         **style.look("Images behind more and more of the degradation", "dotted: the branches' thresholds", 380),
     )  # fmt: skip
     figure.for_each_annotation(lambda each: each.update(text=each.text.removeprefix("example=")))
-    for title, at in dict(zip(rows.title, rows.threshold, strict=True)).items():
-        figure.add_hline(
-            at, line={"color": style.colours(rows.branch)[rows.branch[rows.title == title].iloc[0]], "dash": "dot"}
-        )
+    for title, at in branches.threshold.items():
+        figure.add_hline(at, line={"color": colours[title], "dash": "dot"})
     return figure.update_yaxes(range=[-0.04, 1.04])
 
 
@@ -108,13 +107,10 @@ class Explorer:
     def degraded(self) -> np.ndarray:
         """The image behind the chain as the sliders say; where nothing is to be done, as it is."""
         at = {name: slider.value for name, slider in self.four.items()}
-        return (
-            self.rgb
-            if at == degrade.UNCHANGED
-            else degrade.degrade(
-                self.rgb, degrade.Values(**at | {"jpeg": round(at["jpeg"])}, down="bicubic", up="bicubic", grain=0)
-            )
-        )
+        if at == degrade.UNCHANGED:
+            return self.rgb
+        drawn = degrade.Values(**at | {"jpeg": round(at["jpeg"])}, down="bicubic", up="bicubic", grain=0)
+        return degrade.degrade(self.rgb, drawn)
 
     def draw(self) -> None:
         """Show the pixels at once, and the scores as soon as nothing moves."""
