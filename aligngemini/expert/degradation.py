@@ -57,7 +57,7 @@ def _seen(
     rows: pd.DataFrame, look: Callable[[list], np.ndarray], chain: Mapping[str, Any], config: ExpertParams
 ) -> np.ndarray:
     """What `look` gives for n images, each as it is and then degraded: [2 n, ...]. Pairs are degraded alike."""
-    ranges = {name: chain[f"degrade_{name}"] for name in degrade.DRAWN}
+    ranges = degrade.ranges(chain)
     parts, seen = batched(list(rows.itertuples()), config.score_batch_size), []
     for part in progress(parts, "looking at degraded copies"):
         crops = []

@@ -59,7 +59,7 @@ class Explorer:
     """The controls, the pictures and the scores. The first slider moves the other four along the ranges of the data."""
 
     def __init__(self, run) -> None:
-        self.run, self.chain = run, strengths.ranges(run)
+        self.run, self.chain = run, degrade.ranges(run.data.params)
         rows = strengths.examples(values.read(run.path("fused.parquet")))
         examples = dict(zip(rows.example, rows.path, strict=True))
         first = examples.get(strengths.KINDS["pixel"], next(iter(examples.values())))

@@ -24,11 +24,8 @@ from aligngemini.images.table import load
 from aligngemini.peers import frozen
 from aligngemini.peers.evidence import evidence
 
-SQUARES, DELETED, DRAWS = (
-    8,
-    6,
-    8,
-)  # along each side of a crop; squares that are deleted together; random choices of them
+SQUARES = 8  # along each side of a crop
+DELETED, DRAWS = 6, 8  # squares that are deleted together, and random choices of as many
 MOST, KNOWN, ALIKE, SIDE, BATCH = 6, 600, 6, 224, 32  # images judged, training images compared, those shown; px
 
 

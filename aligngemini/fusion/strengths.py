@@ -23,11 +23,6 @@ def branches(run) -> list[Branch]:
     return description.of_run(run, description.read(run.folder))
 
 
-def ranges(run) -> dict[str, list[float]]:
-    """The ranges of the degradation in the data run that a run stands on."""
-    return {name: run.data.params[f"degrade_{name}"] for name in degrade.DRAWN}
-
-
 def examples(fused: pd.DataFrame) -> pd.DataFrame:
     """One image of each of KINDS in a fused test table, the first that it judges rightly if there is one, with the
     column `example`; of images of an unknown kind one, too.
@@ -45,7 +40,11 @@ def measure(run, fused: pd.DataFrame) -> pd.DataFrame:
     """
     if not run.params["degrade_examples"]:
         return pd.DataFrame(columns=COLUMNS)
-    loaded, chain, chosen = branches(run), ranges(run), examples(fused)  # loaded here: threads make the images
+    loaded, chain, chosen = (
+        branches(run),
+        degrade.ranges(run.data.params),
+        examples(fused),
+    )  # loaded here: threads make the images
     pictures = [(*both, share) for both in zip(chosen["example"], chosen["path"], strict=True) for share in SHARES]
     rows = []
     for part in scoring.scored(

@@ -6,6 +6,7 @@ The order is the authors'. Every range is ours: they state none.
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -47,9 +48,10 @@ def generator(seed: int, key: str) -> np.random.Generator:
     return seeds.generator("degrade", seed, key)
 
 
-def ranges(cfg) -> dict[str, Sequence[float]]:
-    """The four [least, most] pairs of a data configuration, by short name."""
-    return {name: getattr(cfg, f"degrade_{name}") for name in DRAWN}
+def ranges(data: Any) -> dict[str, Sequence[float]]:
+    """The four [least, most] pairs of a data configuration, or of the parameters of a data run, by short name."""
+    params = data if isinstance(data, Mapping) else vars(data)
+    return {name: params[f"degrade_{name}"] for name in DRAWN}
 
 
 def weaker(ranges: Mapping[str, Sequence[float]], share: float) -> dict[str, list[float]]:

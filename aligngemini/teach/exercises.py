@@ -82,7 +82,7 @@ def _hidden(run: SavedRun, answer: Any) -> bool:
         raise Refused(f"the answer is a range such as [0.4, 0.6], not {shown(str(answer))}")
     pixel = table.load(run.path("pixel.parquet"))
     sample = table.sample_whole_pairs(pixel[pixel.split == "train"], PROBED)
-    ranges = {name: run.params[f"degrade_{name}"] for name in degrade.DRAWN} | {"scale": list(answer)}
+    ranges = degrade.ranges(run.params) | {"scale": list(answer)}
     auroc = degradation_strength.measure(sample, ranges, run.seed).auroc.iloc[-1]
     print(f"AUROC of the probe behind the whole chain, {len(sample)} images: {auroc:.2f}")
     return auroc < HIDDEN

@@ -15,13 +15,7 @@ from aligngemini.explore import degradation
 from aligngemini.fusion import strengths
 from aligngemini.fusion.rules import Fusion
 from aligngemini.images import degrade
-
-PARAMS = {
-    "degrade_scale": [0.4, 0.6],
-    "degrade_noise": [4.0, 8.0],
-    "degrade_blur": [0.5, 1.0],
-    "degrade_jpeg": [40, 60],
-}
+from tests.small import CHAIN
 
 
 class Judge:
@@ -71,7 +65,7 @@ def run(tmp_path):
     values.write(tmp_path / "strengths.parquet", table)
     fused = table.drop_duplicates("path")[["path"]].assign(axis=axes, label=1, verdict=1)
     values.write(tmp_path / "fused.parquet", fused)
-    return SimpleNamespace(folder=tmp_path, path=tmp_path.joinpath, data=SimpleNamespace(params=PARAMS))
+    return SimpleNamespace(folder=tmp_path, path=tmp_path.joinpath, data=SimpleNamespace(params=CHAIN))
 
 
 def test_it_opens_on_a_pixel_fake_as_it_is_and_loads_no_branch(run, judge):

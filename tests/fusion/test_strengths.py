@@ -9,13 +9,7 @@ from PIL import Image
 
 from aligngemini.core import json_file
 from aligngemini.fusion import strengths
-
-RANGES = {
-    "degrade_scale": [0.4, 0.6],
-    "degrade_noise": [4.0, 8.0],
-    "degrade_blur": [0.5, 1.0],
-    "degrade_jpeg": [40, 60],
-}
+from tests.small import CHAIN
 
 
 class Contrast:
@@ -37,7 +31,7 @@ def run(tmp_path, monkeypatch):
     json_file.write(tmp_path / "detector.json", {"branches": [], "fusion": {}})
     config = SimpleNamespace(fusion={"thresholds": [0.25]})
     monkeypatch.setattr(strengths.description, "read", lambda folder: config)
-    return SimpleNamespace(folder=tmp_path, params={"degrade_examples": True}, data=SimpleNamespace(params=RANGES))
+    return SimpleNamespace(folder=tmp_path, params={"degrade_examples": True}, data=SimpleNamespace(params=CHAIN))
 
 
 @pytest.fixture
