@@ -6,11 +6,10 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from aligngemini.analysis import models, pairs, tables
-from aligngemini.core import fingerprint, stages, values
+from aligngemini.analysis import pairs, tables
+from aligngemini.core import fingerprint, stages
 from aligngemini.core.saved_runs import SavedRun
 from aligngemini.core.seeds import generator
-from aligngemini.images import table as images
 from aligngemini.scores import intervals
 from aligngemini.scores.intervals import Interval
 
@@ -30,9 +29,7 @@ class Snapshot(NamedTuple):
 
 def snapshot(run: SavedRun) -> Snapshot:
     """Read a complete run of notebook 04 or 05 and the runs below it; raises Refused if one is missing or damaged."""
-    inputs = run.inputs if run.notebook == stages.ANALYSIS else {"fusion": run} | run.inputs
-    test, fused = images.load(run.data.path("test.parquet")), values.read(inputs["fusion"].path("fused.parquet"))
-    judged = tables.judged(test, models.of(inputs), fused)
+    judged = tables.of_run(run)[-1]
     # Another rule, or another name of a run, makes no other model: a second one of the same title gets a number.
     titles = pd.Series(judged.title.unique())
     plain = titles.str.replace(r" \([^)]*\)$", "", regex=True)

@@ -16,11 +16,10 @@ from nbconvert import HTMLExporter
 from plotly.offline import get_plotlyjs
 from pygments.formatters import HtmlFormatter
 
-from aligngemini.analysis import answers, families, figures, models, pairs, pictures, published, story, style, tables
+from aligngemini.analysis import answers, families, figures, pairs, pictures, published, story, style, tables
 from aligngemini.core import commands, paths, values
 from aligngemini.core.run import Run
 from aligngemini.core.stages import ANALYSIS
-from aligngemini.images import table
 
 PLOTLY = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -47,14 +46,11 @@ class Chapter(NamedTuple):
 
 def remake(run: Run) -> tuple[list[answers.Answer], str]:
     """The answers and the page of a complete run of notebook 05 or 04. Raises Refused if a table is missing."""
-    fusion = run.inputs.get("fusion", run)
-    compared = models.of({name: each for name, each in run.inputs.items() if name != "data"} | {"fusion": fusion})
-    images, fused = table.load(run.data.path("test.parquet")), values.read(fusion.path("fused.parquet"))
-    verdicts = tables.judged(images, compared, fused, fusion.results["rule"])
+    images, compared, verdicts = tables.of_run(run)
     if run.notebook == ANALYSIS:
         saved = {name: values.read(run.path(f"{name}.parquet"), maker=ANALYSIS) for name in SAVED}
     else:
-        saved = _measured(images, compared, verdicts, fusion)
+        saved = _measured(images, compared, verdicts, run)
     text = story.story(images, compared, saved["alignment"], saved["differences"])
     found = answers.answers(saved["alignment"], saved["differences"], saved["families"])
     return found, report(run, text, saved, verdicts, run.params.get("shown", 12))

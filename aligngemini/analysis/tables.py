@@ -4,8 +4,12 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import cohen_kappa_score
 
+from aligngemini.analysis import models as compared
 from aligngemini.analysis.models import Model
 from aligngemini.branches import registry
+from aligngemini.core import values
+from aligngemini.core.saved_runs import SavedRun
+from aligngemini.images import table as image_table
 from aligngemini.scores import intervals, metrics
 from aligngemini.scores import table as score_table
 
@@ -32,6 +36,17 @@ def judged(
         fused = fused[[*columns, "verdict", "reason", "fused_score"]].rename(columns={"fused_score": "score"})
         parts[f"fusion ({rule})", "fusion", "pure", ""] = fused
     return pd.concat(parts, names=KEYS).reset_index(KEYS).reset_index(drop=True)
+
+
+def of_run(run: SavedRun) -> tuple[pd.DataFrame, list[Model], pd.DataFrame]:
+    """The test image table, the models and `judged` of a complete run of notebook 05, or of 04 as 05 would judge it.
+
+    Raises Refused if a table is missing.
+    """
+    fusion = run.inputs.get("fusion", run)
+    models = compared.of(run.inputs | {"fusion": fusion})
+    images, fused = image_table.load(run.data.path("test.parquet")), values.read(fusion.path("fused.parquet"))
+    return images, models, judged(images, models, fused, fusion.results["rule"])
 
 
 def _titles(models: list[Model]) -> list[str]:
