@@ -61,8 +61,8 @@ def _alignment(main: pd.DataFrame) -> Answer:
     """Holds if each pure branch is above chance on its own axis and, with intervals that do not meet, above the other
     axis; does not hold if one is near or below chance on its own, or better on the other."""
     words, parts = set(), []
-    rows = main[pairs.pure(main) & (main.metric == BALANCED) & main["axis"].isin(AXES) & main.supervision.isin(AXES)]
-    rows = rows[rows.title.isin(rows.drop_duplicates("model").title)]  # the first pure run of each branch
+    rows = main[(main.metric == BALANCED) & main["axis"].isin(AXES) & main.supervision.isin(AXES)]
+    rows = rows[rows.title.isin(pairs.first_pure(rows).title)]
     for name, part in rows.groupby("model", sort=False):
         own, other = (part[(part["axis"] == part.supervision) == same] for same in (True, False))
         if own.empty or other.empty:
@@ -121,7 +121,7 @@ def _fusion(alignment: pd.DataFrame, differences: pd.DataFrame) -> Answer:
     question = f"Does {rule.upper()} pay, and when not?"
     gains = {"pays": [], "costs": [], "no gain shown": []}
     for own in fused.itertuples():
-        branches = means[pairs.pure(means) & (means.benchmark == own.benchmark)].drop_duplicates("model")
+        branches = pairs.first_pure(means[means.benchmark == own.benchmark])
         best = branches.loc[branches.value.idxmax()] if len(branches) else own
         paired = differences[(differences.other == own.title) & (differences.benchmark == own.benchmark)]
         for row in paired[paired.pure == best.title].head(1).itertuples():
@@ -139,8 +139,8 @@ def _fusion(alignment: pd.DataFrame, differences: pd.DataFrame) -> Answer:
 
 def _alarms(means: pd.DataFrame) -> str:
     """What fusion and its branches say of reals."""
-    shares = means[pairs.pure(means)].drop_duplicates("model")
-    texts = [f"{title(row.model)} {1 - row.real_accuracy:.1%}" for row in shares.itertuples()]
+    branches = pairs.first_pure(means)
+    texts = [f"{title(row.model)} {1 - row.real_accuracy:.1%}" for row in branches.itertuples()]
     fused = means[means.model == "fusion"].real_accuracy.iloc[0]
     return f"It calls {1 - fused:.1%} of the reals fake ({', '.join(texts)})."
 

@@ -24,10 +24,15 @@ def pure(rows: pd.DataFrame) -> pd.Series:
     return (rows.model != "fusion") & ((own == "") | (own == rows.supervision))
 
 
+def first_pure(rows: pd.DataFrame) -> pd.DataFrame:
+    """Of rows with the columns model and supervision the first of each model that is `pure`."""
+    return rows[pure(rows)].drop_duplicates("model")
+
+
 def couples(verdicts: pd.DataFrame) -> list[tuple[str, str]]:
     """Titles (pure, other): of each model the first pure run, with every run of another supervision."""
     runs = verdicts.drop_duplicates("title")
-    first = runs[pure(runs)].drop_duplicates("model").set_index("model")
+    first = first_pure(runs).set_index("model")
     return [
         (first.title[other.model], other.title)
         for other in runs.itertuples()
@@ -55,7 +60,7 @@ def differences(verdicts: pd.DataFrame, resamples: int = 2000, confidence: float
     auroc_difference, auroc_low, auroc_high (NaN on a mean). Pairs of images are resampled together.
     """
     runs = verdicts.drop_duplicates("title").set_index("title")[["model", "supervision"]]
-    branches = runs[pure(runs)].drop_duplicates("model").index
+    branches = first_pure(runs).index
     fused = [(branch, title) for title in runs.index[runs.model == "fusion"] for branch in branches]
     rows = []
     for place, couple in [("subset", each) for each in couples(verdicts)] + [("benchmark", each) for each in fused]:
