@@ -13,6 +13,7 @@ from IPython.display import HTML
 from jinja2 import Environment
 from PIL import Image
 
+from aligngemini.analysis import tables
 from aligngemini.images import decode, degrade
 from aligngemini.images import traces as pixels
 
@@ -72,7 +73,7 @@ def strip(arrays: Iterable[np.ndarray], names: Iterable[str], side: int = SIDE) 
 def kinds(verdicts: pd.DataFrame, count: int = 2) -> HTML:
     """Of the first benchmark `count` real images, as many semantic fakes beside their real twins, and as many pixel
     fakes beside their photographs; `verdicts` is what tables.judged gives. A fake without a pair is shown alone."""
-    rows = verdicts[verdicts.benchmark == verdicts.benchmark.iloc[0]].drop_duplicates("image_id")
+    rows = tables.first(verdicts).drop_duplicates("image_id")
     rows = rows.assign(pair_id=rows.get("pair_id", ""), family=rows.get("family", "")).fillna({"pair_id": ""})
     reals = rows[rows.label == 0]
     twin = reals[reals.pair_id != ""].drop_duplicates("pair_id").set_index("pair_id").path
@@ -80,9 +81,8 @@ def kinds(verdicts: pd.DataFrame, count: int = 2) -> HTML:
     for axis, (heading, beside) in KINDS.items():
         fakes = rows[(rows.label == 1) & (rows["axis"] == axis)].fillna({"family": ""})
         fakes = fakes.drop_duplicates("family") if fakes.family.nunique() > 1 else fakes
-        for row in (
-            fakes.assign(twin=fakes.pair_id.map(twin)).sort_values("twin", kind="stable").head(count).itertuples()
-        ):
+        fakes = fakes.assign(twin=fakes.pair_id.map(twin)).sort_values("twin", kind="stable")
+        for row in fakes.head(count).itertuples():
             images = [(row.twin, beside)] if isinstance(row.twin, str) else []
             card = [*images, (row.path, f"{axis} fake")], row.family and f"what is wrong: {row.family}"
             shown.setdefault(heading, []).append(card)

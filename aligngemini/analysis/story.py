@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from aligngemini.analysis import tables
 from aligngemini.analysis.models import Model
 from aligngemini.analysis.tables import spell
 from aligngemini.branches import registry
@@ -63,7 +64,8 @@ def cause(differences: pd.DataFrame, counts: pd.DataFrame) -> list[str]:
 
 
 def _judgement(rows: pd.DataFrame, counts: pd.DataFrame) -> str:
-    own = rows[(rows.benchmark == rows.benchmark.iloc[0]) & (rows["axis"] == rows.pure_supervision)]
+    own = tables.first(rows)
+    own = own[own["axis"] == own.pure_supervision]
     if own.empty:
         return "the cause cannot be told, no test subset holds fakes of its own kind alone"
     gains = own.drop_duplicates("other_supervision").set_index("other_supervision")

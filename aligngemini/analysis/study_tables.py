@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from aligngemini.analysis import models, seeds, tables
+from aligngemini.analysis.seeds import BETTER
 from aligngemini.branches import registry
 from aligngemini.core import manifest, values
 from aligngemini.core.stages import DATA, FUSION
@@ -16,7 +17,6 @@ from aligngemini.scores import metrics
 STATISTICS, NETWORK, WORDS = "noise statistics", "small network on pixels", "words of the untuned VLM"
 PROBES = {": pixel probe auroc": STATISTICS, ": pixel network auroc": NETWORK}  # how notebook 01 calls its results
 BEHIND = "reconstructions behind the degradation"
-BETTER = "better branch"
 RIGHT = ("balanced accuracy", "real accuracy")
 REALS, NOBODY = "none: real", "no branch"
 CHANGED = 16  # grey levels by which a pixel of a fake differs from its twin's, more than JPEG does
