@@ -111,17 +111,15 @@ def report(run: Run, text: str, saved: dict[str, pd.DataFrame], verdicts: pd.Dat
 
 def about(run: Run, verdicts: pd.DataFrame) -> str:
     """Scale, seed, date and machine of a run in one line, and what is small about it."""
-    record, environment = run.manifest["run"], run.manifest["environment"]
+    record = run.manifest["run"]
     date = datetime.fromisoformat(record.get("finished") or record["started"])
-    machine = environment.get("machine") or {}
-    computer = environment.get("accelerator") or f"{machine.get('processors', 'unknown')} processors"
     bases = [each.models["base"]["name"] for each in run.below if "base" in each.models]
     small = bool(bases) and all(name.startswith("data/mini") for name in bases)
     drawn = "source" in verdicts and set(tables.first(verdicts).source.dropna()) == {"world"}
     toys = ", ".join(["drawn scenes"] * drawn + ["small models"] * small)
     toy = f"a toy world: {toys}" if drawn else toys
-    facts = [f"{TITLE}, run {run.name}", f"scale {run.scale}", f"seed {run.seed}", f"{date.day} {date:%B %Y}", computer]
-    return " · ".join(filter(None, [*facts, toy]))
+    facts = [f"{TITLE}, run {run.name}", f"scale {run.scale}", f"seed {run.seed}", f"{date.day} {date:%B %Y}"]
+    return " · ".join(filter(None, [*facts, run.computer, toy]))
 
 
 def _parts(text: str, saved: dict[str, pd.DataFrame], verdicts: pd.DataFrame, shown: int) -> dict[str, list]:

@@ -102,8 +102,15 @@ class SavedRun:
         environment, seconds = self.manifest["environment"], self.manifest["run"].get("seconds", 0)
         packages = environment["packages"]
         versions = [f"{name} {packages[name]}" for name in ("torch", "transformers") if name in packages]
-        machine = environment.get("accelerator") or f"{environment['machine']['processors']} processors"
-        return f"{', '.join(['Python ' + environment['python'], *versions])} · {machine} · made in {spell(seconds)}"
+        python = f"Python {environment['python']}"
+        return f"{', '.join([python, *versions])} · {self.computer} · made in {spell(seconds)}"
+
+    @property
+    def computer(self) -> str:
+        """The accelerator that this run was made on, or how many processors: "8 processors"."""
+        environment = self.manifest["environment"]
+        processors = (environment.get("machine") or {}).get("processors", "unknown")
+        return environment.get("accelerator") or f"{processors} processors"
 
     def _repr_html_(self) -> str:
         with pd.option_context("display.max_colwidth", None):
