@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import plotly.io as pio
 from nbconvert import MarkdownExporter
 from nbconvert.writers import FilesWriter
@@ -29,14 +28,13 @@ def write(run: SavedRun, folder: Path) -> Path:
 
     Raises OSError.
     """
-    notebook = nbformat.read(run.path("notebook.ipynb"), as_version=4)
+    notebook = report.executed(run)
     images: dict[str, bytes] = {}
     for place, cell in enumerate(notebook.cells):
         for number, output in enumerate(cell.get("outputs", [])):
             if "data" in output:
                 output["data"] = _shown(output["data"], f"{run.notebook}/{place}-{number}", images)
     text, resources = MarkdownExporter().from_notebook_node(notebook)
-    text = text.replace(f".{run.name}.partial", run.name)
     resources["outputs"] = resources.get("outputs", {}) | images
     return Path(FilesWriter(build_directory=str(folder)).write(text, resources, notebook_name=run.notebook))
 

@@ -19,6 +19,7 @@ from pygments.formatters import HtmlFormatter
 from aligngemini.analysis import answers, families, figures, pairs, pictures, published, story, style, tables
 from aligngemini.core import commands, paths, values
 from aligngemini.core.run import Run
+from aligngemini.core.saved_runs import SavedRun
 from aligngemini.core.stages import ANALYSIS
 
 PLOTLY = "application/vnd.plotly.v1+json"
@@ -165,9 +166,7 @@ def _figure(data: dict) -> str:
 def _chapter(run: Run, exporter: HTMLExporter) -> Chapter:
     """The executed notebook of a run, or the command that makes it where there is none that can be read."""
     try:
-        text = run.path("notebook.ipynb").read_text(encoding="utf-8")
-        text = text.replace(f".{run.name}.partial", run.name)  # the folder that it worked in: here where it lies now
-        notebook = nbformat.reads(text, as_version=4)
+        notebook = executed(run)
     except (OSError, ValueError):
         title = f"{_title(run.notebook, run)} (missing)"
         return Chapter(title, "", f"{run.name} of {run.notebook}", commands.make(run.notebook, run.params))
@@ -178,6 +177,13 @@ def _chapter(run: Run, exporter: HTMLExporter) -> Chapter:
     prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     heading = re.search(r"^# +(.*\S)", prose, re.MULTILINE)
     return Chapter(_title(heading[1] if heading else run.notebook, run), exporter.from_notebook_node(notebook)[0])
+
+
+def executed(run: SavedRun) -> nbformat.NotebookNode:
+    """The executed notebook of a complete run; raises OSError or ValueError where there is none that can be read."""
+    text = run.path("notebook.ipynb").read_text(encoding="utf-8")
+    text = text.replace(f".{run.name}.partial", run.name)  # the folder that it worked in: here where it lies now
+    return nbformat.reads(text, as_version=4)
 
 
 def _title(name: str, run: Run) -> str:
