@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from aligngemini.core import paths
+from aligngemini.core import atomic, paths
 from aligngemini.core.codes import DONE
 from aligngemini.core.stages import ANALYSIS, FUSION
 
@@ -33,7 +33,6 @@ def act(args: argparse.Namespace) -> int:
         answers, text = remake(run)
         path = home / f"{run.notebook[:2]}_{run.name}.html"
         with room_on_disk(path, "--to"):
-            home.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            atomic.write(path, text)
         print("\n".join(map(str, answers)), f"\nreport: {paths.short(path)}", sep="\n")
     return DONE
