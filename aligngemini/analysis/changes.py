@@ -1,7 +1,6 @@
 """What changed between two runs of notebook 04 or 05: what they were made of, and what came out."""
 
 import json
-from math import hypot
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -10,7 +9,7 @@ from aligngemini.analysis import pairs, tables
 from aligngemini.core import fingerprint, stages
 from aligngemini.core.saved_runs import SavedRun
 from aligngemini.core.seeds import generator
-from aligngemini.scores import intervals
+from aligngemini.scores import auroc_interval, intervals
 from aligngemini.scores.intervals import Interval
 
 PARTS = ("parameters", "versions", "data", "models", "code")
@@ -116,7 +115,7 @@ def _compared(place: tuple, old: pd.DataFrame, new: pd.DataFrame, seed: int, *dr
         both = pairs.side_by_side(pd.concat([old.assign(title="old"), new.assign(title="new")]), "old", "new")
         found = (pairs.on_the_mean if mean else pairs.tested)(both, rng, *drawing)
         return row | {"same_images": True} | {name: found[name] for name in MEASURED}
-    gain = _independent(*levels)
+    gain = Interval(*auroc_interval.apart(*levels))
     measured = [new.image_id.nunique(), *gain, intervals.p_value(gain, 0, drawing[-1])]
     return row | {"same_images": False} | dict(zip(MEASURED, measured, strict=True))
 
@@ -125,10 +124,3 @@ def _level(part: pd.DataFrame, mean: bool, *drawing) -> Interval:
     if mean:
         return intervals.mean_accuracy(part, *drawing)
     return intervals.accuracy(part.label, part.verdict, *drawing, intervals.groups(part))
-
-
-def _independent(old: Interval, new: Interval) -> Interval:
-    """New minus old on different images, from the interval of either (Donner and Zou 2012, Stat Methods Med Res 21)."""
-    gain = new.value - old.value
-    low, high = hypot(new.value - new.low, old.high - old.value), hypot(new.high - new.value, old.value - old.low)
-    return Interval(gain, gain - low, gain + high)

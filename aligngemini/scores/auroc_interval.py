@@ -53,18 +53,22 @@ def _wilson(share: float, n: float, z: float) -> tuple[float, float]:
 
 
 def difference(first: Area, second: Area) -> tuple[float, float, float]:
-    """`second` minus `first`, of the same images, and the ends of its interval.
+    """`second` minus `first`, of the same images, and the ends of its interval."""
+    spread = np.sqrt((first.error**2).sum() * (second.error**2).sum())
+    return apart(first, second, (first.error * second.error).sum() / spread if spread else 0.0)
+
+
+def apart(first, second, alike: float = 0.0) -> tuple[float, float, float]:
+    """`second` minus `first`, each with value, low and high, and the ends of its interval; `alike`: their correlation.
 
     Distances to the ends of both intervals are squared and added, less what the two have in common (Zou and Donner
     2008, Statistics in Medicine 27, 1693-1702).
     """
-    spread = np.sqrt((first.error**2).sum() * (second.error**2).sum())
-    alike = (first.error * second.error).sum() / spread if spread else 0.0
     gain = second.value - first.value
-    low = _apart(second.value - second.low, first.high - first.value, alike)
-    high = _apart(second.high - second.value, first.value - first.low, alike)
+    low = _reach(second.value - second.low, first.high - first.value, alike)
+    high = _reach(second.high - second.value, first.value - first.low, alike)
     return gain, gain - low, gain + high
 
 
-def _apart(a: float, b: float, alike: float) -> float:
+def _reach(a: float, b: float, alike: float) -> float:
     return float(np.sqrt(max(0.0, a**2 + b**2 - 2 * alike * a * b)))

@@ -8,7 +8,8 @@ import pytest
 from scipy.stats import binomtest
 
 from aligngemini.core.params import Refused
-from aligngemini.scores import intervals, metrics
+from aligngemini.scores import auroc_interval, intervals, metrics
+from aligngemini.scores.intervals import Interval
 
 
 @pytest.fixture(scope="module")
@@ -228,3 +229,9 @@ def test_many_images_are_quick():
     intervals.accuracy(label, metrics.verdicts(score, 0.5), rng, 10_000)
     intervals.roc_area(label, score)
     assert time.process_time() - start < 5
+
+
+def test_two_independent_shares_differ_as_published():
+    # 56 of 70 and 48 of 80 by the intervals of Wilson: example (a), method 10 of Newcombe 1998, Stat Med 17, 873-890
+    found = auroc_interval.apart(Interval(48 / 80, 0.4904, 0.7004), Interval(56 / 70, 0.6920, 0.8769))
+    assert found == pytest.approx((0.2, 0.0524, 0.3339), abs=3e-4)

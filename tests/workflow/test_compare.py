@@ -7,11 +7,9 @@ import pandas as pd
 import pytest
 
 from aligngemini import cli
-from aligngemini.analysis import changes
 from aligngemini.core import manifest, stages, values
 from aligngemini.images import table as images
 from aligngemini.scores import table as score_table
-from aligngemini.scores.intervals import Interval
 
 N = 100  # reals, and fakes of each axis
 NAMES = {name: str(place) * 12 for place, name in enumerate(stages.STAGES, start=1)}
@@ -202,9 +200,3 @@ def test_a_run_that_cannot_be_read_is_not_passed_over_for_one_of_the_other_noteb
     for command in (["compare", "latest", "latest"], ["report"], ["report", "5555"]):
         assert cli.main(command) == 2
         assert "cannot be read" in capsys.readouterr().err
-
-
-def test_two_independent_shares_differ_as_published():
-    # 56 of 70 and 48 of 80 by the intervals of Wilson: example (a), method 10 of Newcombe 1998, Stat Med 17, 873-890
-    found = changes._independent(Interval(48 / 80, 0.4904, 0.7004), Interval(56 / 70, 0.6920, 0.8769))
-    assert found == pytest.approx((0.2, 0.0524, 0.3339), abs=3e-4)
