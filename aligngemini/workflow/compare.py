@@ -100,10 +100,8 @@ def _results(table: Any) -> list[str]:
     for row in table[table.change != "none"].itertuples():
         line = f"{row.change}: {row.model} on {row.subset} of {row.benchmark}"
         if row.change in ("fell", "rose"):
-            gain, which = (
-                spell(row.difference, row.low, row.high, sign=True),
-                "the same" if row.same_images else "other",
-            )
+            gain = spell(row.difference, row.low, row.high, sign=True)
+            which = "the same" if row.same_images else "other"
             line += f", {row.before:.2f} → {row.after:.2f}, by {gain} on {which} images"
         lines.append(line)
     fell = (table.change == "fell").sum()
