@@ -12,7 +12,7 @@ from aligngemini.branches import registry
 from aligngemini.branches.branch import Branch
 from aligngemini.core import fingerprint
 from aligngemini.detector import Detector
-from aligngemini.fusion import join
+from aligngemini.fusion import join, outside
 from aligngemini.fusion.rules import Fusion
 from aligngemini.images.protocols import Protocol, Treatment, treatment
 
@@ -100,11 +100,11 @@ class Bench:
         gaps = counts & ~join.scored(frame, self.detector.names)
         kinds = {None: None} | {job.branch.name: job.kind for job in jobs}
         reason[gaps] = [self._reason(image_id, kinds) for image_id in rows["image_id"][gaps]]
-        outside = pd.Series("", rows.index, dtype=object)
+        strangers = pd.Series("", rows.index, dtype=object)
         for job in jobs[: len(self.detector.names)]:
             strange = counts & (rows["image_id"].map(self.store.recall(*job.outside)) == 1)
-            outside += strange.map({True: f"{job.branch.name}+", False: ""})
-        return frame.assign(reason=reason, outside=outside.str.rstrip("+"))
+            strangers += strange.map({True: f"{job.branch.name}+", False: ""})
+        return frame.assign(reason=reason, outside=strangers.str.rstrip("+"))
 
     def _reason(self, image_id: str, kinds: Mapping) -> str:
         """Return why an image lacks a score, by the kinds of its jobs; "" where nothing is known of that."""
@@ -136,14 +136,10 @@ class Bench:
             score = judged[f"{model}_score"]
             verdict = score.gt(threshold).astype("Int8").mask(score.isna())
             title = f"{registry.title(model)}, {name}"
-            strange = judged["outside"].str.split("+").map(lambda names, model=model: model in names)
+            strange = outside.of(judged["outside"], model)
             parts.append(judged.assign(title=title, model=model, **same, score=score, verdict=verdict, outside=strange))
-        title = f"fusion ({fusion.rule}), {name}"
-        parts.append(
-            judged.assign(
-                title=title, model="fusion", **same, score=judged["fused_score"], outside=judged["outside"] != ""
-            )
-        )
+        fused = {"title": f"fusion ({fusion.rule}), {name}", "model": "fusion", "score": judged["fused_score"]}
+        parts.append(judged.assign(**fused, **same, outside=judged["outside"] != ""))
         return pd.concat(parts, ignore_index=True)
 
 

@@ -26,6 +26,11 @@ def trained_on(supervision: str, data: Mapping[str, Any]) -> str:
     return f"pictures of scale {data['scale']}" + (", some of them drawn" if WORLD in sources else "")
 
 
+def of(outside: pd.Series, name: str) -> pd.Series:
+    """Whether the branch `name` is among those of each `outside`, which are joined by +; bool [n]."""
+    return outside.str.split("+").map(lambda names: name in names).astype(bool)
+
+
 def remark(outside: pd.Series, about: Mapping[str, str], known: set[str]) -> str:
     """One line on pictures by their `outside`, names joined by +: how many are unlike what the branches were trained on
     (`about`, by name), and the next step; "" where there is nothing to say. Of a branch that cannot tell (it is not in
@@ -33,7 +38,7 @@ def remark(outside: pd.Series, about: Mapping[str, str], known: set[str]) -> str
     """
     groups: dict[tuple[int | None, str], list[str]] = {}
     for name, what in about.items():
-        count = sum(name in names for names in outside.str.split("+"))
+        count = int(of(outside, name).sum())
         if count > QUIET * len(outside):
             groups.setdefault((count, what), []).append(registry.called(name))
         elif name not in known and what.startswith(DRAWN.format("")):
