@@ -22,7 +22,7 @@ from aligngemini.images import decode
 from aligngemini.images.header import Unreadable
 from aligngemini.images.table import load
 from aligngemini.peers import frozen
-from aligngemini.peers.evidence import evidence
+from aligngemini.peers.evidence import covered, evidence, squares
 
 SQUARES = 8  # along each side of a crop
 DELETED, DRAWS = 6, 8  # squares that are deleted together, and random choices of as many
@@ -115,17 +115,9 @@ def deleted(branch: Branch, view: np.ndarray, heat: np.ndarray, side: int) -> tu
     rng, count = generator("deleted", view.shape[0]), min(DELETED, heat.size)
     order = np.argsort(heat.ravel())[::-1]
     chosen = [order[:count], *(rng.choice(heat.size, count, replace=False) for _ in range(DRAWS))]
-    scores = branch.p_fake([_without(view, each, heat.shape[1], side) for each in chosen])
+    every = squares(view.shape, side)
+    scores = branch.p_fake([covered(view, [every[place] for place in each]) for each in chosen])
     return float(scores[0]), float(np.mean(scores[1:]))
-
-
-def _without(view: np.ndarray, squares: np.ndarray, across: int, side: int) -> np.ndarray:
-    """The view with squares replaced by their own mean colours."""
-    covered = view.copy()
-    for row, column in zip(*np.divmod(squares, across), strict=True):
-        square = np.s_[row * side : (row + 1) * side, column * side : (column + 1) * side]
-        covered[square] = view[square].mean((0, 1)).round()
-    return covered
 
 
 def similar(run, where) -> str:

@@ -5,7 +5,7 @@ of the square is how far this lowers the log odds of fake. No gradient is needed
 without resizing them can be asked.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -33,21 +33,24 @@ def evidence(branch: Branch, view: np.ndarray, side: int) -> np.ndarray:
 
     Positive where the square speaks for fake. What is left over at the lower and right edge is never covered.
     """
-    views = [view, *(_covered(view, square) for square in _squares(view.shape, side))]
+    views = [view, *(covered(view, [square]) for square in squares(view.shape, side))]
     scores = [branch.p_fake(views[at : at + BATCH]) for at in range(0, len(views), BATCH)]
     odds = logit(np.clip(np.concatenate(scores), LEAST, 1 - LEAST))
     return (odds[0] - odds[1:]).reshape(view.shape[0] // side, view.shape[1] // side)
 
 
-def _squares(shape: tuple[int, ...], side: int) -> list[tuple[slice, slice]]:
+def squares(shape: tuple[int, ...], side: int) -> list[tuple[slice, slice]]:
+    """The whole squares of `side` px of a view of that shape, row by row."""
     rows, columns = (range(0, length // side * side, side) for length in shape[:2])
     return [np.s_[top : top + side, left : left + side] for top in rows for left in columns]
 
 
-def _covered(view: np.ndarray, square: tuple[slice, slice]) -> np.ndarray:
-    covered = view.copy()
-    covered[square] = view[square].mean((0, 1)).round()
-    return covered
+def covered(view: np.ndarray, chosen: Iterable[tuple[slice, slice]]) -> np.ndarray:
+    """The view uint8 [H, W, 3] with each of the chosen squares replaced by its own mean colour."""
+    changed = view.copy()
+    for square in chosen:
+        changed[square] = view[square].mean((0, 1)).round()
+    return changed
 
 
 def outlines(path: str) -> dict[str, Path]:
@@ -94,7 +97,7 @@ def _measured(branch: Branch, rgb: np.ndarray, mask: np.ndarray, side: int) -> t
     if getattr(view, "ndim", 0) != 3 or view.dtype != np.uint8:
         raise Refused(f"{branch.name} does not look at pixels as they are: name another branch, such as an expert.")
     shown = branch.prepare(np.stack([255 * mask, np.full(mask.shape, 255), 0 * mask], -1).astype(np.uint8)) / 255
-    inside, image, _ = np.transpose([shown[square].mean((0, 1)) for square in _squares(view.shape, side)])
+    inside, image, _ = np.transpose([shown[square].mean((0, 1)) for square in squares(view.shape, side)])
     whole, inside = image == 1, inside[image == 1]
     if not 0 < inside.sum() < len(inside):
         raise Unreadable("what is looked at of it shows no artifact, or nothing else")
