@@ -31,6 +31,7 @@ def add(commands: Any) -> None:
     form.add_argument("--csv", metavar="FILE", help="write the table to a file")
     form.add_argument("--json", action="store_true", help="print one JSON object per image")
     detect.add_argument("--explain", action="store_true", help="add a reason in words, from a branch that gives one")
+    detect.add_argument("--cascade", action="store_true", help="ask slow branches only where they can change a verdict")
     detect.set_defaults(act=act)
 
 
@@ -57,7 +58,7 @@ def act(args: argparse.Namespace) -> int:
         raise Refused(f"--csv would write over the picture {shown(args.csv)}: give another file for the table")
     detector, images = Detector.found(args.run), [filenames.spelled(path) for path in args.paths]
     explainer = detector.explainer if args.explain else None  # refuses before anything is scored
-    table = detector(images)
+    table = detector(images, cascade=True) if args.cascade else detector(images)
     if explainer:
         table["explanation"] = detector.explain(images)
         if not table["explanation"].any():
@@ -75,6 +76,8 @@ def act(args: argparse.Namespace) -> int:
         counts = [f"{(table['verdict'] == verdict).sum()} {word}" for verdict, word in WORDS.items()]
         lost = table["verdict"].isna().sum()
         print(f"{len(table)} files: {', '.join(counts)}, {lost} not judged; written to {args.csv}", file=sys.stderr)
+    if args.cascade:
+        print(detector.savings(table), file=sys.stderr)
     if remark := detector.remark(table):
         print(remark, file=sys.stderr)
     return FOUND if len(skips.lost(table)) else DONE

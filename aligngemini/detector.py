@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .branches import scoring
+from .branches import registry, scoring
 from .branches.branch import Branch
 from .core import paths, runs, saved_runs, shipped, stages
 from .core.params import Refused
@@ -23,6 +23,7 @@ from .images.feed import Feed, Item, batched
 from .images.loaders import folders, skips
 
 SHIPPED = paths.resolve("data/mini/detector")
+Listed = Sequence[tuple[str, object]]
 
 
 class Detector:
@@ -80,29 +81,28 @@ class Detector:
         source = "the shipped detector" if folder == SHIPPED else f"folder {paths.short(Path(folder))}"
         return cls.described(config, description.load(config, folders), source, "mini" if folder == SHIPPED else "")
 
-    def __call__(self, images, batch_size: int = 32) -> pd.DataFrame:
+    def __call__(self, images, batch_size: int = 32, cascade: bool = False) -> pd.DataFrame:
         """Columns image, <name>_score of each branch, reason, fused_score, verdict (1 fake, 0 real, <NA> unscored),
         fired, outside (the branches that were trained on nothing like it, joined by +, of those that know).
 
-        An image that one branch cannot score has the others' scores, and a reason.
+        An image that one branch cannot score has the others' scores, and a reason. With `cascade` slow branches come
+        last and score only the images whose verdict they can change: the verdicts stay the same. `skipped` names the
+        branches, joined by +, that did not score an image; it has no fused score.
         """
-        listed = _listed(images)
-        scores = {name: np.full(len(listed), np.nan) for name in self.names}
-        reasons: list[dict] = [{} for _ in listed]
-        strange: list[list[str]] = [[] for _ in listed]
-        batches = _batches(listed, batch_size)
-        looks, label = partial(scoring.plain_looks, self.branches), "judging pictures" if len(batches) > 1 else ""
-        for part in scoring.scored(batches, looks, batch_size, label, read=decode.pixels):
+        return self.judged(_listed(images), batch_size, cascade)
+
+    def judged(self, listed: Listed, batch_size: int = 32, cascade: bool = False) -> pd.DataFrame:
+        """`__call__` for (name, image) pairs; the image is an Unreadable where a reason is known already."""
+        sheet, batches, order = _Sheet(self, len(listed)), _batches(listed, batch_size), self.branches
+        if cascade:
+            order = sorted(order, key=lambda branch: getattr(branch, "slow", False))
+        looks, wanted = partial(scoring.plain_looks, order), sheet.undecided if cascade else None
+        label = "judging pictures" if len(batches) > 1 else ""
+        for part in scoring.scored(batches, looks, batch_size, label, wanted, read=decode.pixels):
             for score in part:
-                if score.reason:
-                    reasons[score.name][score.key] = score.reason
-                else:
-                    scores[score.key][score.name] = score.value
-                    strange[score.name] += [score.key] * bool(score.outside)
-        rows = {"image": [name for name, _ in listed]} | {f"{name}_score": found for name, found in scores.items()}
-        rows["reason"] = [join.reason(found, self.names) for found in reasons]
-        fused = join.fuse(pd.DataFrame(rows), self.fusion, self.names)
-        return fused.assign(outside=["+".join(sorted(each, key=self.names.index)) for each in strange])
+                sheet.note(score)
+        table = sheet.table([name for name, _ in listed])
+        return table if cascade else table.drop(columns="skipped")
 
     def remark(self, table: pd.DataFrame) -> str:
         """One line on what the branches were trained on, where pictures with a column `outside` are unlike that; ""
@@ -110,6 +110,12 @@ class Detector:
         """
         known = {branch.name for branch in self.branches if getattr(branch, "domain", None)}
         return outside.remark(table["outside"], self.trained_on, known)
+
+    def savings(self, table: pd.DataFrame) -> str:
+        """One line on a table with a column `skipped`: how many pictures each branch was spared."""
+        counts = {name: int(outside.of(table["skipped"], name).sum()) for name in self.names}
+        parts = [f"{registry.called(name)} on {count} of {len(table)}" for name, count in counts.items() if count]
+        return f"not asked, since the verdict was certain: {', '.join(parts) or 'no branch, on any'} pictures"
 
     @property
     def explainer(self) -> Branch:
@@ -135,7 +141,45 @@ class Detector:
         return sentences
 
 
-def _listed(images) -> list[tuple[str, object]]:
+class _Sheet:
+    """What is known of images while they are judged: by place, scores [n, k] with NaN where there is none, reasons,
+    and the branches that were trained on nothing like it, or were not asked.
+    """
+
+    def __init__(self, detector: Detector, count: int) -> None:
+        self.fusion, self.names = detector.fusion, detector.names
+        self.scores = np.full((count, len(self.names)), np.nan)
+        self.reasons, self.strange, self.skipped = ([dict[str | None, str]() for _ in range(count)] for _ in range(3))
+
+    def note(self, score: scoring.Score) -> None:
+        """Note one score, or why there is none."""
+        if score.reason:
+            self.reasons[score.name][score.key] = score.reason
+        else:
+            self.scores[score.name, self.names.index(score.key)] = score.value
+            self.strange[score.name] |= {score.key: ""} if score.outside else {}
+
+    def undecided(self, name: str, places: list[int]) -> np.ndarray:
+        """Whether the branch `name` can change the verdict on the images at `places`, bool [n]; notes where not."""
+        low, high = self.fusion.bounds(self.scores[places])
+        useful = (low != high) & [not self.reasons[place] for place in places]
+        for place in np.array(places)[~useful]:
+            self.skipped[place][name] = ""
+        return useful
+
+    def table(self, images: list[str]) -> pd.DataFrame:
+        """The columns of Detector.__call__, `skipped` included: there the verdict is certain without all scores."""
+        rows = pd.DataFrame({"image": images}).assign(**dict(zip(join.columns(self.names), self.scores.T, strict=True)))
+        rows["reason"] = [join.reason(found, self.names) for found in self.reasons]
+        table = join.fuse(rows, self.fusion, self.names)
+        for column, named in (("outside", self.strange), ("skipped", self.skipped)):
+            table[column] = ["+".join(sorted(each, key=self.names.index)) for each in named]
+        certain = ((table["skipped"] != "") & (table["reason"] == "")).to_numpy()
+        table.loc[certain, "verdict"] = self.fusion.bounds(self.scores[certain])[0]
+        return table
+
+
+def _listed(images) -> Listed:
     """(name, image) pairs, an Unreadable for a file that is not tried; single images are taken as a list of one.
 
     Folders are walked. Texts name files as filenames.spelled writes them, and so do the names that come back.
@@ -155,7 +199,7 @@ def _files(source: str | Path) -> list[tuple[str, Path | decode.Unreadable]]:
     return [(filenames.spelled(file), decode.Unreadable(why) if why else Path(file)) for file, why in found]
 
 
-def _batches(listed: list[tuple[str, object]], size: int) -> list[list[Item]]:
+def _batches(listed: Listed, size: int) -> list[list[Item]]:
     """Return the images, named by their places, `size` at a time."""
     reasons = [str(image) if isinstance(image, decode.Unreadable) else "" for _, image in listed]
     return batched([Item(place, listed[place][1], why) for place, why in enumerate(reasons)], size)

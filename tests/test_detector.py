@@ -18,6 +18,7 @@ from aligngemini.core.params import Refused
 from aligngemini.detector import SHIPPED, Detector
 from aligngemini.fusion.description import FILE
 from aligngemini.fusion.rules import Fusion
+from aligngemini.images.header import Unreadable
 from aligngemini.vlm.branch import VLMBranch
 
 SHIPPED_OBJECTIVE = adapters.facts(SHIPPED / "vlm")["objective"]
@@ -200,3 +201,54 @@ def test_a_detector_of_any_branches_is_packed_with_its_answers_and_checked(fusio
     assert all(branch["run"] == "" for branch in json.loads((packed / FILE).read_text())["branches"])
     (packed / "frequency" / "weights.json").write_text(json.dumps({"weights": [0.0] * (RINGS - 1), "bias": 0.0}))
     assert not self_check.check(packed).agrees.any()
+
+
+class Brightness:
+    """A branch whose score is the mean of a channel; it counts what it scores and cannot look at black pictures."""
+
+    kind, crop = "brightness", 0
+
+    def __init__(self, name, channel, slow=False):
+        self.name, self.channel, self.slow, self.scored = name, channel, slow, 0
+
+    def prepare(self, rgb, source=None, crop=0):
+        if rgb[..., self.channel].max() == 0:
+            raise Unreadable("it is black")
+        return rgb[..., self.channel].mean() / 255
+
+    def p_fake(self, views):
+        self.scored += len(views)
+        return np.array(views)
+
+
+@pytest.fixture
+def cascading():
+    """Two branches, the slow one first, under OR; 60 pictures of random colour, some of which either cannot see."""
+    branches = Brightness("vlm", 0, slow=True), Brightness("expert", 1)
+    rng = np.random.default_rng(0)
+    colours = rng.choice([0, 60, 120, 180, 240], (60, 3))
+    return Detector(branches, Fusion("or", (0.5, 0.6))), [np.full((8, 8, 3), each, np.uint8) for each in colours]
+
+
+def test_a_cascade_gives_the_verdicts_of_all_branches_and_asks_the_slow_one_less(cascading):
+    detector, pictures = cascading
+    slow = detector.branches[0]
+    full, calls = detector(pictures, batch_size=7), slow.scored
+    cascade = detector(pictures, batch_size=7, cascade=True)
+    assert cascade["verdict"].tolist() == full["verdict"].tolist() and full["verdict"].isna().any()
+    assert cascade["expert_score"].equals(full["expert_score"])
+    spared = cascade["skipped"] == "vlm"
+    assert slow.scored - calls == calls - spared.sum() and spared.sum() > 15
+    assert cascade.loc[spared, ["vlm_score", "fused_score"]].isna().all(axis=None)
+    assert cascade.loc[~spared, "vlm_score"].equals(full.loc[~spared, "vlm_score"]) and "skipped" not in full
+    said = detector.savings(cascade)
+    assert said == f"not asked, since the verdict was certain: the VLM on {spared.sum()} of 60 pictures"
+
+
+def test_detect_cascade_shows_who_was_not_asked(monkeypatch, capsys):
+    monkeypatch.setattr(Detector, "found", lambda run: Detector.load())
+    files = [str(SHIPPED / "known" / name) for name in ("0_none.jpg", "4_pixel.jpg")]
+    assert cli.main(["detect", "--cascade", "--json", *files]) == 0
+    real, fake = map(json.loads, (said := capsys.readouterr()).out.splitlines())
+    assert (real["verdict"], real["skipped"], fake["verdict"], fake["skipped"]) == (0, "", 1, "vlm")
+    assert fake["vlm_score"] is None and "the VLM on 1 of 2 pictures" in said.err

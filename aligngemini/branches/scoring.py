@@ -46,17 +46,19 @@ def scored(
     looks: Callable[[Item, np.ndarray], Iterable[Look]],
     batch_size: int,
     label: str = "",
+    wanted: Callable[[Hashable, list[Hashable]], Iterable[bool]] | None = None,
     **reading,
 ) -> Iterator[list[Score]]:
     """Yield the scores of batches of images, as soon as they are there. A branch scores at most `batch_size` views at
     once.
 
-    `looks(item, rgb)` are made one after the other, of uint8 [H, W, 3]; `reading` goes to Feed. Raises what is not
-    about one image: see images.failures.
+    `looks(item, rgb)` are made one after the other, of uint8 [H, W, 3]; `reading` goes to Feed. `wanted(key, names)`
+    says which of a batch's images are scored under a look's key; it is asked when the looks before have their scores.
+    Raises what is not about one image: see images.failures.
     """
     failures = Failures()
     for batch in Feed(batches, lambda item, rgb: [_made(look) for look in looks(item, rgb)], label, **reading):
-        yield from _batch_scores(batch, batch_size, failures)
+        yield from _batch_scores(batch, batch_size, failures, wanted)
         batch.clear()  # views of more than two batches shall not be in memory
         failures.check(HOPELESS)
     failures.check()
@@ -67,7 +69,7 @@ def _made(look: Look) -> Look:
     return look._replace(view=attempt(look.view))
 
 
-def _batch_scores(batch: list, batch_size: int, failures: Failures) -> Iterator[list[Score]]:
+def _batch_scores(batch: list, batch_size: int, failures: Failures, wanted=None) -> Iterator[list[Score]]:
     """Scores of what Feed yields: views of one branch and size go together."""
     unread = [(item, got) for item, got in batch if isinstance(got, Exception)]
     yield [Score(item.name, None, np.nan, reason("it cannot be read", got)) for item, got in unread]
@@ -76,10 +78,20 @@ def _batch_scores(batch: list, batch_size: int, failures: Failures) -> Iterator[
         for look in () if isinstance(got, Exception) else got:
             groups.setdefault((look.branch, look.size), []).append((item.name, look))
     for (branch, _), members in groups.items():
-        for part in batched(members, batch_size):
+        for part in batched(_wanted(members, wanted), batch_size):
             results = each(partial(_judged, branch), [look.view for _, look in part])
             failures.note(branch.name, results)
             yield [_score(name, look, result) for (name, look), result in zip(part, results, strict=True)]
+
+
+def _wanted(members: list[tuple[Hashable, Look]], wanted) -> list[tuple[Hashable, Look]]:
+    """The looks of one branch that are wanted, and those that failed: why an image has no score is always said."""
+    failed = [member for member in members if isinstance(member[1].view, Exception)]
+    good = [member for member in members if not isinstance(member[1].view, Exception)]
+    if wanted is None or not good:
+        return members
+    answers = wanted(good[0][1].key, [name for name, _ in good])
+    return failed + [member for member, answer in zip(good, answers, strict=True) if answer]
 
 
 def _judged(branch: Branch, views: list) -> list[tuple[float, bool | None]]:

@@ -169,6 +169,19 @@ class Fusion:
         fused = self._score(scores, np.array(self.thresholds))
         return (fused > 0.5).astype(np.int8), fused
 
+    def bounds(self, scores) -> tuple[np.ndarray, np.ndarray]:
+        """The lowest and the highest verdict, int8 [n] each, that scores [n, k] allow whose missing ones are NaN.
+
+        Where they are equal, no missing score can change the verdict: all rules but `learned` rise with every score.
+        Of that one nothing is known before all scores are there.
+        """
+        scores = np.asarray(scores, dtype=np.float64)
+        missing = np.isnan(scores)
+        low, high = (self(np.where(missing, value, scores))[0] for value in (0.0, 1.0))
+        if RULES[self.rule].score is None:
+            low[missing.any(axis=1)], high[missing.any(axis=1)] = 0, 1
+        return low, high
+
     @cached_property
     def _score(self) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
         score = RULES[self.rule].score

@@ -25,6 +25,7 @@ class VLMBranch:
     kind: ClassVar[str] = "vlm"
     FACTS: ClassVar = {"base": str, "revision": str, "precision": str, "max_pixels": int, "quantise": str}
     crop: ClassVar[int] = 0
+    slow: ClassVar[bool] = True  # a cascade asks it last
     vlm: bases.VLM
     base: dict[str, Any] = field(default_factory=dict)
     adapter: Path = Path()

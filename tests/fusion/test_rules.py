@@ -296,3 +296,17 @@ def test_parameters_offer_exactly_these_rules_and_learners():
     params = stages.STAGES["04_fusion"].params
     choices = {name: rule["choices"] for name, rule in read_rules(params).items()}
     assert choices["rule"] == list(rules.RULES) and choices["learner"] == list(fitted.LEARNERS)
+
+
+@pytest.mark.parametrize("rule", rules.RULES)
+def test_a_verdict_between_equal_bounds_is_the_verdict_whatever_the_missing_scores_are(rule):
+    rng = np.random.default_rng(0)
+    scores = rng.choice([0.0, 0.2, 0.4, 0.5, 0.55, 0.7, 1.0], (400, 3))
+    label = np.arange(400) % 2
+    fusion = Fusion.fit(rule, (0.4, 0.5, 0.7), scores * 0.5 + label[:, None] * 0.5, label)
+    known = np.where(rng.random(scores.shape) < 0.4, np.nan, scores)
+    low, high = fusion.bounds(known)
+    verdict = fusion(scores)[0]
+    assert (low <= verdict).all() and (verdict <= high).all()
+    certain, missing = low == high, np.isnan(known).any(axis=1)
+    assert certain[~missing].all() and (certain[missing].any() == (rule != "learned"))
