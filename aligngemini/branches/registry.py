@@ -46,6 +46,7 @@ def _peer(name: str, title: str, colour: str, code: str, options="Reconstruction
     return Kind(name, title, colour, supervision, "", f"{peers}.{code}", options=f"{peers}.params:{options}")
 
 
+_SERVED = "aligngemini.vlm.served"
 _KINDS = (
     Kind("vlm", "VLM", "#AA4499", "semantic", stages.VLM, "aligngemini.vlm.branch:VLMBranch"),
     Kind("expert", "expert", "#009E73", "pixel", stages.EXPERT, "aligngemini.expert.branch:ExpertBranch"),
@@ -63,6 +64,7 @@ _KINDS = (
     _peer("probe", "linear probe", "#DDCC77", "probe:Probe", "ProbeOptions", ""),
     _peer("classifier", "hub classifier", "#882255", "own:Classifier", "ClassifierOptions", ""),
     _peer("callable", "function", "#661100", "own:Callable", "CallableOptions", ""),
+    Kind("served", "served VLM", "#BB5566", "semantic", "", f"{_SERVED}:Served", options=f"{_SERVED}:ServedOptions"),
 )
 USE = """from aligngemini.branches import registry
 from aligngemini.images import decode

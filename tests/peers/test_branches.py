@@ -24,7 +24,8 @@ SMALL = {
     "memory": "slots=32",
     "rigid": "noise=0.02 draws=2",
 }
-KINDS = [name for name, kind in registry.KINDS.items() if kind.options and "peers.own:" not in kind.code]
+PEERS = {name: kind for name, kind in registry.KINDS.items() if kind.options.startswith("aligngemini.peers")}
+KINDS = [name for name, kind in PEERS.items() if "peers.own:" not in kind.code]
 
 
 @pytest.fixture(scope="module")
