@@ -13,6 +13,7 @@ from aligngemini.core.stages import STAGES, Stage
 
 VARIED = tuple(name for name in STAGES if name != stages.ANALYSIS)  # 05 sees all points of a grid
 TABLES = ("balanced accuracy", "AUROC", "probes", "rules", "found", "grades")  # what the section of a study may show
+SETTINGS = {"study": str, "minutes": dict, "memory": int, "fetch": dict}  # what plan.yaml may hold
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ def recipe(scale: str, stage: Stage) -> dict[str, Any]:
 
 
 def settings(scale: str) -> dict[str, Any]:
-    """Return what plan.yaml of `scale` says: study (a name or ""), minutes (notebook -> expected) and memory (GB that
-    one notebook takes on a CPU, 0 if it does not say)."""
+    """Return what plan.yaml of `scale` says: study (a name or ""), minutes (notebook -> expected), memory (GB that
+    one notebook takes on a CPU, 0 if it does not say) and fetch (option of `data fetch` -> number)."""
     scales = [path.parent.name for path in sorted(folder().glob("*/plan.yaml"))]
     if scale not in scales:
         raise Refused(f"there is no scale {shown(scale)} in {paths.short(folder())}: choose {' or '.join(scales)}")
@@ -59,7 +60,7 @@ def settings(scale: str) -> dict[str, Any]:
     for file in path.parent.glob("*.yaml"):
         if file != path and file.stem not in STAGES:
             raise Refused(f"{paths.short(file)} is the recipe of no notebook: name it {' or '.join(STAGES)}")
-    return {"study": "", "minutes": {}, "memory": 0} | _content(path, {"study": str, "minutes": dict, "memory": int})
+    return {"study": "", "minutes": {}, "memory": 0, "fetch": {}} | _content(path, SETTINGS)
 
 
 def studies() -> list[str]:

@@ -1,4 +1,4 @@
-"""The models that the paper recipes name, brought into the hub's cache for machines without a network."""
+"""The models that the recipes of a scale name, brought into the hub's cache for machines without a network."""
 
 import re
 from argparse import Namespace
@@ -13,7 +13,6 @@ from aligngemini.core.progress import progress, say
 
 from . import hub, record
 
-SCALE = "paper"
 WEIGHTS = r"(?:diffusion_pytorch_)?model(-\d+-of-\d+)?\.safetensors(\.index\.json)?"
 # Beside the weights: configurations, tokenizer files, templates. Never .bin, .pt or .py: they could run code.
 BESIDE = r"[^/]+\.(json|txt|jinja|model)"
@@ -28,6 +27,7 @@ class Base:
     subfolder: str = ""
     beside: str = BESIDE
     given: str = ""  # a hub name instead of the recipe's, owner/name or owner/name@revision
+    scale: str = "paper"
     RIGHTS = ""  # on its card, when the hub is asked
 
     @property
@@ -38,10 +38,21 @@ class Base:
     def revision(self) -> str:
         return self.given.partition("@")[2] if self.given else self._recipe().get(f"{self.parameter}_revision", "")
 
+    @property
+    def of_hub(self) -> bool:
+        """Whether its name is one of the hub's."""
+        return bool(self.name) and not paths.resolve(self.name).is_dir() and not self.name.startswith("data/")
+
+    def offer(self, root: Path, args: Namespace) -> record.Offer:
+        """What the hub says of the needed files. Raises Refused."""
+        source = self._repository()
+        size = sum(source.sizes[name] for name in self.needed(list(source.sizes)))
+        return record.Offer(self.name, size, source.licence)
+
     def fetch(self, root: Path, args: Namespace) -> dict[str, str]:
         """Fetch the needed files alone; nothing is ever left out. Raises Refused."""
         if not paths.resolve(self.name).is_dir():
-            source = hub.repository(models.where(self.name, "model"), revision=self.revision)
+            source = self._repository()
             say(f"{self.name}: licence {source.licence}, as its card says (a summary, not legal advice)")
             hub.cached(source, self.needed(list(source.sizes)))
         return {}
@@ -69,8 +80,11 @@ class Base:
         reasons = {name: _damage(folder / name, quick) for name in progress(_files(folder), f"checking {self.name}")}
         return record.of_files(reasons, f" in {paths.short(folder)}")
 
+    def _repository(self) -> hub.Repository:
+        return hub.repository(models.where(self.name, "model"), revision=self.revision)
+
     def _recipe(self) -> dict:
-        return recipes.recipe(SCALE, stages.STAGES[self.stage])
+        return recipes.recipe(self.scale, stages.STAGES[self.stage])
 
 
 BASES = {

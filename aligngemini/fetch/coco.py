@@ -12,12 +12,18 @@ MIRROR = "ALIGNGEMINI_COCO"
 HOME = "https://s3.amazonaws.com/images.cocodataset.org"
 RIGHTS = "annotations CC BY 4.0; the photographs stand under the terms of Flickr, each with its own licence"
 COUNT = 118_287  # photographs of train2017, as COCO states
+SIZE = 19_000_000_000  # bytes of the zip, about
 PACK, TOP = "train2017.zip", "train2017"
 
 
 def address() -> str:
     """Where the zip is."""
     return f"{os.environ.get(MIRROR) or HOME}/zips/{PACK}"
+
+
+def offer(root: Path, args: Namespace) -> record.Offer:
+    """What a fetch brings."""
+    return record.Offer(address(), SIZE, RIGHTS, about=True)
 
 
 def fetch(root: Path, args: Namespace) -> dict[str, str]:

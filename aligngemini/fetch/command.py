@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from aligngemini.core import params, paths
+from aligngemini.core import paths
 from aligngemini.core.codes import DONE, FOUND, REFUSED
 from aligngemini.core.params import Refused
 
@@ -14,7 +14,8 @@ NAMES = {
     "coco": "COCO train2017, photographs of the pixel set: 118,287, 19 GB as a zip",
     "echo4o": "Echo-4o-Image, surreal fakes of the semantic set: shards of 5,000 from the hub",
     "unsplash": "Unsplash Lite, photographs of the semantic set: tables, then pictures from the CDN",
-    "vlm": "the VLM of the paper recipe, into the hub's cache; vlm:OWNER/NAME takes another, such as a labeller, and "
+    "held_out": "a list of 200 pictures of unsplash and of echo4o each, which only test",
+    "vlm": "the VLM of the recipes, into the hub's cache; vlm:OWNER/NAME takes another, such as a labeller, and "
     "vlm:OWNER/NAME@REVISION one of its revisions",
     "expert": "the expert's backbone, likewise",
     "vae": "the autoencoder alone, likewise",
@@ -32,25 +33,25 @@ def add(commands: Any) -> None:
     acts = data.add_subparsers(required=True, metavar="fetch|check")
     description = "; ".join(f"{name}: {what}" for name, what in NAMES.items())
     fetch = acts.add_parser("fetch", help="download sources", description=description, epilog=EPILOG)
-    fetch.add_argument("names", nargs="+", metavar="NAME", help=f"one of {', '.join(NAMES)}")
+    fetch.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(NAMES)}")
+    fetch.add_argument("--shards", type=int, metavar="N", help="number of shards of echo4o (default: 2; 0: all)")
     fetch.add_argument(
-        "--shards", type=int, default=2, metavar="N", help="number of shards of echo4o (default: 2; 0: all)"
+        "--count", type=int, metavar="N", help="number of photographs of unsplash (default: 6000; 0: all)"
     )
-    fetch.add_argument(
-        "--count", type=int, default=6000, metavar="N", help="number of photographs of unsplash (default: 6000; 0: all)"
-    )
-    fetch.add_argument(
-        "--width", type=int, default=1024, metavar="PX", help="width of the photographs of unsplash (default: 1024)"
-    )
+    fetch.add_argument("--width", type=int, metavar="PX", help="width of the photographs of unsplash (default: 1024)")
+    fetch.add_argument("--dry", action="store_true", help="only show sizes and licences")
     fetch.add_argument(
         "--workers", type=int, default=8, metavar="N", help="number of parallel downloads of images (default: 8)"
     )
     fetch.add_argument("--discard", action="store_true", help="delete archives once they are unpacked")
     fetch.add_argument("--again", action="store_true", help="also fetch if the folder already has images of yours")
     check = acts.add_parser("check", help="say what is complete, incomplete, corrupt or missing", epilog=EPILOG)
-    check.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(NAMES)} (default: all)")
+    check.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(NAMES)}")
     check.add_argument("--quick", action="store_true", help="check names and sizes only")
     for parser, act in ((fetch, _fetch), (check, _check)):
+        parser.add_argument(
+            "--scale", default="", help="all that the recipes of a scale name, in their numbers: laptop, colab or paper"
+        )
         parser.add_argument("--root", default="", metavar="DIR", help="folder of the data sets (default: data/raw)")
         parser.set_defaults(act=act)
 
@@ -62,9 +63,15 @@ def _fetch(args: argparse.Namespace) -> int:
     from aligngemini.core.manifest import room_on_disk
 
     logging.set_verbosity_error()  # what fails is said in one sentence
+    from . import offers
+
+    sources = _sources(args)
+    vars(args).update(offers.counts(args.scale, args))
     _bounds(args)
     root, worst = paths.writable(_root(args), "--root"), DONE
-    for name, source in _sources(args.names).items():
+    if args.scale or args.dry:
+        print(offers.text(offers.table(sources, root, args)), flush=True)
+    for name, source in ({} if args.dry else sources).items():
         try:
             with room_on_disk(root, "--root"):
                 worst = max(worst, _fetched(name, source, root, args), key=[DONE, FOUND, REFUSED].index)
@@ -107,7 +114,7 @@ def _check(args: argparse.Namespace) -> int:
     import pandas as pd
 
     root, rows = _root(args), []
-    for name, source in _sources(args.names or list(NAMES)).items():
+    for name, source in _sources(args, usual="paper").items():
         state = source.check(root, args.quick)
         given = next((text for text in args.names if text.partition(":")[0] == name), name)
         again = f"aligngemini data fetch {given}" + (f" --root {args.root}" if args.root else "")
@@ -116,20 +123,13 @@ def _check(args: argparse.Namespace) -> int:
     return DONE if all(row[1] == COMPLETE for row in rows) else FOUND
 
 
-def _sources(texts: list[str]) -> dict[str, Any]:
-    """The sources by name; `vlm:owner/name@revision` puts another model in the place of the recipe's."""
-    from dataclasses import replace
+def _sources(args: argparse.Namespace, usual: str = "") -> dict[str, Any]:
+    """The sources that are asked for by name, else those of the scale, else of the `usual` one."""
+    from . import offers
 
-    from . import bases, coco, echo4o, unsplash
-
-    known = {"coco": coco, "echo4o": echo4o, "unsplash": unsplash, **bases.BASES}
-    sources = {}
-    for text in texts:
-        name, _, given = text.partition(":")
-        if name not in known or given and name not in bases.BASES:
-            raise params.unknown(text, list(NAMES), "the workbook", "source")
-        sources[name] = replace(known[name], given=given) if given else known[name]
-    return sources
+    if not (args.names or args.scale or usual):
+        raise Refused(f"give --scale, or some of {', '.join(NAMES)}")
+    return offers.chosen(args.names or offers.needed(args.scale or usual), args.scale or "paper")
 
 
 def _root(args: argparse.Namespace) -> Path:

@@ -16,6 +16,13 @@ TABLE = f"{TOP}/conflict.jsonl"
 SUFFIX = ".tar.gz"
 
 
+def offer(root: Path, args: Namespace) -> record.Offer:
+    """What the hub says of the first `args.shards` shards. Raises Refused."""
+    source, shards = _offered(root / "echo4o")
+    chosen = sorted(shards, key=_first)[: args.shards or None]
+    return record.Offer(REPO, sum(source.sizes[shards[name]] for name in chosen), RIGHTS)
+
+
 def fetch(root: Path, args: Namespace) -> dict[str, str]:
     """Fetch `args.shards` shards (0: all) and the table of captions; unpack into `echo4o/images/<shard>`.
 
@@ -53,12 +60,7 @@ def check(root: Path, quick: bool) -> record.State:
 
 def _download(home: Path, have: set[str], folders: list[str], count: int) -> None:
     """Fetch what is missing of `count` shards: first those of which something is here."""
-    source = hub.repository(REPO, "dataset")
-    offered = {
-        _name(path): path for path in source.sizes if path.startswith(f"{TOP}/images/") and path.endswith(SUFFIX)
-    }
-    if not offered:
-        raise Refused(f"{REPO} has no shards in {TOP}/images any more: put them into {paths.short(home)} yourself")
+    source, offered = _offered(home)
     order = sorted(offered, key=lambda name: (name not in have and name not in folders, _first(name)))
     chosen = [name for name in order[: count or None] if name not in have]
     places = {offered[name]: home / TOP / "images" / f"{name}{SUFFIX}" for name in chosen}
@@ -67,6 +69,15 @@ def _download(home: Path, have: set[str], folders: list[str], count: int) -> Non
     if TABLE in source.sizes and not (home / TABLE).is_file():
         places[TABLE] = home / TABLE
     hub.download(source, places, home, "--root")
+
+
+def _offered(home: Path) -> tuple[hub.Repository, dict[str, str]]:
+    """The repository, and its shards: name -> file. Raises Refused where it has none any more."""
+    source = hub.repository(REPO, "dataset")
+    shards = {_name(path): path for path in source.sizes if path.startswith(f"{TOP}/images/") and path.endswith(SUFFIX)}
+    if not shards:
+        raise Refused(f"{REPO} has no shards in {TOP}/images any more: put them into {paths.short(home)} yourself")
+    return source, shards
 
 
 def _folders(home: Path) -> list[str]:

@@ -29,6 +29,15 @@ class State(NamedTuple):
     detail: str
 
 
+class Offer(NamedTuple):
+    """What a fetch would bring: from where, how many bytes of files (`about`: an estimate), and under which licence."""
+
+    origin: str
+    bytes: int
+    licence: str
+    about: bool = False
+
+
 def write(folder: Path, rows: list) -> None:
     """Write the table of `folder` from rows of COLUMNS, all or nothing."""
     with atomic.replacing(folder / FILE) as temporary:

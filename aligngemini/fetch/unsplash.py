@@ -28,6 +28,7 @@ RIGHTS = "the terms of the Unsplash dataset: free use, commercial too, but the p
 PACK = "unsplash-research-dataset-lite-latest.zip"
 TABLES = re.compile(r"(.*/)?photos\.[tc]sv\d*")  # both endings hold tabs; the number counts the parts
 COLUMNS = ["photo_id", "photo_image_url"]
+LITE = 25_000  # photographs of the whole set, as Unsplash states
 WIDTH = ".width"  # the file that notes it
 BYTES = 0.25  # per pixel of a square of the width: ours, generous for a JPEG of a photograph
 PATIENCE = 24  # failures at the start after which the CDN counts as out of reach: ours
@@ -36,6 +37,11 @@ PATIENCE = 24  # failures at the start after which the CDN counts as out of reac
 def address() -> str:
     """Where the zip of tables is."""
     return f"{os.environ.get(MIRROR) or 'https://unsplash.com/data'}/lite/latest"
+
+
+def offer(root: Path, args: Namespace) -> record.Offer:
+    """What a fetch brings, as large as photographs usually are."""
+    return record.Offer(address(), int((args.count or LITE) * args.width**2 * BYTES), RIGHTS, about=True)
 
 
 def fetch(root: Path, args: Namespace) -> dict[str, str]:
