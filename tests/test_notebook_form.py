@@ -41,7 +41,7 @@ def parameters(book):
 
 def test_the_folder_holds_these_notebooks_and_no_other():
     found = {p.stem for p in (paths.ROOT / "notebooks").glob("*.ipynb")}
-    assert found == {"00_start", *NOTEBOOKS}
+    assert found == {"00_start", "colab", *NOTEBOOKS}
 
 
 def test_nothing_of_a_run_is_kept_in_git(notebook):
