@@ -15,7 +15,7 @@ HELP = "run every stage with true architectures and sizes and random weights: sp
 def add(commands: Any) -> None:
     """Add the command to the parser's `commands`."""
     rehearse = commands.add_parser("rehearse", help=HELP, description=HELP)
-    rehearse.add_argument("--scale", default="paper", help="paper (default), or mini, which takes seconds")
+    rehearse.add_argument("--scale", default="paper", help="paper (default), colab, laptop, or mini")
     rehearse.add_argument("--gpu", default="a100-80", choices=GPUS, help="GPU to compute for (default: a100-80)")
     rehearse.add_argument(
         "--steps", "--laps", type=int, default=3, metavar="N", help="measured steps of each stage (default: 3)"

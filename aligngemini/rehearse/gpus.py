@@ -24,6 +24,7 @@ class GPU(NamedTuple):
 
 
 GPUS = {
+    "t4": GPU("T4 16 GB", 16, 65, 320),  # in float16: it has no bfloat16, which torch then imitates, slower
     "rtx4090": GPU("RTX 4090 24 GB", 24, 165, 1008),
     "a100-40": GPU("A100 40 GB", 40, 312, 1555),
     "a100-80": GPU("A100 80 GB", 80, 312, 2039),

@@ -1,8 +1,8 @@
 """The three models of a scale, built from their configurations with random weights; nothing is downloaded.
 
-vlm.json holds what Qwen/Qwen2.5-VL-7B-Instruct says of its sizes, vae.json those of the autoencoder of
-stabilityai/stable-diffusion-2-1 (its force_upcast, which that file lacks, would else be true). Each function returns
-what the stages take, and its module. On the device HOLLOW, a CPU, large weights are `flop_counter.zeros`.
+architectures.json holds what VLMs and autoencoders of the hub say of their sizes (and the force_upcast of
+stable-diffusion-2-1, which that file lacks and would else be true). Each function returns what the stages take, and its
+module. On the device HOLLOW, a CPU, large weights are `flop_counter.zeros`.
 """
 
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from aligngemini.core import paths, reading
+from aligngemini.core.params import Refused
 from aligngemini.expert import backbone
 from aligngemini.images import autoencoder
 from aligngemini.vlm import load
@@ -21,31 +22,32 @@ from aligngemini.vlm import load
 from . import flop_counter
 from .stages import Setting
 
-MINI = {"vlm": "data/mini/vlm", "expert": "data/mini/expert", "vae": "data/mini/vae/kl"}
-EXPERT = "vit_large_patch14_dinov2"  # timm's name; its own image size is 518 px
+MINI = "data/mini/vlm"  # whose processor all models of its family take
+KNOWN = reading.json(Path(__file__).with_name("architectures.json"))
 HOLLOW = "hollow"
 WORDS = 1000  # more than the mini tokenizer has
 
 
 def vlm(setting: Setting, folder: Path, device: str) -> tuple[load.VLM, nn.Module]:
-    """The VLM (8,292,166,656 weights at paper scale) behind the mini processor, whose words are some of its own.
+    """The VLM of the recipe behind a processor whose words are some of its own: of its family, the mini one.
 
     It is made on its device and in its dtype from the start, so that no weight is ever there twice.
     """
     from transformers import AutoConfig, AutoModelForImageTextToText, GenerationConfig
 
-    config, dtype = AutoConfig.from_pretrained(paths.resolve(MINI["vlm"])), load.dtype_for(setting.vlm.precision)
-    if setting.scale == "paper":  # the ids of special tokens are those of the mini processor
-        ids = {name: value for name, value in config.to_dict().items() if name.endswith("_token_id")}
-        config = type(config)(**_sizes("vlm", setting), **ids)
+    config, dtype = AutoConfig.from_pretrained(paths.resolve(MINI)), load.dtype_for(setting.vlm.precision)
+    # The ids of special tokens are those of the mini processor.
+    ids = {name: value for name, value in config.to_dict().items() if name.endswith("_token_id")}
+    config = AutoConfig.for_model(**_sizes(setting.vlm.base) | ids)
     with torch.device("meta" if device == HOLLOW else device):
         model = AutoModelForImageTextToText.from_config(config, dtype=dtype).eval()
     if device == HOLLOW:
         words = _hollowed(model, device).get_input_embeddings().weight
         words.data = torch.empty_like(words)  # of a size that takes no memory before it is written to
         nn.init.normal_(words.data[:WORDS])  # no two are alike
+        model.tie_weights()  # which giving them memory parts
     model.generation_config = GenerationConfig(pad_token_id=0)  # no end: random weights talk to the last token
-    return replace(load.load(MINI["vlm"], max_pixels=setting.vlm.max_pixels), model=model), model
+    return replace(load.load(MINI, max_pixels=setting.vlm.max_pixels), model=model), model
 
 
 @contextmanager
@@ -59,29 +61,31 @@ def answering(vlm: nn.Module, tokens: int) -> Iterator[None]:
 
 
 def expert(setting: Setting, folder: Path, device: str) -> tuple[backbone.Expert, nn.Module]:
-    """The expert: timm's ViT-L/14, or the shape of data/mini/expert, with a head of one logit and adapters."""
+    """The expert: timm's architecture that the recipe names, or a folder's, with a head of one logit and adapters."""
     import timm
 
-    sizes = {} if setting.scale == "paper" else _sizes("expert", setting)
-    name, place = sizes.get("architecture", EXPERT), torch.device("cpu" if device == HOLLOW else device)
+    base = setting.expert.base
+    sizes = (
+        _sizes(base) if paths.resolve(base).is_dir() else {"architecture": base.rpartition("/")[2].partition(".")[0]}
+    )
+    name, place = sizes["architecture"], torch.device("cpu" if device == HOLLOW else device)
     with torch.device("meta" if device == HOLLOW else device):
         model = timm.create_model(name, pretrained=False, **sizes.get("model_args", {}) | backbone.HEAD)
     colours = [backbone.colours(values, place) for values in backbone.CLIP]
-    bare = backbone.Expert(
-        _hollowed(model, device), *colours, {"base": setting.expert.base, "revision": "", "architecture": name}
-    )
+    bare = backbone.Expert(_hollowed(model, device), *colours, {"base": base, "revision": "", "architecture": name})
     tuned = backbone.with_lora(bare, setting.expert)
     return tuned, tuned.model
 
 
 def vae(setting: Setting, folder: Path, device: str) -> tuple[autoencoder.Autoencoder, nn.Module]:
-    """The autoencoder (83,653,863 weights at paper scale), saved and loaded as one from the hub is."""
-    from diffusers import AutoencoderKL
+    """The autoencoder of the recipe, saved and loaded as one from the hub is."""
+    import diffusers
 
-    from aligngemini.images.patches import PatchAutoencoder
+    from aligngemini.images import patches
 
-    config, kind = setting.vae, AutoencoderKL if setting.scale == "paper" else PatchAutoencoder
-    model = kind.from_config(_sizes("vae", setting))
+    config, sizes = setting.vae, _sizes(setting.vae.vae)
+    kind = sizes["_class_name"]
+    model = getattr(patches if hasattr(patches, kind) else diffusers, kind).from_config(sizes)
     model.save_pretrained(folder / "vae")
     options = {"sample": config.vae_latent == "sampled", "seed": config.seed, "dtype": config.vae_dtype}
     loaded = autoencoder.load(str(folder / "vae"), device="cpu" if device == HOLLOW else device, **options)
@@ -93,6 +97,11 @@ def _hollowed(model: nn.Module, device: str) -> nn.Module:
     return model._apply(flop_counter.zeros) if device == HOLLOW else model
 
 
-def _sizes(name: str, setting: Setting) -> dict:
-    mini = paths.resolve(MINI[name]) / "config.json"
-    return reading.json(Path(__file__).with_name(f"{name}.json") if setting.scale == "paper" else mini)
+def _sizes(base: str) -> dict:
+    """The configuration of a base: of a folder its own, else what is known here. Raises Refused."""
+    folder = paths.resolve(base)
+    if folder.is_dir():
+        return reading.json(folder / "config.json")
+    if base not in KNOWN:
+        raise Refused(f"the sizes of {base} are not known here: rehearse with one of {', '.join(KNOWN)}, or a folder")
+    return KNOWN[base]

@@ -23,20 +23,21 @@ from .gpus import GPU, smallest
 from .stages import STAGES, Setting, Stage
 
 Row = dict[str, Any]
-MEMORY = 20  # GB that the true sizes take on a CPU: most of it are the VLM's weights in bfloat16
+MEMORY = {"paper": 20, "colab": 10}  # GB that the true sizes take on a CPU: most are the VLM's weights in bfloat16
 
 
 def place(scale: str, wanted: str = "") -> str:
-    """Where to measure, `wanted` or a GPU; without one what takes seconds on the CPU, and the true sizes nowhere ("").
+    """Where to measure, `wanted` or a GPU; without one what a CPU is for on the CPU, and the large sizes nowhere ("").
 
     Raises Refused where there is no GPU, or too little memory.
     """
     gpu, free = torch.cuda.is_available(), psutil.virtual_memory().available / 1e9
     if wanted == "cuda" and not gpu:
         raise Refused("there is no GPU here: take --device cpu, or --computed")
-    if wanted == "cpu" and scale == "paper" and free < MEMORY:
-        raise Refused(f"the true sizes take {MEMORY} GB of memory, {free:.0f} are free: free some, or take --computed")
-    return wanted or ("cuda" if gpu else "cpu" if scale == "mini" else "")
+    large = MEMORY.get(scale, 0)
+    if wanted == "cpu" and free < large:
+        raise Refused(f"the true sizes take {large} GB of memory, {free:.0f} are free: free some, or take --computed")
+    return wanted or ("cuda" if gpu else "" if large else "cpu")
 
 
 def computed(setting: Setting, gpu: GPU) -> Iterator[Row]:
@@ -68,7 +69,7 @@ def count_of(stage: Stage, model: Any, module: torch.nn.Module, setting: Setting
 
 def measured(setting: Setting, device: str, steps: int) -> Iterator[Row]:
     """Run every stage on "cuda" or "cpu"; the first of several steps warms up and is not counted."""
-    setting = setting.single() if device == "cpu" and setting.scale == "paper" else setting
+    setting = setting.single() if device == "cpu" and setting.scale in MEMORY else setting
     name = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {torch.get_num_threads()} threads"
     for stage, folder, built in _each(setting, device):
         say(f"rehearsing: {stage.name}")

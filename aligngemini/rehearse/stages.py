@@ -36,8 +36,10 @@ from aligngemini.vlm.branch import VLMBranch
 from aligngemini.vlm.load import VLM
 from aligngemini.vlm.params import VLMParams
 
-PHOTO = {"paper": (640, 480), "mini": (112, 112)}  # px; most photographs of COCO have this size
-ANSWER = {"paper": 100, "mini": 20}  # tokens of an answer (ours; third parties allow 160)
+# px of a photograph: most of COCO have this size, and those of Unsplash are cropped to the recipe's max_side
+PHOTO = {"paper": (640, 480), "colab": (512, 512), "laptop": (512, 512), "mini": (112, 112)}
+TESTED = {"colab": 2_000, "laptop": 2_000}  # images of the held-out list, the validation and the joint sets, about
+ANSWER = {"mini": 20}  # tokens of an answer, else 100 (ours; third parties allow 160)
 ONE = {"gradient_accumulation": 1, "score_batch_size": 1}
 WORDS = "The fine texture looks like the grain of a camera."
 Times = tuple[int, list[float]]
@@ -60,6 +62,21 @@ class Setting(NamedTuple):
         return max(1, BUDGET["cuda"] // (LIVE * 256 * 2 * width * height))
 
     @property
+    def pairs(self) -> int:
+        """Photographs that are reconstructed for training."""
+        return self.vae.pixel_pairs or self.vae.train_images // 2
+
+    @property
+    def preferences(self) -> int:
+        """Images of the semantic set, with a preference pair each."""
+        return self.vae.train_images
+
+    @property
+    def tested(self) -> int:
+        """Images that are scored."""
+        return TESTED.get(self.scale, 10_000)
+
+    @property
     def reason(self) -> int:
         """Tokens of a labeller's answer."""
         return labels.TOKENS
@@ -78,7 +95,7 @@ def setting(scale: str) -> Setting:
     values = {name: recipes.recipe(scale, notebooks.STAGES[name]) for name in forms}
     vae, vlm, expert = (params.build(form, values[name], name) for name, form in forms.items())
     sizes = {"vae": PHOTO[scale], "vlm": (vae.image_size,) * 2, "expert": (expert.crop,) * 2}
-    return Setting(scale, vae, vlm, expert, sizes, ANSWER[scale])
+    return Setting(scale, vae, vlm, expert, sizes, ANSWER.get(scale, 100))
 
 
 def reconstruction(model: Autoencoder, setting: Setting, folder: Path, steps: int) -> Times:
@@ -193,15 +210,15 @@ def clock() -> float:
 
 
 class Stage(NamedTuple):
-    """A stage of a model, what it counts and how many there are in an epoch, how many a GPU holds at once (0: it has no
-    part in it) or the parameter that says so, what to lower where that is too much, the notebook whose time it makes,
-    and what in the setting says how many tokens it generates.
+    """A stage of a model, what it counts, which number of the setting says how many are in an epoch, how many a GPU
+    holds at once (0: it has no part in it) or the parameter that says so, what to lower where that is too much, the
+    notebook whose time it makes, and what in the setting says how many tokens it generates.
     """
 
     name: str
     model: str
     unit: str
-    many: int
+    many: str
     run: Callable[..., Times]
     batch: int | str
     lower: str
@@ -210,25 +227,23 @@ class Stage(NamedTuple):
 
     def units(self, setting: Setting) -> float:
         """How many there are in the whole experiment."""
-        return self.many * (getattr(setting, self.model).epochs if self.unit == "pair" else 1.0)
+        return getattr(setting, self.many) * (getattr(setting, self.model).epochs if self.unit == "pair" else 1.0)
 
     def held(self, setting: Setting) -> int:
         """How many a GPU holds at once."""
         return self.batch if isinstance(self.batch, int) else attrgetter(self.batch)(setting)
 
 
-# The published sizes (arXiv 2512.06746): 11.8K pairs of photograph and reconstruction, 5K real and 5K surreal images
-# with a preference pair each. Test images are counted for 10,000.
-PAIRS, PREFERENCES, TESTED = 11_800, 10_000, 10_000
+PAIRS, PREFERENCES, TESTS = "pairs", "preferences", "tested"
 BATCH, CROPS, PAIRED = "vlm.score_batch_size", "expert.score_batch_size", "expert.batch_pairs"
 LESS, FEWER = "batch_size or max_pixels, or set gradient_checkpointing", "score_batch_size"
 STAGES = (
     Stage("reconstruction", "vae", "photograph", PAIRS, reconstruction, "photographs", "max_side", notebooks.DATA),
     Stage("expert views", "expert", "pair", PAIRS, expert_views, 0, "workers"),
     Stage("expert training", "expert", "pair", PAIRS, expert_training, PAIRED, "batch_pairs or crop", notebooks.EXPERT),
-    Stage("expert scoring", "expert", "image", TESTED, expert_scoring, CROPS, FEWER, notebooks.EXPERT),
-    Stage("verdict scoring", "vlm", "image", TESTED, verdict_scoring, BATCH, FEWER, notebooks.VLM),
-    Stage("explaining", "vlm", "image", TESTED, explaining, verdict.EXPLAINED, "max_pixels", "", "answer"),
+    Stage("expert scoring", "expert", "image", TESTS, expert_scoring, CROPS, FEWER, notebooks.EXPERT),
+    Stage("verdict scoring", "vlm", "image", TESTS, verdict_scoring, BATCH, FEWER, notebooks.VLM),
+    Stage("explaining", "vlm", "image", TESTS, explaining, verdict.EXPLAINED, "max_pixels", "", "answer"),
     Stage("labelling", "vlm", "image", PREFERENCES, labelling, BATCH, FEWER, notebooks.VLM, "reason"),
     Stage("DPO", "vlm", "pair", PREFERENCES, preference, "vlm.batch_size", LESS, notebooks.VLM),
 )

@@ -29,6 +29,20 @@ def test_the_vlm_has_as_many_weights_as_published_and_takes_no_memory_for_them()
     assert weights(module) == 8_292_166_656 and psutil.Process().memory_info().rss - before < 2e9
 
 
+@pytest.mark.parametrize(
+    "scale, vlm, vae, expert",
+    [("colab", 3_754_622_976, 83_653_863, 86.6), ("laptop", 256_484_928, 2_445_063, 22.1)],  # the cards say of experts
+)
+def test_the_models_of_the_scales_between_have_as_many_weights_as_published(scale, vlm, vae, expert, tmp_path):
+    tried = stages.setting(scale)
+    assert weights(models.vlm(tried.single(), None, models.HOLLOW)[1]) == vlm
+    assert weights(models.vae(tried, tmp_path, "cpu")[1]) == vae
+    module = models.expert(tried, None, "meta")[1]
+    assert sum(weight.numel() for weight in module.parameters() if not weight.requires_grad) / 1e6 == pytest.approx(
+        expert, abs=0.06
+    )
+
+
 def test_the_autoencoder_has_as_many_weights_as_published(tmp_path):
     model, module = models.vae(PAPER, tmp_path, "cpu")
     assert weights(module) == 83_653_863 and model.factor == 8

@@ -148,7 +148,11 @@ def test_a_row_that_has_no_number_shows_a_dash():
 
 @pytest.mark.parametrize(
     "words, why",
-    [(["--scale", "photo"], "paper or mini"), (["--gpu", "gtx"], "a100-80"), (["--steps", "0"], "--steps")],
+    [
+        (["--scale", "photo"], "paper or colab or laptop or mini"),
+        (["--gpu", "gtx"], "a100-80"),
+        (["--steps", "0"], "--steps"),
+    ],
 )
 def test_a_scale_without_architectures_and_an_unknown_gpu_are_refused(words, why, capsys):
     try:
