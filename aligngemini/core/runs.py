@@ -8,12 +8,12 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from aligngemini.core import atomic, manifest, paths, run_spec, saved_runs, seeds, stages
-from aligngemini.core.params import Params, Refused, shown
+from aligngemini.core import atomic, manifest, paths, run_spec, seeds, stages
+from aligngemini.core.params import Params
 from aligngemini.core.progress import say, spell
 from aligngemini.core.run import Run, now
 from aligngemini.core.run_spec import RunSpec
-from aligngemini.core.saved_runs import SHORTEST, SavedRun, load
+from aligngemini.core.saved_runs import find, load
 
 __all__ = ["Run", "all", "find", "load", "mark_failed", "start"]
 
@@ -82,27 +82,6 @@ def all() -> list[dict[str, Any]]:
     folders = [p for name in stages.STAGES for p in sorted((paths.outputs() / name).glob("*")) if p.is_dir()]
     records = [_state(p) for p in folders if p.name[0] != "." or p.name.endswith(".partial")]
     return sorted(records, key=lambda record: record["run"].get("started") or "")
-
-
-def find(text: str, *notebooks: str) -> SavedRun:
-    """Return the complete run that a selector means, of the first of `notebooks` that has one like it.
-
-    Raises `Refused` if there is none, or it is damaged: a run that cannot be read is not passed over.
-    """
-    for notebook in notebooks:
-        names = [each.name for each in saved_runs.complete(notebook)]
-        names += [folder.name for folder in saved_runs.unreadable(notebook)]
-        fitting = [name for name in names if text.startswith("latest") or name.startswith(text)]
-        if text and fitting:
-            if len(text) < SHORTEST:
-                raise Refused(f"{shown(text)} is too short for the name of a run: give at least {SHORTEST} digits")
-            return load(notebook, text)
-    if text.startswith("latest"):
-        return load(notebooks[0], text)  # says how to make one
-    numbers = " or ".join(notebook[:2] for notebook in notebooks)
-    raise Refused(
-        f"there is no complete run {shown(text)} of notebook {numbers}: `aligngemini runs` lists what there is"
-    )
 
 
 def _state(folder: Path) -> dict[str, Any]:

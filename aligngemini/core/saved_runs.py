@@ -169,16 +169,32 @@ def latest(notebook: str, wanted: dict[str, Any]) -> SavedRun:
     raise Refused(f"there is no complete run of {notebook}{values}{why} `{commands.make(notebook, wanted)}`")
 
 
+def find(text: str, *notebooks: str) -> SavedRun:
+    """Return the complete run that a selector means, of the first of `notebooks` that has one like it.
+
+    Raises `Refused` if there is none, or it is damaged: a run that cannot be read is not passed over.
+    """
+    latest = text.startswith("latest")
+    having = [name for name in notebooks if (_folders(name) if latest else text and _called(name, text))]
+    if having or latest:
+        return load((having or notebooks)[0], text)  # which says how to make one
+    numbers = " or ".join(notebook[:2] for notebook in notebooks)
+    raise Refused(
+        f"there is no complete run {shown(text)} of notebook {numbers}: `aligngemini runs` lists what there is"
+    )
+
+
 def named(notebook: str, text: str) -> SavedRun:
     """Return the run of `notebook` whose name is `text` or begins with it; raises `Refused` if none, or several."""
-    folders = {folder.name: folder for folder in _folders(notebook)}
-    fitting = [name for name in folders if name == text or (len(text) >= SHORTEST and name.startswith(text))]
-    if len(fitting) > 1:
-        several = ", ".join(sorted(fitting))
-        raise Refused(f"several runs of {notebook} begin with {shown(text)}: {several}; give more digits")
-    if not fitting:
+    folders = _called(notebook, text)
+    if not text or not folders:
         raise Refused(f"{notebook} has no complete run {shown(text)}: `aligngemini runs` lists what there is")
-    folder = folders[fitting[0]]
+    if len(text) < SHORTEST and folders[0].name != text:
+        raise Refused(f"{shown(text)} is too short for the name of a run: give at least {SHORTEST} digits")
+    if len(folders) > 1:
+        several = ", ".join(folder.name for folder in folders)
+        raise Refused(f"several runs of {notebook} begin with {shown(text)}: {several}; give more digits")
+    folder = folders[0]
     if (record := manifest.read(folder)) is None:
         place = paths.short(folder)
         problem = f"the manifest of run {folder.name} of {notebook} cannot be read"
@@ -194,6 +210,12 @@ def fitting(notebook: str, selector: str, names: list[str]) -> str:
     if wanted is None:
         return selector
     return next((name for name in names if not wanted or _has(named(notebook, name), wanted)), selector)
+
+
+def _called(notebook: str, text: str) -> list[Path]:
+    """The folders of the complete runs whose names begin with `text`, or the one that is called so."""
+    folders = sorted(folder for folder in _folders(notebook) if folder.name.startswith(text))
+    return [folder for folder in folders if folder.name == text] or folders
 
 
 def _folders(notebook: str, outputs: Path | None = None) -> list[Path]:
