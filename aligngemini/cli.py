@@ -19,7 +19,7 @@ from aligngemini.fetch import command as data
 from aligngemini.mini import command as mini
 from aligngemini.rehearse import command as rehearse
 from aligngemini.teach import command as teach
-from aligngemini.workflow import compare, terminal
+from aligngemini.workflow import compare, reproduce, terminal, verify
 
 
 class Parser(argparse.ArgumentParser):
@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"aligngemini {__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_workflow(commands)
-    for room in (report, compare, detect, audit, bench, data, rehearse, mini, teach):
+    for room in (report, compare, verify, reproduce, detect, audit, bench, data, rehearse, mini, teach):
         room.add(commands)
     return parser
 
@@ -102,6 +102,10 @@ def _add_workflow(commands: Any) -> None:
     run.add_argument("--study", default="", metavar="NAME", help="study whose grid is run (default: that of the scale)")
     run.add_argument("--help-params", default="", metavar="STAGE", help="list the parameters of a notebook: 03")
     sweep.add_argument("--seeds", default="0,1,2", help="comma-separated seeds (default: 0,1,2)")
+    runs.add_argument("--prune", action="store_true", help="say which runs that were killed or failed would be deleted")
+    runs.add_argument("--newest", type=int, metavar="N", help="with --prune: complete runs except the N newest, too")
+    runs.add_argument("--keep", action="append", default=[], metavar="RUN", help="with --prune: a run that stays")
+    runs.add_argument("--yes", action="store_true", help="with --prune: delete them")
     runs.add_argument("--json", action="store_true", help="print the whole manifests")
 
 
@@ -156,9 +160,13 @@ def _numbers(text: str) -> list[int]:
 
 def _runs(args: argparse.Namespace) -> None:
     from aligngemini.core import runs
-    from aligngemini.workflow import listing
+    from aligngemini.workflow import listing, prune
 
     paths.set_outputs(args.outputs)
+    if args.prune:
+        return print(prune.command(args.newest, args.keep, args.yes))
+    if args.newest is not None or args.keep or args.yes:
+        raise Refused("--newest, --keep and --yes belong to --prune: add it")
     found = runs.all()
     print(json.dumps(found, indent=1, ensure_ascii=False) if args.json else listing.text(found))
 

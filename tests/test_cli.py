@@ -276,8 +276,8 @@ import sys
 from types import SimpleNamespace
 from aligngemini import cli
 from aligngemini.core import runs
-runs.all = lambda: [{{"run": {{"notebook": "01", "name": "x", "status": "failed", "error": "no \\udce9"}},
-    "question": {{"params": {{}}}}, "results": {{}}}}]
+runs.all = lambda: [{{"run": {{"notebook": "01", "name": "x", "status": "failed", "error": "no \\udce9",
+    "folder": "x"}}, "question": {{"params": {{}}, "inputs": {{}}}}, "results": {{}}, "files": {{}}}}]
 assert cli.main(["runs", "--outputs", {str(outputs)!r}]) == 0
 """
     done = _python(code)

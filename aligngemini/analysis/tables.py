@@ -1,5 +1,7 @@
 """The tables of notebook 05: who judged what, how well on which subset."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 from sklearn.metrics import cohen_kappa_score
@@ -8,10 +10,12 @@ from aligngemini.analysis import models as compared
 from aligngemini.analysis.models import Model
 from aligngemini.branches import registry
 from aligngemini.core import values
-from aligngemini.core.saved_runs import SavedRun
 from aligngemini.images import table as image_table
 from aligngemini.scores import intervals, metrics
 from aligngemini.scores import table as score_table
+
+if TYPE_CHECKING:  # it finds runs, and decides nothing
+    from aligngemini.core.saved_runs import SavedRun
 
 KEYS = ["title", "model", "supervision", "run"]
 CARRIED = ("benchmark", "subset", "image_id", "pair_id", "label", "axis", "family", "generator", "source", "path")
@@ -38,7 +42,7 @@ def judged(
     return pd.concat(parts, names=KEYS).reset_index(KEYS).reset_index(drop=True)
 
 
-def of_run(run: SavedRun) -> tuple[pd.DataFrame, list[Model], pd.DataFrame]:
+def of_run(run: "SavedRun") -> tuple[pd.DataFrame, list[Model], pd.DataFrame]:
     """The test image table, the models and `judged` of a complete run of notebook 05, or of 04 as 05 would judge it.
 
     Raises Refused if a table is missing.

@@ -35,14 +35,20 @@ def write(path: Path, content: bytes | str) -> Path:
 
 def move(new: Path, path: Path) -> Path:
     """Move a file or a folder to `path`, and return that; a folder that is there goes when its successor is whole."""
-    if not path.is_dir():
-        return new.replace(path)
-    old = path.with_name(f".{path.name}.old")  # no system replaces a folder that holds files
-    remove(old)
-    path.rename(old)
-    new.rename(path)
-    remove(old)
+    old = path.with_name(f"{PART}old-{_mark(path)}")
+    if path.is_dir():  # no system replaces a folder that holds files
+        remove(old)
+        path.rename(old)
+    new.replace(path)
+    remove(old)  # also what a kill between these lines has left
     return path
+
+
+def discard(path: Path) -> None:
+    """Delete a file or a folder that is there: readers see all of it or nothing."""
+    gone = path.with_name(f"{PART}{os.getpid()}-{_mark(path)}")
+    path.rename(gone)
+    remove(gone)
 
 
 def _mark(path: Path) -> str:

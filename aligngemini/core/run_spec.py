@@ -57,15 +57,22 @@ def make(notebook: str, cfg: Params, needs: dict[str, tuple[str, str]] | None = 
     block = {
         "params": cfg.model_dump() | _resolved(cfg, {need: inputs[label].name for label, need in needs.items()}),
         "inputs": entries,
-        "numbers": _numbers(cfg),
         "sources": {text: fingerprint.of_source(path) for text, path in sources(cfg).items()},
-        "branches": [[each.name, *each.kind._replace(colour="")] for each in branches(cfg)],
-        "code": fingerprint.of_code(paths.notebook(notebook), modules(notebook, cfg)),
+        **here(notebook, cfg),
     }
     # Labels decide no result, so the name is made without them.
     distinct = sorted({json.dumps(entry, sort_keys=True) for entry in entries.values()})
     name = fingerprint.digest([notebook, block | {"inputs": distinct}])[: fingerprint.LENGTH]
     return RunSpec(name, notebook, block)
+
+
+def here(notebook: str, cfg: Params) -> dict[str, Any]:
+    """Return what decides results besides parameters and inputs: number formats, kinds of branches and code."""
+    return {
+        "numbers": _numbers(cfg),
+        "branches": [[each.name, *each.kind._replace(colour="")] for each in branches(cfg)],
+        "code": fingerprint.of_code(paths.notebook(notebook), modules(notebook, cfg)),
+    }
 
 
 def modules(notebook: str, cfg: Params) -> list[str]:

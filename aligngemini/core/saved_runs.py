@@ -1,21 +1,20 @@
 """Runs as they lie on the disk, and which of them a selector means."""
 
+from datetime import UTC, datetime
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from aligngemini.core import commands, manifest, paths, stages, verified
 from aligngemini.core.params import Refused, names, shown, unknown
-from aligngemini.core.progress import say, spell
+from aligngemini.core.progress import say
+from aligngemini.core.run_text import RunText
 
 SHORTEST = 4  # characters of a run name that are enough, if no other run begins with them
 SCALES = ("mini", "photo", "laptop", "colab", "paper")  # smoke is for tests
-SHOWN = ("numpy", "pandas", "torch", "transformers", "trl", "peft", "timm", "diffusers")
 
 
-class SavedRun:
+class SavedRun(RunText):
     """The folder of a run, complete or not.
 
     It has `folder`, `notebook`, `name` (12 hex digits), `params` (dict, selectors replaced by run names), `seed`,
@@ -77,48 +76,6 @@ class SavedRun:
         """Return the path of a file or folder of this run."""
         return self.folder.joinpath(*parts)
 
-    @property
-    def table(self) -> pd.DataFrame:
-        """Folder, status, seed, versions and git state, columns `what` and `value`."""
-        environment, inputs = self.manifest["environment"], self.manifest["question"]["inputs"].values()
-        git, versions = environment["git"], environment["packages"]
-        changed = " and changes" if git["dirty"] else ""
-        rows = {
-            "folder": paths.short(self.folder),
-            "status": self.manifest["run"]["status"],
-            "scale": self.scale,
-            "seed": str(self.seed),
-            "stands on": ", ".join(f"{entry['notebook']}/{entry['run']}" for entry in inputs),
-            "python": environment["python"],
-            "packages": ", ".join(f"{name} {versions[name]}" for name in SHOWN if name in versions),
-            "commit": f"{git['commit'][:12]}{changed}" if git["commit"] else "unknown",
-        }
-        return pd.DataFrame({"what": list(rows), "value": list(rows.values())})
-
-    def summary(self) -> str:
-        """Versions, machine and time of a complete run in one line, such as `Python 3.12.1, torch 2.8.0 · 8 processors
-        · made in 12:30`. The time is that of the last attempt.
-        """
-        environment, seconds = self.manifest["environment"], self.manifest["run"].get("seconds", 0)
-        packages = environment["packages"]
-        versions = [f"{name} {packages[name]}" for name in ("torch", "transformers") if name in packages]
-        python = f"Python {environment['python']}"
-        return f"{', '.join([python, *versions])} · {self.computer} · made in {spell(seconds)}"
-
-    @property
-    def computer(self) -> str:
-        """The accelerator that this run was made on, or how many processors: "8 processors"."""
-        environment = self.manifest["environment"]
-        processors = (environment.get("machine") or {}).get("processors", "unknown")
-        return environment.get("accelerator") or f"{processors} processors"
-
-    def _repr_html_(self) -> str:
-        with pd.option_context("display.max_colwidth", None):
-            return self.table.to_html(index=False, header=False, border=0)
-
-    def __repr__(self) -> str:
-        return f"Run({self.notebook}/{self.name}, {self.manifest['run']['status']})"
-
 
 def complete(notebook: str, outputs: Path | None = None) -> list[SavedRun]:
     """Return the complete runs of `notebook` that can be read, the latest last; `outputs`: those of this folder."""
@@ -147,10 +104,23 @@ def load(notebook: str, selector: str, scale: str | None = None) -> SavedRun:
     parameters have these values; anything else is a run's name or its beginning. Raises `Refused` if there
     is none, or it is damaged.
     """
-    wanted = _wanted(notebook, selector)
-    if wanted is None:
-        return _checked(named(notebook, selector))
-    return latest(notebook, wanted | ({} if scale is None else {"scale": scale}))
+    return _checked(_selected(notebook, selector, scale))
+
+
+def find(text: str, *notebooks: str, check: bool = True) -> SavedRun:
+    """Return the complete run that a selector means, of the first of `notebooks` that has one like it.
+
+    Raises `Refused` if there is none, or (with `check`) it is damaged: a run that cannot be read is not passed over.
+    """
+    newest = text.startswith("latest")
+    having = [name for name in notebooks if (_folders(name) if newest else text and _called(name, text))]
+    if having or newest:
+        run = _selected((having or notebooks)[0], text)  # which says how to make one
+        return _checked(run) if check else run
+    numbers = " or ".join(notebook[:2] for notebook in notebooks)
+    raise Refused(
+        f"there is no complete run {shown(text)} of notebook {numbers}: `aligngemini runs` lists what there is"
+    )
 
 
 def latest(notebook: str, wanted: dict[str, Any]) -> SavedRun:
@@ -159,28 +129,36 @@ def latest(notebook: str, wanted: dict[str, Any]) -> SavedRun:
     A line says which runs are left out because they cannot be read. Raises `Refused` if there is none, or it is
     damaged.
     """
+    return _checked(_latest(notebook, wanted))
+
+
+def _selected(notebook: str, selector: str, scale: str | None = None) -> SavedRun:
+    wanted = _wanted(notebook, selector)
+    if wanted is None:
+        return named(notebook, selector)
+    return _latest(notebook, wanted | ({} if scale is None else {"scale": scale}))
+
+
+def _latest(notebook: str, wanted: dict[str, Any]) -> SavedRun:
     runs, lost = [run for run in complete(notebook) if _has(run, wanted)], unreadable(notebook)
     problem = f"the manifest of {', '.join(map(paths.short, lost))} cannot be read" if lost else ""
     if runs:
-        _warn(problem)
-        return _checked(runs[-1])
+        _warn(f"passed over: {problem}" if problem else "")
+        _warn(_ahead(runs[-1]))
+        return runs[-1]
     values = " with " + ", ".join(f"{key} {value}" for key, value in wanted.items()) if wanted else ""
     why = f", and {problem}: delete it, then" if lost else ": make one first with"
     raise Refused(f"there is no complete run of {notebook}{values}{why} `{commands.make(notebook, wanted)}`")
 
 
-def find(text: str, *notebooks: str) -> SavedRun:
-    """Return the complete run that a selector means, of the first of `notebooks` that has one like it.
-
-    Raises `Refused` if there is none, or it is damaged: a run that cannot be read is not passed over.
-    """
-    latest = text.startswith("latest")
-    having = [name for name in notebooks if (_folders(name) if latest else text and _called(name, text))]
-    if having or latest:
-        return load((having or notebooks)[0], text)  # which says how to make one
-    numbers = " or ".join(notebook[:2] for notebook in notebooks)
-    raise Refused(
-        f"there is no complete run {shown(text)} of notebook {numbers}: `aligngemini runs` lists what there is"
+def _ahead(run: SavedRun) -> str:
+    """What to say of a run that was finished at a time that has not come yet, "" for any other."""
+    finished = run.manifest["run"]["finished"]
+    if finished <= datetime.now(UTC).isoformat():
+        return ""
+    return (
+        f"the clock was set back: run {run.name} of {run.notebook} was finished at {finished}, so it stays the latest "
+        "until then; set the clock, or name the run that you mean"
     )
 
 
@@ -228,7 +206,7 @@ def _folders(notebook: str, outputs: Path | None = None) -> list[Path]:
 def _warn(problem: str) -> None:
     """Say a problem once."""
     if problem:
-        say(f"passed over: {problem}")
+        say(problem)
 
 
 def _wanted(notebook: str, selector: str) -> dict[str, str] | None:

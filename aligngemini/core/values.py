@@ -1,6 +1,7 @@
 """What the files of a run hold, by suffix: tables (.parquet), JSON values (.json) and texts (.html, .md, .txt)."""
 
 import json
+import math
 import os
 from io import BytesIO
 from pathlib import Path
@@ -85,18 +86,18 @@ def absolute(path: str, folder: Path) -> str:
     return os.path.normpath(Path(folder).absolute() / path) if path else ""
 
 
-def same(one: Any, other: Any) -> bool:
-    """Tell whether two values of `parse` are equal but for the last digits of their numbers."""
-    if not isinstance(one, pd.DataFrame):
-        return _rounded(one) == _rounded(other)
-    try:
-        pd.testing.assert_frame_equal(one, other, check_dtype=False, rtol=CLOSE, atol=0)
-    except AssertionError:
-        return False
-    return True
-
-
-def _rounded(value: Any) -> str:
-    """A JSON value as text, its numbers to nine digits."""
-    text = json.dumps(value, sort_keys=True)
-    return json.dumps(json.loads(text, parse_float=lambda number: f"{float(number):.9g}"))
+def same(one: Any, other: Any, close: float = CLOSE) -> bool:
+    """Tell whether two values of `parse` are equal but for their numbers, which may differ by a share of `close`."""
+    if isinstance(one, pd.DataFrame) and isinstance(other, pd.DataFrame):
+        try:
+            pd.testing.assert_frame_equal(one, other, check_dtype=False, rtol=close, atol=0)
+        except AssertionError:
+            return False
+        return True
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[name], other[name], close) for name in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(same(*both, close) for both in zip(one, other, strict=True))
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=close)
+    return type(one) is type(other) and one == other

@@ -2,12 +2,11 @@
 
 import argparse
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aligngemini.core import manifest, paths, stages
+from aligngemini.core import paths, stages
 from aligngemini.core.codes import DONE, FOUND
-from aligngemini.core.params import Refused, shown
+from aligngemini.core.params import Refused
 
 if TYPE_CHECKING:  # pandas takes long to load, and every command reads this file
     from aligngemini.core.saved_runs import SavedRun
@@ -34,16 +33,17 @@ def act(args: argparse.Namespace) -> int:
     """Print what changed; return 0, or 3 if a result fell or is gone. Raises Refused."""
     paths.set_outputs(args.outputs)
     from aligngemini.analysis import changes
+    from aligngemini.workflow import locate
 
     if args.after == "previous":
         raise Refused("previous is the run before RUN_B, so it comes first: aligngemini compare previous latest")
     home = str(paths.outputs())
-    after = changes.snapshot(_find(args.after))
+    after = changes.snapshot(locate.run(args.after, *NOTEBOOKS))
     if args.before == "previous":
         before = changes.snapshot(_previous(after.run))
     else:
         paths.set_outputs(home)
-        before = changes.snapshot(_find(args.before))
+        before = changes.snapshot(locate.run(args.before, *NOTEBOOKS))
     folders = {name: paths.short(each.run.folder) for name, each in (("before", before), ("after", after))}
     if before.run.notebook != after.run.notebook:
         raise Refused(f"{' and '.join(folders.values())} are of two notebooks: name two runs of 04, or two of 05")
@@ -55,24 +55,6 @@ def act(args: argparse.Namespace) -> int:
         lines = [*_made_of(found["changes"]), *_results(found["results"])]
         print("\n".join([f"{folders['before']} → {folders['after']}", *lines]))
     return FOUND if found["results"].change.isin(["fell", "gone"]).any() else DONE
-
-
-def _find(text: str) -> "SavedRun":
-    """The run that `text` names; the outputs become those in which it lies."""
-    from aligngemini.core import runs
-
-    folder = paths.resolve(text, Path.cwd())
-    if (folder / manifest.NAME).is_file():
-        if folder.parent.name not in NOTEBOOKS:
-            raise Refused(f"{shown(text)} is no run of notebook 04 or 05: name a run that stands on it")
-        paths.set_outputs(str(folder.parents[1]))
-        return runs.load(folder.parent.name, folder.name)
-    if any((folder / name).is_dir() for name in NOTEBOOKS):
-        paths.set_outputs(str(folder))
-        text = "latest"
-    elif "/" in text:
-        raise Refused(f"{shown(text)} is neither a run nor a folder of outputs: `aligngemini runs` lists what there is")
-    return runs.find(text, *NOTEBOOKS)
 
 
 def _previous(run: "SavedRun") -> "SavedRun":

@@ -1,11 +1,14 @@
 """The runs as a table for people: what there is, in which state, and what came out."""
 
+from pathlib import Path
 from typing import Any
 
+from aligngemini.core import paths
 from aligngemini.core.progress import spell
 
 KINDS = ("supervision", "rule")  # parameters that tell runs of one notebook apart
 RESULTS = 3
+DIGITS = 6  # of the name of a run that another stands on
 
 
 def text(manifests: list[dict[str, Any]]) -> str:
@@ -30,10 +33,31 @@ def _row(record: dict[str, Any]) -> dict[str, str]:
         "of": " ".join(str(params[name]) for name in KINDS if name in params),
         "started": run.get("started", "")[:16].replace("T", " "),
         "took": spell(run["seconds"]) if "seconds" in run else "",
+        "size": size(bytes_of(record)),
+        "stands on": " ".join(f"{each['notebook'][:2]}/{each['run'][:DIGITS]}" for each in _parents(record)),
         "came out": run.get("error") or _results(record["results"]),
     }
+    report = Path(run["folder"]) / "report.html"
+    row["report"] = paths.short(report) if "report.html" in record["files"] else ""
     # Half characters, which JSON may name, are spelt: tables cannot hold them.
     return {name: str(value).encode("utf-8", "backslashreplace").decode() for name, value in row.items()}
+
+
+def _parents(record: dict[str, Any]) -> list[dict[str, str]]:
+    """The runs that a run stands on, each once."""
+    return list({each["run"]: each for each in record["question"]["inputs"].values()}.values())
+
+
+def bytes_of(record: dict[str, Any]) -> int:
+    """How many bytes the folder of a run has, of a complete one those of the files that its manifest lists."""
+    if record["run"]["status"] == "complete":
+        return sum(entry["bytes"] for entry in record["files"].values())
+    return sum(path.lstat().st_size for path in Path(record["run"]["folder"]).rglob("*") if path.is_file())
+
+
+def size(count: int) -> str:
+    """Spell a number of bytes, "0.2 MB", "12 MB", "1.4 GB"."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.{0 if count >= 1e7 else 1}f} MB"
 
 
 def _results(results: dict[str, Any]) -> str:

@@ -60,6 +60,7 @@ UNUSED = {  # modules, or rooms but for what notebooks import of them: what uses
     "core.recipes": "the command `run`: its values stand in the question",
     "core.run": "runs: it says when `filling` computes, and where that lies",
     "core.run_spec": "runs, for their names",
+    "core.run_text": "runs, to show themselves",
     "core.saved_runs": "runs, to find others, and to show what there is",
     "core.stages": "runs, for what they stand on; the values of parameters stand in the question",
     "core.verified": "runs, to refuse damaged ones",

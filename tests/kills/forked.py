@@ -1,0 +1,100 @@
+"""The cells of a notebook in a process that is forked from this one, which has loaded the libraries already."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+import nbformat
+
+LIBRARIES = (
+    "from transformers import AutoProcessor, Qwen2_5_VLForConditionalGeneration, Trainer",
+    "from diffusers import AutoencoderKL",
+    "import accelerate, datasets, peft, pyarrow.parquet, sklearn.linear_model, scipy.stats, timm, torch, trl",
+    "from trl import DPOConfig, DPOTrainer, SFTTrainer",
+    "import plotly.graph_objects, ipywidgets, IPython.display",
+)
+
+
+def load() -> None:
+    """Load what notebooks load, which takes most of the time of a small one."""
+    import torch
+
+    torch.set_num_threads(1)
+    for line in LIBRARIES:
+        exec(line, {})
+
+
+class Process:
+    """A forked process, as far as the harness needs one of subprocess."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid, self.returncode = pid, None
+
+    def wait(self, limit: float) -> int:
+        """Return the exit code, negative for a signal; raise TimeoutExpired after `limit` seconds."""
+        ends = time.monotonic() + limit
+        while self.returncode is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.returncode = os.waitstatus_to_exitcode(status)
+            elif time.monotonic() > ends:
+                raise subprocess.TimeoutExpired("cells", limit)
+            else:
+                time.sleep(0.02)
+        return self.returncode
+
+    def kill(self) -> None:
+        """Kill it."""
+        os.kill(self.pid, signal.SIGKILL)
+
+
+def start(notebook: Path, values: dict, variables: dict[str, str], log: Path) -> Process:
+    """Fork a process, leader of a session, that runs the code cells of `notebook` with the parameters `values`."""
+    sys.stdout.flush()
+    child = os.fork()
+    if child:
+        return Process(child)
+    code = 1
+    try:
+        os.setsid()
+        _redirect(log)
+        _run(notebook, values, variables)
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _redirect(log: Path) -> None:
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+
+
+def _run(notebook: Path, values: dict, variables: dict[str, str]) -> None:
+    from aligngemini.core import params
+    from tests.kills.sitecustomize import Watch
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.update(variables)
+    tempfile.tempdir = None
+    book = nbformat.read(notebook, as_version=4)
+    injected = "\n".join([params.INJECTED, *(f"{name} = {value!r}" for name, value in values.items())])
+    sources = [cell.source for cell in book.cells if cell.cell_type == "code"]
+    sources.insert(1, injected)
+    names = {"In": sources, "__name__": "__main__"}
+    sys.modules["__main__"].__dict__.update(names)
+    if "KILLS_FOLDER" in variables:
+        sys.addaudithook(Watch(variables["KILLS_FOLDER"]))
+    for source in sources:
+        exec(source, sys.modules["__main__"].__dict__)
