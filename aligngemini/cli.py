@@ -99,6 +99,7 @@ def _add_workflow(commands: Any) -> None:
     run.add_argument("--only", default="", metavar="STAGE", help="run only this stage: 02")
     run.add_argument("--seed", help="seed of all notebooks")
     run.add_argument("--force", action="store_true", help="run completed stages again")
+    run.add_argument("--dry", action="store_true", help="check all that the stages need, and start none")
     run.add_argument("--study", default="", metavar="NAME", help="study whose grid is run (default: that of the scale)")
     run.add_argument("--help-params", default="", metavar="STAGE", help="list the parameters of a notebook: 03")
     sweep.add_argument("--seeds", default="0,1,2", help="comma-separated seeds (default: 0,1,2)")
@@ -109,14 +110,17 @@ def _add_workflow(commands: Any) -> None:
     runs.add_argument("--json", action="store_true", help="print the whole manifests")
 
 
-def _run(args: argparse.Namespace) -> None:
+def _run(args: argparse.Namespace) -> int | None:
     from aligngemini.core import commands, parameter_table, stages
     from aligngemini.workflow import execute, plan, share
 
     if args.help_params:
-        return print(parameter_table.text(stages.find(args.help_params).params))
+        print(parameter_table.text(stages.find(args.help_params).params))
+        return DONE
     paths.set_outputs(args.outputs)
     options = [tuple(pair) for pair in args.p] + ([("seed", args.seed)] if args.seed is not None else [])
+    if args.dry:
+        return _dry(args, options)
     made = plan.make(args.scale, args.study, options, args.first, args.only)
     if made.question:
         print(f"study {made.study}: {made.question}", flush=True)
@@ -129,6 +133,16 @@ def _run(args: argparse.Namespace) -> None:
     else:
         onward = commands.onward(args.scale, args.study, options)
         print(f"next: {onward}, or look into {paths.short(last.folder)}")
+
+
+def _dry(args: argparse.Namespace, options: list[tuple[str, str]]) -> int:
+    from aligngemini.workflow import dry, plan
+
+    problems: list[tuple[str, str]] = []
+    made = plan.make(args.scale, args.study, options, args.first, args.only, problems=problems)
+    rows = dry.table(made, problems)
+    print(dry.text(rows))
+    return REFUSED if (rows.state == dry.MISSING).any() else DONE
 
 
 def _sweep(args: argparse.Namespace) -> None:

@@ -144,6 +144,18 @@ def build(cls: type[Typed], mapping: Mapping[str, Any], where: str | None = None
     return cls(**mapping)
 
 
+def problems(cls: type[Typed], mapping: Mapping[str, Any], where: str) -> list[str]:
+    """Return what `build` would refuse, all of it: every unknown name and bad value, else what contradicts itself."""
+    strange = [str(unknown(str(name), names(cls), where)) for name in mapping if name not in cls.model_fields]
+    try:
+        cls(**{name: value for name, value in mapping.items() if name in cls.model_fields})
+    except Refused as refusal:
+        cause = refusal.__cause__
+        errors = cause.errors() if isinstance(cause, ValidationError) else []
+        return strange + ([str(_refusal(cls, each)) for each in errors] or [str(refusal)])
+    return strange
+
+
 def read(cls: type[Typed], namespace: Mapping[str, Any]) -> Any:
     """Return `cls` built from a notebook's variables (pass `globals()`): its fields by name, and those in `advanced`.
 

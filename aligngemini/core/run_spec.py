@@ -1,9 +1,10 @@
 """What a run shall compute: a notebook with its parameters and inputs, and the name that follows from them."""
 
 import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from aligngemini.core import fingerprint, models, params, paths, reading, saved_runs, stages
 from aligngemini.core.params import Params, Refused, Typed, shown
@@ -117,24 +118,41 @@ def _input(run: SavedRun) -> dict[str, str]:
     return {"notebook": run.notebook, "run": run.name, "files": files}
 
 
+def _alone(text: str) -> list[str]:
+    return [text]
+
+
+class Named(NamedTuple):
+    """A text among parameters that names sources: its field, the kind of source and the parts, see `params.param`."""
+
+    text: str
+    field: str
+    kind: str
+    parts: Callable[[str], list[str]]
+
+    def paths(self) -> dict[str, Path]:
+        """Return part -> path; hub names have none. Raises `Refused` for what is not there."""
+        return {part: path for part in self.parts(self.text) if (path := _source(part, self.field, self.kind))}
+
+
 def sources(cfg: Typed) -> dict[str, Path]:
     """Return value -> path of the folders, models and files of scores that `cfg` names on this disk.
 
     Hub names and a field's words `besides` have none. Raises `Refused` for what is not there.
     """
-    found = {}
+    return {text: path for each in named(cfg) for text, path in each.paths().items()}
+
+
+def named(cfg: Typed) -> Iterator[Named]:
+    """Give what `cfg` names of sources, but for a field's words `besides`; whether it is there is not looked at."""
     for name, rules in params.rules(type(cfg)).items():
-        value, kind = getattr(cfg, name), rules.get("source", "")
+        value, kind, parts = getattr(cfg, name), rules.get("source", ""), rules.get("parts", _alone)
         given = (value if isinstance(value, list) else [value]) if kind else []
-        parts = rules.get("parts", lambda text: [text])
-        for text in [part for each in given for part in parts(each)]:
-            if text not in rules.get("besides", ()) and (path := _source(text, name, kind)):
-                found[text] = path
+        yield from (Named(text, name, kind, parts) for text in given if text not in rules.get("besides", ()))
     for name, choices in stages.branches(cfg).items():
-        found |= {each.rest: _source(each.rest, name, "scores") for each in choices if each.kind.file}
+        yield from (Named(each.rest, name, "scores", _alone) for each in choices if each.kind.file)
         for each in choices:
-            found |= sources(each.options) if each.options else {}
-    return found
+            yield from named(each.options) if each.options else ()
 
 
 def _source(text: str, name: str, kind: str) -> Path | None:

@@ -44,9 +44,11 @@ class Base:
         return bool(self.name) and not paths.resolve(self.name).is_dir() and not self.name.startswith("data/")
 
     def offer(self, root: Path, args: Namespace) -> record.Offer:
-        """What the hub says of the needed files. Raises Refused."""
+        """What the hub says of the needed files, if it gives them out to this user. Raises Refused."""
         source = self._repository()
-        size = sum(source.sizes[name] for name in self.needed(list(source.sizes)))
+        files = self.needed(list(source.sizes))
+        hub.allowed(source, files[0])
+        size = sum(source.sizes[name] for name in files)
         return record.Offer(self.name, size, source.licence)
 
     def fetch(self, root: Path, args: Namespace) -> dict[str, str]:

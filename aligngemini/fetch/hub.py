@@ -113,6 +113,15 @@ def download(source: Repository, places: dict[str, Path], home: Path, option: st
             pool.map(lambda item: answered(source.name, lambda: run(*item)), names.items(), 1)
 
 
+def allowed(source: Repository, name: str) -> str:
+    """Ask the hub for a file without its content, and return its address; raises Refused where a licence or a login is
+    missing, which the repository itself does not tell.
+    """
+    url = huggingface_hub.hf_hub_url(source.name, name, repo_type=source.kind, revision=source.commit)
+    answered(source.name, lambda: huggingface_hub.get_hf_file_metadata(url))
+    return url
+
+
 def _one(source: Repository, meter: web.Transfer, path: Path, name: str) -> None:
     url = huggingface_hub.hf_hub_url(source.name, name, repo_type=source.kind, revision=source.commit)
     huggingface_hub.get_hf_file_metadata(url)  # so that refusals come as the errors of the hub's client

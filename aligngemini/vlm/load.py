@@ -55,7 +55,7 @@ def load(base: str, revision: str = "", precision: str = "auto", max_pixels: int
     # peft, TRL and accelerate still call a setting by its older name.
     warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*", category=FutureWarning)
     options = {"revision": revision} if revision else {}
-    numbers = {"dtype": dtype_for(precision), **_quantised(quantise)}
+    numbers = {"dtype": dtype_for(precision), **quantised(quantise)}
     with models.loading(base, "VLM base"):
         processor = AutoProcessor.from_pretrained(name, **options)
         processor.apply_chat_template([{"role": "user", "content": "?"}])  # a broken template says so only when used
@@ -80,7 +80,7 @@ def place() -> str:
     return f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if torch.cuda.is_available() and not pieces else "cpu"
 
 
-def _quantised(how: str) -> dict[str, Any]:
+def quantised(how: str) -> dict[str, Any]:
     """What `from_pretrained` needs for 4-bit weights as QLoRA has them: nf4, constants quantised too, computing in
     bfloat16. The vision tower and the vocabulary stay as they are (ours). Raises Refused without GPU or package.
     """

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 
-from aligngemini.core import hub, manifest, paths, redaction, run_spec, runs, saved_runs, stages
+from aligngemini.core import manifest, paths, redaction, run_spec, runs, saved_runs
 from aligngemini.core.manifest import DiskFull
 from aligngemini.core.params import Params, Refused
 from aligngemini.core.progress import FILE, spell
 from aligngemini.core.run_spec import RunSpec
-from aligngemini.workflow import kernel, share, status, tasks
+from aligngemini.workflow import checks, kernel, share, status, tasks
 from aligngemini.workflow.plan import Item, Plan
 from aligngemini.workflow.tasks import Answer, Task
 from aligngemini.workflow.terminal import Failed
@@ -80,19 +80,8 @@ def _joined(failures: list[Exception]) -> Exception:
 
 def check(plan: Plan) -> None:
     """Refuse in the first second what would fail hours later: notebooks, models, folders, runs not there, no login."""
-    executed = {item.stage.name for item in plan.mine}
-    for item in plan.mine:
-        if not paths.notebook(item.stage.name).is_file():
-            raise Refused(f"there is no notebook {paths.notebook(item.stage.name)}: work from a checkout")
-        cfg = item.cfg({})
-        run_spec.sources(cfg)
-        for each in run_spec.branches(cfg):
-            if each.kind.file:
-                each.kind.load().check(each.rest)
-        for each in stages.selectors(cfg):
-            if each.field in item.asked and each.notebook not in executed:
-                saved_runs.load(each.notebook, each.text, plan.scale)
-        hub.check(getattr(cfg, "push_to_hub", ""))
+    for each in checks.quick(plan):
+        each.run()
 
 
 def _existing(task: Task) -> list[Answer]:

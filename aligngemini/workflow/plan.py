@@ -117,11 +117,13 @@ def make(
     first: str = "",
     only: str = "",
     data: dict[str, Any] | None = None,
+    problems: list[tuple[str, str]] | None = None,
 ) -> Plan:
     """Return the plan of a `scale`; options are (name, text) as typed, for every stage that has the name.
 
     `first`, `only`: a stage's number or name. `data`: the one point of notebook 01 at which a study that varies it
-    is run. Raises `Refused` for anything that no stage could run with.
+    is run. Raises `Refused` for anything that no stage could run with; where `problems` is given, what is wrong with
+    the parameters of a stage is added to it (notebook, sentence), and the plan goes on without that stage.
     """
     if first and only:
         raise Refused("give --from or --only, not both: --only runs one notebook, --from it and all after it")
@@ -136,26 +138,50 @@ def make(
     usual = [stage for stage in STAGES.values() if not stage.asked or stage == start]
     end = stages.find(only) if only else usual[-1]
     asked = _asked(options or [], end)
-    items = [item for stage in usual for item in _items(stage, scale, grid.get(stage.name, {}), asked[stage.name])]
+    items: list[Item] = []
+    for stage in usual:
+        try:
+            items += _items(stage, scale, grid.get(stage.name, {}), asked[stage.name])
+        except BadStage as refusal:
+            if problems is None:
+                raise
+            problems += [(stage.name, sentence) for sentence in refusal.sentences]
     return Plan(
         scale, asked_study.name, asked_study.question, items, start, end, settings["minutes"], settings["memory"]
     )
 
 
+class BadStage(Refused):
+    """The parameters of a stage are refused; `sentences` are all that is wrong with them, the text is the first."""
+
+    def __init__(self, label: str, sentences: list[str]) -> None:
+        super().__init__(": ".join(filter(None, [label, sentences[0]])))
+        self.sentences = sentences
+
+
 def _items(stage: Stage, scale: str, axes: dict[str, list], asked: dict[str, Any]) -> list[Item]:
     """Return the stage at every point of its grid; points that the command line makes equal become one."""
-    recipe = recipes.recipe(scale, stage)
+    try:
+        recipe = recipes.recipe(scale, stage)
+    except Refused as refusal:
+        raise BadStage("", [str(refusal)]) from refusal
     items: list[Item] = []
     for point in recipes.points(axes):
         point |= {name: value for name, value in asked.items() if name in point}
         item = Item(stage, point, {"scale": scale} | recipe | point | asked, asked)
-        try:
-            item.cfg({})
-        except Refused as refusal:
-            raise Refused(f"{item.label}: {refusal}") from refusal
+        if wrong := _wrong(item):
+            raise BadStage(item.label, wrong)
         if item not in items:
             items.append(item)
     return items
+
+
+def _wrong(item: Item) -> list[str]:
+    """All that is wrong with the parameters of an item."""
+    try:
+        return params.problems(item.stage.params, item.values({}), item.stage.name)
+    except Refused as refusal:
+        return [str(refusal)]
 
 
 def _asked(options: list[tuple[str, str]], end: Stage) -> dict[str, dict[str, Any]]:

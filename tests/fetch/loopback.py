@@ -81,8 +81,9 @@ class Handler(Uploads, BaseHTTPRequestHandler):
         self._send(b"", 404)
 
     def _api(self, path: str) -> None:
-        kind, repo = re.match(r"/api/(models|datasets)/([^/]+/[^/]+)", path).groups()
-        folder = self.server.hub / kind / repo
+        asked = re.match(r"/api/(models|datasets)/([^/]+/[^/]+)", path)
+        kind, repo = asked.groups() if asked else ("models", path)
+        folder = self.server.hub / kind / repo.lstrip("/")
         if not folder.is_dir():
             return self._send(b"", 404, {"X-Error-Code": "RepoNotFound"})
         files = sorted(p for p in folder.rglob("*") if p.is_file())

@@ -66,7 +66,7 @@ def test_four_bits_without_a_gpu_or_without_the_package_are_refused_before_anyth
 def test_four_bits_are_those_of_qlora_and_spare_the_vision_tower(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(load, "find_spec", lambda name: name)
-    config = load._quantised("4bit")["quantization_config"]
+    config = load.quantised("4bit")["quantization_config"]
     assert config.load_in_4bit and config.bnb_4bit_quant_type == "nf4" and config.bnb_4bit_use_double_quant
     assert config.bnb_4bit_compute_dtype == torch.bfloat16
     assert config.llm_int8_skip_modules == ["model.visual", "lm_head"]

@@ -1,0 +1,133 @@
+"""A dry run says all that is missing, of every kind and stage, and starts nothing."""
+
+import shutil
+from types import SimpleNamespace
+
+import pytest
+
+from aligngemini.core import paths, stages
+from aligngemini.fetch import web
+from aligngemini.workflow import dry
+from tests.fetch.conftest import jpeg
+
+DATA, VLM, EXPERT = stages.DATA, stages.VLM, stages.EXPERT
+COUNTED = {
+    "stage": "DPO",
+    "notebook": VLM,
+    "peak, GB": 3.0,
+    "disk, GB": 0.5,
+    "lower": "batch_size",
+    "smallest GPU": "T4",
+}
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """Counting takes minutes: what it would give."""
+    monkeypatch.setattr(dry, "_counted", lambda *words: [COUNTED])
+
+
+@pytest.fixture
+def hub(fetch, served):
+    """A hub with the bases of mini: "owner/vlm", "owner/expert" and "owner/vae"."""
+    for name, folder in {"vlm": "vlm", "expert": "expert", "vae": "vae/kl"}.items():
+        shutil.copytree(paths.ROOT / "data/mini" / folder, served.hub / "models/owner" / name)
+    return served
+
+
+@pytest.fixture
+def real(little, hub, tmp_path):
+    """The little workbook with folders of pictures and models of the hub."""
+    folder = tmp_path / "pictures"
+    for number, name in enumerate(["0_real/a", "0_real/b", "0_real/c", "1_fake/d", "1_fake/e"]):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.jpg").write_bytes(jpeg(number))
+    recipe = {"photos": str(folder), "test": [str(folder)], "vae": "owner/vae"}
+    little.recipe("tiny/01_data_construction", recipe | {"train_images": 4, "validation_images": 2})
+    little.recipe("tiny/02_vlm_dpo", {"base": "owner/vlm"})
+    little.recipe("tiny/03_expert_lora", {"base": "owner/expert"})
+    return little
+
+
+def _lines(said: str, word: str) -> list[str]:
+    return [line for line in said.splitlines() if word in line]
+
+
+def test_a_dry_run_with_all_it_needs_exits_with_0_and_starts_nothing(real, hub, counted):
+    code, said = real.run("run", "--scale", "tiny", "--dry")
+    assert code == 0 and "none of" in said and not _lines(said, " missing "), said
+    assert len(_lines(said, "GB to come, licence apache-2.0")) == 3 and "3 real, 2 fake" in said
+    assert not real.outputs.exists() and not real.log() and not hub.got("/cdn")
+
+
+def test_all_kinds_of_missing_things_are_said_in_one_go_with_what_to_do(real, hub, counted, monkeypatch, tmp_path):
+    monkeypatch.setattr(web.shutil, "disk_usage", lambda path: SimpleNamespace(free=10**6))
+    monkeypatch.setattr(dry.psutil, "virtual_memory", lambda: SimpleNamespace(total=4e9, available=4e9))
+    monkeypatch.setattr(dry.metadata, "requires", lambda name: ["numpy", "no-such-package>=3", 'x; extra == "dev"'])
+    hub.status["/owner/vae/resolve/"] = (403, -1)
+    real.recipe("tiny/02_vlm_dpo", {"base": "owner/vlm", "labeller": "nobody/gone", "quantise": "4bit"})
+    real.recipe("tiny/04_fusion", {"thresholds": "fxed", "fixed_thresholds": [2.0]})
+    real.recipe("tiny/03_expert_lora", {"base": "owner/expert", "no_such": 1})
+    (real.root / "notebooks/05_analysis.ipynb").unlink()
+    words = ["-p", "implausible", str(tmp_path / "nowhere"), "-p", "plausible", str(tmp_path / "pictures")]
+    words += ["-p", "push_to_hub", "me/mine", "-p", "validation_images", "4"]
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
+    code, said = real.run("run", "--scale", "tiny", "--dry", *words)
+    assert code == 2 and not real.log(), said
+    for why in (
+        "not installed: no-such-package",
+        "there is no folder",
+        "it has 5: add some, or lower train_images",
+        "nobody/gone cannot be fetched: the hub has nothing of that name",
+        "owner/vae cannot be fetched: it is gated (HTTP 403); accept its licence on its page, then `hf auth login`",
+        "quantise 4bit needs a GPU",
+        "has no parameter 'no_such'",
+        "did you mean 'fixed'",
+        "fixed_thresholds must be",
+        "there is no notebook",
+        "run `hf auth login` first",
+        "6.0 GB by count, and there are 4: lower batch_size",
+        "free some, or choose another disk with",
+    ):
+        assert len(_lines(said, why)) >= 1 and all("missing" in line for line in _lines(said, why)), (why, said)
+
+
+def test_a_folder_that_is_damaged_a_revision_and_a_list_without_labels_are_named(real, counted, tmp_path):
+    model = tmp_path / "base"
+    shutil.copytree(paths.ROOT / "data/mini/vlm", model)
+    (model / "config.json").write_text("")
+    (tmp_path / "list.csv").write_text("path,colour\na.jpg,red\n")
+    words = ["-p", "test", f"[{tmp_path / 'list.csv'}]", "--only", "01"]
+    code, said = real.run("run", "--scale", "tiny", "--dry", *words)
+    assert code == 2 and "has no column for the label" in said and VLM not in said
+    real.recipe("tiny/02_vlm_dpo", {"base": str(model)})
+    code, said = real.run("run", "--scale", "tiny", "--dry")
+    assert code == 2 and "is damaged: config.json is empty" in said
+
+
+def test_a_model_of_the_cache_needs_no_hub_and_one_that_is_not_there_is_missing_offline(
+    real, counted, monkeypatch, fetch
+):
+    assert fetch("vlm:owner/vlm") == 0
+    monkeypatch.setattr(dry.constants, "HF_HUB_OFFLINE", True)
+    code, said = real.run("run", "--scale", "tiny", "--dry")
+    assert code == 2 and _lines(said, "base owner/vlm")[0].split("  ok")[1].strip() == "in the hub's cache"
+    assert "owner/expert is missing in the hub's cache, and HF_HUB_OFFLINE is set" in said
+
+
+def test_a_scale_for_a_gpu_says_which_one_where_there_is_none(monkeypatch):
+    no_gpu = SimpleNamespace(name="", memory=64, fits=lambda peak: True)
+    with pytest.raises(dry.Refused, match="6.0 GB by count, and no GPU here; the smallest that it fits: T4"):
+        dry._fits(COUNTED, no_gpu, "paper")
+    assert dry._fits(COUNTED, no_gpu, "laptop") == "6.0 GB by count, of 64"
+
+
+def test_the_memory_is_counted_by_the_rehearsal_for_the_parameters_of_the_plan(monkeypatch):
+    from aligngemini.rehearse import run
+    from aligngemini.workflow import plan
+
+    asked = []
+    monkeypatch.setattr(run, "computed", lambda setting, *words: asked.append(setting) or [COUNTED])
+    (check,) = dry._memory(plan.make("mini", options=[("batch_size", "3")]), {})
+    assert asked[0].vlm.batch_size == 3 and check.notebook == VLM and "by count" in check.run()
+    assert list(dry._memory(plan.make("mini", only="04"), {})) == []
