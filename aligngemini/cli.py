@@ -3,6 +3,7 @@
 import argparse
 import difflib
 import json
+import os
 import signal
 import sys
 from typing import Any
@@ -28,6 +29,8 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[argparse.Namespace, list[str]]:
         known, unknown = super().parse_known_args(args, namespace)
         for word in [word for word in unknown if word.startswith("-")]:
+            if os.path.lexists(word):
+                self.error(f"{shown(word)} looks like an option: write {shown('./' + word)} for the file of that name")
             if near := difflib.get_close_matches(word.split("=")[0], self._option_string_actions, 1):
                 self.error(f"there is no option {shown(word)}: did you mean {near[0]}?")
         return known, unknown

@@ -97,7 +97,7 @@ class Detector:
         if cascade:
             order = sorted(order, key=lambda branch: getattr(branch, "slow", False))
         looks, wanted = partial(scoring.plain_looks, order), sheet.undecided if cascade else None
-        label = "judging pictures" if len(batches) > 1 else ""
+        label = "judging images" if len(batches) > 1 else ""
         for part in scoring.scored(batches, looks, batch_size, label, wanted, read=decode.pixels):
             for score in part:
                 sheet.note(score)
@@ -105,17 +105,17 @@ class Detector:
         return table if cascade else table.drop(columns="skipped")
 
     def remark(self, table: pd.DataFrame) -> str:
-        """One line on what the branches were trained on, where pictures with a column `outside` are unlike that; ""
+        """One line on what the branches were trained on, where images with a column `outside` are unlike that; ""
         where they are not.
         """
         known = {branch.name for branch in self.branches if getattr(branch, "domain", None)}
         return outside.remark(table["outside"], self.trained_on, known)
 
     def savings(self, table: pd.DataFrame) -> str:
-        """One line on a table with a column `skipped`: how many pictures each branch was spared."""
+        """One line on a table with a column `skipped`: how many images each branch was spared."""
         counts = {name: int(outside.of(table["skipped"], name).sum()) for name in self.names}
         parts = [f"{registry.called(name)} on {count} of {len(table)}" for name, count in counts.items() if count]
-        return f"not asked, since the verdict was certain: {', '.join(parts) or 'no branch, on any'} pictures"
+        return f"not asked, since the verdict was certain: {', '.join(parts) or 'no branch, on any'} images"
 
     @property
     def explainer(self) -> Branch:

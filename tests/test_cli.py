@@ -154,6 +154,14 @@ def test_detect_writes_a_table(pictures, tmp_path, capsys):
     assert "fused_score" in out and "fake" in out
 
 
+def test_a_file_that_looks_like_an_option_is_named_with_its_folder(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-x.jpg").touch()
+    with pytest.raises(SystemExit):
+        cli.main(["detect", "-x.jpg"])
+    assert "write './-x.jpg' for the file of that name" in capsys.readouterr().err
+
+
 def test_the_nearest_option_is_named(pictures, capsys):
     with pytest.raises(SystemExit) as refusal:
         cli.main(["detect", pictures[0], "--cvs", "out.csv"])

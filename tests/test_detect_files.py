@@ -115,7 +115,7 @@ def test_a_hidden_file_is_read_where_it_is_named(reader, folder, capsys):
 def test_the_table_is_not_written_over_a_picture(reader, folder, capsys):
     picture, before = folder / "a.png", (folder / "a.png").read_bytes()
     assert cli.main(["detect", str(folder), "--csv", str(picture)]) == 2
-    assert "would write over the picture" in capsys.readouterr().err and picture.read_bytes() == before
+    assert "would write over the image" in capsys.readouterr().err and picture.read_bytes() == before
     table = folder / "table.csv"
     for _ in range(2):
         assert cli.main(["detect", str(picture), "--csv", str(table)]) == 0

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from aligngemini import cli, self_check
+from aligngemini import cli, detect, self_check
 from aligngemini.branches.frequency import RINGS, Frequency
 from aligngemini.branches.scores_file import ScoresFile
 from aligngemini.core import adapters, runs, values
@@ -53,7 +53,8 @@ def test_detect_gives_no_verdict_for_a_reason_and_says_why_a_model_gives_none(od
     assert cli.main(["detect", "--run", "shipped", "--explain", "--json", str(odd)]) == 3, "no verdict on the strip"
     said = capsys.readouterr()
     assert [json.loads(line)["explanation"] for line in said.out.splitlines()] == [""] * 3
-    assert f"gave no reason: it was trained with objective {SHIPPED_OBJECTIVE}" in said.err
+    assert "the vlm branch gave no reason\n" in said.err and SHIPPED_OBJECTIVE == "dpo+sft", "it can give reasons"
+    assert "objective dpo teaches it verdicts alone" in detect._silence(SimpleNamespace(name="vlm", objective="dpo"))
 
 
 def test_it_says_what_it_is_and_on_which_pictures_its_verdicts_mean_nothing(detector):
@@ -64,7 +65,7 @@ def test_it_says_what_it_is_and_on_which_pictures_its_verdicts_mean_nothing(dete
     )
     table = strange([np.full((40, 40, 3), grey, np.uint8) for grey in (10, 20, 200, 210)])
     assert table.outside.tolist() == ["", "", "vlm", "vlm"] and table.vlm_score.tolist() == [0.25] * 4
-    assert strange.remark(table).startswith("2 of 4 pictures are unlike all training images of the VLM (drawn scenes)")
+    assert strange.remark(table).startswith("2 of 4 images are unlike all training images of the VLM (drawn scenes)")
     assert not strange.remark(table[:2])
 
 
@@ -242,7 +243,7 @@ def test_a_cascade_gives_the_verdicts_of_all_branches_and_asks_the_slow_one_less
     assert cascade.loc[spared, ["vlm_score", "fused_score"]].isna().all(axis=None)
     assert cascade.loc[~spared, "vlm_score"].equals(full.loc[~spared, "vlm_score"]) and "skipped" not in full
     said = detector.savings(cascade)
-    assert said == f"not asked, since the verdict was certain: the VLM on {spared.sum()} of 60 pictures"
+    assert said == f"not asked, since the verdict was certain: the VLM on {spared.sum()} of 60 images"
 
 
 def test_detect_cascade_shows_who_was_not_asked(monkeypatch, capsys):
@@ -251,4 +252,4 @@ def test_detect_cascade_shows_who_was_not_asked(monkeypatch, capsys):
     assert cli.main(["detect", "--cascade", "--json", *files]) == 0
     real, fake = map(json.loads, (said := capsys.readouterr()).out.splitlines())
     assert (real["verdict"], real["skipped"], fake["verdict"], fake["skipped"]) == (0, "", 1, "vlm")
-    assert fake["vlm_score"] is None and "the VLM on 1 of 2 pictures" in said.err
+    assert fake["vlm_score"] is None and "the VLM on 1 of 2 images" in said.err

@@ -110,7 +110,7 @@ def _mixing(paired: pd.DataFrame) -> Answer:
 
 def _said(word: str) -> str:
     words = {"It hurts": "a loss", "It helps": "a gain", "It does not hurt": f"no loss above {SMALL}"}
-    return words.get(word, "loss or none, too few pictures to tell")
+    return words.get(word, "loss or none, too few images to tell")
 
 
 def _fusion(alignment: pd.DataFrame, differences: pd.DataFrame) -> Answer:
@@ -156,7 +156,7 @@ def _failures(alignment: pd.DataFrame, violations: pd.DataFrame | None) -> Answe
     failed = rows.apply(_at_chance, axis=1)
     wide, rest = rows[~failed & (rows.low <= 0.5)], rows[rows.low > 0.5].head(1)
     parts = [f"{name} is near chance on {_places(rows[failed])}"] if failed.any() else []
-    parts += [f"too few pictures to tell on {_places(wide)}"] if len(wide) else []
+    parts += [f"too few images to tell on {_places(wide)}"] if len(wide) else []
     weakest = f"the weakest {'of the rest' if parts else 'subset of ' + name} is"
     parts += [f"{weakest} {_places(rest)}"] if len(rest) else []
     parts += [_missed(violations[violations.title == name])] if violations is not None else []

@@ -49,7 +49,7 @@ def _facts(run: SavedRun) -> dict[tuple[str, str], Any]:
         "versions": environment["packages"] | around,
         "data": question.get("sources", {}) | (_sets(run) if run.notebook == stages.DATA else {}),
         "models": run.models,
-        "code": {"code": question.get("code", "")[:12]} | environment["git"],
+        "code": {"fingerprint": question.get("code", "")[:12]} | environment["git"],
     }
     return {(part, name): value for part in PARTS for name, value in found[part].items()}
 

@@ -6,7 +6,7 @@ from scipy.stats import binomtest
 
 from aligngemini.analysis import figures
 
-REALS = "none"  # the family of a picture without a violation
+REALS = "none"  # the family of an image without a violation
 
 
 def found(verdicts: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
@@ -35,7 +35,7 @@ def found(verdicts: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
 
 
 def figure(table: pd.DataFrame, title: str = "Which violations each model finds") -> go.Figure:
-    """Families down, the share called fake across, real pictures, which should stay left, in the last row."""
+    """Families down, the share called fake across, real images, which should stay left, in the last row."""
     note = f"share called fake, with interval; the last row are real images; about {int(table.n.median())} of each"
     place = table.family.replace(REALS, "no violation")
     order = pd.Series(pd.factorize(place)[0], table.index).sort_values(ascending=False, kind="stable").index

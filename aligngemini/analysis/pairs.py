@@ -9,7 +9,7 @@ from aligngemini.scores import intervals
 
 ROW = ["subset", "image_id"]
 ABOUT = ["model", "pure", "other", "pure_supervision", "other_supervision", "benchmark", "subset", "axis"]
-IMAGE = ["benchmark", "subset", "image_id", "label", "axis", "family", "path"]
+IMAGE = ["benchmark", "subset", "image_id", "pair_id", "label", "axis", "family", "path"]
 JUDGED = ["pure_score", "other_score", "pure_verdict", "other_verdict"]
 MEASURED = ["n", "difference", "low", "high", "only_pure", "only_other", "p"]
 RANKED = ["auroc_difference", "auroc_low", "auroc_high"]

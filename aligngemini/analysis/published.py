@@ -50,7 +50,7 @@ def as_published(
     files as they are without one), a branch's crop, every threshold and the rule; 0 and "" where a branch alone has
     no crop or rule.
 
-    Near-constant pictures, which are left out there, are not asked for: few benchmarks hold any.
+    Near-constant images, which are left out there, are not asked for: few benchmarks hold any.
     """
     ours, theirs = protocol or PROTOCOLS["native"], PROTOCOLS[PUBLISHED]
     treated = all(treatment(ours, benchmark, label) == treatment(theirs, benchmark, label) for label in (0, 1))

@@ -128,14 +128,13 @@ def _parts(text: str, saved: dict[str, pd.DataFrame], verdicts: pd.DataFrame, sh
     alignment, violations, flips = saved["alignment"], saved["families"], saved["flips"]
     known, differences = saved["published"].dropna(subset="ours"), saved["differences"]
     confusion = tables.first(saved["confusion"]).set_index(["title", "subset"]).drop(columns=["model", "benchmark"])
-    thresholds = pd.concat(tables.benchmarks(saved["thresholds"]), axis=1).droplevel(1, axis=1)
     parts = {
         "Which violations are found": [families.figure(violations)] if len(violations) else [],
         "Verdicts that flip": [pictures.flips(flips.drop_duplicates("image_id").head(shown))] if len(flips) else [],
         "Differences on the same images": [style.prose(SIGN), differences.set_index(COUPLE)[TESTED].round(3)]
         if len(differences)
         else [],
-        "The means by both thresholds": [style.prose(THRESHOLDS), thresholds],
+        "The means by both thresholds": [style.prose(THRESHOLDS), tables.means(saved["thresholds"])],
         "Beside what was published": [published.shown(known)] if len(known) else [],
         "Every subset": [figures.subsets(alignment, "Balanced accuracy by subset, with intervals")],
         "Ranking and confusion": [figures.roc(tables.first(verdicts)), confusion],

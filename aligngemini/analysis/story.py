@@ -16,9 +16,9 @@ MINI = {
     "the ones that these generators leave, or compression has removed them",
 }
 CAUTION = (
-    "A mixed set holds fewer pictures of each task than a pure set of as many updates. A lower score can be dilution "
-    "(too few pictures of the task) or interference (the tasks disturb each other); a run on the union, with all "
-    "pictures of both, tells the two apart."
+    "A mixed set holds fewer images of each task than a pure set of as many updates. A lower score can be dilution "
+    "(too few images of the task) or interference (the tasks disturb each other); a run on the union, with all "
+    "images of both, tells the two apart."
 )
 COUNTS = ("semantic", "pixel", "updates")
 NO_LOSS = "nothing to explain, no loss is shown under mixed supervision"
@@ -83,9 +83,9 @@ def _judgement(rows: pd.DataFrame, counts: pd.DataFrame) -> str:
 
 def _word(gains: pd.DataFrame, lower: pd.Series) -> str:
     if lower["union"]:
-        return "interference, with all pictures of its task it is still below pure supervision"
+        return "interference, with all images of its task it is still below pure supervision"
     if not lower["mixed"]:
         return NO_LOSS
     if gains.low["union"] > gains.difference["mixed"]:
-        return "dilution, with all pictures of its task the loss is gone"
+        return "dilution, with all images of its task the loss is gone"
     return "the cause cannot be told, the interval of the union covers both no loss and the whole loss"

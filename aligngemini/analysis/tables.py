@@ -124,7 +124,7 @@ def agreement(verdicts: pd.DataFrame) -> pd.DataFrame:
 
 def spell(value: float, low: float, high: float, sign: bool = False) -> str:
     """'0.93 [0.90, 0.95]', with signs for differences; '-' for what is not defined, no brackets without an interval."""
-    form = "+.2f" if sign else ".2f"
+    form = "+z.2f" if sign else "z.2f"  # no -0.00
     interval = "" if np.isnan(low) else f" [{low:{form}}, {high:{form}}]"
     return "-" if np.isnan(value) else f"{value:{form}}{interval}"
 
@@ -153,6 +153,11 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
 def benchmarks(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """The summary of each benchmark of an alignment table, in order."""
     return {name: summary(rows) for name, rows in table.groupby("benchmark", sort=False)}
+
+
+def means(table: pd.DataFrame) -> pd.DataFrame:
+    """The summary of the means of several benchmarks: one row per model, one column per benchmark."""
+    return pd.concat(benchmarks(table), axis=1).droplevel(1, axis=1)
 
 
 def first(table: pd.DataFrame) -> pd.DataFrame:

@@ -56,7 +56,7 @@ def detector(run) -> Detector:
 
 
 class Explorer:
-    """The controls, the pictures and the scores. The first slider moves the other four along the ranges of the data."""
+    """The controls, the images and the scores. The first slider moves the other four along the ranges of the data."""
 
     def __init__(self, run) -> None:
         self.run, self.chain = run, degrade.ranges(run.data.params)

@@ -6,6 +6,7 @@ import ipywidgets
 import numpy as np
 import pandas as pd
 from IPython.display import HTML
+from PIL import Image
 
 from aligngemini.analysis import pictures
 from aligngemini.branches import registry
@@ -40,7 +41,7 @@ def judge(run) -> ipywidgets.Widget:
     """Return the explorer: images by upload or path, the verdict on each, where the evidence of a branch that looks at
     a crop lies, and on request the training images most like it. Nothing is saved.
     """
-    given, shown = Given(several=True), ipywidgets.HTML("<span role='status'>No image yet.</span>")
+    given, shown, found = Given(several=True), ipywidgets.HTML(show.said("No image yet.")), ipywidgets.HTML()
     alike = ipywidgets.Button(
         description="similar training images", tooltip="find the training images most like the first"
     )
@@ -48,15 +49,15 @@ def judge(run) -> ipywidgets.Widget:
 
     def show_verdicts(_=None) -> None:
         if given.value:
-            shown.value = page(run, [source(each) for each in given.value])
+            found.value, shown.value = "", page(run, [source(each) for each in given.value])
 
     def show_alike(_=None) -> None:
         if given.value:
-            shown.value = page(run, [source(given.value[0])]) + similar(run, source(given.value[0]))
+            found.value = similar(run, source(given.value[0]))
 
     given.observe(show_verdicts, "value")
     alike.on_click(show_alike)
-    return ipywidgets.VBox([given, alike, shown])
+    return ipywidgets.VBox([given, alike, found, shown])
 
 
 def page(run, sources: list) -> str:
@@ -81,7 +82,7 @@ def _card(judging: Detector, row: pd.DataFrame, where) -> str:
     looks, more, shown = next((each for each in judging.branches if each.crop), None), [judging.remark(row)], {}
     try:
         rgb = decode.read(where).rgb
-        more += [f"In words: {text}" for text in _reason(judging, where) if text]
+        more += [f"In words: {text}" for text in _reason(judging, rgb) if text]
         shown["the image"] = rgb
         if looks:
             shown["evidence: red speaks for fake"], line = evidence_of(looks, rgb)
@@ -92,8 +93,10 @@ def _card(judging: Detector, row: pd.DataFrame, where) -> str:
     return images + show.verdict(row.iloc[0], judging.names, judging.fusion.thresholds, more)
 
 
-def _reason(judging, where) -> list[str]:
-    return judging.explain([where]) if any(hasattr(each, "explain") for each in judging.branches) else []
+def _reason(judging: Detector, rgb: np.ndarray) -> list[str]:
+    """The reason of a branch that gives one, of pixels that were read: to read a large file once more takes long."""
+    explains = any(hasattr(each, "explain") for each in judging.branches)
+    return judging.explain([Image.fromarray(rgb)]) if explains else []
 
 
 def evidence_of(branch: Branch, rgb: np.ndarray) -> tuple[np.ndarray, str]:

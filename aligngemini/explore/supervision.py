@@ -30,8 +30,8 @@ def read(run_or_folder) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def with_twins(flips: pd.DataFrame, run_or_folder) -> pd.DataFrame:
-    """Return the table with `twin`: the path of the image of the other class of the same pair and subset. Only a run
-    knows the pairs, a folder does not.
+    """Return the table with `pair_id` and `twin`: the path of the image of the other class of the same pair and subset.
+    Only a run knows the paths, a folder does not.
     """
     if not hasattr(run_or_folder, "data"):
         return flips.assign(twin="")
@@ -40,7 +40,7 @@ def with_twins(flips: pd.DataFrame, run_or_folder) -> pd.DataFrame:
     paths = test[test.pair_id != ""].drop_duplicates(member).set_index(member).path
     pair = test.drop_duplicates(["subset", "image_id"]).set_index(["subset", "image_id"]).pair_id
     keys = [(row.subset, pair.get((row.subset, row.image_id), ""), 1 - row.label) for row in flips.itertuples()]
-    return flips.assign(twin=[paths.get(key, "") for key in keys])
+    return flips.assign(pair_id=[key[1] for key in keys], twin=[paths.get(key, "") for key in keys])
 
 
 def picture(run_or_folder) -> go.Figure:
@@ -102,7 +102,7 @@ def _view(
     page = min(page, pages)
     said = f"that {kind} supervision alone has right"
     said = "judged differently by pure and other supervision" if kind == BESIDE else said
-    line = f"{len(chosen)} pictures {said}, scores furthest apart first; page {page} of {pages}:"
+    line = f"{len(chosen)} images {said}, one of each scene, scores furthest apart first; page {page} of {pages}:"
     text = HTML(f"<div role='status' style='font:14px {style.FONT};padding:4px 0'>{line}</div>")
     shown = chosen.iloc[(page - 1) * most : page * most]
     cards = pictures.pairs(shown, "path", "twin", pictures.flip_caption, ("", "its twin"))
@@ -126,8 +126,11 @@ def bars(table: pd.DataFrame, model: str, kind: str, subset: str) -> go.Figure:
 
 
 def flipped(turned: pd.DataFrame, model: str, kind: str, subset: str, family: str = ANY) -> pd.DataFrame:
-    """Return rows of the flips table, one per image: unless BESIDE, those that this supervision alone has right."""
+    """Return rows of the flips table, one per scene: unless BESIDE, those that this supervision alone has right."""
     wanted = ((model == ALL) | (turned.model == model)) & ((kind == BESIDE) | (turned.right == kind))
     wanted &= (family == ANY) | (turned.family == family)
     chosen = turned[wanted & ((subset == EVERY) | (turned.subset == subset))]
-    return chosen.drop_duplicates(["pure", "other", "image_id"])
+    if "pair_id" not in chosen:  # of a run from before flips knew it
+        chosen = chosen.assign(pair_id="")
+    scene = chosen.pair_id.where(chosen.pair_id != "", chosen.image_id)
+    return chosen[~chosen.assign(scene=scene).duplicated(["pure", "other", "scene"])]

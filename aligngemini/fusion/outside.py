@@ -1,4 +1,4 @@
-"""What branches were trained on, and one line for pictures that are unlike it."""
+"""What branches were trained on, and one line for images that are unlike it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,11 +11,11 @@ from aligngemini.images.params import WORLD
 DRAWN = "drawn scenes of scale {}"
 SMALL = ("smoke", "mini")  # scales whose images are all drawn
 TABLES = {"semantic": ("plausible", "implausible"), "pixel": ("photos",)}  # the sources of each training set
-QUIET = 0.05  # share of pictures outside, up to which nothing is said: 1 % of the validation images are outside, too
+QUIET = 0.05  # share of images outside, up to which nothing is said: 1 % of the validation images are outside, too
 NEXT = (
     "`aligngemini run --scale photo` trains the expert on photographs, `--scale paper` all branches: see docs/data.md"
 )
-AGAIN = "train on such pictures: see docs/data.md"
+AGAIN = "train on such images: see docs/data.md"
 
 
 def trained_on(supervision: str, data: Mapping[str, Any]) -> str:
@@ -23,7 +23,7 @@ def trained_on(supervision: str, data: Mapping[str, Any]) -> str:
     sources = [data[name] for name in sum(TABLES.values(), ()) if name in TABLES.get(supervision, (name,))]
     if all(source == WORLD for source in sources):
         return DRAWN.format(data["scale"])
-    return f"pictures of scale {data['scale']}" + (", some of them drawn" if WORLD in sources else "")
+    return f"images of scale {data['scale']}" + (", some of them drawn" if WORLD in sources else "")
 
 
 def of(outside: pd.Series, name: str) -> pd.Series:
@@ -32,7 +32,7 @@ def of(outside: pd.Series, name: str) -> pd.Series:
 
 
 def remark(outside: pd.Series, about: Mapping[str, str], known: set[str]) -> str:
-    """One line on pictures by their `outside`, names joined by +: how many are unlike what the branches were trained on
+    """One line on images by their `outside`, names joined by +: how many are unlike what the branches were trained on
     (`about`, by name), and the next step; "" where there is nothing to say. Of a branch that cannot tell (it is not in
     `known`) it says what that was, if it was drawn.
     """
@@ -54,4 +54,4 @@ def _part(count: int | None, total: int, what: str, who: str) -> str:
     if count is None:
         return f"all training images of {who} are {what}"
     fact = f" ({what})" if what else ""
-    return f"{count} of {total} pictures are unlike all training images of {who}{fact}"
+    return f"{count} of {total} images are unlike all training images of {who}{fact}"

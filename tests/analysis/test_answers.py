@@ -135,7 +135,7 @@ def test_a_failure_is_near_chance_and_what_is_wide_is_no_failure():
     assert failed.word == "On 1 of 2 subsets" and "near chance on “semantic” 0.50 [0.45, 0.55]" in failed.sentence
     assert "the weakest of the rest is “pixel” 0.90 [0.85, 0.95]" in failed.sentence
     unclear = answer(3, levels(fusion=(WIDE, GOOD)))
-    assert unclear.word == "Not shown" and "too few pictures to tell on “semantic”" in unclear.sentence
+    assert unclear.word == "Not shown" and "too few images to tell on “semantic”" in unclear.sentence
     good = answer(3)
     assert good.word == "Nowhere at chance" and "weakest subset of fusion (or)" in good.sentence
 

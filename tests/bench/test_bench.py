@@ -54,7 +54,7 @@ def test_the_share_of_pictures_outside_is_shown_and_remembered(detector, benchma
         assert _value(tmp_path / "out", "outside", model="expert", subset="mean") == 0
         share = (scores["vlm_score"] > 0.5).mean()
         assert _value(tmp_path / "out", "outside", model="vlm", subset="mean") == share > 0
-        assert "pictures are unlike all training images of the VLM (drawn scenes of scale mini)" in said
+        assert "images are unlike all training images of the VLM (drawn scenes of scale mini)" in said
 
 
 def test_a_second_command_neither_decodes_nor_scores(detector, benchmark, bench, decoded, tmp_path, looked):

@@ -58,11 +58,14 @@ def test_a_path_a_folder_and_an_upload_are_judged_and_a_bad_file_is_named(spot):
 
 
 def test_the_widget_judges_what_is_typed(spot):
-    given, alike, shown = judge.judge(None).children
+    given, alike, found, shown = judge.judge(None).children
     given.path.value = str(spot)
     assert "<b>fake</b>" in shown.value and "red speaks for fake" in shown.value and alike.tooltip
+    verdict = shown.value
     alike.click()
-    assert "No branch of this run has a base" in shown.value
+    assert "No branch of this run has a base" in found.value and shown.value == verdict
+    given.path.value = str(spot.parent)
+    assert not found.value
 
 
 def test_training_images_are_found_by_the_features_of_the_base(spot, monkeypatch, detector):

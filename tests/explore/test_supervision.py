@@ -63,7 +63,7 @@ def test_a_branch_of_ones_own_is_chosen_like_the_others_and_keeps_its_colour(run
     (model, *_), output = parts(supervision.supervision(tmp_path))
     assert [name for name, _ in model.options] == ["VLM", "expert", "a", "b", "all"]
     model.value = "b"
-    assert bars(output) == ["b"] and "0 pictures" in output.outputs[1]["data"]["text/html"]
+    assert bars(output) == ["b"] and "0 images" in output.outputs[1]["data"]["text/html"]
     beside = {trace.name: trace.marker.color for trace in figures.alignment(every).data}
     assert supervision.bars(every, "b", "pure", supervision.EVERY).data[0].marker.color == beside["b"] != beside["a"]
 

@@ -74,8 +74,8 @@ def test_a_branch_is_described_by_the_sources_of_its_own_training_set():
     said = {name: outside.trained_on(name, data) for name in ("semantic", "pixel", "mixed")}
     assert said == {
         "semantic": "drawn scenes of scale photo",
-        "pixel": "pictures of scale photo",
-        "mixed": "pictures of scale photo, some of them drawn",
+        "pixel": "images of scale photo",
+        "mixed": "images of scale photo, some of them drawn",
     }
 
 

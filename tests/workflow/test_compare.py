@@ -127,7 +127,7 @@ def test_what_a_run_was_made_of_is_compared_run_by_run(outputs, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert "parameters: epochs 1.0 → 2.0 (02 vlm 1, 03 expert 1)" in lines
     assert "versions: torch 2.8.0 → 2.9.0 (05, 04 fusion, 02 vlm 1, 03 expert 1)" in lines
-    assert "code: code c0de → beef (05, 04 fusion, 02 vlm 1, 03 expert 1)" in lines
+    assert "code: fingerprint c0de → beef (05, 04 fusion, 02 vlm 1, 03 expert 1)" in lines
     assert len(lines) == 5, "names of runs are no change of theirs"
 
 
