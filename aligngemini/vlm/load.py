@@ -46,10 +46,10 @@ def load(base: str, revision: str = "", precision: str = "auto", max_pixels: int
     `base` is a folder (relative ones start at the project) or a hub name; `quantise` is "" or "4bit". Raises Refused
     with the next step.
     """
+    gc.collect()  # a model that only a trainer still holds, and nobody the trainer, makes way first
     from transformers import AutoConfig, AutoProcessor, Qwen2_5_VLForConditionalGeneration
     from transformers.utils import logging
 
-    gc.collect()  # a model that only a trainer still holds, and nobody the trainer, makes way first
     name = models.where(base, "VLM base")
     logging.disable_progress_bar()  # in a notebook it is a widget, which a report cannot show
     # peft, TRL and accelerate still call a setting by its older name.
