@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -13,7 +14,8 @@ from aligngemini.explore import show
 from aligngemini.fusion import rules
 
 POINTS = 2000  # drawn; counts are over all images
-LEFT, TOP, SIDE, CELLS = 48, 22, 360, 90  # px; cells of the region along each side
+WIDTH, LEFT, TOP, SIDE, CELLS = 460, 48, 22, 360, 90  # px; cells of the region along each side
+REACH = 7  # px from a mark or a line that still is on it
 
 
 class Plane:
@@ -25,11 +27,20 @@ class Plane:
 
     def _points(self, part: bytes, axes: tuple[int, ...]) -> tuple[str, str]:
         """The paths of the reals and of the fakes of the rows `part` (an int array as bytes)."""
-        rows = np.frombuffer(part, dtype=np.int64)
-        rows = np.random.default_rng(0).permutation(rows)[:POINTS]
-        x, y = _across(self.scores[rows, axes[0]]), self._height(rows, axes)
+        rows, x, y = self._places(np.frombuffer(part, dtype=np.int64), axes)
         fake = self.label[rows] == 1
         return _path(x[~fake], y[~fake], "m-3,0l3,-3l3,3l-3,3z"), _path(x[fake], y[fake], "h0")
+
+    def _places(self, rows: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The rows that are drawn, and their places x and y."""
+        rows = np.random.default_rng(0).permutation(rows)[:POINTS]
+        return rows, _across(self.scores[rows, axes[0]]), self._height(rows, axes)
+
+    def nearest(self, rows: np.ndarray, axes: tuple[int, ...], x: float, y: float) -> int | None:
+        """The row of the mark at a place of the drawing, None where there is none."""
+        rows, across, upwards = self._places(rows, axes)
+        apart = np.hypot(across - x, upwards - y)
+        return int(rows[apart.argmin()]) if len(rows) and apart.min() <= REACH else None
 
     def _height(self, rows: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
         """The second score, or of one branch alone a place of the image in the band of its class."""
@@ -47,7 +58,8 @@ class Plane:
         shown = f"{min(POINTS, len(rows))} of {len(rows)} images drawn"
         label = f"Scores of {' and '.join(titles)} by truth; shaded is what {joined.rule} calls fake; {shown}"
         return show.TEMPLATES.get_template("plane.svg.j2").render(
-            label=label, note=shown, region=_shade(region), real=real, fake=fake, left=LEFT, top=TOP, side=SIDE,
+            label=label, note=shown, region=_shade(region), real=real, fake=fake,
+            width=WIDTH, left=LEFT, top=TOP, side=SIDE,
             across=[(round(_across(at), 1), text) for at, text in ticks], colours=style.TRUTH,
             dark={name: style.DARK[colour] for name, colour in style.TRUTH.items()},
             upwards=[] if single else [(round(_upwards(at), 1), text) for at, text in ticks],
@@ -55,6 +67,18 @@ class Plane:
             line_upwards=None if single else round(_upwards(region.thresholds[1]), 1),
             title_across=titles[0], title_upwards="real, fake" if single else f"{titles[1]} score",
         )  # fmt: skip
+
+
+def line_at(thresholds: Sequence[float], x: float, y: float) -> int | None:
+    """Which of the lines of one or two thresholds lies at a place of the drawing, None for neither."""
+    apart = [abs(x - _across(thresholds[0])), *(abs(y - _upwards(threshold)) for threshold in thresholds[1:])]
+    return int(np.argmin(apart)) if min(apart) <= REACH else None
+
+
+def score_at(axis: int, x: float, y: float) -> float:
+    """The score across (axis 0) or upwards (1) at a place of the drawing."""
+    share = (x - LEFT) / SIDE if axis == 0 else 1 - (y - TOP) / SIDE
+    return float(plane.score(plane.END * (2 * share - 1)))
 
 
 def _across(score):

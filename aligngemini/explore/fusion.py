@@ -2,9 +2,10 @@
 
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import ipywidgets
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -13,10 +14,11 @@ from aligngemini.analysis import plane as planes
 from aligngemini.branches import registry
 from aligngemini.core import reading, stages, values
 from aligngemini.explore import show
-from aligngemini.explore.drawn import Plane
+from aligngemini.explore.drawn import WIDTH, Plane, line_at, score_at
+from aligngemini.explore.opened import Opened
+from aligngemini.explore.pointer import Pointer
 from aligngemini.explore.recount import Recount, ignores_thresholds
 from aligngemini.fusion import join, rules
-from aligngemini.images import degrade
 from aligngemini.scores import metrics
 
 NOTE = "Exploring only: the run's own thresholds were chosen on validation images."
@@ -33,7 +35,7 @@ CARDS, THUMB = 8, 112  # images in the gallery at most, and their sides, px
 
 class Saved(NamedTuple):
     """What a run of notebook 04 left: its fused test table and joint validation table, the names of its branches, its
-    parameters, the thresholds that it used, and the test table of its data run, None where only a folder is given.
+    parameters, the thresholds that it used, and the run itself, None where only a folder is given.
     """
 
     frame: pd.DataFrame
@@ -41,7 +43,7 @@ class Saved(NamedTuple):
     names: list[str]
     params: dict
     thresholds: tuple[float, ...]
-    test: Path | None = None
+    run: Any = None
 
     def fusion(self, rule: str, thresholds: tuple[float, ...], places: tuple[int, ...] | None = None) -> rules.Fusion:
         """Return a rule of all branches or of those at `places`, fitted on the joint validation set if it is one of the
@@ -64,8 +66,8 @@ def read(run_or_folder) -> Saved:
     frame, joint = (values.read(place / name, maker=stages.FUSION) for name in ("fused.parquet", "joint.parquet"))
     record, names = reading.json(place / "manifest.json"), join.names(frame)
     thresholds = tuple(float(record["results"][f"{name}_threshold"]) for name in names)
-    test = run_or_folder.data.path("test.parquet") if hasattr(run_or_folder, "data") else None
-    return Saved(frame, joint, names, record["question"]["params"], thresholds, test)
+    run = run_or_folder if hasattr(run_or_folder, "data") else None
+    return Saved(frame, joint, names, record["question"]["params"], thresholds, run)
 
 
 def picture(run_or_folder) -> go.Figure:
@@ -101,7 +103,10 @@ class Explorer:
         self.axes = [_choice(text, titles, i) for i, text in enumerate(("across", "upwards")) if len(titles) > 2]
         self.reset = ipywidgets.Button(description="reset", tooltip="back to the rule and thresholds of the run")
         self.note, self.drawn, self.answer, self.table, self.gallery = (ipywidgets.HTML() for _ in range(5))
-        self.settling, self.looking = False, show.Later(self.look)
+        self.opened = Opened(saved.run, saved.names, self.find)
+        self.pointer = Pointer(self.drawn, WIDTH, self.grasp, self.drag, self.click)
+        self.settling, self.looking, self.pulled = False, show.Later(self.look), (0, 0.5)
+        self.pull = show.Later(self.follow, quiet=0.02, steady=True)
         for control in (self.rule, self.part, *self.thresholds, *self.axes):
             control.observe(lambda _: self.draw(), "value")
         self.reset.on_click(lambda _: self.go_back())
@@ -116,7 +121,8 @@ class Explorer:
         self.drawn.layout = ipywidgets.Layout(flex="1 1 380px", max_width="500px")
         side = ipywidgets.Layout(flex="1 1 380px", max_width="640px", overflow="hidden", margin="0 0 0 12px")
         controls = [self.rule, self.part, *self.thresholds, *self.axes, self.reset, self.note, self.answer]
-        return ipywidgets.VBox([show.row(self.drawn, ipywidgets.VBox(controls, layout=side)), self.table, self.gallery])
+        top = show.row(self.drawn, ipywidgets.VBox(controls, layout=side))
+        return ipywidgets.VBox([top, self.table, self.gallery, self.opened])
 
     def go_back(self) -> None:
         """Set the run's own rule and thresholds, and draw once."""
@@ -145,10 +151,40 @@ class Explorer:
         for control in self.thresholds:
             control.disabled = ignored
         joined = self.counts.fit(rule, thresholds, tuple(range(len(thresholds))))
-        axes = tuple(each.value for each in self.axes) or tuple(range(min(2, len(thresholds))))
-        self.drawn.value = self.plane.svg(joined, self.counts.distinct(part), axes)
+        self.drawn.value = self.plane.svg(joined, self.counts.distinct(part), self.shown)
         self.answer.value, self.table.value = self.words(part, rule, thresholds, joined)
         self.looking()
+
+    @property
+    def shown(self) -> tuple[int, ...]:
+        """The places of the one or two branches that are drawn."""
+        return tuple(each.value for each in self.axes) or tuple(range(min(2, len(self.thresholds))))
+
+    def grasp(self, x: float, y: float) -> int | None:
+        """Which threshold line can be dragged at a place of the drawing."""
+        moved = [self.thresholds[place] for place in self.shown]
+        return None if moved[0].disabled else line_at([control.value for control in moved], x, y)
+
+    def drag(self, line: int, x: float, y: float) -> None:
+        """Move a threshold to a place of the drawing; the newest place counts where the mouse is faster."""
+        self.pulled = self.shown[line], score_at(line, x, y)
+        self.pull()
+
+    def follow(self) -> None:
+        """Set the threshold that is being dragged."""
+        place, at = self.pulled
+        self.thresholds[place].value = at
+
+    def click(self, x: float, y: float) -> None:
+        """Open the image of the mark at a place of the drawing."""
+        place = self.plane.nearest(self.counts.distinct(self.part.value), self.shown, x, y)
+        if place is not None:
+            self.opened.take(place)
+
+    def find(self, place: int) -> pd.Series:
+        """The image at a place of the table, with its verdicts now and in the run."""
+        verdicts = self.counts.verdicts(*self.setting), self.counts.verdicts(*self.own)
+        return self.counts.judged(np.array([place]), *verdicts).iloc[0]
 
     def words(self, part: str, rule: str, thresholds: tuple[float, ...], joined: rules.Fusion) -> tuple[str, str]:
         """The answer and the branches, and the table of subsets, as HTML."""
@@ -169,30 +205,9 @@ class Explorer:
         chosen = pd.concat([moved[right].head(CARDS // 2), moved[~right].head(CARDS // 2)])
         line = f"{len(moved) or 'No'} images change verdict against this run's own setting"
         line += f": {right.sum()} are now right, {len(moved) - right.sum()} now wrong." if len(moved) else "."
-        sheet = pictures.sheet(chosen, self.caption, THUMB).data if len(chosen) else ""
+        sheet = pictures.sheet(chosen, self.opened.caption, THUMB).data if len(chosen) else ""
+        self.opened.offer([*chosen.index])
         self.gallery.value = f"<div style='font:13px {style.FONT}' role='status'>{line}</div>{sheet}"
-
-    def caption(self, row: pd.Series) -> str:
-        """What is true of an image, its two verdicts, its scores, and how it was degraded if it was."""
-        before, now = (("real", "fake")[row[name]] for name in ("before", "verdict"))
-        scores = [f"{registry.title(name)} {row[f'{name}_score']:.3f}" for name in self.saved.names]
-        return "\n".join(filter(None, [f"{pictures.truth(row)}: {before} → {now}", ", ".join(scores), self.chain(row)]))
-
-    def chain(self, row: pd.Series) -> str:
-        """The values that an image was degraded by, "" if it was not or they are not known."""
-        if self.degraded is None or (row.subset, row.image_id) not in self.degraded.index:
-            return ""
-        drawn = self.degraded.loc[[(row.subset, row.image_id)]].iloc[0]
-        return ", ".join(f"{name.removeprefix('degrade_')} {value:.2g}" for name, value in drawn.items())
-
-    @cached_property
-    def degraded(self) -> pd.DataFrame | None:
-        """The values of the degraded images of the test, by subset and image; None where only a folder was given."""
-        if self.saved.test is None:
-            return None
-        test = values.read(self.saved.test)
-        columns = [f"degrade_{name}" for name in degrade.DRAWN]
-        return test.set_index(["subset", "image_id"])[columns].dropna()
 
     @property
     def own(self) -> tuple[str, tuple[float, ...]]:

@@ -96,7 +96,10 @@ class Recount:
     def moved(self, part: str, verdict: np.ndarray, before: np.ndarray) -> pd.DataFrame:
         """The distinct images of a part whose verdict differs, with the verdicts `before` and `verdict`."""
         rows = self.distinct(part)
-        rows = rows[verdict[rows] != before[rows]]
+        return self.judged(rows[verdict[rows] != before[rows]], verdict, before)
+
+    def judged(self, rows: np.ndarray, verdict: np.ndarray, before: np.ndarray) -> pd.DataFrame:
+        """The images `rows` with the verdicts `before` and `verdict`."""
         return self.rows.iloc[rows].assign(before=before[rows], verdict=verdict[rows])
 
 

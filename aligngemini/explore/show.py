@@ -69,19 +69,27 @@ def said(text: str) -> str:
 
 
 class Later:
-    """Work that begins when nothing has changed for a moment; at once where no event loop runs."""
+    """Work that begins when nothing has changed for a moment, or if it is `steady`, a moment after the first change;
+    at once where no event loop runs.
+    """
 
-    def __init__(self, work: Callable[[], None]) -> None:
-        self.work, self.waiting = work, None
+    def __init__(self, work: Callable[[], None], quiet: float = QUIET, steady: bool = False) -> None:
+        self.work, self.quiet, self.steady, self.waiting = work, quiet, steady, None
 
     def __call__(self) -> None:
-        """Put the work off; of several calls in a row the last counts."""
+        """Put the work off; several calls in a row are answered once."""
+        if self.waiting and self.steady:
+            return
         if self.waiting:
             self.waiting.cancel()
         try:
-            self.waiting = asyncio.get_running_loop().call_later(QUIET, self.work)
+            self.waiting = asyncio.get_running_loop().call_later(self.quiet, self._work)
         except RuntimeError:
             self.work()
+
+    def _work(self) -> None:
+        self.waiting = None
+        self.work()
 
 
 class Probability(ipywidgets.HBox):

@@ -1,5 +1,6 @@
 """The explorer of notebook 04 in JupyterLab, in a real browser, by the keyboard alone; skipped where there is none."""
 
+import importlib.util
 import re
 import shutil
 import socket
@@ -12,6 +13,7 @@ import nbformat
 import pytest
 
 from aligngemini.core import paths, stages
+from aligngemini.explore import drawn
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -84,7 +86,29 @@ def test_the_keyboard_moves_a_threshold_and_the_numbers_follow(lab):
         plane, reset = page.get_by_role("img", name="Scores of VLM"), page.get_by_role("button", name="reset")
         places = [each.bounding_box() for each in (plane, reset, answer)]
         assert max(box["y"] + box["height"] for box in places) - min(box["y"] for box in places) < 560
+        if importlib.util.find_spec("ipyevents"):
+            _drag_and_click(page, plane, typed)
         page.set_viewport_size({"width": 700, "height": 900})
         for box in (plane.bounding_box(), reset.bounding_box()):
             assert box["x"] >= 0 and box["x"] + box["width"] <= 700
         browser.close()
+
+
+def _drag_and_click(page, plane, typed):
+    """The mouse pulls the line of the VLM's threshold, .4, to the right, and opens the image of a mark."""
+    box = plane.bounding_box()
+    scale, line = box["width"] / drawn.WIDTH, drawn._across(0.4)
+    page.mouse.move(box["x"] + line * scale, box["y"] + 100)
+    page.mouse.down()
+    for step in range(1, 9):
+        page.mouse.move(box["x"] + (line + 5 * step) * scale, box["y"] + 100)
+        page.wait_for_timeout(100)
+    page.mouse.up()
+    api.expect(typed).not_to_have_value("0.4", timeout=PATIENCE)
+    assert float(typed.input_value()) > 0.4
+    mark = re.search(
+        r"M([\d.]+),([\d.]+)", plane.locator("path[fill=none][stroke='var(--real)']").first.get_attribute("d")
+    )
+    x, y = (float(place) for place in mark.groups())
+    page.mouse.click(box["x"] + x * scale, box["y"] + (y + 3) * scale)
+    api.expect(page.get_by_role("combobox", name="open")).not_to_have_value("no image", timeout=PATIENCE)

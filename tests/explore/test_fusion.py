@@ -1,12 +1,14 @@
 """Moving a control counts the saved verdicts again, quickly, and changes no file."""
 
+from types import SimpleNamespace
+
 import ipywidgets
 import pandas as pd
 import pytest
 
 from aligngemini.core import values
 from aligngemini.core.params import Refused
-from aligngemini.explore import fusion, show
+from aligngemini.explore import drawn, fusion, opened, show
 from aligngemini.fusion import compare, rules
 from aligngemini.fusion.join import columns
 
@@ -91,11 +93,54 @@ def test_images_that_change_verdict_are_shown_with_their_scores_and_their_degrad
     saved = fusion.read(runs[0])
     test = saved.frame[["subset", "image_id", "path"]].assign(degrade_scale=0.5, degrade_noise=4.0)
     test = test.assign(degrade_blur=0.8, degrade_jpeg=60.0)
-    explorer = fusion.Explorer(saved._replace(test=values.write(tmp_path / "test.parquet", test)))
+    path = values.write(tmp_path / "test.parquet", test)
+    explorer = fusion.Explorer(saved._replace(run=SimpleNamespace(data=SimpleNamespace(path=lambda name: path))))
     explorer.thresholds[1].value = 0.95
     page = explorer.gallery.value
     assert 0 < page.count("<img") <= fusion.CARDS and "→" in page and "VLM 0." in page
     assert "scale 0.5, noise 4, blur 0.8, jpeg 60" in page and "now wrong" in page
+
+
+def press(explorer, kind, x, y, buttons=1):
+    """An event of the browser at a place of the drawing, which is shown at half its size."""
+    half = {"relativeX": x / 2, "relativeY": y / 2, "boundingRectWidth": drawn.WIDTH / 2, "buttons": buttons}
+    explorer.pointer.take({"type": kind, **half})
+
+
+def test_a_threshold_line_is_dragged_and_the_sliders_and_numbers_follow(explorer):
+    before, (x, y) = numbers(explorer), (drawn._across(0.4), drawn.TOP + 20)
+    press(explorer, "mousedown", x, y)
+    press(explorer, "mousemove", drawn._across(0.9), y)
+    press(explorer, "click", drawn._across(0.9), y)
+    assert explorer.setting == ("or", (pytest.approx(0.9), 0.6)) and numbers(explorer) != before
+    assert explorer.opened.choice.value is None, "the end of a drag is no click"
+    press(explorer, "mousemove", drawn._across(0.2), y, buttons=0)
+    assert explorer.thresholds[0].value == pytest.approx(0.9), "without a button nothing is dragged"
+    explorer.rule.value = "learned"
+    press(explorer, "mousedown", drawn._across(0.9), y)
+    press(explorer, "mousemove", drawn._across(0.3), y)
+    assert explorer.thresholds[0].value == pytest.approx(0.9), "a fitted rule has no line to drag"
+
+
+def test_a_click_on_a_mark_opens_its_image_and_its_reason_is_written(explorer, monkeypatch):
+    branch = SimpleNamespace(name="vlm", objective="dpo+sft")
+    judging = SimpleNamespace(explainer=branch, explain=lambda paths: ["the sun <stands> twice"])
+    monkeypatch.setattr(opened, "detector", lambda run: judging)
+    explorer.opened.run, explorer.opened.degraded = "a run", None
+    place = explorer.counts.distinct(explorer.part.value)[0]
+    x, y = drawn._across(explorer.counts.scores[place, 0]), drawn._upwards(explorer.counts.scores[place, 1])
+    press(explorer, "mousedown", x + 2, y)
+    press(explorer, "click", x + 2, y)
+    row = explorer.find(explorer.opened.choice.value)
+    assert explorer.opened.shown.value.count("<img") == 1 and f"VLM {row.vlm_score:.3f}" in explorer.opened.shown.value
+    assert "VLM, in words: the sun &lt;stands&gt; twice" in explorer.opened.reason.value
+    explorer.thresholds[0].value = 0.99
+    assert explorer.opened.choice.value == row.name, "it stays open while thresholds move"
+    branch.objective = "dpo"
+    explorer.opened.choice.value = None
+    assert not explorer.opened.shown.value and not explorer.opened.reason.value
+    explorer.opened.take(row.name)
+    assert "dpo teaches it verdicts alone" in explorer.opened.reason.value
 
 
 def test_without_a_joint_validation_set_no_fitted_rule_is_offered(runs_of):
