@@ -37,9 +37,10 @@ test-gpu: $(READY)  ## the tests that need a GPU
 sync: $(READY)  ## write parameter cells, the recipes of mini and the heads of docs/studies.md from their sources
 	$(BIN)/python -m aligngemini.workflow.sync
 
-pages: $(READY)  ## write the executed notebooks of the newest mini run to docs/notebooks (needs chromium or Chrome)
+pages: $(READY)  ## write the newest mini run to docs/notebooks, and a film of its explorer (needs chromium or Chrome)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[pages]'
 	$(BIN)/python -m aligngemini.analysis.pages docs/notebooks
+	$(BIN)/python -m aligngemini.explore.film docs/fusion-explorer.webp
 
 clean:  ## remove the environment and caches, never data or outputs
 	rm -rf .venv build aligngemini.egg-info .pytest_cache .ruff_cache

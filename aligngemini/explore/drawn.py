@@ -34,12 +34,12 @@ class Plane:
     def _places(self, rows: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The rows that are drawn, and their places x and y."""
         rows = np.random.default_rng(0).permutation(rows)[:POINTS]
-        return rows, _across(self.scores[rows, axes[0]]), self._height(rows, axes)
+        return rows, across(self.scores[rows, axes[0]]), self._height(rows, axes)
 
     def nearest(self, rows: np.ndarray, axes: tuple[int, ...], x: float, y: float) -> int | None:
         """The row of the mark at a place of the drawing, None where there is none."""
-        rows, across, upwards = self._places(rows, axes)
-        apart = np.hypot(across - x, upwards - y)
+        rows, at_x, at_y = self._places(rows, axes)
+        apart = np.hypot(at_x - x, at_y - y)
         return int(rows[apart.argmin()]) if len(rows) and apart.min() <= REACH else None
 
     def _height(self, rows: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
@@ -60,10 +60,10 @@ class Plane:
         return show.TEMPLATES.get_template("plane.svg.j2").render(
             label=label, note=shown, region=_shade(region), real=real, fake=fake,
             width=WIDTH, left=LEFT, top=TOP, side=SIDE,
-            across=[(round(_across(at), 1), text) for at, text in ticks], colours=style.TRUTH,
+            across=[(round(across(at), 1), text) for at, text in ticks], colours=style.TRUTH,
             dark={name: style.DARK[colour] for name, colour in style.TRUTH.items()},
             upwards=[] if single else [(round(_upwards(at), 1), text) for at, text in ticks],
-            line_across=round(_across(region.thresholds[0]), 1), font=style.FONT, ink=style.INK,
+            line_across=round(across(region.thresholds[0]), 1), font=style.FONT, ink=style.INK,
             line_upwards=None if single else round(_upwards(region.thresholds[1]), 1),
             title_across=titles[0], title_upwards="real, fake" if single else f"{titles[1]} score",
         )  # fmt: skip
@@ -71,7 +71,7 @@ class Plane:
 
 def line_at(thresholds: Sequence[float], x: float, y: float) -> int | None:
     """Which of the lines of one or two thresholds lies at a place of the drawing, None for neither."""
-    apart = [abs(x - _across(thresholds[0])), *(abs(y - _upwards(threshold)) for threshold in thresholds[1:])]
+    apart = [abs(x - across(thresholds[0])), *(abs(y - _upwards(threshold)) for threshold in thresholds[1:])]
     return int(np.argmin(apart)) if min(apart) <= REACH else None
 
 
@@ -81,7 +81,8 @@ def score_at(axis: int, x: float, y: float) -> float:
     return float(plane.score(plane.END * (2 * share - 1)))
 
 
-def _across(score):
+def across(score):
+    """Where a score lies on the axis across, px."""
     return LEFT + SIDE * (plane.place(score) + plane.END) / (2 * plane.END)
 
 

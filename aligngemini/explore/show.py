@@ -17,6 +17,7 @@ NAMED = {"style": {"description_width": "90px"}, "layout": ipywidgets.Layout(wid
 STEP = 0.02  # of a slider, in places on an axis of the plane
 QUIET = 0.25  # seconds without a change before slow work begins
 TEMPLATES = Environment(autoescape=True, loader=FileSystemLoader(Path(__file__).parent), trim_blocks=True)
+LACKING = "A figure stands here that this page cannot draw: install plotly where the Jupyter server runs."
 _FORMAT = DisplayFormatter()
 
 
@@ -39,7 +40,7 @@ def explorer(controls: list, view, *boxes: ipywidgets.Widget) -> ipywidgets.Widg
 def bundle(shown) -> dict:
     """Return the mime bundle of a plotly figure (as data only) or of anything that IPython can display."""
     if hasattr(shown, "to_plotly_json"):
-        return style.DATA.to_mimebundle(shown.to_dict()) | {"text/plain": "a plotly figure"}
+        return style.DATA.to_mimebundle(shown.to_dict()) | {"text/plain": LACKING}
     return _FORMAT.format(shown)[0]
 
 

@@ -108,17 +108,17 @@ def press(explorer, kind, x, y, buttons=1):
 
 
 def test_a_threshold_line_is_dragged_and_the_sliders_and_numbers_follow(explorer):
-    before, (x, y) = numbers(explorer), (drawn._across(0.4), drawn.TOP + 20)
+    before, (x, y) = numbers(explorer), (drawn.across(0.4), drawn.TOP + 20)
     press(explorer, "mousedown", x, y)
-    press(explorer, "mousemove", drawn._across(0.9), y)
-    press(explorer, "click", drawn._across(0.9), y)
+    press(explorer, "mousemove", drawn.across(0.9), y)
+    press(explorer, "click", drawn.across(0.9), y)
     assert explorer.setting == ("or", (pytest.approx(0.9), 0.6)) and numbers(explorer) != before
     assert explorer.opened.choice.value is None, "the end of a drag is no click"
-    press(explorer, "mousemove", drawn._across(0.2), y, buttons=0)
+    press(explorer, "mousemove", drawn.across(0.2), y, buttons=0)
     assert explorer.thresholds[0].value == pytest.approx(0.9), "without a button nothing is dragged"
     explorer.rule.value = "learned"
-    press(explorer, "mousedown", drawn._across(0.9), y)
-    press(explorer, "mousemove", drawn._across(0.3), y)
+    press(explorer, "mousedown", drawn.across(0.9), y)
+    press(explorer, "mousemove", drawn.across(0.3), y)
     assert explorer.thresholds[0].value == pytest.approx(0.9), "a fitted rule has no line to drag"
 
 
@@ -128,7 +128,7 @@ def test_a_click_on_a_mark_opens_its_image_and_its_reason_is_written(explorer, m
     monkeypatch.setattr(opened, "detector", lambda run: judging)
     explorer.opened.run, explorer.opened.degraded = "a run", None
     place = explorer.counts.distinct(explorer.part.value)[0]
-    x, y = drawn._across(explorer.counts.scores[place, 0]), drawn._upwards(explorer.counts.scores[place, 1])
+    x, y = drawn.across(explorer.counts.scores[place, 0]), drawn._upwards(explorer.counts.scores[place, 1])
     press(explorer, "mousedown", x + 2, y)
     press(explorer, "click", x + 2, y)
     row = explorer.find(explorer.opened.choice.value)
