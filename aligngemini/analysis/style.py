@@ -41,8 +41,8 @@ NAME = "aligngemini"
 CONFIG = {"displaylogo": False, "responsive": True, "showSendToCloud": False}
 DATA = PlotlyRenderer(CONFIG)  # a figure as data alone
 OFFLINE = (
-    "<p>This exported page gets plotly, which draws this figure, from the network. JupyterLab and "
-    "<code>report.html</code> of notebook 05 draw it offline.</p>"
+    "<p>Plotly, which draws this figure, comes from the network here: this is an exported page, or the Jupyter server "
+    "lacks it. A server with plotly (<code>pip install plotly</code>) and <code>report.html</code> draw it offline.</p>"
 )
 SHOWN = "document.getElementById('{plot_id}').closest('.carried').querySelector('p').remove()"  # once it is drawn
 DOTTED = {"line": {"dash": "dot", "color": MUTED, "width": 1.5}, "layer": "below"}
