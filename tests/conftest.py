@@ -40,6 +40,7 @@ SLOW = {  # files of tests that train, start kernels or processes, or simulate: 
     "test_third_branch.py",
     "vlm/test_checkpoints.py",
     "vlm/test_dpo.py",
+    "vlm/test_families.py",
     "vlm/test_launch.py",
     "vlm/test_prompt_packing.py",
     "vlm/test_verdict.py",

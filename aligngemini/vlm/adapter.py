@@ -17,6 +17,7 @@ PARAMS = ("precision", "max_pixels", "quantise", "supervision", "objective", "la
 PARAMS += ("lora_rank", "lora_alpha", "lora_dropout", "labeller_revision", "epochs", "batch_size")
 PARAMS += ("gradient_accumulation", "seed")
 SENTENCES = {"question": QUESTION, "verdict_real": VERDICTS[0], "verdict_fake": VERDICTS[1]}
+SIZES = ("patch_size", "merge_size", "max_image_size", "max_patches")  # of image processors, besides their size
 PACKAGES = ("torch", "transformers", "trl", "peft")
 SUMMARY = (
     "A LoRA adapter that lets a vision-language model say whether an image is real or generated, by its meaning: the "
@@ -28,8 +29,8 @@ def facts(config: VLMParams, pairs: int, processor) -> dict[str, Any]:
     """What PEFT forgets, of parameters of notebook 02, the number of training pairs and the processor."""
     facts = {"base": config.base, "revision": models.commit(config.base, config.base_revision)}
     facts |= {name: getattr(config, name) for name in PARAMS}
-    images = processor.image_processor
-    sizes = {"size": dict(images.size), "patch_size": images.patch_size, "merge_size": images.merge_size}
+    own = vars(processor.image_processor)
+    sizes = {"size": dict(own["size"])} | {name: own[name] for name in SIZES if own.get(name)}
     versions = {name: metadata.version(name) for name in PACKAGES}
     return facts | {"pairs": pairs, "processor": sizes} | SENTENCES | {"packages": versions}
 

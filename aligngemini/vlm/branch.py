@@ -13,8 +13,8 @@ from aligngemini.core import adapters, manifest
 from aligngemini.core.params import Refused
 from aligngemini.core.runs import Run
 
+from . import image_size, verdict
 from . import load as bases
-from . import verdict
 from .adapter import with_adapter
 
 
@@ -48,8 +48,8 @@ class VLMBranch:
         return facts | {"revision": run.models["base"]["revision"]}
 
     def prepare(self, rgb: np.ndarray, source: object = None, crop: int = 0) -> Image.Image:
-        """The image as large as the model sees it; see load.look. Raises Unreadable for one that is too long."""
-        return bases.look(self.vlm, rgb)
+        """The image as large as the model sees it; see image_size. Raises Unreadable for one that is too long."""
+        return image_size.look(self.vlm, rgb)
 
     def p_fake(self, views: list[Image.Image]) -> np.ndarray:
         """p(fake) by the verdict sentences, float64 [n]."""

@@ -12,7 +12,8 @@ from aligngemini.images.feed import Feed, Item, batched
 from aligngemini.images.table import sample_whole_pairs
 from aligngemini.scores.cv_auroc import logreg_cv_auroc
 
-from .load import VLM, look
+from .image_size import look
+from .load import VLM
 from .verdict import spoken
 
 DESCRIBE = "Describe the picture."

@@ -16,7 +16,7 @@ from transformers import PrinterCallback, TrainerCallback
 from aligngemini.branches import domain
 from aligngemini.core.progress import note
 
-from . import adapter, launch, preference_pairs
+from . import adapter, launch, parts, preference_pairs
 from .branch import VLMBranch
 from .checkpoints import Marks, newest
 from .load import VLM, dtype_for
@@ -24,8 +24,6 @@ from .params import VLMParams
 from .prompt_packing import pack_prompts
 from .vision_cache import CheckedCollator, cache_vision_features
 
-# Attention and MLP of the language model and of nothing else: the vision tower has projections of the same names.
-TARGETS = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
 LOSSES = {"dpo": ["sigmoid"], "sft": ["sft"], "dpo+sft": ["sigmoid", "sft"]}  # TRL's names; several are added up
 START = {"dpo": math.log(2)}  # the first loss, where it is known beforehand
 
@@ -107,12 +105,12 @@ def _reentrant(arguments):
     return arguments
 
 
-def lora(config: VLMParams):
-    """The `LoraConfig` for notebook 02's parameters."""
+def lora(vlm: VLM, config: VLMParams):
+    """The `LoraConfig` for notebook 02's parameters: on the language model alone, by its own names of layers."""
     from peft import LoraConfig
 
     rates = {"r": config.lora_rank, "lora_alpha": config.lora_alpha, "lora_dropout": config.lora_dropout}
-    return LoraConfig(**rates, target_modules=TARGETS, task_type="CAUSAL_LM")
+    return LoraConfig(**rates, target_modules=parts.lora_targets(vlm.model), task_type="CAUSAL_LM")
 
 
 def build(vlm: VLM, frame: pd.DataFrame, config: VLMParams, checkpoints: Path | None = None):
@@ -128,7 +126,7 @@ def build(vlm: VLM, frame: pd.DataFrame, config: VLMParams, checkpoints: Path | 
         args=settings(config, checkpoints or Path(tempfile.gettempdir())),
         train_dataset=preference_pairs.dataset(frame),
         processing_class=vlm.processor,
-        peft_config=lora(config),
+        peft_config=lora(vlm, config),
         callbacks=[Watch(config.objective), Marks()],
         data_collator=CheckedCollator(vlm.processor, vlm.max_pixels),
     )

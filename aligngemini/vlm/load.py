@@ -1,4 +1,6 @@
-"""Load a Qwen2.5-VL base, from the hub or from a folder in hub format, and show it images of a size that it sees."""
+"""Load a vision-language base, from the hub or from a folder in hub format: any image-text-to-text model of
+transformers with a chat template. No code of its own is ever run.
+"""
 
 import gc
 import os
@@ -7,17 +9,14 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 
 from aligngemini.core import models
 from aligngemini.core.params import Refused
-from aligngemini.images import aspect
-from aligngemini.images.header import Unreadable
 
-SMALL = 256 * 256  # pixels; images up to this stay as they are, for any model
-FAR = 4  # times the pixels that the model sees; only larger images are reduced here, so that others stay as they are
+from . import image_size, parts, template
+
+CODE = {"trust_remote_code": False}  # neither run nor asked about
 
 
 @dataclass
@@ -47,29 +46,44 @@ def load(base: str, revision: str = "", precision: str = "auto", max_pixels: int
     with the next step.
     """
     gc.collect()  # a model that only a trainer still holds, and nobody the trainer, makes way first
-    from transformers import AutoConfig, AutoProcessor, Qwen2_5_VLForConditionalGeneration
+    from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
     from transformers.utils import logging
 
-    name = models.where(base, "VLM base")
+    name, dtype, bits = models.where(base, "VLM base"), dtype_for(precision), quantised(quantise)
     logging.disable_progress_bar()  # in a notebook it is a widget, which a report cannot show
     # peft, TRL and accelerate still call a setting by its older name.
     warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*", category=FutureWarning)
-    options = {"revision": revision} if revision else {}
-    numbers = {"dtype": dtype_for(precision), **quantised(quantise)}
+    options = CODE | ({"revision": revision} if revision else {})
     with models.loading(base, "VLM base"):
+        check_kind(name, options)
         processor = AutoProcessor.from_pretrained(name, **options)
-        processor.apply_chat_template([{"role": "user", "content": "?"}])  # a broken template says so only when used
+        template.check(processor)
         config = AutoConfig.from_pretrained(name, **options)
-        if config.model_type != "qwen2_5_vl":  # what it leaves out would be taken from the base of 7 billion weights
-            raise ValueError(f"its config.json describes a model of type {config.model_type!r}, not qwen2_5_vl")
-        model, report = Qwen2_5_VLForConditionalGeneration.from_pretrained(
-            name, config=config, use_safetensors=True, output_loading_info=True, **numbers, **options
+        if quantise:  # of 4-bit weights too, whatever its name says
+            bits["quantization_config"].llm_int8_skip_modules = parts.beside_language(config)
+        model, report = AutoModelForImageTextToText.from_pretrained(
+            name, config=config, dtype=dtype, use_safetensors=True, output_loading_info=True, **bits, **options
         )
         if report["missing_keys"]:  # transformers would draw them
             raise ValueError(f"its weights lack {len(report['missing_keys'])} tensors")
+        if why := parts.lacks(model):
+            raise ValueError(f"the model has {why}, which its scores need; choose one of another family")
     if max_pixels:
-        processor.image_processor.size = {"shortest_edge": 28 * 28, "longest_edge": max_pixels}
+        image_size.limit(processor.image_processor, max_pixels)
     return VLM((model if quantise else model.to(place())).eval(), processor, max_pixels)
+
+
+def check_kind(name: str, options: dict[str, Any]) -> None:
+    """Raise ValueError unless transformers has an image-text-to-text model of the type that `name` says it is."""
+    from transformers import PreTrainedConfig
+    from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES as KINDS
+
+    kind = PreTrainedConfig.get_config_dict(name, **options)[0].get("model_type")
+    if kind not in KINDS:
+        raise ValueError(
+            f"its config.json describes a model of type {kind!r}, which is no image-text-to-text model of the "
+            "installed transformers; choose another, or the same model as converted for transformers (often named -hf)"
+        )
 
 
 def place() -> str:
@@ -82,7 +96,7 @@ def place() -> str:
 
 def quantised(how: str) -> dict[str, Any]:
     """What `from_pretrained` needs for 4-bit weights as QLoRA has them: nf4, constants quantised too, computing in
-    bfloat16. The vision tower and the vocabulary stay as they are (ours). Raises Refused without GPU or package.
+    bfloat16. `load` lets all but the language model stay as it is (ours). Raises Refused without GPU or package.
     """
     if not how:
         return {}
@@ -97,33 +111,8 @@ def quantised(how: str) -> dict[str, Any]:
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16,
-        llm_int8_skip_modules=["model.visual", "lm_head"],  # of 4-bit weights too, whatever its name says
     )
     return {"quantization_config": config, "device_map": {"": place()}}
-
-
-def look(vlm: VLM, image: Image.Image | np.ndarray) -> Image.Image:
-    """A PIL image, or uint8 [H, W, 3], as a PIL image of at most about FAR times the pixels that the model sees.
-
-    It is resized as the processor does it, with the same filter to the same size, so that none is larger in memory than
-    it is seen. Raises Unreadable if it is too long.
-    """
-    from transformers.models.qwen2_vl.image_processing_qwen2_vl import smart_resize
-
-    image = image if isinstance(image, Image.Image) else Image.fromarray(image)
-    if why := aspect.reason(image.width, image.height):
-        raise Unreadable(why)
-    if image.width * image.height <= SMALL:
-        return image
-    own = vlm.processor.image_processor
-    rules = own.patch_size * own.merge_size, own.size["shortest_edge"], own.size["longest_edge"]
-    height, width = smart_resize(image.height, image.width, *rules)
-    excess = image.width * image.height / (width * height)
-    if excess <= FAR:
-        return image
-    if smart_resize(height, width, *rules) == (height, width):
-        return image.resize((width, height), own.resample)
-    return image.reduce(int((excess / FAR) ** 0.5) + 1)  # a strip so thin that it is resized once more
 
 
 def adapted_modules(model) -> list[str]:

@@ -5,7 +5,7 @@ from PIL import Image
 
 from aligngemini.images import decode
 
-from .verdict import VERDICTS, chat
+from .verdict import QUESTION, VERDICTS
 
 
 def answer(verdict: int, remark: str) -> str:
@@ -46,10 +46,9 @@ def dataset(frame: pd.DataFrame):
     from datasets import Dataset
 
     def open_rows(rows: dict) -> dict:
-        questions = [[{"role": "user", "content": chat()[0]["content"][1]["text"]}] for _ in rows["path"]]
         return {
             "images": [[Image.fromarray(decode.read(path).rgb)] for path in rows["path"]],
-            "prompt": questions,
+            "prompt": [[{"role": "user", "content": QUESTION}] for _ in rows["path"]],
             "chosen": [[{"role": "assistant", "content": text}] for text in rows["chosen"]],
             "rejected": [[{"role": "assistant", "content": text}] for text in rows["rejected"]],
         }

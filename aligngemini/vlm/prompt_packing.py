@@ -1,6 +1,16 @@
 """Pack chosen and rejected answer into one sequence that shares the prompt: faster, equal up to rounding."""
 
+from functools import cache
+
 import torch
+
+from aligngemini.core.progress import say
+
+from . import parts
+
+# Types of models whose losses packing leaves as they are, which tests hold by comparing a batch with separate rows.
+# Recurrent layers (Qwen3.5), and images whose tokens see each other (Gemma 3), have no place for a mask of our own.
+PACKED = {"qwen2_5_vl", "qwen3_vl", "smolvlm", "internvl"}
 
 
 class PackedLayout:
@@ -55,29 +65,54 @@ class PackedForward:
     def __call__(self, inputs_embeds=None, position_ids=None, attention_mask=None, **options):
         """As the model's own, with the same last hidden state [rows, width, d]."""
         inputs = {"inputs_embeds": inputs_embeds, "position_ids": position_ids, "attention_mask": attention_mask}
-        if not self._pairs(position_ids, attention_mask):
+        if not self._pairs(attention_mask):
             return self.run(**inputs, **options)
+        if position_ids is None:
+            position_ids = torch.arange(inputs_embeds.shape[1], device=inputs_embeds.device)
+            position_ids = position_ids.expand(1, *attention_mask.shape)
         layout = PackedLayout(inputs_embeds, position_ids, attention_mask)
         positions = torch.stack([layout.packed(axis) for axis in position_ids])
         packed = layout.packed(inputs_embeds)
+        if options.get("visual_pos_masks") is not None:
+            options |= _visuals(layout, options["visual_pos_masks"], options["deepstack_visual_embeds"])
+        positions = positions if len(positions) > 1 else positions[0]
         output = self.run(inputs_embeds=packed, position_ids=positions, attention_mask=layout.mask(), **options)
         return type(output)(last_hidden_state=layout.unpacked(output.last_hidden_state))
 
-    def _pairs(self, position_ids, attention_mask) -> bool:
+    def _pairs(self, attention_mask) -> bool:
         """Whether these are rows of training pairs, filled from the left."""
-        model = self.run.__self__
-        if not model.training or position_ids is None or attention_mask is None or attention_mask.ndim != 2:
+        if not self.run.__self__.training or attention_mask is None or attention_mask.ndim != 2:
             return False
         left = attention_mask.long().diff(dim=1).le(0).all() and attention_mask[:, 0].all()
         return len(attention_mask) % 2 == 0 and bool(left)
 
 
-def pack_prompts(model: torch.nn.Module) -> None:
-    """Let a Qwen2.5-VL model (with or without adapter) pack the pairs of its training; its losses stay what they were.
+def _visuals(layout: PackedLayout, places: torch.Tensor, layers: list[torch.Tensor]) -> dict:
+    """The packed places [n, longest] of image tokens, and what a layer adds there [tokens, d] (Qwen3-VL) for each."""
+    spread = [values.new_zeros(*places.shape, values.shape[-1]) for values in layers]
+    for rows, values in zip(spread, layers, strict=True):
+        rows[places] = values
+    packed = layout.packed(places) & (layout.place < layout.total)
+    return {"visual_pos_masks": packed, "deepstack_visual_embeds": [layout.packed(rows)[packed] for rows in spread]}
 
-    Raises RuntimeError where attention cannot take a mask of its own, which packing needs.
+
+def pack_prompts(model: torch.nn.Module) -> None:
+    """Let a model (with or without adapter) pack the pairs of its training; its losses stay what they were.
+
+    Only models of the types in PACKED do, where all layers attend to all tokens by sdpa, which takes a mask of our own.
+    Others train on separate rows, and a line says so.
     """
-    text = next(module for name, module in model.named_modules() if name.endswith("language_model"))
-    if text.config._attn_implementation != "sdpa" or text.has_sliding_layers:
-        raise RuntimeError("Sharing prompts needs attention of the kind sdpa without sliding windows.")
-    text.forward = PackedForward(text.forward)
+    core = parts.core(model)
+    text = core.get_decoder()
+    layers = getattr(text.config, "layer_types", None) or ["full_attention"]
+    if core.config.model_type not in PACKED:
+        _say_plain(f"models of type {core.config.model_type} are not known to allow it")
+    elif text.config._attn_implementation != "sdpa" or set(layers) != {"full_attention"}:
+        _say_plain("it needs attention of the kind sdpa without sliding windows")
+    else:
+        text.forward = PackedForward(text.forward)
+
+
+@cache
+def _say_plain(why: str) -> None:
+    say(f"share_prompt: both answers stay in rows of their own, which takes longer and changes no loss: {why}")

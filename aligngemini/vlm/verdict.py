@@ -1,7 +1,9 @@
-"""The question, the two verdict sentences, and p(fake) from the logits of the word that decides between them."""
+"""The question, the two verdict sentences, and p(fake) from the logits of the words that decide between them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from os.path import commonprefix
 
 import numpy as np
 import torch
@@ -10,10 +12,13 @@ from PIL import Image
 from aligngemini.images.failures import Failures, each
 from aligngemini.images.feed import batched
 
-from .load import VLM, look
+from . import parts, template
+from .image_size import look
+from .load import VLM
+from .vision_cache import temporary_vision_cache
 
-# The authors state neither the prompt nor the verdict sentences: these are ours. The two sentences differ in their last
-# token alone, so that one row per image carries both.
+# The authors state neither the prompt nor the verdict sentences: these are ours. For most tokenizers the two sentences
+# differ in their last token alone, so that one row per image carries both.
 QUESTION = (
     "Is this image real or fake? Judge parts, counts, places, light and shadows. Ignore blur, noise and compression."
 )
@@ -21,25 +26,22 @@ VERDICTS = {0: "This image is real", 1: "This image is fake"}
 EXPLAINED = 16  # images at once: ours
 
 
-def chat(question: str = QUESTION) -> list[dict]:
-    """The conversation that asks about one image."""
-    return [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": question}]}]
-
-
 def prompts(vlm: VLM, images: list[Image.Image], question: str = QUESTION) -> dict[str, torch.Tensor]:
     """Model inputs for one question about each image, padded on the left, on the model's device.
 
     Raises Unreadable for an image that the model cannot look at.
     """
-    seen = [look(vlm, image) for image in images]
-    text = vlm.processor.apply_chat_template(chat(question), add_generation_prompt=True, tokenize=False)
-    batch = vlm.processor(text=[text] * len(seen), images=seen, return_tensors="pt", padding=True, padding_side="left")
+    seen, (text, _) = [[look(vlm, image)] for image in images], template.rendered(vlm.processor, question)
+    # A template writes the tokens that open a text itself.
+    options = {"padding": True, "padding_side": "left", "add_special_tokens": False}
+    batch = vlm.processor(text=[text] * len(seen), images=seen, return_tensors="pt", **options)
     return {name: value.to(vlm.device) for name, value in batch.items()}
 
 
-def tokens(vlm: VLM, text: str) -> list[int]:
-    """The tokens of a text without any that open or end one."""
-    return vlm.processor.tokenizer(text, add_special_tokens=False)["input_ids"] if text else []
+def tokens(vlm: VLM, answer: str) -> list[int]:
+    """The tokens of an answer as it follows a prompt, without any that end it."""
+    lead = template.rendered(vlm.processor, QUESTION)[1]
+    return vlm.processor.tokenizer(lead + answer, add_special_tokens=False)["input_ids"] if answer else []
 
 
 def continued(batch: dict, answer: list[int]) -> dict:
@@ -47,58 +49,76 @@ def continued(batch: dict, answer: list[int]) -> dict:
     prompt = batch["input_ids"]
     tail = torch.tensor(answer, dtype=prompt.dtype, device=prompt.device).expand(len(prompt), -1)
     longer = {"input_ids": torch.cat([prompt, tail], 1)}
-    for name, fill in (("attention_mask", 1), ("mm_token_type_ids", 0)):
+    for name, fill in (("attention_mask", 1), ("mm_token_type_ids", 0), ("token_type_ids", 0)):
         if name in batch:
             longer[name] = torch.cat([batch[name], torch.full_like(tail, fill)], 1)
     return {**batch, **longer}
 
 
-@torch.inference_mode()
 def p_fake(vlm: VLM, images: list[Image.Image]) -> np.ndarray:
-    """p(fake) in [0, 1] for each image: the two-way softmax over the verdict sentences; float64 [n].
+    """p(fake) in [0, 1] for each image: the two-way softmax over the verdict sentences; float64 [n]."""
+    return _scores(vlm, prompts(vlm, images))
 
-    These differ in their last token alone, so all else cancels, the norm over the vocabulary too: what is left are two
-    logits. They are computed in float32: in bfloat16, which has eight bits, a thousand images would share a few dozen
-    scores.
+
+@torch.inference_mode()
+def _scores(vlm: VLM, batch: dict[str, torch.Tensor]) -> np.ndarray:
+    said = [tokens(vlm, VERDICTS[label]) for label in (0, 1)]
+    opening = commonprefix(said)
+    ends = [each[len(opening) :] for each in said]
+    score = _by_one_token if [len(end) for end in ends] == [1, 1] else _by_sentences
+    real, fake = score(vlm, batch, opening, *ends)
+    return (fake - real).double().sigmoid().cpu().numpy()
+
+
+def _by_one_token(vlm: VLM, batch: dict, opening: list[int], *ends: list[int]) -> torch.Tensor:
+    """Logits [2, n] of the last tokens of sentences that differ in it alone, so that all else cancels.
+
+    They are computed in float32: in bfloat16, which has eight bits, a thousand images would share a few dozen scores.
     """
-    (*opening, real), (*other, fake) = (tokens(vlm, VERDICTS[label]) for label in (0, 1))
-    if opening != other:
-        raise RuntimeError("The tokenizer parts the verdict sentences before their last token: use Qwen2.5-VL's own.")
-    model = _base(vlm)
-    hidden = model.model(**continued(prompts(vlm, images), opening)).last_hidden_state[:, -1:]
-    two = torch.nn.functional.linear(hidden.float(), model.lm_head.weight[[real, fake]].float())[:, 0]
-    return (two[:, 1] - two[:, 0]).double().sigmoid().cpu().numpy()
+    with _vocabulary_of(parts.base(vlm.model).get_output_embeddings(), [end[0] for end in ends]):
+        return vlm.model(**continued(batch, opening), logits_to_keep=1).logits[:, -1].T
+
+
+@contextmanager
+def _vocabulary_of(head: torch.nn.Linear, words: list[int]) -> Iterator[None]:
+    """Let a vocabulary head give the logits of some words alone, in float32; what the model does to logits stays."""
+    own, bias = head.forward, None if head.bias is None else head.bias[words].float()
+    head.forward = lambda hidden: torch.nn.functional.linear(hidden.float(), head.weight[words].float(), bias)
+    try:
+        yield
+    finally:
+        head.forward = own
+
+
+def _by_sentences(vlm: VLM, batch: dict, opening: list[int], *ends: list[int]) -> list[torch.Tensor]:
+    """Log-probabilities [n] of sentences whose `ends` have any number of tokens: one forward pass for each of them."""
+    with temporary_vision_cache(vlm.model):
+        return [_log_p(vlm, continued(batch, opening + end[:-1]), end) for end in ends]
+
+
+def _log_p(vlm: VLM, batch: dict, end: list[int]) -> torch.Tensor:
+    logits = vlm.model(**batch, logits_to_keep=len(end)).logits.float()
+    wanted = torch.tensor(end, device=logits.device).expand(len(logits), -1)
+    return logits.log_softmax(-1).gather(-1, wanted[..., None])[..., 0].sum(1)
 
 
 @torch.inference_mode()
 def judged(vlm: VLM, images: list[Image.Image]) -> tuple[np.ndarray, np.ndarray]:
     """`p_fake` and `features` of the images, from one pass through the vision tower."""
-    seen = []
-    hook = _base(vlm).model.visual.register_forward_hook(
-        lambda tower, args, given, output: seen.append((output.pooler_output, given["grid_thw"])), with_kwargs=True
-    )
-    try:
-        scores = p_fake(vlm, images)
-    finally:
-        hook.remove()
-    return scores, _means(vlm, *seen[0])
+    batch = prompts(vlm, images)
+    with temporary_vision_cache(vlm.model):
+        return _scores(vlm, batch), _means(vlm, batch)
 
 
 @torch.inference_mode()
 def features(vlm: VLM, images: list[Image.Image]) -> np.ndarray:
     """What the vision tower, which no training changes, sees of each image: the mean of its tokens, float32 [n, d]."""
-    batch = prompts(vlm, images)
-    seen = _base(vlm).model.visual(batch["pixel_values"], grid_thw=batch["image_grid_thw"])
-    return _means(vlm, seen.pooler_output, batch["image_grid_thw"])
+    return _means(vlm, prompts(vlm, images))
 
 
-def _means(vlm: VLM, tokens: torch.Tensor, grid: torch.Tensor) -> np.ndarray:
-    counts = grid.prod(1) // vlm.processor.image_processor.merge_size**2
-    return torch.stack([part.float().mean(0) for part in tokens.split(counts.tolist())]).cpu().numpy()
-
-
-def _base(vlm: VLM):
-    return vlm.model.get_base_model() if hasattr(vlm.model, "get_base_model") else vlm.model
+def _means(vlm: VLM, batch: dict[str, torch.Tensor]) -> np.ndarray:
+    seen = parts.image_features(vlm.model, batch)
+    return torch.stack([part.float().mean(0) for part in seen]).cpu().numpy()
 
 
 def explain(vlm: VLM, images: list[Image.Image], verdicts: Iterable[int], length: int = 40) -> list[str]:

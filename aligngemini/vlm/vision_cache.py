@@ -1,59 +1,82 @@
 """Each image is seen by the vision tower once a step, not once for each answer and each model; batches are checked."""
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
+from . import image_size, parts, template
 
-class CachedVisionTower:
-    """The forward pass of a frozen vision tower that remembers the features of the last images.
+READ = ("pooler_output", "deepstack_features")  # what language models get of the features
+
+
+class CachedFeatures:
+    """`get_image_features` of a model whose vision is frozen; it remembers the features of the last images.
 
     A DPO step shows the same images four times: beside the chosen and beside the rejected answer, to the policy and
-    to its reference, which share the tower. `compute` is the tower's own forward pass.
+    to its reference, which share the vision tower. `compute` is the model's own method.
     """
 
     def __init__(self, compute):
-        self.compute, self.inputs, self.features = compute, None, None
+        self.compute, self.__signature__ = compute, inspect.signature(compute)  # generate() reads the names
+        self.images: dict[str, torch.Tensor] = {}
+        self.features = None
 
     @torch.no_grad()
-    def __call__(self, pixels: torch.Tensor, grid_thw: torch.Tensor, **options):
-        """The tower's output for patches `pixels` [n, d] of images of `grid_thw` [images, 3] patches."""
-        inputs = (pixels, grid_thw)
-        if self.inputs is None or not all(map(torch.equal, self.inputs, inputs)):
-            self.inputs, self.features = inputs, self._compute_half(pixels, grid_thw, options)
+    def __call__(self, *args, **options):
+        """The features of images; where the second half of all their tensors repeats the first, of only one half."""
+        given = dict(zip(self.__signature__.parameters, args, strict=False)) | options
+        images = {name: value for name, value in given.items() if isinstance(value, torch.Tensor)}
+        if not _same(images, self.images):
+            options = {name: value for name, value in given.items() if name not in images}
+            self.images, self.features = images, self._computed(images, options)
         return type(self.features)(**self.features)  # a new one each time: callers change it
 
-    def _compute_half(self, pixels: torch.Tensor, grid_thw: torch.Tensor, options: dict):
-        """The features of all images; where the second half repeats the first, only the first is computed."""
-        first, second = grid_thw.tensor_split(2)
-        patches = int(first.prod(1).sum())
-        if not (torch.equal(first, second) and torch.equal(pixels[:patches], pixels[patches:])):
-            return self.compute(pixels, grid_thw=grid_thw, **options)
-        half = self.compute(pixels[:patches], grid_thw=first, **options)
-        return type(half)(**{name: torch.cat([value, value]) for name, value in half.items()})
+    def _computed(self, images: dict[str, torch.Tensor], options: dict[str, Any]):
+        halves = [{name: value.tensor_split(2)[half] for name, value in images.items()} for half in (0, 1)]
+        if not _same(*halves):
+            return self.compute(**images, **options)
+        half = self.compute(**halves[0], **options)
+        return type(half)(**{name: _twice(half[name]) for name in READ if name in half})
+
+
+def _same(some: dict[str, torch.Tensor], others: dict[str, torch.Tensor]) -> bool:
+    return some.keys() == others.keys() and all(torch.equal(value, others[name]) for name, value in some.items())
+
+
+def _twice(value):
+    """Features for the same images once more: a tensor of all, one tensor for each, or lists of these by layer."""
+    if isinstance(value, torch.Tensor):
+        return torch.cat([value, value])
+    return value + value if isinstance(value[0], torch.Tensor) else [_twice(layer) for layer in value]
 
 
 def cache_vision_features(model: torch.nn.Module) -> torch.nn.Module:
-    """Cache the vision features of a Qwen2.5-VL model (with or without adapter), and return its vision tower.
+    """Cache the image features of a model (with or without adapter), and return what owns them: all but its head.
 
-    Raises RuntimeError if the tower trains.
+    Raises RuntimeError if anything but the language model trains.
     """
-    tower = next(module for name, module in model.named_modules() if name.endswith("visual"))
-    if any(weight.requires_grad for weight in tower.parameters()) and model.training:
+    core = parts.core(model)
+    trained = {weight for weight in core.parameters() if weight.requires_grad}
+    if model.training and trained - set(core.get_decoder().parameters()):
         raise RuntimeError("The vision tower trains, so its features change and cannot be remembered.")
-    tower.forward = CachedVisionTower(tower.forward)
-    return tower
+    core.get_image_features = CachedFeatures(core.get_image_features)
+    return core
 
 
 @contextmanager
 def temporary_vision_cache(model: torch.nn.Module) -> Iterator[None]:
     """Cache the vision features inside a `with` block, where nothing may train."""
-    tower = cache_vision_features(model)
+    if isinstance(parts.core(model).get_image_features, CachedFeatures):
+        yield
+        return
+    core = cache_vision_features(model)
     try:
         yield
     finally:
-        del tower.forward  # the class has its own
+        del core.get_image_features  # the class has its own
 
 
 class CheckedCollator:
@@ -67,7 +90,8 @@ class CheckedCollator:
 
     def __call__(self, examples: list[dict]) -> dict:
         """A batch for the trainer: rows of all chosen answers, then of all rejected ones."""
-        batch = self.collate(examples)
+        options = {"chat_template_kwargs": template.options(self.processor)}
+        batch = self.collate([example | options for example in examples])
         check_images(batch, self.processor, self.max_pixels)
         if not batch["completion_mask"].any(1).all():
             raise RuntimeError("A row of a batch holds no answer to learn from: was it cut off, or is it empty?")
@@ -77,10 +101,13 @@ class CheckedCollator:
 def check_images(batch: dict, processor, max_pixels: int) -> None:
     """Raise RuntimeError unless every image of a batch is whole and within `max_pixels` (0: any size).
 
-    An image has one token to 28 x 28 pixels, so at most max_pixels / 784; the prompt must hold every one of them.
+    For the Qwen family, where an image has one token to a square of 28 x 28 or 32 x 32 pixels, and the prompt must
+    hold every one of them; other models compare the numbers themselves, and their processors cut no image larger.
     """
+    if "image_grid_thw" not in batch:
+        return
     tokens = batch["image_grid_thw"].prod(1) // processor.image_processor.merge_size**2
-    most = max_pixels // 784
+    most = max_pixels // image_size.unit(processor.image_processor) ** 2
     if max_pixels and int(tokens.max()) > most:
         raise RuntimeError(f"An image has {int(tokens.max())} tokens, more than the {most} that max_pixels allows.")
     held = int((batch["input_ids"] == processor.image_token_id).sum())

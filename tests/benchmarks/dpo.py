@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from peft import LoraConfig
 from PIL import Image
 from transformers import PrinterCallback, Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration, TrainerCallback
 from trl import DPOTrainer
@@ -73,8 +72,7 @@ def frame(folder: str, count: int) -> pd.DataFrame:
 
 def plain(vlm: load.VLM, rows: pd.DataFrame, cfg, folder: Path) -> DPOTrainer:
     """As TRL's documentation has it."""
-    lora = LoraConfig(r=cfg.lora_rank, lora_alpha=cfg.lora_alpha, target_modules=dpo.TARGETS, task_type="CAUSAL_LM")
-    given = {"args": dpo.settings(cfg, folder), "peft_config": lora, "processing_class": vlm.processor}
+    given = {"args": dpo.settings(cfg, folder), "peft_config": dpo.lora(vlm, cfg), "processing_class": vlm.processor}
     return DPOTrainer(model=vlm.model.train(), train_dataset=preference_pairs.dataset(rows), **given)
 
 

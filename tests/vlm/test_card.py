@@ -42,7 +42,7 @@ def test_a_step_on_packed_pairs_leaves_its_gradients_on_the_card(card, there, ro
     batch = vision_cache.CheckedCollator(there.processor, there.max_pixels)([said[0], said[1]])
     batch.pop("completion_mask")
     with card:
-        model = peft.get_peft_model(there.model, dpo.lora(VLMParams())).train()
+        model = peft.get_peft_model(there.model, dpo.lora(there, VLMParams())).train()
         model.enable_input_require_grads()
         model.gradient_checkpointing_enable({"use_reentrant": False})
         vision_cache.cache_vision_features(model)

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from aligngemini.core import paths, stages
 from aligngemini.images import decode
 from aligngemini.mini import bases
-from aligngemini.vlm import adapter, dpo, load, preference_pairs, verdict, vision_cache
+from aligngemini.vlm import adapter, dpo, load, parts, preference_pairs, verdict, vision_cache
 from aligngemini.vlm.params import VLMParams
 from aligngemini.world import world
 from tests import model_card
@@ -236,11 +236,11 @@ def test_looking_once_changes_no_loss(rows, tmp_path, monkeypatch):
 def test_a_tower_that_looks_once_is_asked_once_a_step_for_half_the_rows(rows, tmp_path):
     looks = []
     trainer = dpo.build(base(), preference_pairs.from_remarks(rows), CFG, tmp_path / "checkpoints")
-    tower = next(module for name, module in trainer.model.named_modules() if name.endswith("visual"))
-    tower.register_forward_hook(lambda *_: looks.append("asked"))
-    plain = tower.forward.compute
-    tower.forward.compute = lambda pixels, grid_thw, **options: (
-        looks.append(len(grid_thw)) or plain(pixels, grid_thw=grid_thw, **options)
+    core = parts.core(trainer.model)
+    cached, plain = core.get_image_features, core.get_image_features.compute
+    core.get_image_features = lambda *images, **options: looks.append("asked") or cached(*images, **options)
+    cached.compute = lambda image_grid_thw, **images: (
+        looks.append(len(image_grid_thw)) or plain(image_grid_thw=image_grid_thw, **images)
     )
     trainer.args.max_steps = 1
     trainer.train()

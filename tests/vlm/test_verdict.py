@@ -9,7 +9,7 @@ from scipy.special import expit
 
 from aligngemini.branches import scoring
 from aligngemini.mini import bases
-from aligngemini.vlm import load, verdict
+from aligngemini.vlm import load, template, verdict
 from aligngemini.vlm.branch import VLMBranch
 from aligngemini.world import world
 
@@ -26,7 +26,8 @@ def pictures():
 
 def by_hand(vlm, picture, sentence: str) -> float:
     """log p(sentence) from one plain forward pass over prompt and sentence."""
-    text = vlm.processor.apply_chat_template(verdict.chat(), add_generation_prompt=True, tokenize=False)
+    chat = template.asked(verdict.QUESTION)
+    text = vlm.processor.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
     answer = vlm.processor.tokenizer(sentence, add_special_tokens=False)["input_ids"]
     batch = vlm.processor(text=[text + sentence], images=[picture], return_tensors="pt")
     with torch.inference_mode():
@@ -39,10 +40,16 @@ def test_p_fake_is_that_of_plain_forward_passes_over_both_sentences(vlm, picture
     assert np.allclose(verdict.p_fake(vlm, pictures), expit(np.subtract(fake, real)), rtol=0, atol=1e-5)
 
 
-def test_a_tokenizer_that_parts_the_sentences_earlier_is_refused(vlm, pictures, monkeypatch):
-    monkeypatch.setattr(verdict, "VERDICTS", {0: "This image is real", 1: "This is fake"})
-    with pytest.raises(RuntimeError, match="before their last token"):
-        verdict.p_fake(vlm, pictures[:1])
+def test_sentences_that_differ_in_several_tokens_are_scored_by_their_whole_log_probabilities(
+    vlm, pictures, monkeypatch
+):
+    """As a tokenizer may part the verdict words, and in any number of tokens on each side."""
+    said = {0: "This image is real", 1: "This image is a fabricated one"}
+    monkeypatch.setattr(verdict, "VERDICTS", said)
+    assert len(verdict.tokens(vlm, said[1])) > len(verdict.tokens(vlm, said[0])) + 2
+    real, fake = ([by_hand(vlm, picture, said[label]) for picture in pictures] for label in (0, 1))
+    scores, _ = verdict.judged(vlm, pictures)
+    assert np.allclose(scores, expit(np.subtract(fake, real)), rtol=1e-4, atol=0)
 
 
 def test_the_two_verdicts_cost_one_forward_pass(vlm, pictures, monkeypatch):
