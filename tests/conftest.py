@@ -38,6 +38,7 @@ SLOW = {  # files of tests that train, start kernels or processes, or simulate: 
     "test_self_check.py",
     "test_notebooks.py",
     "test_third_branch.py",
+    "test_vlm_families.py",
     "vlm/test_checkpoints.py",
     "vlm/test_dpo.py",
     "vlm/test_families.py",
