@@ -72,6 +72,16 @@ def test_a_batch_of_images_of_any_shape_is_scored_as_one_by_one(vlm, images):
     assert np.allclose(together, alone, rtol=0, atol=1e-5) and np.ptp(alone) > 1e-4
 
 
+@pytest.mark.parametrize(("name", "most"), [("smolvlm", 20), ("internvl", 20), ("qwen3_vl", 12)])
+def test_max_pixels_says_how_many_tokens_an_image_has(tmp_path, images, name, most):
+    """A large image becomes as many tiles (4 tokens each, and one for all of it) or squares as there is room for."""
+    folder, large = families.write(name, tmp_path), images[0].resize((500, 500))
+    for max_pixels, tokens in ((112 * 112, most), (32 * 32, 4 if most == 20 else 1)):
+        vlm = load.load(str(folder), max_pixels=max_pixels)
+        found = (verdict.prompts(vlm, [large])["input_ids"] == vlm.model.config.image_token_id).sum()
+        assert tokens * 0.75 <= found <= tokens
+
+
 def test_its_score_is_that_of_plain_forward_passes_over_both_sentences(vlm, images):
     prompt, lead = template.rendered(vlm.processor, verdict.QUESTION)
     log_p = []
