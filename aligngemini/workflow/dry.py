@@ -191,10 +191,12 @@ def _fits(row: dict[str, Any], machine: Any, scale: str) -> str:
     """Say what a stage takes; raises Refused where that is too much, or where the scale needs a GPU and has none."""
     from aligngemini.rehearse.run import MEMORY as LARGE
 
-    peak = row["peak, GB"] * (1 if machine.name else 2)  # a processor computes in float32, which is twice as wide
-    takes = f"{peak:.1f} GB by count"
+    peak = row["peak, GB"]  # of a GPU, which computes in 16 bits
     if not machine.name and scale in LARGE:
-        raise Refused(f"{takes}, and no GPU here; the smallest that it fits: {row['smallest GPU']}; or --scale laptop")
+        smallest = f"the smallest that it fits: {row['smallest GPU']}"
+        raise Refused(f"{peak:.1f} GB by count, and there is no GPU here; {smallest}; or take --scale laptop")
+    peak *= 1 if machine.name else 2  # a processor computes in float32
+    takes = f"{peak:.1f} GB by count"
     if not machine.fits(peak * 1e9):
         raise Refused(f"{takes}, and there are {machine.memory:.0f}: lower {row['lower']}, or take a larger machine")
     return f"{takes}, of {machine.memory:.0f}" + (f" on {machine.name}" if machine.name else "")

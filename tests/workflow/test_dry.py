@@ -117,7 +117,7 @@ def test_a_model_of_the_cache_needs_no_hub_and_one_that_is_not_there_is_missing_
 
 def test_a_scale_for_a_gpu_says_which_one_where_there_is_none(monkeypatch):
     no_gpu = SimpleNamespace(name="", memory=64, fits=lambda peak: True)
-    with pytest.raises(dry.Refused, match="6.0 GB by count, and no GPU here; the smallest that it fits: T4"):
+    with pytest.raises(dry.Refused, match="3.0 GB by count, and there is no GPU here; the smallest that it fits: T4"):
         dry._fits(COUNTED, no_gpu, "paper")
     assert dry._fits(COUNTED, no_gpu, "laptop") == "6.0 GB by count, of 64"
 
