@@ -44,7 +44,7 @@ def _pairs(vlm: VLM, rows: pd.DataFrame, config: VLMParams, parts: Path) -> pd.D
 
 
 def labelling(vlm: VLM, config: VLMParams) -> VLM:
-    """The model that labels: the base itself, or another of its family. Raises Refused if that cannot be loaded."""
+    """The model that labels: the base itself, or another one. Raises Refused if that cannot be loaded."""
     if config.labeller == BASE:
         return vlm
     return load(config.labeller, config.labeller_revision, config.precision, config.max_pixels, config.quantise)
