@@ -7,7 +7,6 @@ module. On the device HOLLOW, a CPU, large weights are `flop_counter.zeros`.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -17,12 +16,11 @@ from aligngemini.core import paths, reading
 from aligngemini.core.params import Refused
 from aligngemini.expert import backbone
 from aligngemini.images import autoencoder
-from aligngemini.vlm import load
+from aligngemini.vlm import image_size, load
 
-from . import flop_counter
+from . import flop_counter, processors
 from .stages import Setting
 
-MINI = "data/mini/vlm"  # whose processor all models of its family take
 KNOWN = reading.json(Path(__file__).with_name("architectures.json"))
 HOLLOW = "hollow"
 WORDS = 1000  # more than the mini tokenizer has
@@ -35,10 +33,9 @@ def vlm(setting: Setting, folder: Path, device: str) -> tuple[load.VLM, nn.Modul
     """
     from transformers import AutoConfig, AutoModelForImageTextToText, GenerationConfig
 
-    config, dtype = AutoConfig.from_pretrained(paths.resolve(MINI)), load.dtype_for(setting.vlm.precision)
-    # The ids of special tokens are those of the mini processor.
-    ids = {name: value for name, value in config.to_dict().items() if name.endswith("_token_id")}
-    config = AutoConfig.for_model(**_sizes(setting.vlm.base) | ids)
+    dtype, sizes = load.dtype_for(setting.vlm.precision), _sizes(setting.vlm.base)
+    processor = processors.of(sizes["model_type"])
+    config = AutoConfig.for_model(**sizes | processors.ids(processor))
     with torch.device("meta" if device == HOLLOW else device):
         model = AutoModelForImageTextToText.from_config(config, dtype=dtype).eval()
     if device == HOLLOW:
@@ -47,7 +44,8 @@ def vlm(setting: Setting, folder: Path, device: str) -> tuple[load.VLM, nn.Modul
         nn.init.normal_(words.data[:WORDS])  # no two are alike
         model.tie_weights()  # which giving them memory parts
     model.generation_config = GenerationConfig(pad_token_id=0)  # no end: random weights talk to the last token
-    return replace(load.load(MINI, max_pixels=setting.vlm.max_pixels), model=model), model
+    image_size.limit(processor.image_processor, setting.vlm.max_pixels)
+    return load.VLM(model, processor, setting.vlm.max_pixels), model
 
 
 @contextmanager

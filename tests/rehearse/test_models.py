@@ -71,3 +71,13 @@ def test_the_mini_processor_can_ask_the_large_model(vlm):
 def test_no_two_words_of_a_model_without_weights_are_alike(vlm):
     words = vlm.model.get_input_embeddings().weight[: models.WORDS].float()
     assert len(words.unique(dim=0)) == models.WORDS
+
+
+def test_smolvlm2_is_asked_behind_its_own_processor_and_sees_one_tile_of_64_tokens():
+    from PIL import Image
+
+    laptop = stages.setting("laptop")
+    model, _ = models.vlm(laptop.single(), None, models.HOLLOW)
+    batch = verdict.prompts(model, [Image.new("RGB", laptop.sizes["vlm"])] * 2)
+    assert (batch["input_ids"] == model.model.config.image_token_id).sum(1).tolist() == [64, 64]
+    assert len(model.processor.tokenizer) <= models.WORDS

@@ -1,0 +1,53 @@
+"""What stands before a VLM whose weights are random: the processor of its family, over the words of the mini one."""
+
+from importlib.resources import files
+from typing import Any
+
+from aligngemini.core import paths
+
+MINI = "data/mini/vlm"
+TILE, TOKENS = 512, 64  # of SmolVLM2's two smaller models: px of a tile, and what the language model gets of it
+NAMED = {
+    "image_token": "<image>",
+    "fake_image_token": "<fake_token_around_image>",
+    "global_image_token": "<global-img>",
+    "end_of_utterance_token": "<end_of_utterance>",
+}
+
+
+def smolvlm() -> Any:
+    """SmolVLM2's own processor and chat template, with images as its card has them: up to four tiles a side."""
+    from tokenizers import Tokenizer
+    from transformers import (
+        PreTrainedTokenizerFast,
+        SmolVLMImageProcessor,
+        SmolVLMProcessor,
+        SmolVLMVideoProcessor,
+    )
+
+    core = Tokenizer.from_file(str(paths.resolve(MINI) / "tokenizer.json"))
+    ends = {"eos_token": NAMED["end_of_utterance_token"], "pad_token": "<|endoftext|>"}
+    words = PreTrainedTokenizerFast(tokenizer_object=core, padding_side="left", extra_special_tokens=NAMED, **ends)
+    words.add_special_tokens({"extra_special_tokens": list(NAMED.values())}, replace_extra_special_tokens=False)
+    sizes = {"max_image_size": {"longest_edge": TILE}}
+    images = SmolVLMImageProcessor(size={"longest_edge": 4 * TILE}, **sizes)
+    video = SmolVLMVideoProcessor(size={"longest_edge": TILE}, **sizes)
+    chat = (files("trl") / "chat_templates" / "smolvlm.jinja").read_text()
+    return SmolVLMProcessor(images, words, video, image_seq_len=TOKENS, chat_template=chat)
+
+
+def of(kind: str) -> Any:
+    """The processor for a model of this type of transformers: the mini one for the Qwen family."""
+    from transformers import AutoProcessor
+
+    return smolvlm() if kind == "smolvlm" else AutoProcessor.from_pretrained(paths.resolve(MINI))
+
+
+def ids(processor: Any) -> dict[str, int]:
+    """The ids of special tokens that a configuration takes from the processor before it."""
+    from transformers import AutoConfig
+
+    if processor.__class__.__name__ == "SmolVLMProcessor":
+        return {"image_token_id": processor.image_token_id}
+    config = AutoConfig.from_pretrained(paths.resolve(MINI)).to_dict()
+    return {name: value for name, value in config.items() if name.endswith("_token_id")}
