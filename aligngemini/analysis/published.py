@@ -22,10 +22,8 @@ COLUMNS = {"real_accuracy": SPECIFICITY, "fake_accuracy": RECALL, "ap": PRECISIO
 ROW = ["benchmark", "subset", "metric", "value"]
 ABOUT = ["title", "benchmark", "subset", "metric", "detector"]
 NOT_RUN, OTHER, PROTOCOL = "not run", "other metric", "other protocol"
-# Sub-sets behind a published mean, where they are known: ours of fewer or more is no number of the same kind.
-SUBSETS = {"genimage": 8, "drct_2m": 16, "wildrf": 3, "aigibench": 2, "cospy_wild": 5, "synthwildx": 3}
-SUBSETS |= {"synthbuster": 9, "evalgen": 5, "aigcdetect": 16, "aigi_now": 18}
-SUBSETS |= {"rr_dataset": 3, "universalfakedetect": 19}
+# Subsets behind a published mean, where they are known: ours of fewer or more is no number of the same kind.
+SUBSETS = {key(name): layout.published_subsets for name, layout in LAYOUTS.items() if layout.published_subsets}
 PUBLISHED = "published"  # as PROTOCOLS[PUBLISHED] declares, in the column protocol of a published row
 
 

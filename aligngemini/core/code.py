@@ -1,6 +1,7 @@
 """Which code decides an answer: what is imported from the package, directly or not, except for what is `APART`.
 
-A module counts by its syntax tree, so that comments, docstrings and layout change no name of a run.
+A module counts by its syntax tree, so that comments, docstrings and layout change no name of a run, and with the table
+of its own name that lies beside it (DATA), if there is one.
 """
 
 import ast
@@ -39,6 +40,7 @@ APART = {
     "core.shipped": "refuses damaged files, and changes nothing",
 }
 """Modules, or packages with all that they hold, that decide no answer, and why. In doubt a module decides."""
+DATA = (".yaml", ".csv")
 RUNS = ["core.filling"]  # what `core.runs`, which is apart, makes every answer with
 
 
@@ -63,6 +65,8 @@ def closure(names: Iterable[str], package: Path = paths.PACKAGE) -> dict[str, st
             path = there[module]
             here = (package.name, *path.relative_to(package).parent.parts)
             found[module], imports = read(path.read_text(encoding="utf-8"), here)
+            data = [each.read_bytes() for each in map(path.with_suffix, DATA) if each.is_file()]
+            found[module] += "".join(hashlib.sha256(each).hexdigest() for each in data)
             waiting += [module for name in imports for module in _modules(name, there)]
     return found
 

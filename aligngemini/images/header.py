@@ -19,42 +19,11 @@ from .filenames import true
 LIMIT = 256_000_000  # pixels; a larger image is refused before its pixels are unpacked
 TOO_LARGE = f"larger than {LIMIT // 1_000_000} megapixels"
 CODECS = f"Pillow {PIL.__version__}, pillow-heif {pillow_heif.__version__}"
-# How files begin, as regular expressions. The formats are those whose decoders are plain code: no EPS, which would
-# start Ghostscript on a stranger's file.
-FORMATS = {
-    "JPEG": rb"\xff\xd8\xff",
-    "PNG": rb"\x89PNG",
-    "WEBP": rb"RIFF....WEBP",
-    "GIF": rb"GIF8",
-    "BMP": rb"BM.{12}[\x0c-\x7c]\0\0\0",
-    "TIFF": rb"II[*+]\0(?!\x10\0\0\0CR)|MM\0[*+]",
-    "AVIF": rb"....ftyp(avi[fs]|mif1.{,40}avif)",
-    "HEIC": rb"....ftyp(he[iv][cxms]|m[is]f1)",
-    "JPEG2000": rb"\xff\x4f\xff\x51|\0\0\0\x0cjP  ",
-    "PPM": rb"P[1-6]\s",
-}
-OTHERS = {
-    "JPEG XL": rb"\xff\x0a|\0\0\0\x0cJXL ",
-    "PSD": rb"8BPS",
-    "PDF": rb"%PDF",
-    "CR2": rb"II[*]\0",
-    "MP4": rb"....ftyp",
-    "AVI": rb"RIFF....AVI ",
-    "Matroska": rb"\x1aE\xdf\xa3",
-    "NumPy": rb"\x93NUMPY",
-    "HDF5": rb"\x89HDF",
-    "ZIP": rb"PK[\3\5]",
-    "gzip": rb"\x1f\x8b",
-    "7z": rb"7z\xbc\xaf",
-    "RAR": rb"Rar!",
-    "xz": rb"\xfd7zXZ",
-    "bzip2": rb"BZh",
-    "Zstandard": rb"\x28\xb5\x2f\xfd",
-    "Parquet": rb"PAR1",
-    "tar": rb".{257}ustar",
-    "Git LFS pointer": rb"version https://git-lfs",
-}
-PAGES = {"HTML": rb"(?i)\s*<(!doctype html|html)", "XML": rb"\s*<\?xml"}  # what a server sends in place of a file
+FILE = Path(__file__).with_suffix(".yaml")
+# How files begin, as regular expressions: of images that are read, of other files, of what a server sends in their place.
+FORMATS, OTHERS, PAGES = (
+    {name: start.encode() for name, start in starts.items()} for starts in reading.mapping(FILE, FILE.name).values()
+)
 CODESTREAM = re.compile(rb"\xff\x4f\xff\x51.{36}(..)(.)", re.DOTALL)  # of a JPEG 2000: number of channels, bits
 NO_FILES = {
     errno.ENOENT: "the file is not there (any more)",

@@ -117,6 +117,15 @@ def test_a_line_that_decides_changes_the_names_of_the_runs_that_depend_on_it(pac
     assert _changed(package, module, lambda text: _without_answer(text, function)) == DECIDING[module, function]
 
 
+def test_the_table_beside_a_module_decides_with_it(package):
+    table = package / "world" / "kinds.yaml"
+    before, text = _codes(package), table.read_text()
+    table.write_text(text.replace("stature: 2", "stature: 3", 1))
+    after = _codes(package)
+    table.write_text(text)
+    assert {name for name in ALL if before[name] != after[name]} == {DATA, PEERS}
+
+
 def test_a_branch_decides_where_the_parameters_name_it(package):
     with_it = {"branch_runs": ["expert latest", "frequency"]}
     module = _path(package, "branches.frequency")

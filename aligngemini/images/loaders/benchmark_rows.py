@@ -14,7 +14,7 @@ from aligngemini.core.params import Refused, unknown
 
 from ..filenames import spelled, true
 from . import archives, csv_lists, folders, skips
-from .benchmarks import LAYOUTS, OTHER_NAMES, key
+from .benchmarks import LAYOUTS, key
 
 
 def split(text: str) -> tuple[str, list[str]]:
@@ -25,7 +25,7 @@ def split(text: str) -> tuple[str, list[str]]:
     head, colon, rest = text.partition(":")
     if not colon or "/" in head or paths.resolve(text).exists():
         return "", [text]
-    names = {_letters(name): name for name in LAYOUTS} | OTHER_NAMES
+    names = {_letters(known): name for name, layout in LAYOUTS.items() for known in (name, *layout.aliases)}
     if _letters(head) not in names:
         raise unknown(head, list(LAYOUTS), "test", "benchmark")
     name = names[_letters(head)]

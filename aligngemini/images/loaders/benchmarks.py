@@ -1,163 +1,110 @@
-"""The benchmarks by name: where each is from, and what is peculiar to how it lies on the disk."""
+"""How trees of test images lie on the disk: what folders and file names say, and which hold no test.
 
-from .tree_layout import Layout
+What is peculiar to each benchmark stands in benchmarks.yaml.
+"""
 
-TRAINING = "pictures to train on, not to test"
-RECONSTRUCTED = "reconstructions to train on, not to test"
-MASKS = "masks of artifacts, in one folder for each picture"
-GENIMAGE = {
-    "imagenet_ai_0419_sdv4": "stable_diffusion_v_1_4",
-    "imagenet_ai_0424_sdv5": "stable_diffusion_v_1_5",
-    "imagenet_midjourney": "Midjourney",
-    "imagenet_ai_0508_adm": "ADM",
-    "imagenet_ai_0424_wukong": "wukong",
-    "imagenet_glide": "glide",
-    "imagenet_ai_0419_vqdm": "VQDM",
-    "imagenet_ai_0419_biggan": "BigGAN",
-}
-NOW = {name: name for name in ("flux-dev", "flux-krea", "flux-kontext", "flux-pro", "gpt4o", "jimeng", "minimax")}
-NOW |= {"flux-kera": "flux-krea", "keling": "keling", "kling": "keling", "nano": "nano", "nano-banana": "nano"}
-CO_SPY = {name: name for name in ("mscoco", "cc3m", "textcaps", "sbu", "flickr")}
-CO_SPY |= {"coco": "mscoco", "val2017": "mscoco", "flickr30k": "flickr"}
-OF_LAION = ("ldm_200", "ldm_200_cfg", "ldm_100", "glide_100_27", "glide_50_27", "glide_100_10", "dalle")
-COCO_REST = dict.fromkeys(("train2017", "test2017", "unlabeled2017"), TRAINING)
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
 
-LAYOUTS = {
-    "GenImage": Layout(
-        source="the links in github.com/GenImage-Dataset/GenImage",
-        skipped={"train": TRAINING},
-        passed=("genimage",),
-        names=GENIMAGE,
-    ),
-    "DRCT-2M": Layout(
-        source="ModelScope, BokingChen/DRCT-2M",
-        reals="MSCOCO val2017, cocodataset.org",
-        unlabelled=1,
-        shared=True,
-        passed=("drct-2m", "val2017"),
-        skipped=COCO_REST | {"fake_rec_images": RECONSTRUCTED},
-    ),
-    "BFree-Online": Layout(
-        source="the links in github.com/grip-unina/B-Free, viral_images_dataset",
-        depth=0,
-        listing="BFree_viral_images.csv",
-        copies=r"([^/]+)/[^/]+$",  # one photograph, posted again and again, has a folder
-    ),
-    "WildRF": Layout(
-        source="the link in github.com/barcavia/RealTime-DeepfakeDetection-in-the-RealWorld",
-        top=("train", "val"),
-        passed=("wildrf",),
-    ),
-    "AIGIBench": Layout(source="Hugging Face, HorizonTEL/AIGIBench", top=("train", "val"), passed=("aigibench",)),
-    "Chameleon": Layout(
-        source="its authors, who give it out on request (see github.com/shilinyan99/AIDE)",
-        depth=0,
-        top=("train", "val"),
-    ),
-    "CO-SPY-Bench": Layout(
-        source="Hugging Face, ruojiruoli/Co-Spy-Bench",
-        reals="Hugging Face, ruojiruoli/Co-Spy-Misc and nlphuji/flickr30k, and MSCOCO val2017, a folder for each",
-        unlabelled=1,
-        shared=True,
-        pooled=True,
-        depth=2,
-        real=("real_image_examples",),
-        passed=("synthetic", "co-spy-bench", "co-spy-misc"),
-        skipped=COCO_REST,
-        names=CO_SPY,
-        packed=("*.tar", "*.tar.gz"),
-    ),
-    "CO-SPY-In-the-Wild": Layout(
-        source="the five sites named in github.com/Megum1/CO-SPY",
-        reals="a set of your choice, its authors name none",
-        unlabelled=1,
-        shared=True,
-        passed=("co-spy-in-the-wild",),
-        names={"flux": "instavibeai"},
-    ),
-    "AIGI-Now": Layout(
-        source="Hugging Face, Gaffeyzz/AIGI-Now",
-        digit=True,
-        passed=("aigi-now", "data"),
-        names=NOW,
-        packed=("*.tar", "*.tar.gz", "*.tgz"),
-    ),
-    "AIGCDetectBenchmark": Layout(
-        source="ModelScope, aemilia/AIGCDetectionBenchmark",
-        top=("train", "val"),
-        passed=("test_set", "aigcdetectbenchmark", "aigcdetectionbenchmark"),
-    ),
-    "ForenSynths": Layout(
-        source="Hugging Face, sywang/CNNDetection, or the links in github.com/roy-ch/Dual-Data-Alignment",
-        top=("train", "val", "progan_train", "progan_val"),
-        passed=("forensynths", "cnn_synth_testset"),
-    ),
-    "Synthbuster": Layout(
-        source="the link at veraai.eu/posts (Synthbuster)",
-        reals="RAISE-1k, www.grip.unina.it/download/prog/DMimageDetection/real_RAISE_1k.zip",
-        unlabelled=1,
-        shared=True,
-        real=("real_raise_1k", "raise-1k", "raise_1k", "raise"),
-        passed=("synthbuster",),
-    ),
-    "SynthWildX": Layout(
-        source="the script in github.com/grip-unina/ClipBased-SyntheticImageDetection, data/synthwildx",
-        unlabelled=1,
-        shared=True,
-        passed=("synthwildx",),
-        listing="list.csv",
-    ),
-    "EvalGEN": Layout(
-        source="Hugging Face, Junwei-Xi/EvalGEN", unlabelled=1, lone=True, passed=("evalgen",), only="_0"
-    ),
-    "DDA-COCO": Layout(
-        source="Hugging Face, Junwei-Xi/DDA-COCO",
-        reals="MSCOCO val2017, cocodataset.org",
-        unlabelled=1,
-        shared=True,
-        real=("val2017", "coco", "mscoco"),
-        passed=("dda-coco",),
-        skipped=COCO_REST,
-    ),
-    "X-AIGD": Layout(
-        source="Hugging Face, Coxy7/X-AIGD, files labeled_test",
-        unlabelled=1,
-        shared=True,
-        lone=True,
-        passed=("x-aigd", "data"),
-        skipped={"masks": MASKS},
-        packed=("*_test*.parquet",),
-    ),
-    "RR-Dataset": Layout(
-        source="zenodo.org/records/14963880, RRDataset_test.tar.gz",
-        top=("train", "val"),
-        words={"real_images": 0, "ai_images": 1},
-        passed=("rrdataset", "rr-dataset", "rrdataset_test", "rrdataset_final"),
-        skipped={"rrdataset_original_train_val": TRAINING},
-        copies=r"/(?:transfer_|redigital_)?([^/]+)\.\w+$",
-    ),
-    "UniversalFakeDetect": Layout(
-        source="the two links to test sets in github.com/WisconsinAIVision/UniversalFakeDetect",
-        shared=True,
-        pooled=True,
-        pools=dict.fromkeys(OF_LAION, "laion") | {"guided": "imagenet"},
-        top=("train", "val", "progan_train", "progan_val"),
-        passed=("universalfakedetect", "datasets", "diffusion_datasets", "cnn_synth_testset"),
-        skipped=dict.fromkeys(("stylegan2", "whichfaceisreal"), "of ForenSynths, but none of the 19 of this benchmark"),
-    ),
-}
-OTHER_NAMES = {
-    "aigcdetect": "AIGCDetectBenchmark",
-    "aigcdetectionbenchmark": "AIGCDetectBenchmark",
-    "bfree": "BFree-Online",
-    "cospy": "CO-SPY-Bench",
-    "cospywild": "CO-SPY-In-the-Wild",
-    "drct": "DRCT-2M",
-    "univfakedetect": "UniversalFakeDetect",
-}
-KEYS = {"AIGCDetectBenchmark": "aigcdetect", "CO-SPY-Bench": "cospy_bench", "CO-SPY-In-the-Wild": "cospy_wild"}
+from aligngemini.core import reading
+
+NEITHER, BOTH = -1, -2  # labels of an image whose folders say nothing, or both real and fake
+REAL = {"0_real", "real", "nature"}
+FAKE = {"1_fake", "fake", "ai"}
+REAL_OR_FAKE = dict.fromkeys(REAL, 0) | dict.fromkeys(FAKE, 1)
+BETWEEN = {"train", "val", "valid", "validation", "test", "images"}  # folders that name a split, not a generator
+KINDS = {"pixel": "pixel", "pix": "pixel", "semantic": "semantic", "sem": "semantic"}
+DIGIT = re.compile(r"[01](\D.*)?", re.DOTALL)  # a label, and perhaps a word, but no number
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What is peculiar to a benchmark; without arguments, the rules that hold for any labelled tree.
+
+    All folder names are compared in lower case. `depth` folders name a subset, the last of them its generator.
+    """
+
+    source: str = ""  # where the benchmark is from; every named benchmark has one
+    key: str = ""  # what tables call it, if that is not its name in lower case with underscores
+    aliases: tuple[str, ...] = ()  # other names, in lower case without signs
+    published_subsets: int = 0  # behind the published mean, 0 where that is not known
+    reals: str = ""  # where its real images are from, if not from the same place
+    unlabelled: int = NEITHER  # label of an image that no folder labels
+    digit: bool = False  # the first character of an image's own folder, 0 or 1, is its label
+    shared: bool = False  # real images of no fakes' folder serve every subset
+    pooled: bool = False  # shared real images serve the subsets of the folder they are named after
+    pools: Mapping[str, str] = field(default_factory=dict)  # subset -> folder of its shared reals, if of another name
+    depth: int = 1
+    real: tuple[str, ...] = ()  # folders of real images, above all generators
+    words: Mapping[str, int] = field(default_factory=dict)  # folders that say real or fake, beside those above: labels
+    passed: tuple[str, ...] = ()  # folders that name nothing
+    top: tuple[str, ...] = ()  # folders without test images, above all generators
+    skipped: Mapping[str, str] = field(default_factory=dict)  # folders without test images, anywhere: reasons
+    names: Mapping[str, str] = field(default_factory=dict)  # name on the disk -> its one spelling
+    lone: bool = False  # there are no real images to compare with
+    only: str = ""  # how the names of the images that count end, before the suffix
+    packed: tuple[str, ...] = ()  # patterns of the archives that are unpacked on the first use
+    listing: str = ""  # a CSV file in it that says what is real
+    copies: str = ""  # pattern in the path of an image: its first group is the same for all copies of one picture
+
+    def label(self, above: tuple[str, ...]) -> int:
+        """What the folders above an image say of it: 0 real, 1 fake, NEITHER or BOTH."""
+        low = [part.lower() for part in above]
+        said = {**REAL_OR_FAKE, **self.words}
+        labels = {said[part] for part in low if part in said}
+        labels |= {0 for at, part in enumerate(low) if part in self.real and not self.named(above[:at])}
+        if self._is_digit(above):
+            labels.add(int(low[-1][0]))
+        if not labels and (self.unlabelled == 0 or len(self.named(above)) >= self.depth):
+            return self.unlabelled
+        return BOTH if len(labels) > 1 else next(iter(labels), NEITHER)
+
+    def named(self, above: tuple[str, ...]) -> list[str]:
+        """The folders that name something, in their one spelling: generators, kinds, categories."""
+        own = above[:-1] if self._is_digit(above) else above
+        nothing = {*REAL_OR_FAKE, *BETWEEN, *self.passed, *self.real, *self.words}
+        names = [part for part in own if part.lower() not in nothing and not self.unpacks(part)]
+        return [self.names.get(name.lower(), name) for name in names]
+
+    def picture(self, path: str, label: int) -> str:
+        """What the copies of one picture share, to be resampled together; "" for an image that stands alone."""
+        found = re.search(self.copies, path) if self.copies else None
+        return f"{label}/{found[1]}" if found else ""
+
+    def _is_digit(self, above: tuple[str, ...]) -> bool:
+        return self.digit and bool(above) and DIGIT.fullmatch(above[-1]) is not None
+
+    def place(self, above: tuple[str, ...], root: str) -> tuple[str, str]:
+        """Generator and subset of an image; `root` is what both are called where no folder names them."""
+        names = self.named(above)
+        subset = names[: self.depth] or [root]
+        rest = names[self.depth : self.depth + 1]
+        kind = [KINDS[part.lower()] if self.source else part for part in rest if part.lower() in KINDS]
+        return subset[-1], "/".join([*subset, *kind])
+
+    def skipped_folder(self, above: tuple[str, ...]) -> str:
+        """Why a folder is not walked into; "" if it is."""
+        low = above[-1].lower()
+        if low in self.top and not self.named(above[:-1]):
+            return "pictures to train or tune on, not to test"
+        return self.skipped.get(low, "")
+
+    def skipped_file(self, name: str) -> str:
+        """Why an image of this name does not count; "" if it does."""
+        counts = not self.only or PurePath(name).stem.endswith(self.only)
+        return "" if counts else f"of this benchmark only *{self.only} counts"
+
+    def unpacks(self, name: str) -> bool:
+        """Whether this is the name of an archive, or of the folder made of it, that is unpacked on the first use."""
+        return any(PurePath(name.lower()).match(pattern) for pattern in self.packed)
+
+
+FILE = Path(__file__).with_suffix(".yaml")
+LAYOUTS = {name: Layout(**facts) for name, facts in reading.mapping(FILE, FILE.name).items()}
 
 
 def key(name: str) -> str:
     """What tables call a benchmark: as the published numbers do."""
-    return KEYS.get(name, name.lower().replace("-", "_"))
+    return LAYOUTS[name].key or name.lower().replace("-", "_")

@@ -14,7 +14,7 @@ from aligngemini.core.params import Refused
 
 from ..filenames import spelled
 from . import skips
-from .tree_layout import REAL_OR_FAKE
+from .benchmarks import REAL_OR_FAKE
 
 MOST = 2**30  # bytes of a list: ten million images
 PATHS = ("path", "filename", "file", "file_name", "filepath", "file_path", "image", "image_path", "image_name", "name")

@@ -12,7 +12,7 @@ from aligngemini.core.params import Refused
 
 from ..filenames import spelled
 from . import scan_cache, skips
-from .tree_layout import BOTH, NEITHER, Layout
+from .benchmarks import BOTH, NEITHER, Layout
 
 PLAIN = Layout()
 ROW = ["path", "label", "subset", "generator", "reason"]
