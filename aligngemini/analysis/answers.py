@@ -138,7 +138,6 @@ def _fusion(alignment: pd.DataFrame, differences: pd.DataFrame) -> Answer:
 
 
 def _alarms(means: pd.DataFrame) -> str:
-    """What fusion and its branches say of reals."""
     branches = pairs.first_pure(means)
     texts = [f"{title(row.model)} {1 - row.real_accuracy:.1%}" for row in branches.itertuples()]
     fused = means[means.model == "fusion"].real_accuracy.iloc[0]
@@ -166,12 +165,10 @@ def _failures(alignment: pd.DataFrame, violations: pd.DataFrame | None) -> Answe
 
 
 def _places(rows: pd.DataFrame) -> str:
-    """Subsets with their values."""
     return _some(f"“{row.subset}” {spell(row.value, row.low, row.high)}" for row in rows.itertuples())
 
 
 def _missed(violations: pd.DataFrame) -> str:
-    """The violation that is found least."""
     found = violations[violations.family != families.REALS]
     if found.empty:
         return ""
@@ -180,6 +177,5 @@ def _missed(violations: pd.DataFrame) -> str:
 
 
 def _some(texts: Iterable[str], most: int = 3) -> str:
-    """The first few of many texts, and how many more there are."""
     texts = list(texts)
     return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")

@@ -107,7 +107,6 @@ def dots(table: pd.DataFrame, title: str, note: str) -> go.Figure:
 
 
 def _bounded(table: pd.DataFrame) -> pd.DataFrame:
-    """With the distances to the ends of the interval."""
     return table.assign(above=table.high - table.value, below=table.value - table.low)
 
 

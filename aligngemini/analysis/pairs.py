@@ -73,7 +73,6 @@ def differences(verdicts: pd.DataFrame, resamples: int = 2000, confidence: float
 
 
 def _about(part: pd.DataFrame, mean: bool) -> dict:
-    """What one row of `differences` is about."""
     alike = part[["model", "pure_supervision", "other_supervision", "benchmark", "subset"]].iloc[0].to_dict()
     axes = part.axis[part.label == 1].unique()
     own = {"model": "fusion", "subset": "mean", "axis": "all"}

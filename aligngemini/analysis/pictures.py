@@ -18,21 +18,13 @@ from aligngemini.images import decode, degrade
 from aligngemini.images import traces as pixels
 
 SIDE = 168  # pixels; a small image is enlarged by whole factors with its pixels left square
-SHEET = """<div class="pictures" style="display:flex;flex-wrap:wrap;gap:14px 12px;margin:6px 0 14px;
-font:13px/1.35 Inter,'Segoe UI',Arial,sans-serif">
-{%- for images, caption in cards %}<div style="width:{{ (side + 4) * images | length - 4 }}px">
-<div style="display:flex;gap:4px">{% for data, name, label in images %}<figure style="margin:0;width:{{ side }}px">
-{%- if data.startswith("data:") %}<img src="{{ data }}" alt="{{ name }}" style="display:block;max-width:{{ side }}px">
-{%- else %}<div style="width:{{ side }}px;height:{{ side }}px;display:flex;align-items:center;justify-content:center;
-text-align:center;color:#5C6570;background:#F4F6F8;border:1px dashed #AEB6C0;box-sizing:border-box;padding:8px;
-overflow:hidden">{{ data }}</div>{% endif %}<figcaption>{{ label }}</figcaption></figure>{% endfor %}</div>
-<div style="white-space:pre-line;overflow-wrap:anywhere;padding-top:3px">{{ caption }}</div></div>
-{%- else %}<span style="color:#5C6570">No pictures to show.</span>{% endfor %}</div>"""
 KINDS = {  # axis -> what such fakes are, and what stands beside one
     "semantic": ("Semantic fakes: the scene is impossible, the pixels are those of a camera", "its real twin"),
     "pixel": ("Pixel fakes: the scene is possible, the pixels went through a generator", "its photograph"),
 }
-TEMPLATE = Environment(autoescape=True).from_string(SHEET)
+TEMPLATE = Environment(autoescape=True).from_string(
+    Path(__file__).with_name("sheet.html.j2").read_text(encoding="utf-8")
+)
 
 
 def sheet(rows: pd.DataFrame, caption: str | Callable = "image_id", side: int = SIDE) -> HTML:

@@ -119,7 +119,6 @@ def beside(measured: pd.DataFrame) -> pd.DataFrame:
 
 
 def _keyed(table: pd.DataFrame) -> pd.DataFrame:
-    """With the letters and digits of its subset's name."""
     return table.assign(key=table.subset.str.casefold().str.replace(r"[^a-z0-9]", "", regex=True))
 
 

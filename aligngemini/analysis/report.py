@@ -144,7 +144,6 @@ def _parts(text: str, saved: dict[str, pd.DataFrame], verdicts: pd.DataFrame, sh
 
 
 def _shown(part: Any) -> str:
-    """A table, a figure or a piece of a page as HTML."""
     if isinstance(part, pd.DataFrame):
         numbered = isinstance(part.index, pd.RangeIndex)
         table = part.to_html(border=0, index=not numbered, na_rep="-", max_rows=None, sparsify=False)
@@ -186,7 +185,6 @@ def executed(run: SavedRun) -> nbformat.NotebookNode:
 
 
 def _title(name: str, run: Run) -> str:
-    """The name of a chapter, with the supervision if its run has one."""
     return ": ".join(filter(None, (name, run.params.get("supervision"))))
 
 

@@ -96,7 +96,6 @@ def section(study: Study, command: str, runs: list, tables: dict[str, pd.DataFra
 
 
 def _made_with(runs: list) -> str:
-    """When the last of the runs was finished, and with which versions."""
     records = [manifest.read(run.answer.folder) or {} for run in runs]
     finished, packages, commits = "", {}, set()
     for record in records:

@@ -29,12 +29,12 @@ def add(commands: Any) -> None:
 def act(args: argparse.Namespace) -> int:
     """Audit, print and write; return 0 for a clean set and FOUND for one with findings. Raises Refused, DiskFull."""
     folder = paths.writable(args.out, "--out", "audit.*", "left_out.csv") if args.out else None
-    from . import report, report_page
+    from . import report
 
     found = report.audit(args.what, args.against, _words(args.words) if args.words else None, args.workers)
-    print(report_page.text(found))
+    print(report.text(found))
     if folder:
-        print(f"written: {report_page.write(found, folder)}")
+        print(f"written: {report.write(found, folder)}")
     return DONE if found.clean else FOUND
 
 

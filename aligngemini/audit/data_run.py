@@ -1,18 +1,23 @@
-"""The audit of a data run's tables: the class guessed from one cue alone and by pixels, and how alike pairs are."""
+"""The audit of a data run's tables: the class guessed from one cue alone and by pixels, how alike pairs are, and how
+strong the degradation must be.
+"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from aligngemini.core import seeds
-from aligngemini.images import decode
+from aligngemini.images import decode, degrade
+from aligngemini.images.feed import Item
 from aligngemini.images.table import briefly
-from aligngemini.scores.cv_auroc import Auroc
+from aligngemini.scores.cv_auroc import UNKNOWN, Auroc, logreg_cv_auroc
 
-from . import cues, pixel_network
+from . import cues, pixel_network, pixel_statistics
 
 COMPARED = 100  # pairs whose pixels are compared
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the degradation, behind which probes look
 AXES = "joint, its axes"  # the set in which a cue is asked for the axis of a joint fake, not for its class
 
 
@@ -54,7 +59,6 @@ def measure(
 
 
 def _sets(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """The tables, every subset of the test and of the joint table by itself, and AXES."""
     sets = {name: rows[rows["reason"] == ""] for name, rows in tables.items()}
     for name in ("test", "joint"):
         if name in sets:
@@ -84,7 +88,6 @@ def pair_identity(rows: pd.DataFrame) -> dict[str, float]:
 
 
 def _psnr(*paths: str) -> float:
-    """The PSNR between two images, NaN for two sizes."""
     one, other = (decode.read(path).rgb.astype(np.float32) for path in paths)
     return 10 * np.log10(255**2 / max(np.mean((one - other) ** 2), 1e-6)) if one.shape == other.shape else float("nan")
 
@@ -94,3 +97,33 @@ def _unusable(tables: Mapping[str, pd.DataFrame], left_out: pd.DataFrame | None)
     rows = pd.concat([*rows, left_out])
     counts = rows.groupby(["set", briefly(rows["reason"])]).size()
     return {f"{name}: unusable, {reason}": int(count) for (name, reason), count in counts.items()}
+
+
+def strength(
+    rows: pd.DataFrame, ranges: Mapping[str, Sequence[float]], seed: int, workers: int = 1, network: bool = False
+) -> pd.DataFrame:
+    """AUROC of the pixel probe on pairs behind each share of the degradation `ranges`, one row for each share: columns
+    share, the middles of the four ranges, auroc, low and high, and with `network` the same of the pixel network.
+
+    Share 0 is the images as they are, share 1 the whole chain. Each image draws its own values, as in the semantic
+    set.
+    """
+    ladder = [degrade.weaker(ranges, share) for share in SHARES]
+    seen, sample = cues.described(rows, partial(_seen, ladder, seed, network), "probing degraded pictures", workers)
+    table = pd.DataFrame([{name: np.mean(pair) for name, pair in rung.items()} for rung in ladder])[list(degrade.DRAWN)]
+    table.insert(0, "share", SHARES)
+    areas = []
+    for step in range(len(ladder)):
+        statistics, crops = [each[step][0] for each in seen], [each[step][1] for each in seen]
+        areas.append((logreg_cv_auroc(np.array(statistics), sample) if seen else UNKNOWN)._asdict())
+        if network:
+            area = pixel_network.auroc(statistics, crops, sample) if seen else UNKNOWN
+            areas[-1] |= {f"network_{name}": value for name, value in area._asdict().items()}
+    return pd.concat([table, pd.DataFrame(areas)], axis=1)
+
+
+def _seen(ladder: Sequence[dict], seed: int, network: bool, item: Item, rgb: np.ndarray) -> list[tuple]:
+    """Pixel statistics of uint8 [H, W, 3] behind each rung of the ladder, and what the network sees of it."""
+    key = f"strength/{item.name}"
+    rest = [degrade.degrade(rgb, degrade.draw(rung, degrade.generator(seed, key))) for rung in ladder[1:]]
+    return [(pixel_statistics.describe(each), pixel_network.crop(each) if network else None) for each in (rgb, *rest)]

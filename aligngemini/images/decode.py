@@ -118,7 +118,6 @@ def _rgb(image: Image.Image, whole: Image.Image) -> np.ndarray:
 
 
 def _flat(image: Image.Image) -> Image.Image:
-    """RGB without transparency."""
     if image.has_transparency_data:
         over = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", over.size, "white"), over)

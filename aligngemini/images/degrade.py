@@ -102,15 +102,12 @@ def noise(rgb: np.ndarray, sigma: float, grain: int) -> np.ndarray:
 
 
 def blur(rgb: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian blur of `sigma` pixels."""
     return np.asarray(Image.fromarray(rgb).filter(ImageFilter.GaussianBlur(sigma)))
 
 
 def compress(rgb: np.ndarray, quality: int) -> np.ndarray:
-    """Through a JPEG of that quality and back."""
     return np.asarray(Image.open(io.BytesIO(jpeg.encode(rgb, quality))))
 
 
 def resize(rgb: np.ndarray, shape: tuple[int, int], filter: str) -> np.ndarray:
-    """To (height, width)."""
     return np.asarray(Image.fromarray(rgb).resize(shape[::-1], Image.Resampling[filter.upper()]))

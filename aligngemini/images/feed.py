@@ -58,7 +58,6 @@ class Feed:
         return [(item, pool.submit(attempt, self._prepared, item)) for item in batch]
 
     def _prepared(self, item: Item) -> object:
-        """What is prepared of one image; raises what reading it raises."""
         if item.reason:
             raise decode.Unreadable(item.reason)
         source = contents(item.source) if isinstance(item.source, str | Path) else item.source

@@ -39,7 +39,6 @@ def make(run, cfg: DataParams) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _squares(run, cfg: DataParams) -> pd.DataFrame:
-    """The files as squares of one size and format; those that cannot be used have a reason."""
     sets = {"plausible": semantic_set, "photos": pixel_set} if cfg.joint_images else {}
     files = [part.divided(run, cfg)[0]["joint"] for role, part in sets.items() if getattr(cfg, role) != WORLD]
     items = pd.concat(files).to_dict("records") if files else []
@@ -66,7 +65,6 @@ def _count(cfg: DataParams, roles: pd.Series) -> int:
 
 
 def _scenes(run, cfg: DataParams, count: int) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
-    """The images of every role that the world plays, and the twins that look alike."""
     roles = [role for role in sources.ROLES if getattr(cfg, role) == WORLD]
     if not roles:
         return {}, table.frame([])
@@ -77,7 +75,6 @@ def _scenes(run, cfg: DataParams, count: int) -> tuple[dict[str, pd.DataFrame], 
 
 
 def _subsets(images: dict[str, pd.DataFrame], pairs: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The rows of each subset, from the images of each role and the `pairs` that the autoencoder made of them."""
     plausible, implausible, photos = (images[role] for role in sources.ROLES)
     again = pairs[(pairs["role"] == "implausible") & (pairs["label"] == 1)].assign(axis="both")
     violations = again["pair_id"].map(implausible.set_index("pair_id")["remark"]) if "remark" in implausible else ""

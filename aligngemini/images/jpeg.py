@@ -102,5 +102,4 @@ def reproducible(original: bytes) -> bool:
 
 
 def _is_lossless(webp: bytes) -> bool:
-    """Whether the first image in a WebP is a lossless one."""
     return re.findall(rb"VP8[ L]", webp[12:])[:1] == [b"VP8L"]

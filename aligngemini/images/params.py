@@ -108,7 +108,6 @@ class DataParams(Params):
                 raise Refused(f"{name} is 0, which means all, but the world has no end: give a number")
 
     def _check_world(self) -> None:
-        """Reject options of the world when the world is not used, and unknown names."""
         if self.vae in self.generators:
             raise Refused(f"{self.vae} makes the training fakes, so it is no generator that only tests: leave it out")
         _check_names("generators", [text.rstrip("/").rpartition("/")[2] for text in self.generators])

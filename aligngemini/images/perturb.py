@@ -75,7 +75,6 @@ def _crop(rgb: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray
 
 
 def _screenshot(rgb: np.ndarray, scale: float, rng: np.random.Generator) -> np.ndarray:
-    """Shown smaller on a screen, captured there, passed on as a JPEG."""
     return degrade.compress(degrade.rescale(rgb, scale, "bilinear"), SCREEN_QUALITY)
 
 

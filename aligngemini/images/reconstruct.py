@@ -38,12 +38,10 @@ class Plan:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width of the window."""
         left, top, right, bottom = self.window
         return bottom - top, right - left
 
     def failure(self, why: str) -> dict:
-        """The row of a photograph that has no pair."""
         return {"path": self.row["path"], "reason": why}
 
 
@@ -102,7 +100,6 @@ def run_pairs(
 
 
 def _plan(row: dict, folder: Path, max_side: int, form: str, cell: int) -> Plan:
-    """The plan for a photograph; raises Unreadable where it cannot have a pair."""
     data = header.contents(row["path"])
     with header.opened(data) as image:
         turned = header.orientation(image)
@@ -177,7 +174,6 @@ def _reconstruct(plans: list[Plan], autoencoder, pool: ThreadPoolExecutor, worke
 
 
 def _load(plan: Plan) -> tuple[bytes, np.ndarray]:
-    """The file and the pixels of its window. Raises Unreadable."""
     data = header.contents(plan.row["path"])
     return data, decode.read(data, plan.window).rgb
 
@@ -208,7 +204,6 @@ def _failures(saving: list[tuple[Plan, Future]]) -> list[dict]:
 
 
 def _rows(plan: Plan, generator: str) -> list[dict]:
-    """The rows of the photograph and of its reconstruction."""
     pair = plan.row | {"pair_id": plan.row.get("pair_id") or origin(plan.row["image_id"])}
     real = {"path": str(plan.original), "label": 0, "axis": "none", "generator": "", "remark": REMARK_REAL}
     fake = {"path": str(plan.fake), "label": 1, "axis": "pixel", "generator": generator, "remark": REMARK_FAKE}

@@ -79,7 +79,6 @@ def left_out(run, cfg: DataParams) -> pd.DataFrame:
 
 
 def _table(run, name: str, make: Callable, *given) -> pd.DataFrame:
-    """The image table that `make` gives, computed once in the run."""
     return run.compute(f"{name}.parquet", _checked, name, make, *given)
 
 

@@ -62,7 +62,6 @@ def make(run, cfg: DataParams) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _joint(scenes: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The three subsets, from photographs of twins and from the pairs that the autoencoder made of them."""
     again = pairs[pairs["label"] == 1].reset_index(drop=True)
     of_violated = again["path"].str.contains("_implausible_")
     reals, fakes = (scenes[scenes["label"] == label] for label in (0, 1))
@@ -94,7 +93,6 @@ def _degraded(run, cfg: DataParams, joint: dict[str, pd.DataFrame]) -> dict[str,
 
 
 def _others(run, cfg: DataParams, scenes: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The pixel subset once more for each autoencoder that only tests."""
     reals, subsets = scenes[scenes["label"] == 0], {}
     for name in generators(cfg):
         pairs, _ = reconstruct.run_pairs(run, cfg, reals, f"test_{Path(name).name}", name)
@@ -103,7 +101,6 @@ def _others(run, cfg: DataParams, scenes: pd.DataFrame) -> dict[str, pd.DataFram
 
 
 def _held_out(run, cfg: DataParams) -> dict[str, pd.DataFrame]:
-    """Twins of what training never showed, degraded like the images that it did show."""
     ranges, images = degrade.ranges(cfg), scene_images.images
     return {
         subset: images(run, cfg, "test", subset, cfg.test_images, limits, (False, True), ranges)

@@ -50,7 +50,6 @@ def seen(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 @cache
 def _ranges() -> dict:
-    """The degradation of notebook 01 as it is by default."""
     return degrade.ranges(DataParams())
 
 
@@ -77,7 +76,6 @@ def lesson(
 
 
 def _asked(scene: Scene, about: str, rng: np.random.Generator) -> list[Turn]:
-    """A question about what tells the picture from its twin, and one about something else."""
     other = rng.choice([f for f in captions.QUESTIONS if f != about and captions.remark(scene, f)])
     return [(captions.QUESTIONS[f], captions.remark(scene, f)) for f in (about, other)]
 

@@ -1,12 +1,17 @@
 """`aligngemini mini pretrain`: makes the mini bases and writes down how."""
 
+import json
 import shutil
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
+
+from aligngemini.analysis import export
 from aligngemini.core import atomic, manifest, paths, shipped
 
-from . import bases, card, pretrain_expert, pretrain_vae, pretrain_vlm
+from . import bases, pretrain_expert, pretrain_vae, pretrain_vlm
 
 STEPS = {
     "vlm_neutral": 4000, "vlm": 4000, "expert": 400,
@@ -41,7 +46,7 @@ def make(name: str, folder: Path, steps: int, seed: int) -> dict:
     facts = _room(name)(fresh, work, steps, seed)
     facts |= {"command": f"aligngemini mini pretrain --only {name}", "seed": seed}
     facts |= {"environment": manifest.environment()}
-    card.write(fresh, name, facts)
+    write_card(fresh, name, facts)
     shipped.record(atomic.move(fresh, folder))
     shutil.rmtree(work)
     if not any(work.parent.iterdir()):
@@ -50,7 +55,39 @@ def make(name: str, folder: Path, steps: int, seed: int) -> dict:
 
 
 def _room(name: str):
-    """The function (out, work, steps, seed) that makes a base."""
     if name in pretrain_vlm.TOLD:
         return partial(pretrain_vlm.pretrain, name)
     return pretrain_expert.pretrain if name == "expert" else partial(pretrain_vae.pretrain, name)
+
+
+ABOUT = "A small model of the AlignGemini workbook, pretrained on its drawn world. It has seen no photograph."
+PLAIN = ("told", "command", "seed", "steps")
+
+
+def write_card(folder: Path, name: str, card: dict[str, Any]) -> None:
+    """Write both forms of `card` into `folder`; everything in it must fit JSON."""
+    (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    (folder / "README.md").write_text(card_text(name, card), encoding="utf-8")
+
+
+def card_text(name: str, card: dict[str, Any]) -> str:
+    """The card in Markdown: what it was told, how it is made again, its figures, the course of its loss."""
+    lines = [f"# {name}", "", ABOUT, "", *(f"- **{key}**: {_inline(card[key])}" for key in PLAIN if key in card)]
+    for key in [key for key in card if key not in (*PLAIN, "environment")]:
+        lines += ["", f"## {key.replace('_', ' ')}", "", _section(card[key])]
+    packages = card.get("environment", {}).get("packages", {})
+    lines += ["", f"Made with {_inline(packages)}."] if packages else []
+    return "\n".join(lines) + "\n"
+
+
+def _inline(value: Any) -> str:
+    return ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
+
+
+def _section(value: Any) -> str:
+    """A table for a list of rows, for rows under names and for named figures; a figure alone as it is."""
+    if not isinstance(value, list | dict):
+        return str(value)
+    if isinstance(value, dict) and all(isinstance(row, dict) for row in value.values()):
+        return export.markdown(pd.DataFrame.from_dict(value, orient="index").reset_index(names="").fillna(""))
+    return export.markdown(pd.DataFrame(value if isinstance(value, list) else [value]))

@@ -9,8 +9,7 @@ from aligngemini.branches.frequency import RINGS, ring_power
 from aligngemini.branches.logistic import Logistic
 from aligngemini.images import autoencoder
 
-from .calibrated import Calibrated
-from .cropped import Cropped
+from .calibrated import Calibrated, Cropped
 
 BLUR = 1.0  # px, sigma of the second fixed pass of SelfReference; ours
 

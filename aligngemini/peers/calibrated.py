@@ -11,13 +11,27 @@ from scipy.special import expit
 from aligngemini.branches import logistic, options
 from aligngemini.core import fingerprint
 from aligngemini.core.params import Refused
+from aligngemini.expert.views import window
 from aligngemini.images import table
-
-from .cropped import Cropped
 
 IMAGES = 500  # real images to calibrate on; ours
 ALARMS = 0.05  # share of these that a threshold of 0.95 calls fake, as in the reproduction of MINDER
 LEAST = 8  # real images, for an outer quantile to be more than the largest of a few
+
+
+class Cropped:
+    """Subclasses have `options` with a `crop`, px."""
+
+    options: Any
+
+    @property
+    def crop(self) -> int:
+        """Side of the square that it looks at, px."""
+        return self.options.crop
+
+    def prepare(self, rgb: np.ndarray, source: object = None, crop: int = 0) -> np.ndarray:
+        """The centre crop, uint8 [crop, crop, 3]; a smaller image is padded with zeros."""
+        return window(rgb, crop or self.crop)
 
 
 class Calibrated(Cropped, ABC):

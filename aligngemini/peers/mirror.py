@@ -12,28 +12,84 @@ import pandas as pd
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
+from torch.nn import functional
 
 from aligngemini.branches import logistic, options
+from aligngemini.core.progress import progress
 from aligngemini.expert import backbone, train
 from aligngemini.expert.branch import ExpertBranch
 from aligngemini.expert.params import ExpertParams
 from aligngemini.images import table
 
-from . import composite, frozen, memory
-from .calibrated import Calibrated
-from .cropped import Cropped
+from . import composite, frozen
+from .calibrated import Calibrated, Cropped
 from .params import MirrorOptions
 
 WEIGHTS = "mirror.safetensors"
 TARGETS = r"blocks\.\d+\.attn\.qkv"  # query, key and value, as the released code adapts them
 IMAGES, PATCHES = 400, 32  # real images behind the memory, and patches of each; ours
-_learned: dict[tuple, memory.Memory] = {}
+STEPS, BATCH, RATE = 300, 1024, 1e-3  # phase 1; not stated by the authors, ours
+ORTHOGONAL = 1e-3  # lambda, the weight of |M M' - I|; not stated in the README, ours
+
+
+class Memory(nn.Module):
+    """Prototypes, the parameter `slots` [K, d]; each of `heads` parts of a feature looks at the `top` nearest of its
+    own."""
+
+    def __init__(self, slots: torch.Tensor, heads: int, top: int) -> None:
+        super().__init__()
+        self.slots, self.heads, self.top = nn.Parameter(slots), heads, min(top, len(slots))
+
+    def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Reconstruction [..., d] of features [..., d], and attention [..., heads, top], from large to small."""
+        slots = self.slots.unflatten(1, (self.heads, -1))
+        query = features.unflatten(-1, (self.heads, -1))
+        match = torch.einsum("...he,khe->...hk", query, slots) / slots.shape[-1] ** 0.5
+        best, place = match.topk(self.top)
+        attention = best.softmax(-1)
+        sparse = torch.zeros_like(match).scatter(-1, place, attention)
+        return torch.einsum("...hk,khe->...he", sparse, slots).flatten(-2), attention
+
+
+def learn(features: np.ndarray, slots: int, heads: int, top: int, seed: int) -> Memory:
+    """Phase 1: a memory that reconstructs features [n, d] of real images; it starts from `slots` of them, all of them
+    if there are fewer. Draws depend on `seed` alone.
+    """
+    values = torch.from_numpy(features).float()
+    draw = torch.Generator().manual_seed(seed)
+    memory = Memory(values[torch.randperm(len(values), generator=draw)[:slots]].clone(), heads, top)
+    optim = torch.optim.Adam(memory.parameters(), lr=RATE)
+    for _ in progress(range(STEPS), "learning the memory"):
+        batch = values[torch.randint(len(values), (min(BATCH, len(values)),), generator=draw)]
+        optim.zero_grad()
+        (functional.mse_loss(memory(batch)[0], batch) + ORTHOGONAL * _overlap(memory.slots)).backward()
+        optim.step()
+    return memory.requires_grad_(False)
+
+
+def _overlap(slots: torch.Tensor) -> torch.Tensor:
+    """Mean squared entry of M M' - I of prototypes brought to unit length."""
+    unit = functional.normalize(slots, dim=1)
+    return (unit @ unit.T - torch.eye(len(unit))).square().mean()
+
+
+def evidence(memory: Memory, patches: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of patch features [n, p, d]: the mean residual [n, d], and perplexity [n, 2], the means of the largest attention
+    weight and of the attention's entropy in nats.
+    """
+    again, attention = memory(patches)
+    entropy = -(attention * attention.clamp_min(1e-12).log()).sum(-1)
+    sure = torch.stack([attention[..., 0].mean((1, 2)), entropy.mean((1, 2))], 1)
+    return (patches - again).mean(1), sure
+
+
+_learned: dict[tuple, Memory] = {}
 
 
 class Evidence(nn.Module):
     """The backbone with the frozen memory and the head on residual, perplexity and perhaps the class token."""
 
-    def __init__(self, model: nn.Module, known: memory.Memory, width: int, token: bool) -> None:
+    def __init__(self, model: nn.Module, known: Memory, width: int, token: bool) -> None:
         super().__init__()
         self.model, self.memory, self.token = model, known, token
         self.residual = nn.Sequential(nn.Linear(width, 512), nn.GELU(), nn.Linear(512, 256))  # as released
@@ -43,7 +99,7 @@ class Evidence(nn.Module):
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """What the head sees, float [n, e], and logits [n], of normalised images [n, 3, H, W]."""
         tokens = self.model.forward_features(pixels)
-        mean, sure = memory.evidence(self.memory, tokens[:, self.model.num_prefix_tokens :])
+        mean, sure = evidence(self.memory, tokens[:, self.model.num_prefix_tokens :])
         parts = [self.residual(mean), self.perplexity(sure), *([tokens[:, 0]] if self.token else [])]
         seen = torch.cat(parts, 1)
         return seen, self.head(seen).squeeze(1)
@@ -75,18 +131,18 @@ class Mirror(ExpertBranch):
         """The base that `facts` names with the adapter, memory and head in `folder`. Raises Refused."""
         branch = super().load(facts, folder, name)
         given, file = options.read(cls.kind, facts["options"]), Path(folder) / WEIGHTS
-        known = memory.Memory(load_file(file)["memory.slots"], given.heads, given.top)
+        known = Memory(load_file(file)["memory.slots"], given.heads, given.top)
         branch.expert = composite.around(branch.expert, _network(branch.expert, known, given.token))
         composite.restore(branch.expert.model, file)
         return branch
 
 
-def _network(adapted: backbone.Expert, known: memory.Memory, token: bool) -> Evidence:
+def _network(adapted: backbone.Expert, known: Memory, token: bool) -> Evidence:
     model = adapted.model.get_base_model()
     return Evidence(model, known, model.num_features, token)
 
 
-def of_reals(given: MirrorOptions, reals: pd.DataFrame, seed: int) -> memory.Memory:
+def of_reals(given: MirrorOptions, reals: pd.DataFrame, seed: int) -> Memory:
     """Phase 1 on the frozen backbone: a memory of patches of real images, drawn by `seed`; learned once per process."""
     shown, names = reals.head(IMAGES), ("base", "revision", "crop", "slots", "heads", "top")
     key = (*(getattr(given, name) for name in names), seed, *shown.image_id)
@@ -94,7 +150,7 @@ def of_reals(given: MirrorOptions, reals: pd.DataFrame, seed: int) -> memory.Mem
         found = np.stack(list(logistic.measured(_Patches(given), shown).values()))
         draws = np.random.default_rng(seed)
         parts = [each[draws.permutation(len(each))[:PATCHES]] for each in found]
-        _learned[key] = memory.learn(np.concatenate(parts), given.slots, given.heads, given.top, seed)
+        _learned[key] = learn(np.concatenate(parts), given.slots, given.heads, given.top, seed)
     return deepcopy(_learned[key])
 
 
@@ -105,7 +161,7 @@ class Unexplained(Calibrated):
 
     kind = "memory"
 
-    def __init__(self, given: MirrorOptions, name: str, quantiles: list[float], known: memory.Memory) -> None:
+    def __init__(self, given: MirrorOptions, name: str, quantiles: list[float], known: Memory) -> None:
         super().__init__(given, name, quantiles)
         self.known = known
 
@@ -122,7 +178,7 @@ class Unexplained(Calibrated):
     def load(cls, facts: dict[str, Any], folder: Path, name: str = "") -> Self:
         given = options.read(cls.kind, facts["options"])
         slots = load_file(Path(folder) / WEIGHTS)["slots"]
-        return cls(given, name or cls.kind, facts["quantiles"], memory.Memory(slots, given.heads, given.top))
+        return cls(given, name or cls.kind, facts["quantiles"], Memory(slots, given.heads, given.top))
 
     @torch.inference_mode()
     def statistic(self, images: np.ndarray) -> np.ndarray:
@@ -132,8 +188,6 @@ class Unexplained(Calibrated):
 
 
 class _Patches(Cropped):
-    """Patch features of the centre crop, for `logistic.measured`."""
-
     def __init__(self, given: MirrorOptions) -> None:
         self.name, self.options = "the memory", given
 

@@ -1,6 +1,6 @@
 """Logistic regression on the features of a frozen backbone: of the workbook's training sets, or of any labelled folder.
 
-A high figure on galleries may be content: notebook 06 shows it beside that on images of the same content (`matched`).
+A high figure on galleries may be content: notebook 06 shows it beside that on images of the same content.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from aligngemini.images import sources, table
 from aligngemini.images.params import DataParams
 
 from . import frozen
-from .cropped import Cropped
+from .calibrated import Cropped
 
 SETS = ("pixel", "semantic", "union")
 

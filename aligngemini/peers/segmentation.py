@@ -43,7 +43,6 @@ def examples(rows: pd.DataFrame, kind: str, crop: int, seed: int, most: int = IM
 
 
 def _agreement(branch, pairs: list[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float, float]:
-    """`agreement` of what a detector finds with the masks, of pairs of an image and its masks."""
     if not pairs:
         return agreement(*np.zeros((2, 0, 1, 1, 2), bool))
     images, truth = zip(*pairs, strict=True)

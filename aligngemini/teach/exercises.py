@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from aligngemini.analysis import tables
-from aligngemini.audit import cues, degradation_strength
+from aligngemini.audit import cues, data_run
 from aligngemini.branches import registry
 from aligngemini.core import paths, saved_runs, stages
 from aligngemini.core.params import Refused, shown
@@ -83,7 +83,7 @@ def _hidden(run: SavedRun, answer: Any) -> bool:
     pixel = table.load(run.path("pixel.parquet"))
     sample = table.sample_whole_pairs(pixel[pixel.split == "train"], PROBED)
     ranges = degrade.ranges(run.params) | {"scale": list(answer)}
-    auroc = degradation_strength.measure(sample, ranges, run.seed).auroc.iloc[-1]
+    auroc = data_run.strength(sample, ranges, run.seed).auroc.iloc[-1]
     print(f"AUROC of the probe behind the whole chain, {len(sample)} images: {auroc:.2f}")
     return auroc < HIDDEN
 

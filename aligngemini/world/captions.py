@@ -16,7 +16,6 @@ def remark(scene: Scene, family: str) -> str:
 
 
 def _sentences(scene: Scene) -> dict[str, str]:
-    """A sentence for every family of violation."""
     thing, kind, ground, wet = scene.things[0], KINDS[scene.things[0].kind], GROUND[scene.place], scene.place == "lake"
     name, part, repeat = thing.kind, kind.movable, kind.repeat
     second_sun = f" and another sun on the {other(scene.sun)}" if scene.second_sun else ""
@@ -39,7 +38,6 @@ def _sentences(scene: Scene) -> dict[str, str]:
 
 
 def _order(scene: Scene) -> str:
-    """How large the first thing is beside the second."""
     return "larger" if scene.things[0].height > scene.things[1].height else "smaller"
 
 

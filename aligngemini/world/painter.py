@@ -118,7 +118,6 @@ def _balloons(canvas: ImageDraw.ImageDraw, scene: Scene, size: int) -> None:
 
 @cache
 def _smooth(place: str, hour: str, horizon: int, size: int) -> np.ndarray:
-    """Sky and ground without grain: int16 [size, size, 3]."""
     sky = np.linspace(*SKY[hour], horizon)
     ground = np.linspace(_shade(GROUND[place], 0.92), _shade(GROUND[place], 1.06), size - horizon)
     return np.concatenate([sky, ground]).astype(np.int16)[:, None, :].repeat(size, 1)

@@ -52,7 +52,6 @@ class Scene:
 
 
 def other(side: str) -> str:
-    """The opposite of "left" or "right"."""
     return "right" if side == "left" else "left"
 
 
@@ -130,7 +129,6 @@ def _context(scene: Scene, rng: np.random.Generator) -> Scene:
 
 
 def _scale(scene: Scene, rng: np.random.Generator) -> Scene:
-    """The subject shrinks and its first companion grows."""
     first, second, *rest = scene.things
     small = min(0.22, 0.3 / KINDS[first.kind].aspect)
     tall = min(0.48, (0.4 if rest else 0.5) / KINDS[second.kind].aspect)

@@ -37,15 +37,13 @@ def test_probe_declines_where_it_has_too_little(pairs):
 
 def test_container_cues_are_found(pairs):
     def cues_of(rows):
-        return data_run.measure({"pixel": rows})[1]
+        return {cue: area.auroc for cue, area in cues.single_feature_auroc(rows, cues.TABLE_CUES).items()}
 
-    assert cues_of(pairs()).set_index("cue").loc[["format", "JPEG quality", "size", "aspect"], "auroc"].eq(0.5).all()
-    found = cues_of(pairs(write=lambda rgb: jpeg.encode(rgb, 60)))
-    assert found.set_index("cue").loc["JPEG quality", "auroc"] == 1.0
-    found = cues_of(pairs(write=jpeg.png))
-    assert found.set_index("cue").loc["format", "auroc"] == 1.0
+    assert cues_of(pairs()) == dict.fromkeys(("format", "JPEG quality", "size", "aspect"), 0.5)
+    assert cues_of(pairs(write=lambda rgb: jpeg.encode(rgb, 60)))["JPEG quality"] == 1.0
+    assert cues_of(pairs(write=jpeg.png))["format"] == 1.0
     found = cues_of(pairs(lambda rgb: rgb[:56]))
-    assert found.set_index("cue").loc[["size", "aspect"], "auroc"].eq(1.0).all()
+    assert found["size"] == found["aspect"] == 1.0
 
 
 def test_pair_identity_finds_what_differs(pairs):
@@ -98,10 +96,12 @@ def test_the_audit_is_kept_in_the_run(pairs, new_run, monkeypatch):
 
 def test_the_network_is_a_second_pixel_probe_where_it_is_asked_for(pairs, monkeypatch):
     monkeypatch.setattr(data_run.pixel_network, "probe", lambda rows: (0.7, 0.6, 0.8))
-    figures, found = data_run.measure({"pixel": pairs()}, network=True)
-    assert figures["pixel: pixel network auroc"] == 0.7 and figures["pixel: pixel probe auroc"] is not None
+    monkeypatch.setattr(cues, "pixel_probe", lambda rows: (0.5, 0.4, 0.6))
+    rows = pairs()
+    figures, found = data_run.measure({"pixel": rows}, network=True)
+    assert figures["pixel: pixel network auroc"] == 0.7 and figures["pixel: pixel probe auroc"] == 0.5
     assert found.set_index("cue").loc["pixel network", ["low", "high"]].tolist() == [0.6, 0.8]
-    assert "pixel: pixel network auroc" not in data_run.measure({"pixel": pairs()})[0]
+    assert "pixel: pixel network auroc" not in data_run.measure({"pixel": rows})[0]
 
 
 def test_a_picture_that_the_probe_fails_on_is_told_and_leaves_the_others(pairs, capsys, monkeypatch):

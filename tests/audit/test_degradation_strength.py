@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aligngemini.audit import degradation_strength
+from aligngemini.audit import data_run
 from aligngemini.images import jpeg
 from tests.audit.conftest import write_pairs
 
@@ -20,27 +20,29 @@ def worn_pairs(tmp_path, picture):
 
 
 def test_the_nearer_to_the_chain_as_asked_the_less_a_probe_tells(worn_pairs):
-    seen = degradation_strength.measure(worn_pairs, HARD, seed=0).set_index("share")
-    assert list(seen.index) == list(degradation_strength.SHARES)
+    seen = data_run.strength(worn_pairs, HARD, seed=0).set_index("share")
+    assert list(seen.index) == list(data_run.SHARES)
     assert seen.loc[0.0, ["scale", "noise", "blur", "jpeg"]].tolist() == [1, 0, 0, 100]
     assert seen.loc[1.0, ["scale", "noise", "blur", "jpeg"]].tolist() == pytest.approx([0.175, 25, 1.5, 15])
     assert seen["auroc"].iloc[0] > 0.95 and seen["auroc"].iloc[-1] < 0.7
 
 
-def test_the_number_of_workers_changes_no_figure(worn_pairs):
-    one, two = (degradation_strength.measure(worn_pairs, HARD, seed=0, workers=workers) for workers in (1, 2))
+def test_the_number_of_workers_changes_no_figure(worn_pairs, monkeypatch):
+    monkeypatch.setattr(data_run, "SHARES", (0.0, 1.0))
+    one, two = (data_run.strength(worn_pairs, HARD, seed=0, workers=workers) for workers in (1, 2))
     pd.testing.assert_frame_equal(one, two)
 
 
 @pytest.mark.parametrize("pairs", [0, 3])
 def test_too_few_pairs_tell_nothing(worn_pairs, pairs):
-    assert degradation_strength.measure(worn_pairs.head(2 * pairs), HARD, seed=0)["auroc"].isna().all()
+    assert data_run.strength(worn_pairs.head(2 * pairs), HARD, seed=0)["auroc"].isna().all()
 
 
-def test_a_picture_that_the_probe_fails_on_is_told_and_leaves_the_others(worn_pairs, capsys):
-    whole = degradation_strength.measure(worn_pairs.iloc[2:], HARD, seed=0)
+def test_a_picture_that_the_probe_fails_on_is_told_and_leaves_the_others(worn_pairs, capsys, monkeypatch):
+    monkeypatch.setattr(data_run, "SHARES", (0.0, 1.0))
+    whole = data_run.strength(worn_pairs.iloc[2:], HARD, seed=0)
     with open(worn_pairs["path"].iloc[0], "wb") as file:
         file.write(b"no picture")
     some = worn_pairs.drop(1)  # its partner
-    pd.testing.assert_frame_equal(degradation_strength.measure(some, HARD, seed=0), whole)
+    pd.testing.assert_frame_equal(data_run.strength(some, HARD, seed=0), whole)
     assert f"{worn_pairs['path'].iloc[0]}, not an image of a known format" in capsys.readouterr().err

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from aligngemini.audit import cues, degradation_strength, pixel_network
+from aligngemini.audit import cues, data_run, pixel_network
 from aligngemini.images import jpeg
 from tests.audit.conftest import write_pairs
 
@@ -57,9 +57,9 @@ def test_too_few_images_tell_nothing(pairs):
 
 
 def test_the_strength_of_the_degradation_is_measured_by_both_probes(pairs, monkeypatch):
-    monkeypatch.setattr(degradation_strength, "SHARES", (0.0, 1.0))
+    monkeypatch.setattr(data_run, "SHARES", (0.0, 1.0))
     monkeypatch.setattr(pixel_network, "STEPS", 3)
-    table = degradation_strength.measure(pairs(NOTHING), NONE, seed=0, network=True)
+    table = data_run.strength(pairs(NOTHING), NONE, seed=0, network=True)
     for probe in ("", "network_"):
         low, value, high = (table[f"{probe}{name}"] for name in ("low", "auroc", "high"))
         assert ((low < value) & (value < high)).all()

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageDraw, PngImagePlugin
 
-from aligngemini.audit import cues, duplicates, file_facts, findings, report, report_page
+from aligngemini.audit import cues, duplicates, file_facts, findings, report
 from aligngemini.core.params import Refused
 from aligngemini.images import decode, jpeg, table
 from tests.audit.conftest import MANY, scene
@@ -55,7 +55,7 @@ def test_names_of_png_texts_are_a_cue_and_their_values_stay_unread(lay, saved):
     made = report.audit(str(lay(lambda rgb: _prompt(rgb, saved), jpeg.png)))
     assert made.verdict == "confounded by PNG text (AUROC 1.00)"
     assert set(made.images["texts"]) == {"", "parameters"}
-    assert "secret" not in report_page.text(made) + made.images.to_csv()
+    assert "secret" not in report.text(made) + made.images.to_csv()
 
 
 def test_copies_are_counted_within_and_across_the_classes(lay):
@@ -153,7 +153,7 @@ def test_what_is_left_out_is_told_by_reason_and_place(lay):
         and "no folder" in reasons["stray.jpg"]
     )
     assert made.parts.set_index("part")["verdict"]["lone"] == "one-sided: no real picture"
-    assert "lone" in made.verdict and "half.tar.gz" in report_page.text(made) and not made.clean
+    assert "lone" in made.verdict and "half.tar.gz" in report.text(made) and not made.clean
 
 
 def test_a_second_audit_reads_for_the_probe_alone(lay, monkeypatch):
@@ -255,7 +255,7 @@ def test_what_is_no_set_is_refused(tmp_path):
 
 def test_the_files_of_an_audit_hold_its_parts_and_its_text(lay, tmp_path):
     made = report.audit(str(lay(jpeg.png)))
-    folder = report_page.write(made, tmp_path / "out")
+    folder = report.write(made, tmp_path / "out")
     pd.testing.assert_frame_equal(pd.read_parquet(folder / "audit.parquet"), made.parts)
     assert json.dumps(made.verdict)[1:-1] in (folder / "audit.md").read_text(encoding="utf-8")
     assert pd.read_csv(folder / "left_out.csv").empty

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from aligngemini.core.params import Refused
-from aligngemini.images import autoencoder, taef2, weights
+from aligngemini.images import autoencoder, weights
 from tests.card import CARD, Card
 
 
@@ -33,7 +33,7 @@ def kl_folder(tmp_path_factory):
 def taef2_folder(tmp_path_factory):
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("taef2")
-    for part, file in zip((taef2.encoder(), taef2.decoder()), taef2.FILES, strict=True):
+    for part, file in zip((weights.encoder(), weights.decoder()), weights.FILES, strict=True):
         torch.save(part.half().state_dict(), folder / file)
     return folder
 
@@ -271,10 +271,10 @@ def test_incomplete_weights_are_refused(kl_folder, tmp_path):
 
 
 def test_taef2_refuses_foreign_weights(taef2_folder, tmp_path):
-    for file in taef2.FILES:
-        weights = torch.load(taef2_folder / file, weights_only=True)
-        weights["extra"] = torch.zeros(1)
-        torch.save(weights, tmp_path / file)
+    for file in weights.FILES:
+        state = torch.load(taef2_folder / file, weights_only=True)
+        state["extra"] = torch.zeros(1)
+        torch.save(state, tmp_path / file)
     with pytest.raises(Refused, match="TAEF2"):
         autoencoder.load(str(tmp_path))
 

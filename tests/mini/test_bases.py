@@ -12,7 +12,7 @@ import torch
 from aligngemini.expert import backbone
 from aligngemini.images import autoencoder
 from aligngemini.mini import bases, pretrain, pretrain_expert, pretrain_vae
-from aligngemini.mini.examine import examine
+from aligngemini.mini.pretrain_vlm import examine
 from aligngemini.vlm import load
 
 VLMS = ("vlm_neutral", "vlm")

@@ -2,7 +2,7 @@
 
 import json
 
-from aligngemini.mini import card
+from aligngemini.mini import pretrain
 
 
 def test_a_card_reads_as_a_table_and_loses_nothing(tmp_path):
@@ -16,7 +16,7 @@ def test_a_card_reads_as_a_table_and_loses_nothing(tmp_path):
         "psnr": 27.5,
         "environment": {"packages": {"torch": "2.15.0"}},
     }
-    card.write(tmp_path, "vlm", facts)
+    pretrain.write_card(tmp_path, "vlm", facts)
     assert json.loads((tmp_path / "card.json").read_text()) == facts
     told = (tmp_path / "README.md").read_text()
     assert "- **steps**: eyes 10, words 20" in told and "| 20 | 0.25 |" in told

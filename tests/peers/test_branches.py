@@ -1,5 +1,6 @@
 """Each peer is made from a data run, comes back from its folder, and scores in [0, 1]."""
 
+from functools import cache
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +12,7 @@ from aligngemini.core import reading
 from aligngemini.core.params import Refused
 from aligngemini.fusion import members
 from aligngemini.images import decode, table
-from aligngemini.peers import comparison, frozen
+from aligngemini.peers import comparison, frozen, mirror
 from aligngemini.peers.calibrated import LEAST
 from aligngemini.peers.invariance import ContrastiveBlur, Minder, Rigid
 from aligngemini.scores import metrics
@@ -29,29 +30,41 @@ KINDS = [name for name, kind in PEERS.items() if "peers.own:" not in kind.code]
 
 
 @pytest.fixture(scope="module")
-def made(data, tmp_path_factory):
-    """A peer by its kind and options, made and loaded again."""
+def trained(data, tmp_path_factory):
+    """The folder of a peer by its kind and options, made once."""
 
+    @cache
     def make(kind, text=""):
         out = tmp_path_factory.mktemp(kind)
         members.fit(kind, text, data, tmp_path_factory.mktemp("checkpoints"), out)
-        return registry.kind(kind).load().load(reading.json(out / members.FACTS), out, "mine")
+        return out
 
-    return make
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mirror, "STEPS", 40)
+        yield make
+
+
+def load(kind, folder):
+    return registry.kind(kind).load().load(reading.json(folder / members.FACTS), folder, "mine")
+
+
+@pytest.fixture
+def made(trained):
+    """A peer by its kind and options, made and loaded again."""
+    return lambda kind, text="": load(kind, trained(kind, text))
 
 
 @pytest.mark.parametrize("kind", ["effort", "mirror", "gamma"])
-def test_the_code_on_the_card_of_a_trained_peer_judges_as_the_peer_does(data, tmp_path, kind):
-    members.fit(kind, SMALL[kind], data, tmp_path / "checkpoints", tmp_path)
-    branch = registry.kind(kind).load().load(reading.json(tmp_path / members.FACTS), tmp_path, kind)
-    picture = images(data).path[0]
-    assert f"# {registry.title(kind)}\n" in (tmp_path / "README.md").read_text()
-    assert model_card.answer(tmp_path, picture) == branch.p_fake([branch.prepare(decode.read(picture).rgb)])
+def test_the_code_on_the_card_of_a_trained_peer_judges_as_the_peer_does(data, trained, kind):
+    folder = trained(kind, SMALL[kind])
+    branch, picture = load(kind, folder), images(data).path[0]
+    assert f"# {registry.title(kind)}\n" in (folder / "README.md").read_text()
+    assert model_card.answer(folder, picture) == branch.p_fake([branch.prepare(decode.read(picture).rgb)])
 
 
 def test_mirror_and_what_remains_of_it_learn_one_memory(made, data, monkeypatch):
     first = made("memory", "slots=40").known.slots
-    monkeypatch.setattr("aligngemini.peers.memory.STEPS", 0)  # another memory would show
+    monkeypatch.setattr(mirror, "STEPS", 0)  # another memory would show
     assert torch.equal(made("mirror", "slots=40 crop=112 epochs=0.1").expert.model.memory.slots.cpu(), first)
 
 

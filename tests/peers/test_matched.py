@@ -10,7 +10,7 @@ from aligngemini.core import reading
 from aligngemini.fusion import members
 from aligngemini.images import sources
 from aligngemini.images.params import DataParams
-from aligngemini.peers import matched
+from aligngemini.peers import comparison
 from aligngemini.peers.probe import Probe
 
 KEY = 200, 0.95, 0
@@ -42,7 +42,7 @@ def probed(tmp_path_factory):
 
 
 def test_a_gallery_probe_is_far_better_on_pooled_galleries_than_on_matched_content(probed):
-    found = matched.table(probed[0], ["probe"], probed[1], *KEY).iloc[0]
+    found = comparison.matched(probed[0], ["probe"], probed[1], *KEY).iloc[0]
     assert found.detector == "linear probe" and found.pooled > 0.75 and found.pairs > 8
     assert found.matched_low <= 0.5 <= found.matched_high < found.pooled + 0.2
     assert found.pooled_low < found.pooled < found.pooled_high
@@ -51,7 +51,7 @@ def test_a_gallery_probe_is_far_better_on_pooled_galleries_than_on_matched_conte
 def test_pictures_are_matched_with_what_shows_the_same(probed):
     rows, probe = probed
     bright = {row.image_id: np.asarray(Image.open(row.path)).mean() > 125 for row in rows.itertuples()}
-    found = matched.pairs(rows, probe)
+    found = comparison.pairs(rows, probe)
     label = rows.set_index("image_id").label
     assert (label[found.real] == 0).all() and (label[found.fake] == 1).all()
     assert (found.real.map(bright) == found.fake.map(bright)).all() and found.fake.is_unique
@@ -62,9 +62,9 @@ def test_twins_are_matched_by_their_pair_and_within_their_subset():
     rows = [("a", 0, "s", "p", 0.1), ("b", 1, "s", "p", 0.2), ("c", 1, "s", "q", 0.9), ("a", 0, "t", "p", 0.1)]
     joined = pd.DataFrame([*rows, ("d", 0, "s", "q", 0.95)], columns=columns)
     probe = Probe(options.read("probe", ""), "content", [], 0.0)
-    found = matched.table(joined, ["mine"], probe, *KEY).iloc[0]
+    found = comparison.matched(joined, ["mine"], probe, *KEY).iloc[0]
     assert (found.pairs, found.matched, found.pooled) == (2, 0.5, 0.5)
-    tied = matched.table(joined.assign(mine_score=0.0), ["mine"], probe, *KEY).iloc[0]
+    tied = comparison.matched(joined.assign(mine_score=0.0), ["mine"], probe, *KEY).iloc[0]
     assert tied.matched == 0.5 and tied.matched_low < 0.5 < tied.matched_high
-    none = matched.table(joined.assign(pair_id="").query("label == 1"), ["mine"], probe, *KEY).iloc[0]
+    none = comparison.matched(joined.assign(pair_id="").query("label == 1"), ["mine"], probe, *KEY).iloc[0]
     assert none.pairs == 0 and np.isnan(none.matched)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from aligngemini.expert import backbone
-from aligngemini.peers import residual
+from aligngemini.peers import effort
 
 BASE = "data/mini/expert"
 
@@ -15,7 +15,7 @@ def layers(request):
     """A linear layer and what it was split into, by parts and rank."""
     torch.manual_seed(0)
     layer = nn.Linear(12, 12 * request.param[0])
-    return layer, residual.Residual(layer, *request.param)
+    return layer, effort.Residual(layer, *request.param)
 
 
 def test_it_starts_as_the_layer_was(layers):
@@ -29,7 +29,7 @@ def test_the_side_path_equals_the_dense_layer_after_training(layers):
     with torch.no_grad():
         for weight in (split.U, split.S, split.V):
             weight.add_(torch.randn_like(weight))
-    whole = split.main.weight + residual.dense(split.U, split.S, split.V)
+    whole = split.main.weight + effort.dense(split.U, split.S, split.V)
     a, b = split.as_lora()
     torch.testing.assert_close(layer.weight + b @ a, whole)
     x = torch.randn(4, 12)
@@ -57,7 +57,7 @@ def test_the_penalties_are_nothing_at_first_and_grow_with_what_they_forbid(layer
 
 def test_of_a_backbone_only_the_triplets_and_the_head_train():
     model = backbone.load(BASE).model
-    residual.split(model, 1)
+    effort.split(model, 1)
     names = {name.rpartition(".")[2] for name, weight in model.named_parameters() if weight.requires_grad}
     assert names == {"U", "S", "V", "weight", "bias"}
     assert {name for name, weight in model.named_parameters() if weight.requires_grad and "attn" not in name} == {
@@ -70,13 +70,13 @@ def test_a_split_backbone_becomes_a_lora_model_with_the_same_logits():
     from peft import get_peft_model
 
     expert, whole = backbone.load(BASE), backbone.load(BASE)
-    residual.split(expert.model, 2)
+    effort.split(expert.model, 2)
     with torch.no_grad():
-        for _, each in residual.residuals(expert.model):
+        for _, each in effort.residuals(expert.model):
             each.S.mul_(1.5)
             each.V.add_(0.1 * torch.randn_like(each.V))
-    model = get_peft_model(whole.model, residual.config(2))
-    residual.into_lora(expert.model, model)
+    model = get_peft_model(whole.model, effort.config(2))
+    effort.into_lora(expert.model, model)
     x = torch.randn(2, 3, 112, 112)
     with torch.inference_mode():
         torch.testing.assert_close(model.eval()(x), expert.model.eval()(x), atol=1e-4, rtol=1e-4)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from aligngemini.analysis import tables
-from aligngemini.audit import cues, degradation_strength
+from aligngemini.audit import cues, data_run
 from aligngemini.core import paths, reading, saved_runs, stages, values
 from aligngemini.core.params import Refused
 from aligngemini.fusion import rules
@@ -131,7 +131,7 @@ def solved(name: str, run) -> object:
 def quick(monkeypatch):
     """The probe of 01-1 needs images; here it sees little behind a scale below 0.55."""
     measure = lambda rows, ranges, seed: pd.DataFrame({"auroc": [1.0, 0.4 + ranges["scale"][1] / 3]})  # noqa: E731
-    monkeypatch.setattr(degradation_strength, "measure", measure)
+    monkeypatch.setattr(data_run, "strength", measure)
 
 
 def notebook_of(name: str) -> str:

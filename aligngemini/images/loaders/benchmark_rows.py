@@ -87,7 +87,6 @@ def _check_folder(name: str, root: Path, reals: bool = False) -> None:
 
 
 def _own(name: str, root: Path) -> pd.DataFrame:
-    """Rows of a benchmark's own folder and of its archives, judged, and compared with the list that it may hold."""
     _check_folder(name, root)
     layout = LAYOUTS[name]
     walked = folders.walked(root, layout, name=key(name))
@@ -98,7 +97,6 @@ def _own(name: str, root: Path) -> pd.DataFrame:
 
 
 def _unpacked(name: str, pack: Path, root: Path) -> list[pd.DataFrame]:
-    """Rows of what an archive holds, and of what it was not allowed to hold."""
     target, refused = archives.unpacked(pack, root)
     inside = folders.walked(archives.home(root), LAYOUTS[name], start=target, name=key(name))
     facts = {"label": -1, "subset": key(name), "generator": "", "benchmark": key(name), "root": spelled(root)}

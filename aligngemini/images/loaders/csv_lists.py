@@ -108,7 +108,6 @@ def _table(path: Path) -> pd.DataFrame:
 
 
 def _check(path: Path, header: str, names: list[str], rows: list, separator: str) -> None:
-    """Refuse a list without a header, with two columns of one name, or without images."""
     twice = next((name for name in names if name and names.count(name) > 1), "")
     if any(Path(name).suffix in skips.SUFFIXES for name in names):
         why = f"has no header: write one as its first line, such as path{separator}label"
@@ -122,7 +121,6 @@ def _check(path: Path, header: str, names: list[str], rows: list, separator: str
 
 
 def _plain(name: str) -> str:
-    """The name of a column, or a label, in its one spelling."""
     return name.strip().lower().replace(" ", "_").replace("-", "_")
 
 

@@ -124,7 +124,6 @@ def _walk(start: Path, root: Path, layout: Layout) -> Iterator[tuple[str, str]]:
 
 
 def _identity(folder: str) -> tuple[int, int]:
-    """Device and number of a folder, through links."""
     facts = os.stat(folder)
     return facts.st_dev, facts.st_ino
 
