@@ -29,7 +29,7 @@ Listed = Sequence[tuple[str, object]]
 class Detector:
     """The branches of a fusion run behind one call.
 
-    `Detector.found()(images)` takes paths, folders, bytes, PIL images or arrays (see images.arrays.as_image), and
+    `Detector.found()(images)` takes paths, folders, bytes, PIL images or arrays (see images.decode.as_image), and
     returns one row for each file or image given, also for those that could not be read.
     """
 

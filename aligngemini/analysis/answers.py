@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from aligngemini.analysis import families, pairs, tables
+from aligngemini.analysis import pairs, tables
 from aligngemini.analysis.models import folder
 from aligngemini.analysis.tables import spell
 from aligngemini.branches.registry import title
@@ -35,7 +35,7 @@ class Answer(NamedTuple):
 
 
 def answers(alignment: pd.DataFrame, differences: pd.DataFrame, violations: pd.DataFrame | None = None) -> list[Answer]:
-    """The four answers; the tables are those of tables.alignment, pairs.differences and families.found.
+    """The four answers; the tables are those of tables.alignment, pairs.differences and tables.families.
 
     Alignment and mixing are judged on the first benchmark, fusion and failures on all. Of several subsets of one axis
     the one that speaks most against the claim counts.
@@ -169,7 +169,7 @@ def _places(rows: pd.DataFrame) -> str:
 
 
 def _missed(violations: pd.DataFrame) -> str:
-    found = violations[violations.family != families.REALS]
+    found = violations[violations.family != tables.REALS]
     if found.empty:
         return ""
     row = found.loc[found.called_fake.idxmin()]

@@ -9,7 +9,7 @@ import plotly.express as px
 import plotly.graph_objects as go
 from sklearn.metrics import roc_curve
 
-from aligngemini.analysis import style
+from aligngemini.analysis import style, tables
 from aligngemini.branches import registry
 
 ACROSS = 4  # panels beside each other
@@ -104,6 +104,15 @@ def dots(table: pd.DataFrame, title: str, note: str) -> go.Figure:
     figure.for_each_trace(lambda trace: trace.update(offsetgroup=trace.name))  # models beside each other, not stacked
     figure.update_traces(marker_size=11).update_yaxes(autorange="reversed", gridcolor="white")
     return figure.update_layout(scattermode="group", legend_title="")
+
+
+def families(table: pd.DataFrame, title: str = "Which violations each model finds") -> go.Figure:
+    """Families down, the share called fake across, real images, which should stay left, in the last row."""
+    note = f"share called fake, with interval; the last row are real images; about {int(table.n.median())} of each"
+    place = table.family.replace(tables.REALS, "no violation")
+    order = pd.Series(pd.factorize(place)[0], table.index).sort_values(ascending=False, kind="stable").index
+    rows = table.assign(place=place, value=table.called_fake, metric="share called fake").loc[order]
+    return dots(rows, title, note)
 
 
 def _bounded(table: pd.DataFrame) -> pd.DataFrame:

@@ -15,9 +15,10 @@ from PIL import Image
 
 from aligngemini.analysis import tables
 from aligngemini.images import decode, degrade
-from aligngemini.images import traces as pixels
 
 SIDE = 168  # pixels; a small image is enlarged by whole factors with its pixels left square
+GAIN = 8  # of a difference: ours
+DECADES = 5  # of power that a spectrum shows, from black to white
 KINDS = {  # axis -> what such fakes are, and what stands beside one
     "semantic": ("Semantic fakes: the scene is impossible, the pixels are those of a camera", "its real twin"),
     "pixel": ("Pixel fakes: the scene is possible, the pixels went through a generator", "its photograph"),
@@ -88,9 +89,9 @@ def kinds(verdicts: pd.DataFrame, count: int = 2) -> HTML:
 def traces(left: np.ndarray, right: np.ndarray, names: tuple[str, str], side: int = SIDE) -> HTML:
     """Two versions uint8 [H, W, 3] of one image, the middle of both enlarged, their difference, and both spectra."""
     arrays = {each: array for each, array in zip(names, (left, right), strict=True)}
-    arrays |= {f"{each}, enlarged": pixels.zoom(array) for each, array in zip(names, (left, right), strict=True)}
-    arrays[f"difference × {pixels.GAIN}"] = pixels.difference(left, right)
-    arrays |= {f"{each}, spectrum": pixels.spectrum(array) for each, array in zip(names, (left, right), strict=True)}
+    arrays |= {f"{each}, enlarged": zoom(array) for each, array in zip(names, (left, right), strict=True)}
+    arrays[f"difference × {GAIN}"] = difference(left, right)
+    arrays |= {f"{each}, spectrum": spectrum(array) for each, array in zip(names, (left, right), strict=True)}
     return strip(arrays.values(), arrays, side)
 
 
@@ -103,7 +104,7 @@ def chain(left: np.ndarray, right: np.ndarray, ranges: Mapping[str, Sequence[flo
     cards = []
     for name, values in {"nothing": nothing, **steps, "all of them": whole}.items():
         first, second = degrade.degrade(left, values), degrade.degrade(right, replace(values, grain=1))
-        shown = {"image": second, "difference": pixels.difference(first, second), "spectrum": pixels.spectrum(second)}
+        shown = {"image": second, "difference": difference(first, second), "spectrum": spectrum(second)}
         at = getattr(whole, name, "")
         images = [(_encoded(array, side), f"{what} behind {name}", what) for what, array in shown.items()]
         cards.append((images, f"{name} {at:.2g}" if at else name))
@@ -161,3 +162,26 @@ def _encoded(rgb: np.ndarray, side: int) -> str:
 
 def _text(data: bytes) -> str:
     return base64.b64encode(data).decode()
+
+
+def difference(rgb: np.ndarray, other: np.ndarray, gain: float = GAIN) -> np.ndarray:
+    """`other` less `rgb`, both uint8 [H, W, 3], times `gain` around middle grey; uint8 of the same shape."""
+    return (128 + gain * (other.astype(np.float32) - rgb)).clip(0, 255).astype(np.uint8)
+
+
+def spectrum(rgb: np.ndarray) -> np.ndarray:
+    """The power of the brightness of uint8 [H, W, 3] by frequency, logarithmic, low frequencies in the middle; uint8
+    [H, W, 3].
+    """
+    grey = rgb.astype(np.float32).mean(axis=2)
+    window = np.outer(np.hanning(grey.shape[0]), np.hanning(grey.shape[1]))  # else the borders are a bright cross
+    power = np.log10(np.abs(np.fft.fftshift(np.fft.fft2((grey - grey.mean()) * window))) ** 2 + 1e-3)
+    shade = (255 * (1 - (power.max() - power) / (2 * DECADES))).clip(0, 255)
+    return np.repeat(shade[..., None], 3, axis=2).astype(np.uint8)
+
+
+def zoom(rgb: np.ndarray, share: float = 0.25) -> np.ndarray:
+    """The window in the middle of uint8 [H, W, 3] whose sides are `share` of its sides."""
+    height, width = (max(1, round(side * share)) for side in rgb.shape[:2])
+    top, left = (rgb.shape[0] - height) // 2, (rgb.shape[1] - width) // 2
+    return rgb[top : top + height, left : left + width]

@@ -16,7 +16,7 @@ from nbconvert import HTMLExporter
 from plotly.offline import get_plotlyjs
 from pygments.formatters import HtmlFormatter
 
-from aligngemini.analysis import answers, families, figures, pairs, pictures, published, story, style, tables
+from aligngemini.analysis import answers, figures, pairs, pictures, published, story, style, tables
 from aligngemini.core import commands, paths, values
 from aligngemini.core.run import Run
 from aligngemini.core.saved_runs import SavedRun
@@ -67,7 +67,7 @@ def _measured(images: pd.DataFrame, compared: list, verdicts: pd.DataFrame, fusi
         "published": published.beside(published.measured(published.marked(alignment, compared, fusion))),
         "differences": pairs.differences(verdicts, *resampling),
         "confusion": tables.confusion(verdicts),
-        "families": families.found(tables.first(verdicts), fusion.params["confidence"]),
+        "families": tables.families(tables.first(verdicts), fusion.params["confidence"]),
         "flips": pairs.flips(verdicts),
     }
 
@@ -129,7 +129,7 @@ def _parts(text: str, saved: dict[str, pd.DataFrame], verdicts: pd.DataFrame, sh
     known, differences = saved["published"].dropna(subset="ours"), saved["differences"]
     confusion = tables.first(saved["confusion"]).set_index(["title", "subset"]).drop(columns=["model", "benchmark"])
     parts = {
-        "Which violations are found": [families.figure(violations)] if len(violations) else [],
+        "Which violations are found": [figures.families(violations)] if len(violations) else [],
         "Verdicts that flip": [pictures.flips(flips.drop_duplicates("image_id").head(shown))] if len(flips) else [],
         "Differences on the same images": [style.prose(SIGN), differences.set_index(COUPLE)[TESTED].round(3)]
         if len(differences)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binomtest
 from sklearn.metrics import cohen_kappa_score
 
 from aligngemini.analysis import models as compared
@@ -17,6 +18,7 @@ from aligngemini.scores import table as score_table
 if TYPE_CHECKING:  # it finds runs, and decides nothing
     from aligngemini.core.saved_runs import SavedRun
 
+REALS = "none"  # the family of an image without a violation
 KEYS = ["title", "model", "supervision", "run"]
 CARRIED = ("benchmark", "subset", "image_id", "pair_id", "label", "axis", "family", "generator", "source", "path")
 
@@ -120,6 +122,32 @@ def agreement(verdicts: pd.DataFrame) -> pd.DataFrame:
     wide = once.pivot(index="image_id", columns="title", values="verdict")[once.title.unique()]
     kappa = wide.astype(float).corr(method=lambda one, other: float(cohen_kappa_score(one, other)))
     return kappa.rename_axis(index=None, columns=None)
+
+
+def families(verdicts: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
+    """Which violations models find: a row for each family and model, from what the first model finds least; empty if no
+    fake has a family.
+
+    Columns: title, model, supervision, family (REALS for real images), called_fake (the share, with low and high:
+    Wilson's interval) and n. `verdicts` is what `judged` gives; only subsets count whose fakes have nothing
+    wrong but meaning, so that no model finds a violation by its pixels.
+    """
+    fakes = verdicts[verdicts.label == 1]
+    semantic = set(fakes.subset) - set(fakes.subset[fakes["axis"] != "semantic"])
+    rated = verdicts[verdicts.verdict.notna() & verdicts.subset.isin(semantic)]
+    rated = rated.assign(family=rated.family.fillna("").mask(rated.label == 0, REALS))
+    keys = ["title", "model", "supervision", "family"]
+    table = rated[rated.family != ""].groupby(keys, sort=False).verdict.agg(["sum", "count"]).reset_index()
+    if not (table.family != REALS).any():
+        return table.head(0)
+    tests = [binomtest(int(hits), int(n)) for hits, n in zip(table.pop("sum"), table["count"], strict=True)]
+    ends = [test.proportion_ci(confidence, method="wilson") for test in tests]
+    table["called_fake"] = [test.statistic for test in tests]
+    table["low"], table["high"] = [end.low for end in ends], [end.high for end in ends]
+    first = table[table.title == table.title.iloc[0]].set_index("family").called_fake
+    place = first.drop(REALS, errors="ignore").rank(method="first")
+    order = table.family.map(place).fillna(0).sort_values(kind="stable").index
+    return table.rename(columns={"count": "n"}).loc[order].reset_index(drop=True)
 
 
 def spell(value: float, low: float, high: float, sign: bool = False) -> str:

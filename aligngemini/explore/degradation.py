@@ -13,7 +13,7 @@ from aligngemini.detector import Detector
 from aligngemini.explore import show
 from aligngemini.explore.given import Given, source
 from aligngemini.fusion import description, strengths
-from aligngemini.images import decode, degrade, traces
+from aligngemini.images import decode, degrade
 
 WIDEST, SIDE = 512, 224  # px: of a larger image its centre is used; of an image as it is shown
 LIMITS = {"scale": (0.1, 1, 0.05), "noise": (0, 32, 0.5), "blur": (0, 4, 0.1), "jpeg": (1, 100, 1)}
@@ -121,8 +121,9 @@ class Explorer:
     def pixels(self) -> None:
         """Show the image before and after, the difference, and both spectra."""
         after = self.degraded
-        made = [self.rgb, after, traces.difference(self.rgb, after), traces.spectrum(self.rgb), traces.spectrum(after)]
-        names = ["before", "after", f"difference × {traces.GAIN}", "spectrum before", "spectrum after"]
+        spectra = map(pictures.spectrum, (self.rgb, after))
+        made = [self.rgb, after, pictures.difference(self.rgb, after), *spectra]
+        names = ["before", "after", f"difference × {pictures.GAIN}", "spectrum before", "spectrum after"]
         self.shown.value = pictures.strip(made, names, SIDE).data
 
     def judge(self) -> None:

@@ -17,21 +17,15 @@ from .loop import fit
 
 BATCH, CROP, LATENT = 8, 64, 24
 CRITIC = 0.02  # of the critic's opinion beside the reconstruction error (ours: its sharpness shows, the PSNR stays)
-# All but the last are `PatchAutoencoder`s. The family that trains the expert stands first; others are tested on.
+# What each family is, and the shape of its `PatchAutoencoder`; the last is an `Upscaler`. The family that trains the
+# expert stands first; others are tested on.
 FAMILIES = {
-    "kl": "nearest upsampling and convolutions, drawn latents with a KL term",
-    "transposed": "transposed convolutions",
-    "shuffle": "pixel shuffle",
-    "vq": "pixel shuffle, each latent channel quantised to 8 values",
-    "adversarial": "nearest upsampling and convolutions, with an adversarial loss",
-    "superres": "super-resolution of pictures that were halved by area",
-}
-SHAPES = {
-    "kl": {"decoder": "nearest", "drawn": True},
-    "transposed": {"decoder": "transposed"},
-    "shuffle": {"decoder": "shuffle"},
-    "vq": {"decoder": "shuffle", "levels": 8},
-    "adversarial": {"decoder": "nearest"},
+    "kl": ("nearest upsampling and convolutions, drawn latents with a KL term", {"decoder": "nearest", "drawn": True}),
+    "transposed": ("transposed convolutions", {"decoder": "transposed"}),
+    "shuffle": ("pixel shuffle", {"decoder": "shuffle"}),
+    "vq": ("pixel shuffle, each latent channel quantised to 8 values", {"decoder": "shuffle", "levels": 8}),
+    "adversarial": ("nearest upsampling and convolutions, with an adversarial loss", {"decoder": "nearest"}),
+    "superres": ("super-resolution of pictures that were halved by area", {}),
 }
 
 
@@ -41,7 +35,7 @@ def untrained(family: str, seed: int) -> PatchAutoencoder:
         model = Upscaler()
         _silence(model.leave[0])
         return model
-    return begun(PatchAutoencoder(LATENT, **SHAPES[family]), seed)
+    return begun(PatchAutoencoder(LATENT, **FAMILIES[family][1]), seed)
 
 
 @torch.no_grad()
@@ -125,7 +119,7 @@ def pretrain(family: str, out: Path, work: Path, steps: int, seed: int = 0, rate
     trained, measure = (Adversary(model), Adversary.loss) if family == "adversarial" else (model, loss)
     log = fit(trained, partial(crops, seed), measure, steps, rate, work)
     model.cpu().half().save_pretrained(out)
-    facts = {"told": f"camera pictures of the small world, to give them back; {FAMILIES[family]}", "steps": steps}
+    facts = {"told": f"camera pictures of the small world, to give them back; {FAMILIES[family][0]}", "steps": steps}
     return facts | {"log": log, "psnr": psnr(model.float(), seed)}
 
 

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from aligngemini.analysis import families, pairs, tables
+from aligngemini.analysis import pairs, tables
 from aligngemini.analysis.answers import answers, headline
 from aligngemini.core.params import Refused
 
@@ -141,7 +141,7 @@ def test_a_failure_is_near_chance_and_what_is_wide_is_no_failure():
 
 
 def test_the_violation_that_is_found_least_is_named():
-    rows = [("light", 0.9, 0.8, 1.0), ("shadow", 0.6, 0.5, 0.7), (families.REALS, 0.0, 0.0, 0.1)]
+    rows = [("light", 0.9, 0.8, 1.0), ("shadow", 0.6, 0.5, 0.7), (tables.REALS, 0.0, 0.0, 0.1)]
     found = pd.DataFrame(rows, columns=["family", "called_fake", "low", "high"]).assign(title="fusion (or)")
     said = answers(levels(), pd.DataFrame(UNMIXED), found)[3].sentence
     assert "of the violations it finds “shadow” least, 0.60 [0.50, 0.70]" in said
@@ -162,7 +162,7 @@ def folder(verdicts, tmp_path_factory):
     both = pd.concat([verdicts, again], ignore_index=True)
     tables.alignment(both, resamples=50).to_parquet(home / "alignment.parquet")
     pairs.differences(both, 50).to_parquet(home / "differences.parquet")
-    families.found(tables.first(both)).to_parquet(home / "families.parquet")
+    tables.families(tables.first(both)).to_parquet(home / "families.parquet")
     return home
 
 

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from aligngemini.analysis import families
+from aligngemini.analysis import figures, tables
 
 
 def _verdicts(title: str, called: dict[str, list[int]], axis: str = "semantic") -> pd.DataFrame:
@@ -17,7 +17,7 @@ def _verdicts(title: str, called: dict[str, list[int]], axis: str = "semantic") 
 
 
 def test_every_family_has_its_share_and_reals_theirs():
-    found = families.found(_verdicts("VLM", {"": [0, 0, 0, 1], "count": [1, 1, 0], "shadow": [0, 0]}))
+    found = tables.families(_verdicts("VLM", {"": [0, 0, 0, 1], "count": [1, 1, 0], "shadow": [0, 0]}))
     shares = found.set_index("family").called_fake
     assert shares.to_dict() == pytest.approx({"none": 0.25, "count": 2 / 3, "shadow": 0})
     assert found.family.tolist() == ["none", "shadow", "count"], "reals first, then from what is found least"
@@ -26,18 +26,18 @@ def test_every_family_has_its_share_and_reals_theirs():
 
 def test_pictures_with_something_wrong_in_their_pixels_do_not_count():
     both = _verdicts("VLM", {"": [1], "count": [1, 1, 1]}, axis="both")
-    found = families.found(pd.concat([_verdicts("VLM", {"": [0], "count": [0]}), both]))
+    found = tables.families(pd.concat([_verdicts("VLM", {"": [0], "count": [0]}), both]))
     assert found.set_index("family").n.to_dict() == {"none": 1, "count": 1}
 
 
 def test_fakes_without_a_known_violation_give_no_table(verdicts):
-    assert len(families.found(verdicts.assign(family=""))) == 0
-    assert len(families.found(verdicts[verdicts.subset == "pixel"])) == 0
+    assert len(tables.families(verdicts.assign(family=""))) == 0
+    assert len(tables.families(verdicts[verdicts.subset == "pixel"])) == 0
 
 
 def test_the_figure_shows_every_model_and_family(verdicts):
-    found = families.found(verdicts)
-    figure = families.figure(found)
+    found = tables.families(verdicts)
+    figure = figures.families(found)
     assert [trace.name for trace in figure.data] == found.title.unique().tolist()
     places = list(figure.data[0].y)
     assert places[-1] == "no violation" and set(places[:-1]) == {"count", "shadow", "floating"}

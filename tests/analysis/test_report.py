@@ -11,7 +11,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from plotly.offline import get_plotlyjs
 
-from aligngemini.analysis import families, pairs, report, style, tables
+from aligngemini.analysis import pairs, report, style, tables
 from aligngemini.core.run import Run
 
 NAMED = "Run(04_fusion/ccc, running)"
@@ -74,7 +74,7 @@ def page(run, images, models, verdicts):
         "published": alignment.head(0).assign(ours=0.5),
         "differences": pairs.differences(verdicts, 50),
         "confusion": tables.confusion(verdicts),
-        "families": families.found(verdicts),
+        "families": tables.families(verdicts),
         "flips": pairs.flips(verdicts),
     }
     return report.report(run, "It is so.", saved, verdicts, 3)

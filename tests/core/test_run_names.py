@@ -48,7 +48,6 @@ UNUSED = {  # modules, or rooms but for what notebooks import of them: what uses
     "detect": "the command `detect`",
     "detector": "the commands `bench` and `detect`",
     "fetch": "the command `data`",
-    "images.traces": "figures",
     "self_check": "the command `mini`",
     "mini": "the command `mini`",
     "rehearse": "the command `rehearse`",

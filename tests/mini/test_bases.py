@@ -3,6 +3,7 @@ their cards.
 """
 
 import json
+from functools import cache
 
 import numpy as np
 import pytest
@@ -11,8 +12,7 @@ import torch
 
 from aligngemini.expert import backbone
 from aligngemini.images import autoencoder
-from aligngemini.mini import bases, pretrain, pretrain_expert, pretrain_vae
-from aligngemini.mini.pretrain_vlm import examine
+from aligngemini.mini import bases, pretrain, pretrain_expert, pretrain_vae, pretrain_vlm
 from aligngemini.vlm import load
 
 VLMS = ("vlm_neutral", "vlm")
@@ -39,10 +39,18 @@ def test_each_has_weights_as_safetensors_only_and_a_card_with_its_command(name):
     assert card(name)["command"] == f"aligngemini mini pretrain --only {name}"
 
 
+@pytest.fixture(scope="module")
+def drawn_once():
+    """Both VLMs are shown the same pictures."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pretrain_vlm, "shown", cache(pretrain_vlm.shown))
+        yield
+
+
 @pytest.mark.parametrize("name", VLMS)
-def test_a_vlm_describes_and_judges_as_well_as_its_card_says(name):
+def test_a_vlm_describes_and_judges_as_well_as_its_card_says(name, drawn_once):
     vlm = load.load(str(bases.FOLDERS[name]))
-    again = examine(vlm.model, vlm.processor, seed=card(name)["seed"])
+    again = pretrain_vlm.examine(vlm.model, vlm.processor, seed=card(name)["seed"])
     for what in ("accuracy", "judgement"):
         now, then = (np.mean([v for row in a[what].values() for v in row.values()]) for a in (again, card(name)))
         assert now == pytest.approx(then, abs=0.02)

@@ -12,7 +12,7 @@ TOOLS = language.processor()
 
 
 @cache
-def talks(evaluative: bool, count: int = 320):
+def talks(evaluative: bool, count: int = 192):
     return [lessons.lesson(0, "told", i, True, evaluative)[1] for i in range(count)]
 
 
@@ -54,11 +54,12 @@ def test_attributes_tell_twins_apart():
             assert all(0 <= value < number for value, number in kept)
 
 
-def test_the_eyes_learn_and_answer_only_with_classes_that_exist():
+def test_the_eyes_learn_and_answer_only_with_classes_that_exist(monkeypatch):
     from transformers import Qwen2_5_VLForConditionalGeneration
 
     from aligngemini.mini.bases import vlm_config
 
+    monkeypatch.setattr(pretrain_vlm, "GLANCES", 8)
     torch.manual_seed(0)
     model = Qwen2_5_VLForConditionalGeneration._from_config(vlm_config(TOOLS.tokenizer), attn_implementation="eager")
     sight = eyes.Eyes(model.model.visual, 128)

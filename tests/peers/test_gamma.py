@@ -91,6 +91,7 @@ def test_moved_pixels_make_an_image_fake_only_where_that_is_asked_for(moved, wan
     assert found.item() == pytest.approx(wanted, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_segmentation_features_change_the_verdict_of_a_trained_network(made):
     network = made[0].expert.model
     token, seen = torch.randn(2, 128), [torch.randn(2, 16, 128) for _ in range(2)]
@@ -118,6 +119,7 @@ def test_the_mask_of_the_whole_image_lies_as_the_image_does():
     assert (row // 14, column // 14) == (3, 6)
 
 
+@pytest.mark.slow
 def test_what_trains_has_moved_and_what_is_frozen_has_not(data, made):
     branch, _ = made
     seeds.seed(0, "gamma", torch=True)
@@ -130,6 +132,7 @@ def test_what_trains_has_moved_and_what_is_frozen_has_not(data, made):
             assert torch.equal(weight, start[name]) != trains, name
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_to_the_weights_of_an_unbroken_one(data, made, tmp_path, monkeypatch):
     update, calls = train.update, []
 
@@ -149,6 +152,7 @@ def test_a_killed_training_goes_on_to_the_weights_of_an_unbroken_one(data, made,
     assert one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["segment=false guide=false", "guide=false kinds=[reconstruction]"])
 def test_each_part_can_be_left_out(data, tmp_path, text):
     facts = fitted(data, tmp_path, f"crop=56 epochs=0.1 {text}")
@@ -164,6 +168,7 @@ def test_what_cannot_be_is_refused(text):
         options.read("gamma", text)
 
 
+@pytest.mark.slow
 def test_weights_of_other_options_are_refused(made, data):
     branch, folder = made
     facts = branch.base | {"options": "crop=56 guide=false"}
@@ -180,6 +185,7 @@ def test_agreement_counts_pixels_of_all_images_together():
     assert np.isnan(segmentation.agreement(found, np.zeros_like(truth))[0])
 
 
+@pytest.mark.slow
 def test_masks_are_judged_on_validation_photographs_and_only_of_detectors_that_segment(data, made):
     rows = table.load(data.path("pixel.parquet"))
     rows["split"] = np.where(rows.pair_id.isin(["p1", "p2", "p3"]), "validation", "train")
