@@ -7,10 +7,13 @@ numbers (`genimage`, `aigcdetect`, ...).
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageStat
+from pydantic import TypeAdapter
 
+from aligngemini.core import reading
 from aligngemini.core.params import Refused
 
 from . import perturb
@@ -38,25 +41,10 @@ class Protocol:
     crop: int = 0  # px, centre crop of branches that look at one, padded with zeros and never resized
 
 
+FILE = Path(__file__).with_suffix(".yaml")
 PROTOCOLS = {
-    "native": Protocol("native", "files as they are"),
-    "aligned": Protocol(
-        "aligned",
-        "one centre crop, then one JPEG encoding, for both classes; what a file was saved as before is not undone",
-        side=256,  # ours; `aligned:112` names another
-        quality=90,  # ours
-    ),
-    "published": Protocol(
-        "published",
-        "as the published numbers were computed: JPEG of quality 96 for the fakes of four benchmarks, threshold 0.5",
-        fakes_quality=96,
-        fakes_of=frozenset({"genimage", "aigcdetect", "forensynths", "aigibench"}),
-        subsets={"aigibench": frozenset({"CommunityAI", "SocialRF"})},
-        skips_constant=True,
-        threshold=0.5,
-        rule="or",
-        crop=336,
-    ),
+    name: TypeAdapter(Protocol).validate_python({"name": name, **facts})
+    for name, facts in reading.mapping(FILE, FILE.name).items()
 }
 
 

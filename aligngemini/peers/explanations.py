@@ -6,11 +6,13 @@ The question is that of FakeReasoning and INSIGHT; the measure is ours.
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
+from aligngemini.core import reading
 from aligngemini.core.progress import progress
 from aligngemini.images import decode
 from aligngemini.images.header import Unreadable
@@ -20,16 +22,8 @@ from aligngemini.vlm.reason_check import FALSE, NONE, OTHER, TRUE, family, outco
 
 from .evidence import outlines
 
-# Words of an explanation that concern a category of X-AIGD; the categories are its own, the words ours.
-CATEGORIES = {
-    "low-level-edge_shape": r"edges?|outlines?|contours?|boundar\w+|shapes?|distort\w+|deform\w+|warp\w+|melt\w+",
-    "low-level-texture": r"textur\w+|smooth\w*|patterns?|grain\w*|plastic|wax\w+|blurr\w+",
-    "low-level-color": r"colou?r\w*|hues?|tints?|(over)?saturat\w+|tones?",
-    "low-level-symbol": r"text|letters?|words?|symbols?|signs?|logos?|writing|numbers?|digits?|illegible",
-    "high-level-semantics": r"hands?|fingers?|limbs?|arms?|legs?|faces?|eyes?|teeth|anatom\w+|extra|missing|fused",
-    "cognitive-level-commonsense": r"unusual\w*|implausib\w+|impossib\w+|illogical\w*|unlikely|absurd|nonsens\w+",
-    "cognitive-level-physics": r"shadows?|reflect\w+|light\w*|gravity|float\w*|hover\w*|perspective|physic\w+",
-}
+FILE = Path(__file__).with_suffix(".yaml")
+CATEGORIES = reading.mapping(FILE, FILE.name)  # of X-AIGD, with the words of an explanation that concern them
 
 
 def explained(branch, rows: pd.DataFrame) -> pd.DataFrame:
