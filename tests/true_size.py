@@ -21,7 +21,7 @@ from aligngemini.core import recipes, stages
 from aligngemini.fetch import echo4o, held_out
 from aligngemini.rehearse import models, processors
 from tests.fetch.conftest import jpeg, tarred, zipped
-from tests.fetch.loopback import Loopback
+from tests.fetch.loopback import Loopback, _digests
 
 PICTURES = held_out.COUNT + 30  # of each source
 FEW = {"train_images": 8, "pixel_pairs": 4, "validation_images": 4, "joint_images": 2, "test_images": 2}
@@ -47,6 +47,8 @@ def serve(scale: str, folder: Path) -> Loopback:
     (shard.parent / "conflict.jsonl").write_text("{}\n")
     files = {f"0-5000/{number}.jpg": data for number, data in enumerate(pictures[PICTURES:])}
     (shard / "0-5000.tar.gz").write_bytes(tarred(files))
+    for file in server.hub.rglob("*.safetensors"):
+        _digests(file, file.stat().st_mtime_ns)  # now, so that no client waits for it
     return server
 
 

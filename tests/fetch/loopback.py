@@ -6,6 +6,7 @@ import re
 import sys
 import threading
 import time
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -150,12 +151,18 @@ class Handler(Uploads, BaseHTTPRequestHandler):
 
 
 def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    return _digests(file, file.stat().st_mtime_ns)[0]
 
 
 def _blob(file: Path) -> str:
+    return _digests(file, file.stat().st_mtime_ns)[1]
+
+
+@cache
+def _digests(file: Path, changed: int) -> tuple[str, str]:
+    """SHA-256 of a file, and what git calls it; models have gigabytes, and are asked for often."""
     data = file.read_bytes()
-    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+    return hashlib.sha256(data).hexdigest(), hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
 def _sibling(file: Path, folder: Path) -> dict:
