@@ -12,7 +12,7 @@ from aligngemini import __version__, detect
 from aligngemini.analysis import command as report
 from aligngemini.audit import command as audit
 from aligngemini.bench import command as bench
-from aligngemini.core import paths, redaction
+from aligngemini.core import cluster, paths, redaction
 from aligngemini.core.codes import DONE, FAILED, REFUSED, STOPPED
 from aligngemini.core.params import Refused, shown
 from aligngemini.core.stages import ANALYSIS
@@ -95,6 +95,8 @@ def _add_workflow(commands: Any) -> None:
         words = {"nargs": 2, "action": "append", "default": [], "metavar": ("NAME", "VALUE")}
         each.add_argument("-p", **words, help="set a parameter of any notebook")
         each.add_argument("--jobs", default="", metavar="N", help="notebooks at once (default: by processors and GPUs)")
+        each.add_argument("--print-commands", action="store_true", help="print papermill lines, for Slurm or xargs")
+        cluster.add_options(each)
     for each, act in ((run, _run), (sweep, _sweep), (runs, _runs)):
         each.add_argument("--outputs", metavar="DIR", help="folder of the runs (default: outputs)")
         each.set_defaults(act=act)
@@ -115,7 +117,7 @@ def _add_workflow(commands: Any) -> None:
 
 def _run(args: argparse.Namespace) -> int | None:
     from aligngemini.core import commands, parameter_table, stages
-    from aligngemini.workflow import execute, plan, share
+    from aligngemini.workflow import execute, executors, lines, plan
 
     if args.help_params:
         print(parameter_table.text(stages.find(args.help_params).params))
@@ -125,9 +127,11 @@ def _run(args: argparse.Namespace) -> int | None:
     if args.dry:
         return _dry(args, options)
     made = plan.make(args.scale, args.study, options, args.first, args.only)
-    if made.question:
+    if made.question and not args.print_commands:
         print(f"study {made.study}: {made.question}", flush=True)
-    last = execute.run([made], args.force, share.jobs(args.jobs, [made]))[0][-1]
+    if args.print_commands:
+        return print(lines.text([made]))
+    last = execute.run([made], args.force, executors.asked(args, [made]))[0][-1]
     if last.notebook == ANALYSIS:
         from aligngemini.analysis import answers
 
@@ -150,15 +154,18 @@ def _dry(args: argparse.Namespace, options: list[tuple[str, str]]) -> int:
 
 def _sweep(args: argparse.Namespace) -> None:
     from aligngemini.core import commands
-    from aligngemini.workflow import share, sweep
+    from aligngemini.workflow import executors, lines, sweep
 
     paths.set_outputs(args.outputs)
     options = [tuple(pair) for pair in args.p]
     study, parts = sweep.make(args.scale, args.study, _numbers(args.seeds), options)
+    plans = [part.plan for part in parts]
+    if args.print_commands:
+        return print(lines.text(plans))
     print(f"study {study.name}: {study.question}", flush=True)
     home = sweep.home(study.name, args.scale)
     paths.writable(home, "--outputs", "table.*", "*.csv")
-    made = sweep.run(parts, share.jobs(args.jobs, [part.plan for part in parts]))
+    made = sweep.run(parts, executors.asked(args, plans))
     from aligngemini.analysis import study as page
 
     tables = page.gather(study, made)

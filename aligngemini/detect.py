@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from .core import paths
+from .core import cluster, paths
 from .core.codes import DONE, FAILED, FOUND
 from .core.params import Refused, shown
 
@@ -34,6 +34,8 @@ def add(commands: Any) -> None:
     form = detect.add_mutually_exclusive_group()
     form.add_argument("--csv", metavar="FILE", help="write the table to a file")
     form.add_argument("--json", action="store_true", help="print one JSON object per image")
+    form.add_argument("--to", metavar="DIR", help="write Parquet parts as they finish: for millions, shards, addresses")
+    cluster.add_options(detect)
     detect.add_argument("--explain", action="store_true", help="add a reason in words, from a branch that gives one")
     detect.add_argument("--cascade", action="store_true", help="ask slow branches only where they can change a verdict")
     detect.set_defaults(act=act)
@@ -48,6 +50,10 @@ def act(args: argparse.Namespace) -> int:
     if not args.paths:
         raise Refused("give images or folders to judge, or --self-check")
     paths.set_outputs(args.outputs)
+    if args.to is not None:
+        return _stream(args)
+    if args.executor != "local":
+        raise Refused("--executor ray belongs to --to DIR: parts are what is judged side by side")
     missing = [path for path in args.paths if not os.path.lexists(path)]
     if missing:
         raise Refused(f"there is no image or folder {shown(missing[0])}: check the path")
@@ -97,6 +103,23 @@ def _loaded(run: str) -> "Detector":
         return Detector.found(run)
     finally:
         gc.enable()
+
+
+def _stream(args: argparse.Namespace) -> int:
+    """Judge whatever number of images into a folder of parts."""
+    if args.explain:
+        raise Refused("--explain explains images one by one: leave it out, or leave out --to")
+    folder = paths.writable(args.to, "--to")
+    nodes = cluster.asked(args)
+    detector = _loaded(args.run)
+    from .stream import run
+
+    counts = run.judge(detector, args.paths, folder, args.run, args.cascade, nodes)
+    lost = counts.pop("lost", 0)
+    words = [f"{counts[verdict]} {word}" for verdict, word in WORDS.items()]
+    total = f"{counts.total()} files: {', '.join(words)}, {counts[None]} not judged"
+    print(f"{total}; written to {paths.short(folder)}", file=sys.stderr)
+    return FOUND if lost else DONE
 
 
 def _silence(explainer: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -91,13 +91,15 @@ class Detector:
         """
         return self.judged(_listed(images), batch_size, cascade)
 
-    def judged(self, listed: Listed, batch_size: int = 32, cascade: bool = False) -> pd.DataFrame:
+    def judged(
+        self, listed: Listed, batch_size: int = 32, cascade: bool = False, label: str = "judging images"
+    ) -> pd.DataFrame:
         """`__call__` for (name, image) pairs; the image is an Unreadable where a reason is known already."""
         sheet, batches, order = _Sheet(self, len(listed)), _batches(listed, batch_size), self.branches
         if cascade:
             order = sorted(order, key=lambda branch: getattr(branch, "slow", False))
         looks, wanted = partial(scoring.plain_looks, order), sheet.undecided if cascade else None
-        label = "judging images" if len(batches) > 1 else ""
+        label = label if len(batches) > 1 else ""
         for part in scoring.scored(batches, looks, batch_size, label, wanted, read=decode.pixels):
             for score in part:
                 sheet.note(score)
@@ -139,6 +141,12 @@ class Detector:
             for place, text in zip(good, said, strict=True):
                 sentences[place] = text
         return sentences
+
+
+@cache
+def of_process(run: str) -> Detector:
+    """The detector that `found` gives, loaded once by this process: for workers that judge many parts."""
+    return Detector.found(run)
 
 
 class _Sheet:

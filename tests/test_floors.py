@@ -12,7 +12,7 @@ FLOORS = (
     ("branches",),
     ("vlm", "expert", "fusion", "analysis", "audit", "fetch"),
     ("detector", "peers"),
-    ("self_check", "mini", "explore", "bench", "rehearse", "teach"),
+    ("self_check", "mini", "explore", "bench", "rehearse", "stream", "teach"),
     ("detect", "command", "workflow"),
     ("cli",),
 )

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from aligngemini.core import paths
+from aligngemini.core import cluster, paths
 from aligngemini.core.codes import DONE, FOUND
 
 FILES = ("scores.*", "results.*", "measures.*", "left_out.*", "published.*", "against.*", "robustness.*", "bench.json")
@@ -35,6 +35,7 @@ def add(commands: Any) -> None:
     harm.add_argument("--perturb", metavar="NAMES", help="compute them for some perturbations, such as jpeg,blur")
     bench.add_argument("--out", metavar="DIR", help="folder of the tables (default: bench/<benchmark> in the outputs)")
     bench.add_argument("--outputs", metavar="DIR", help="folder of the runs (default: outputs)")
+    cluster.add_options(bench)
     bench.set_defaults(act=act)
 
 
@@ -56,7 +57,8 @@ def act(args: argparse.Namespace) -> int:
     images = benchmark.find(args.benchmark, args.root, args.reals, args.sample)
     folder = home if args.out else paths.writable(home / images.name, "--out", *FILES)
     other = Detector.found(args.against) if args.against else None
-    answer = run.run(Detector.found(args.run), images, views, folder, other)
+    runs, nodes = (args.run, args.against), cluster.asked(args)
+    answer = run.run(Detector.found(args.run), images, views, folder, other, runs, nodes)
     few = f", at most {args.sample} of each class and subset" if args.sample else ""
     print(f"{images.name}: {images.rows['image_id'].nunique()} pictures{few}")
     for table in answer.tables.values():

@@ -8,11 +8,12 @@ import pandas as pd
 
 from aligngemini.analysis import export, figures, published
 from aligngemini.core import json_file, manifest, values
+from aligngemini.core.cluster import Cluster
 from aligngemini.core.params import Refused
 from aligngemini.detector import Detector
 from aligngemini.images.filenames import spelled
 
-from . import results
+from . import distributed, results
 from .benchmark import Benchmark
 from .score_cache import Scores
 from .verdicts import Bench, View
@@ -34,15 +35,21 @@ class Answer(NamedTuple):
 
 
 def run(
-    detector: Detector, benchmark: Benchmark, views: list[View], folder: Path, other: Detector | None = None
+    detector: Detector,
+    benchmark: Benchmark,
+    views: list[View],
+    folder: Path,
+    other: Detector | None = None,
+    runs: tuple[str, str] = ("", ""),
+    nodes: Cluster | None = None,
 ) -> Answer:
     """Judge `benchmark` by `detector` under the views, the first of which has no perturbation; write into `folder`.
 
-    Perturbed views are points of severity curves; `other` is a detector to compare it with. Raises Refused if no image
-    can be judged, DiskFull.
+    Perturbed views are points of severity curves; `other` is a detector to compare it with. The nodes of a cluster load
+    both by the names in `runs`. Raises Refused if no image can be judged, DiskFull.
     """
     bench, plain = Bench(benchmark, detector, Scores()), [view for view in views if not view.perturbation]
-    bench.score(views)
+    distributed.score(bench, views, runs[0], nodes)
     judged = {view.title: bench.judged(view) for view in plain}
     lost = results.left_out({"": benchmark.left_out} | judged)
     verdicts = _verdicts(bench, plain)
@@ -60,7 +67,7 @@ def run(
         tables["published"] = Table("published by others, on all pictures", beside, published.shown(beside))
     if other:
         theirs = Bench(benchmark, other, bench.store)
-        theirs.score(plain)
+        distributed.score(theirs, plain, runs[1], nodes)
         paired = results.differences(verdicts, _verdicts(theirs, plain))
         heading = f"minus {results.THEIRS}, on the pictures that both judged; p after Holm"
         tables["against"] = Table(heading, paired, results.shown_differences(paired))

@@ -3,12 +3,14 @@
 Only what the branches look at is in memory, never a batch of whole images.
 """
 
+import math
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from PIL.Image import Image
 
 from aligngemini.images.failures import HOPELESS, Failures, attempt, each, reason
 from aligngemini.images.feed import Feed, Item, batched, items
@@ -16,6 +18,8 @@ from aligngemini.scores import table as score_table
 
 from . import registry
 from .branch import Branch
+
+PIXELS = 32_000_000  # of the views that go through a model at once: ours
 
 
 class Look(NamedTuple):
@@ -78,10 +82,25 @@ def _batch_scores(batch: list, batch_size: int, failures: Failures, wanted=None)
         for look in () if isinstance(got, Exception) else got:
             groups.setdefault((look.branch, look.size), []).append((item.name, look))
     for (branch, _), members in groups.items():
-        for part in batched(_wanted(members, wanted), batch_size):
+        for part in _parts(_wanted(members, wanted), batch_size):
             results = each(partial(_judged, branch), [look.view for _, look in part])
             failures.note(branch.name, results)
             yield [_score(name, look, result) for (name, look), result in zip(part, results, strict=True)]
+
+
+def _parts(members: list[tuple[Hashable, Look]], batch_size: int) -> Iterator[list[tuple[Hashable, Look]]]:
+    """The looks that go through a model at once: at most `batch_size`, and of large views fewer."""
+    part, pixels = [], 0
+    for member in members:
+        view = member[1].view
+        more = view.width * view.height if isinstance(view, Image) else math.prod(getattr(view, "shape", ())) // 3
+        if part and (len(part) == batch_size or pixels + more > PIXELS):
+            yield part
+            part, pixels = [], 0
+        part.append(member)
+        pixels += more
+    if part:
+        yield part
 
 
 def _wanted(members: list[tuple[Hashable, Look]], wanted) -> list[tuple[Hashable, Look]]:

@@ -187,7 +187,13 @@ def fitting(notebook: str, selector: str, names: list[str]) -> str:
     wanted = _wanted(notebook, selector)
     if wanted is None:
         return selector
-    return next((name for name in names if not wanted or _has(named(notebook, name), wanted)), selector)
+    return next((name for name in names if not wanted or _fits(notebook, name, wanted)), selector)
+
+
+def _fits(notebook: str, name: str, wanted: dict[str, str]) -> bool:
+    """Whether the run `name` has the values `wanted`, or will have them: then its name is itself a selector."""
+    promised = _wanted(notebook, name)
+    return _has(named(notebook, name), wanted) if promised is None else wanted.items() <= promised.items()
 
 
 def _called(notebook: str, text: str) -> list[Path]:

@@ -13,7 +13,8 @@ from aligngemini.core.manifest import DiskFull
 from aligngemini.core.params import Params, Refused
 from aligngemini.core.progress import FILE, spell
 from aligngemini.core.run_spec import RunSpec
-from aligngemini.workflow import checks, kernel, share, status, tasks
+from aligngemini.workflow import checks, kernel, status, tasks
+from aligngemini.workflow.executors import Local
 from aligngemini.workflow.plan import Item, Plan
 from aligngemini.workflow.tasks import Answer, Task
 from aligngemini.workflow.terminal import Failed
@@ -25,9 +26,9 @@ class StageRefused(Refused):
     """A notebook refused its parameters or inputs while it ran; the text is that of `Failed`."""
 
 
-def run(plans: list[Plan], force: bool = False, jobs: int = 1) -> list[list[Answer]]:
-    """Answer all items of the plans, `jobs` notebooks at once; return the answers of each plan in order, those only
-    looked up included.
+def run(plans: list[Plan], force: bool = False, executor: Local | None = None) -> list[list[Answer]]:
+    """Answer all items of the plans, one after another if no `executor` runs more; return the answers of each plan in
+    order, those only looked up included.
 
     Raises `Refused` before anything starts if a notebook or an upstream run is missing. A notebook that does not become
     complete stops what stands on it. When all others have ended this raises `Failed`, `StageRefused` or `DiskFull`:
@@ -39,12 +40,13 @@ def run(plans: list[Plan], force: bool = False, jobs: int = 1) -> list[list[Answ
     for task in every:
         if not task.plan.runs(task.item):
             task.answers = _existing(task)
-    _work([task for task in every if task.answers is None], force, jobs)
+    _work([task for task in every if task.answers is None], force, executor or Local())
     return [[answer for task in every if task.plan is plan for answer in task.answers or []] for plan in plans]
 
 
-def _work(waiting: list[Task], force: bool, jobs: int) -> None:
-    """Complete the tasks, each as soon as it is ready and one of `jobs` places is free."""
+def _work(waiting: list[Task], force: bool, executor: Local) -> None:
+    """Complete the tasks, each as soon as it is ready and one of the places of the executor is free."""
+    jobs = executor.jobs
     running: dict[Future[Answer], Task] = {}
     failures: list[Exception] = []
 
@@ -56,7 +58,7 @@ def _work(waiting: list[Task], force: bool, jobs: int) -> None:
             for task in [each for each in waiting if each.ready][: jobs - len(running)]:
                 waiting.remove(task)
                 task.place = min(set(range(jobs)) - {each.place for each in running.values()})
-                running[pool.submit(_answer, task, force, jobs, left)] = task
+                running[pool.submit(_answer, task, force, executor, left)] = task
             ended = next(iter(wait(running, return_when=FIRST_COMPLETED).done))
             task = running.pop(ended)
             try:
@@ -121,7 +123,7 @@ def _latest(plan: Plan, item: Item, cfg: Params) -> str:
     return saved_runs.latest(item.stage.name, {"scale": plan.scale} | wanted).name
 
 
-def _answer(task: Task, force: bool, jobs: int, left: Callable[[], float]) -> Answer:
+def _answer(task: Task, force: bool, executor: Local, left: Callable[[], float]) -> Answer:
     """Return the complete run of a task, executed if there is none; `left`: the seconds that all will take."""
     with _looking:
         asked = run_spec.make(task.item.stage.name, task.item.cfg(task.made))
@@ -132,23 +134,26 @@ def _answer(task: Task, force: bool, jobs: int, left: Callable[[], float]) -> An
                 return Answer(asked.notebook, asked.name, executed=False)
         paths.writable(asked.home.parent)
     task.began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="aligngemini-") as folder:
+    if executor.scratch:
+        executor.scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="aligngemini-", dir=executor.scratch) as folder:
         task.progress = Path(folder) / "progress.json"
         with status.shown(lambda: status.line(task.title, task.elapsed, left(), task.progress), task.place):
-            _execute(task, asked, force, share.variables(task.place, jobs))
+            _execute(task, asked, force, executor)
     status.say(f"{task.title}: complete in {spell(task.elapsed)}, {paths.short(asked.home)}")
     return Answer(asked.notebook, asked.name, executed=True)
 
 
-def _execute(task: Task, asked: RunSpec, force: bool, environment: dict[str, str]) -> None:
+def _execute(task: Task, asked: RunSpec, force: bool, executor: Local) -> None:
     """Run the notebook beside its progress, then put it into its run; a failed one goes to where the work stopped."""
     executed = task.progress.with_name("notebook.ipynb")
-    environment = environment | {FILE: str(task.progress), "ALIGNGEMINI_OUTPUTS": str(paths.outputs())}
+    environment = {FILE: str(task.progress), "ALIGNGEMINI_OUTPUTS": str(paths.outputs())}
     environment[runs.FORCE] = asked.name if force else ""
+    given = paths.notebook(asked.notebook), executed, task.item.values(task.made), environment
     try:
         with manifest.room_on_disk(asked.home):
             try:
-                kernel.execute(paths.notebook(asked.notebook), executed, task.item.values(task.made), environment)
+                executor.execute(task.place, *given)
             finally:
                 redaction.hide(executed)
             _settle(asked, executed)

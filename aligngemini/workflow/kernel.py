@@ -24,6 +24,11 @@ _running: list[Popen] = []
 _stopping = threading.Event()
 
 
+def stopping() -> bool:
+    """Whether all kernels are being ended."""
+    return _stopping.is_set()
+
+
 class Died(RuntimeError):
     """The kernel ended without a Python error; the text says how."""
 

@@ -9,6 +9,7 @@ from aligngemini.core import paths, recipes, stages
 from aligngemini.core.params import Refused
 from aligngemini.core.recipes import Study
 from aligngemini.workflow import execute, plan
+from aligngemini.workflow.executors import Local
 from aligngemini.workflow.plan import Plan
 from aligngemini.workflow.tasks import Answer
 
@@ -73,12 +74,13 @@ def _plan(scale: str, study: Study, seed: int, data: dict[str, Any], options: li
     return dataclasses.replace(whole, items=items, last=items[-1].stage, part=part)
 
 
-def run(parts: list[Part], jobs: int = 1) -> list[Made]:
-    """Run all parts, `jobs` notebooks at once, and return every run they stand on; what is complete is reused.
+def run(parts: list[Part], executor: Local | None = None) -> list[Made]:
+    """Run all parts, one notebook after another if no `executor` runs more, and return every run they stand on; what
+    is complete is reused.
 
     Raises what `execute.run` raises: the same command continues there.
     """
-    found = execute.run([part.plan for part in parts], jobs=jobs)
+    found = execute.run([part.plan for part in parts], executor=executor)
     return [
         Made(
             part.seed,

@@ -57,9 +57,9 @@ class Answers(BaseHTTPRequestHandler):
 
 def likeliest(vlm, png, question, opening):
     """The 20 words that the model finds likeliest after `opening`, as vLLM lists them."""
-    picture = Image.open(io.BytesIO(png))
+    image = Image.open(io.BytesIO(png))
     with torch.inference_mode(), ONE_AT_A_TIME:
-        batch = verdict.continued(verdict.prompts(vlm, [picture], question), verdict.tokens(vlm, opening))
+        batch = verdict.continued(verdict.prompts(vlm, [image], question), verdict.tokens(vlm, opening))
         found = vlm.model(**batch).logits[0, -1].float().log_softmax(-1).topk(20)
     words = [vlm.processor.tokenizer.decode([token]) for token in found.indices.tolist()]
     pairs = zip(words, found.values.tolist(), strict=True)
@@ -90,8 +90,8 @@ def test_a_served_vlm_gives_the_scores_of_the_same_vlm_in_this_process(branch, s
     tuned = detector.Detector.load().branches[0]
     server.likeliest = partial(likeliest, tuned.vlm)
     files = sorted((detector.SHIPPED / "known").glob("*.jpg"))[:4]
-    pictures = [np.asarray(Image.open(path).convert("RGB")) for path in files]
-    here, there = (each.p_fake([each.prepare(rgb) for rgb in pictures]) for each in (tuned, branch))
+    images = [np.asarray(Image.open(path).convert("RGB")) for path in files]
+    here, there = (each.p_fake([each.prepare(rgb) for rgb in images]) for each in (tuned, branch))
     assert there.dtype == np.float64 and there == pytest.approx(here, abs=TOLERANCE) and np.ptp(here) > 0.9
 
 

@@ -9,6 +9,7 @@ from aligngemini import cli
 from aligngemini.core import stages
 from aligngemini.core.params import Refused
 from aligngemini.workflow import execute, kernel, plan, share, status, tasks
+from aligngemini.workflow.executors import Local
 from aligngemini.workflow.tasks import Answer
 
 DATA, VLM, EXPERT, FUSION, ANALYSIS, PEERS = stages.STAGES
@@ -20,7 +21,7 @@ def answered(little, monkeypatch):
     began, at_once, failing = [], [], {}
     busy, lock = [], threading.Lock()
 
-    def answer(task, force, jobs, left):
+    def answer(task, force, executor, left):
         name = task.item.label
         with lock:
             busy.append(name)
@@ -39,7 +40,7 @@ def answered(little, monkeypatch):
 
 def test_notebooks_wait_for_those_they_stand_on_and_no_more_run_at_once_than_asked(answered):
     began, at_once, _ = answered
-    (answers,) = execute.run([plan.make("tiny")], jobs=3)
+    (answers,) = execute.run([plan.make("tiny")], executor=Local(3))
     assert began[0] == DATA and began[-2:] == [FUSION, ANALYSIS]
     assert max(at_once) == 3 and at_once[0] == 1 and at_once[-2:] == [1, 1]
     assert [answer.notebook for answer in answers] == [DATA, VLM, VLM, EXPERT, EXPERT, FUSION, ANALYSIS]
@@ -47,14 +48,14 @@ def test_notebooks_wait_for_those_they_stand_on_and_no_more_run_at_once_than_ask
 
 def test_one_job_runs_in_the_order_of_the_plan(answered):
     began, at_once, _ = answered
-    (answers,) = execute.run([plan.make("tiny")], jobs=1)
+    (answers,) = execute.run([plan.make("tiny")], executor=Local(1))
     assert began == [answer.name for answer in answers] and set(at_once) == {1}
 
 
 def test_the_parts_of_a_sweep_share_the_places(answered):
     began, at_once, _ = answered
     first, second = (plan.make("tiny", options=[("seed", seed)], only="01") for seed in "01")
-    assert len(execute.run([first, second], jobs=2)) == 2
+    assert len(execute.run([first, second], executor=Local(2))) == 2
     assert at_once[0] == 2
 
 
@@ -63,7 +64,7 @@ def test_a_failure_stops_what_stands_on_it_and_nothing_else(answered, capsys):
     name = f"{VLM}, supervision semantic"
     failing[name] = execute.Failed(f"[2/7] {name} failed: no light")
     with pytest.raises(execute.Failed, match="^.2/7. 02_vlm_dpo, supervision semantic failed: no light$"):
-        execute.run([plan.make("tiny")], jobs=2)
+        execute.run([plan.make("tiny")], executor=Local(2))
     assert {each.split(",")[0] for each in began} == {DATA, VLM, EXPERT} and len(began) == 5
     assert f"{name}: failed, the others go on" in capsys.readouterr().out
 
@@ -85,7 +86,7 @@ def test_an_error_nobody_foresaw_ends_the_kernels_at_once(answered, monkeypatch)
     monkeypatch.setattr(kernel, "_end", ended.append)
     failing[DATA] = ZeroDivisionError("what?")
     with pytest.raises(ZeroDivisionError):
-        execute.run([plan.make("tiny")], jobs=2)
+        execute.run([plan.make("tiny")], executor=Local(2))
     assert ended == [[]] and kernel._stopping.is_set()
 
 

@@ -49,6 +49,11 @@ def files(root: str | Path) -> list[tuple[Path, str]]:
     return [(Path(path), reason) for path, reason in sorted(listed, key=lambda item: item[1] in skips.ASIDE)]
 
 
+def walk(root: Path) -> Iterator[tuple[str, str]]:
+    """Path and reason of every file under a folder, one folder after another: their number may be any."""
+    return _walk(root, root, PLAIN)
+
+
 def _existing(root: str | Path) -> Path:
     if not os.path.isdir(root):
         raise Refused(f"There is no folder {root}: put the images there, or give the folder that holds them.")

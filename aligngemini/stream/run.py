@@ -1,0 +1,140 @@
+"""Judge a stream into a folder of Parquet parts, here or on a cluster; a killed command continues within a part."""
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from threading import Event
+
+import pandas as pd
+from filelock import FileLock, Timeout
+
+from aligngemini.core import atomic, fingerprint, json_file, manifest, paths, reading
+from aligngemini.core.cluster import Cluster
+from aligngemini.core.params import Refused, shown
+from aligngemini.core.progress import Meter
+from aligngemini.detector import Detector, of_process
+from aligngemini.images.loaders import skips
+
+from . import items, listing
+
+LIST, FACTS = "list.parquet", "stream.json"
+
+
+def judge(
+    detector: Detector, sources: list[str], folder: Path, run: str = "", cascade: bool = False,
+    nodes: Cluster | None = None,
+) -> Counter:  # fmt: skip
+    """Judge all images of `sources` into part-00000.parquet, … of `folder`: the columns of Detector.__call__.
+
+    On a cluster every process loads the detector of `run` once; the folder is the same on all nodes. Returns how many
+    images have each verdict (None: none), and "lost". Raises Refused where the folder holds another stream, DiskFull.
+    """
+    with _alone(folder):
+        _prepare(detector, sources, folder, cascade)
+        numbers = range(listing.count(folder / LIST))
+        missing = [number for number in numbers if not _file(folder, number).is_file()]
+        before = len(numbers) - len(missing)
+        meter = Meter("judging parts", len(numbers), before)
+        for done, _ in enumerate(_judged(detector, missing, folder, run, cascade, nodes), before + 1):
+            meter.update(done)
+        meter.close()
+        return sum((_counted(_file(folder, number)) for number in numbers), Counter())
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Refuse a folder into which another command judges."""
+    with manifest.room_on_disk(folder, "--to"):
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise Refused(
+            f"another command judges into {paths.short(folder)}: wait for it, or give another --to"
+        ) from error
+
+
+def _prepare(detector: Detector, sources: list[str], folder: Path, cascade: bool) -> None:
+    """Write what the stream is and the list of its images, or check that they are the same as before."""
+    models = [branch.identity() for branch in detector.branches]
+    facts = {
+        "sources": [each if listing.REMOTE in each else str(Path(each).absolute()) for each in sources],
+        "detector": fingerprint.digest(json_file.plain([models, detector.fusion.as_dict(), detector.names])),
+        "cascade": cascade,
+    }
+    if inside := [each for each in facts["sources"] if folder.is_relative_to(each)]:
+        raise Refused(f"{paths.short(folder)} lies in {shown(inside[0])}, which is judged: give another --to")
+    before = reading.known(folder / FACTS)
+    if different := [name for name in facts if before and before.get(name) != facts[name]]:
+        raise Refused(f"{paths.short(folder)} holds a stream of other {' and '.join(different)}: give another --to")
+    with manifest.room_on_disk(folder, "--to"):
+        if not (folder / LIST).is_file():
+            listing.write(facts["sources"], folder / LIST)
+        json_file.write(folder / FACTS, facts)
+
+
+def _judged(
+    detector: Detector, numbers: list[int], folder: Path, run: str, cascade: bool, nodes: Cluster | None
+) -> Iterator[int]:
+    """Yield parts as they are done; on a cluster as many are on their way as it has places, and no more."""
+    if nodes is None:
+        for number in numbers:
+            yield part(detector, folder, number, cascade)
+        return
+    given, stop = (run, folder, cascade), Event()
+    calls = (partial(nodes.call, _part_there, number, *given, stopped=stop.is_set) for number in numbers)
+    with ThreadPoolExecutor(nodes.jobs) as pool:
+        running = {pool.submit(call) for call in itertools.islice(calls, nodes.jobs)}
+        try:
+            while running:
+                ended = next(as_completed(running))
+                running.remove(ended)
+                running |= {pool.submit(call) for call in itertools.islice(calls, 1)}
+                yield ended.result()
+        finally:
+            stop.set()
+
+
+def _part_there(number: int, run: str, folder: Path, cascade: bool) -> int:
+    """`part`, on a node of a cluster."""
+    return part(of_process(run), folder, number, cascade)
+
+
+def part(detector: Detector, folder: Path, number: int, cascade: bool = False) -> int:
+    """Judge one part and return its number: its pieces are kept as they come, and become the part when all are there.
+
+    Pieces are always cut at the same places, so that a part is the same to the last bit however often it was
+    interrupted. Raises DiskFull.
+    """
+    target = _file(folder, number)
+    pieces, files = target.with_suffix(""), []
+    atomic.clear(pieces)
+    with manifest.room_on_disk(folder, "--to"):
+        for at, chunk in enumerate(items.chunks(listing.part(folder / LIST, number))):
+            files.append(pieces / f"{at:05}.parquet")
+            if not files[-1].is_file():
+                _write(files[-1], detector.judged(items.fetched(chunk), cascade=cascade, label=""))
+        _write(target, pd.concat([pd.read_parquet(file) for file in files], ignore_index=True))
+    atomic.remove(pieces)
+    return number
+
+
+def _write(file: Path, table: pd.DataFrame) -> None:
+    with atomic.replacing(file) as temporary:
+        table.to_parquet(temporary, index=False)
+
+
+def _file(folder: Path, number: int) -> Path:
+    return folder / f"part-{number:05}.parquet"
+
+
+def _counted(file: Path) -> Counter:
+    """The images of a part by verdict, None without one; "lost": those that could not be judged."""
+    table = pd.read_parquet(file, columns=["verdict", "reason"])
+    verdicts = Counter(None if pd.isna(verdict) else int(verdict) for verdict in table["verdict"])
+    return verdicts + Counter(lost=len(skips.lost(table)))

@@ -1,0 +1,81 @@
+"""Where notebooks run: in kernels of this machine, or in those of a Ray cluster that sees the same files."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from aligngemini.core import cluster, paths
+from aligngemini.core.cluster import Cluster
+from aligngemini.workflow import kernel, share
+from aligngemini.workflow.plan import Plan
+
+
+class Local:
+    """Kernels of this machine, `jobs` at once; `scratch`: where a notebook lies while it runs (None: wherever)."""
+
+    scratch: Path | None = None
+
+    def __init__(self, jobs: int = 1) -> None:
+        self.jobs = jobs
+
+    def execute(
+        self, place: int, notebook: Path, executed: Path, values: dict[str, Any], environment: dict[str, str]
+    ) -> None:
+        """Run a notebook as `kernel.execute` does; `place` (from 0) is which of those at once it is."""
+        kernel.execute(notebook, executed, values, environment | share.variables(place, self.jobs))
+
+
+class Ray(Local):
+    """Kernels of a cluster. Project and outputs have the same paths on all nodes, as on a shared file system."""
+
+    def __init__(self, nodes: Cluster, jobs: int = 0) -> None:
+        super().__init__(min(jobs or nodes.jobs, nodes.jobs))
+        self.nodes, self.scratch = nodes, paths.outputs() / ".executing"
+
+    def execute(
+        self, place: int, notebook: Path, executed: Path, values: dict[str, Any], environment: dict[str, str]
+    ) -> None:
+        """Run it on some node; once more on another one where its kernel died, and where the node was lost."""
+        threads = {share.THREADS: str(max(1, int(self.nodes.resources.cpus)))}
+        given = notebook, executed, values, threads | environment
+        end = self.nodes.call(_execute, *given, stopped=kernel.stopping)
+        if end.died:
+            end = self.nodes.call(_execute, *given, avoid=end.node, stopped=kernel.stopping)
+        if end.died:
+            raise kernel.Died(end.evalue)
+        if end.ename:
+            raise Raised(end)
+
+
+def asked(args: Any, plans: list[Plan]) -> Local:
+    """The executor that a command line asks for. Raises Refused."""
+    nodes = cluster.asked(args, max(plan.memory for plan in plans))
+    if nodes is None:
+        return Local(share.jobs(args.jobs, plans))
+    return Ray(nodes, share.jobs(args.jobs, plans) if args.jobs else 0)
+
+
+class End(NamedTuple):
+    """How a notebook ended on a node: the name and the text of its error, "" for none, and whether its kernel died."""
+
+    node: str
+    ename: str = ""
+    evalue: str = ""
+    died: bool = False
+
+
+class Raised(RuntimeError):
+    """The error of a notebook that ran elsewhere, with `ename` and `evalue` as papermill's has them."""
+
+    def __init__(self, end: End) -> None:
+        super().__init__(end.evalue)
+        self.ename, self.evalue = end.ename, end.evalue
+
+
+def _execute(notebook: Path, executed: Path, values: dict[str, Any], environment: dict[str, str]) -> End:
+    """Run a notebook on this node. Errors come back as texts: not every one can be sent."""
+    try:
+        kernel.execute(notebook, executed, values, environment)
+    except Exception as error:
+        name, text = getattr(error, "ename", type(error).__name__), str(getattr(error, "evalue", error))
+        return End(cluster.node(), name, text, isinstance(error, kernel.Died))
+    return End(cluster.node())

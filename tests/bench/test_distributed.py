@@ -1,0 +1,41 @@
+"""A benchmark that nodes of a cluster score: the same tables, and every image once."""
+
+import pickle
+from types import SimpleNamespace
+
+import pytest
+
+from aligngemini import detector as detectors
+from aligngemini.bench import distributed
+from aligngemini.core import cluster
+
+
+@pytest.fixture
+def nodes(monkeypatch):
+    """Two nodes that are this process: what they are sent has been packed, and so has what they answer."""
+    detectors.of_process.cache_clear()
+    calls = []
+
+    def call(function, *given):
+        calls.append(given)
+        return pickle.loads(pickle.dumps(function(*pickle.loads(pickle.dumps(given)))))
+
+    answers = {"ray": SimpleNamespace(jobs=2, call=call), "local": None}
+    monkeypatch.setattr(cluster, "asked", lambda args: answers[args.executor])
+    yield calls
+    detectors.of_process.cache_clear()
+
+
+def test_a_benchmark_that_nodes_score_has_the_tables_of_one_that_is_scored_here(
+    benchmark, detector, bench, tmp_path, looked, nodes, monkeypatch
+):
+    monkeypatch.setattr(distributed, "IMAGES", 3)
+    detector.branches[0].refuses = lambda rgb: "it is dark" if rgb[..., 0].mean() < 28 else ""
+    words = "--protocol", "native,aligned:16"
+    assert bench(benchmark, *words, "--executor", "ray") == 3 and len(nodes) == 3
+    there = {path.name: path.read_bytes() for path in (tmp_path / "out").glob("*.csv")}
+    assert looked["expert"] == 8 * 2, "one look at each picture under each protocol"
+    (tmp_path / "built" / "scores").rename(tmp_path / "elsewhere")
+    assert bench(benchmark, *words) == 3 and len(nodes) == 3
+    assert there == {path.name: path.read_bytes() for path in (tmp_path / "out").glob("*.csv")}
+    assert b"it is dark" in there["left_out.csv"]

@@ -1,0 +1,217 @@
+"""Streams: every form gives the same scores, and what was interrupted goes on as if it had not been."""
+
+import io
+import json
+import tarfile
+
+import fsspec
+import numpy as np
+import pandas as pd
+import pytest
+from filelock import FileLock
+from PIL import Image
+
+from aligngemini import cli
+from aligngemini.core.params import Refused
+from aligngemini.detector import Detector
+from aligngemini.fusion.rules import Fusion
+from aligngemini.stream import items, listing, run
+
+COUNT = 23
+
+
+class Shade:
+    """A branch whose score is the mean of a image; it stops the command before image number `stops`."""
+
+    kind, name, crop, stops = "shade", "shade", 0, None
+
+    def __init__(self):
+        self.scored = 0
+
+    def prepare(self, rgb, source=None, crop=0):
+        return float(rgb.mean()) / 255
+
+    def p_fake(self, views):
+        if self.stops is not None and self.scored + len(views) > self.stops:
+            raise KeyboardInterrupt
+        self.scored += len(views)
+        return np.array(views)
+
+    def identity(self, crop=0):
+        return {"branch": self.kind}
+
+
+@pytest.fixture
+def detector():
+    return Detector([Shade()], Fusion("or", (0.5,)))
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Chunks of four, parts of ten."""
+    monkeypatch.setattr(items, "IMAGES", 4)
+    monkeypatch.setattr(listing.write, "__defaults__", (10,))
+
+
+def png(number):
+    file = io.BytesIO()
+    Image.fromarray(np.full((8, 8, 3), number * 10, np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for number in range(COUNT):
+        path = tmp_path / "images" / str(number % 3) / f"{number:03}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(png(number))
+    (tmp_path / "images" / "about.txt").write_text("words")
+    return tmp_path / "images"
+
+
+def shard(path, count=COUNT):
+    with tarfile.open(path, "w") as tar:
+        for number in range(count):
+            for suffix, data in ((".png", png(number)), (".cls", b"1"), (".json", b"{}")):
+                member = tarfile.TarInfo(f"{number:03}{suffix}")
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+    return path
+
+
+def parquet(path, column):
+    pd.DataFrame({"label": 0, "image": [column(png(number)) for number in range(COUNT)]}).to_parquet(
+        path, row_group_size=10
+    )
+    return path
+
+
+def table(folder):
+    """All parts in order."""
+    return pd.concat([pd.read_parquet(file) for file in sorted(folder.glob("part-*.parquet"))], ignore_index=True)
+
+
+FORMS = {
+    "folder": lambda path, folder: folder,
+    "tar": lambda path, folder: shard(path / "a.tar"),
+    "bytes": lambda path, folder: parquet(path / "a.parquet", lambda data: data),
+    "hub": lambda path, folder: parquet(path / "a.parquet", lambda data: {"bytes": data, "path": None}),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_has_the_scores_of_its_images(form, detector, folder, small, tmp_path):
+    counts = run.judge(detector, [str(FORMS[form](tmp_path, folder))], tmp_path / "out")
+    judged = table(tmp_path / "out")
+    scored = judged[judged["reason"] == ""]
+    assert sorted(scored["shade_score"]) == pytest.approx([number * 10 / 255 for number in range(COUNT)])
+    assert judged["image"].is_unique and judged.columns.equals(detector([np.zeros((9, 9, 3), np.uint8)]).columns)
+    assert (counts[0], counts[1], counts["lost"]) == (13, 10, 0)
+    expected = {"tar": 1}.get(form, 3)
+    assert len(list((tmp_path / "out").glob("part-*.parquet"))) == expected
+    assert (form == "folder") == (len(judged) > COUNT), "the text is a row only where files are listed"
+
+
+def test_files_behind_an_address_are_fetched_chunk_by_chunk(detector, small, tmp_path):
+    memory = fsspec.filesystem("memory")
+    for number in range(COUNT):
+        memory.pipe(f"/bucket/p/{number:03}.png", png(number))
+    memory.pipe("/bucket/p/shard.tar", shard(tmp_path / "a.tar", 2).read_bytes())
+    counts = run.judge(detector, ["memory://bucket/p"], tmp_path / "out")
+    judged = table(tmp_path / "out")
+    assert len(judged) == COUNT + 2 and counts["lost"] == 0 and judged["image"].is_unique
+    assert judged["image"].str.startswith("memory://").all()
+    assert sorted(judged["shade_score"])[-1] == pytest.approx((COUNT - 1) * 10 / 255)
+    with pytest.raises(Refused, match="cannot be read"):
+        run.judge(detector, ["nowhere://bucket"], tmp_path / "other")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_interrupted_part_goes_on_where_it_was_and_is_the_same_to_the_last_bit(
+    form, detector, folder, small, tmp_path
+):
+    source = str(FORMS[form](tmp_path, folder))
+    run.judge(detector, [source], tmp_path / "whole")
+    branch = detector.branches[0]
+    branch.scored, branch.stops = 0, 15
+    with pytest.raises(KeyboardInterrupt):
+        run.judge(detector, [source], tmp_path / "out")
+    before, branch.stops = branch.scored, None
+    assert 4 < before < 16
+    run.judge(detector, [source], tmp_path / "out")
+    assert branch.scored == COUNT, "no image was scored twice"
+    whole = sorted(each for each in (tmp_path / "whole").iterdir() if each.suffix == ".parquet")
+    assert [(tmp_path / "out" / each.name).read_bytes() for each in whole] == [each.read_bytes() for each in whole]
+    assert {each.name for each in (tmp_path / "out").iterdir()} == {
+        each.name for each in (tmp_path / "whole").iterdir()
+    }
+
+
+def test_a_picture_that_came_later_does_not_move_the_others(detector, folder, small, tmp_path):
+    branch = detector.branches[0]
+    branch.stops = 15
+    with pytest.raises(KeyboardInterrupt):
+        run.judge(detector, [str(folder)], tmp_path / "out")
+    branch.stops = None
+    (folder / "0" / "000a.png").write_bytes(png(1))
+    (folder / "1" / "022.png").unlink()
+    counts = run.judge(detector, [str(folder)], tmp_path / "out")
+    judged = table(tmp_path / "out")
+    assert len(judged) == COUNT + 1 and counts["lost"] == 1
+    assert judged.loc[judged["image"].str.endswith("022.png"), "reason"].str.contains("not there").all()
+
+
+def test_a_damaged_shard_loses_what_is_behind_the_damage_and_says_so(detector, small, tmp_path):
+    (tmp_path / "shards").mkdir()
+    whole = shard(tmp_path / "a.tar").read_bytes()
+    (tmp_path / "shards" / "a.tar").write_bytes(whole[: len(whole) // 2 + 700])
+    (tmp_path / "shards" / "b.parquet").write_bytes(b"PAR1 and no more")
+    counts = run.judge(detector, [str(tmp_path / "shards")], tmp_path / "out")
+    lost = table(tmp_path / "out").query("reason != ''")
+    assert counts["lost"] == 2 == len(lost) and lost["reason"].str.contains("cannot be read to its end").all()
+    assert 5 < counts[0] + counts[1] < COUNT
+
+
+def test_a_folder_holds_one_stream(detector, folder, small, tmp_path):
+    run.judge(detector, [str(folder)], tmp_path / "out")
+    for other, given, what in (
+        (detector, [str(folder / "0")], "sources"),
+        (Detector(detector.branches, Fusion("or", (0.4,))), [str(folder)], "detector"),
+    ):
+        with pytest.raises(Refused, match=f"holds a stream of other {what}: give another --to"):
+            run.judge(other, given, tmp_path / "out")
+    with FileLock(tmp_path / "out" / ".lock"), pytest.raises(Refused, match="another command judges into"):
+        run.judge(detector, [str(folder)], tmp_path / "out")
+
+
+def test_the_command_counts_and_tells_what_was_lost(detector, folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(Detector, "found", lambda run="": detector)
+    words = ["detect", str(folder), "--to", str(tmp_path / "out")]
+    assert cli.main(words) == 0
+    assert "24 files: 13 real, 10 fake, 1 not judged; written to" in capsys.readouterr().err
+    (folder / "broken.png").write_bytes(b"no image")
+    assert cli.main([*words[:-1], str(tmp_path / "again"), "--cascade"]) == 3
+    assert "skipped" in table(tmp_path / "again")
+    facts = json.loads((tmp_path / "again" / "stream.json").read_text())
+    assert facts["cascade"] is True and facts["sources"] == [str(folder)]
+
+
+@pytest.mark.parametrize(
+    "words, why",
+    [
+        (["--to", "out", "--explain"], "--explain explains images one by one"),
+        (["--executor", "ray"], "--executor ray belongs to --to DIR"),
+        (["--to", "out", "--resources", "cpus=2"], "--address and --resources belong to --executor ray"),
+    ],
+)
+def test_words_that_do_not_go_together_are_refused(words, why, folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["detect", str(folder), *words]) == 2 and why in capsys.readouterr().err
+
+
+def test_a_source_that_is_not_there_is_refused_and_leaves_no_list(detector, tmp_path):
+    with pytest.raises(Refused, match="there is no image or folder"):
+        run.judge(detector, [str(tmp_path / "nowhere")], tmp_path / "out")
+    assert not list((tmp_path / "out").glob("*.parquet"))
+    with pytest.raises(Refused, match="which is judged: give another --to"):
+        run.judge(detector, [str(tmp_path)], tmp_path / "out")
