@@ -127,10 +127,11 @@ def _run(args: argparse.Namespace) -> int | None:
     if args.dry:
         return _dry(args, options)
     made = plan.make(args.scale, args.study, options, args.first, args.only)
-    if made.question and not args.print_commands:
-        print(f"study {made.study}: {made.question}", flush=True)
     if args.print_commands:
-        return print(lines.text([made]))
+        print(lines.text([made]))
+        return DONE
+    if made.question:
+        print(f"study {made.study}: {made.question}", flush=True)
     last = execute.run([made], args.force, executors.asked(args, [made]))[0][-1]
     if last.notebook == ANALYSIS:
         from aligngemini.analysis import answers

@@ -19,6 +19,7 @@ def nodes(tmp_path, monkeypatch):
     (tmp_path / "quick" / "rfc3987_syntax.py").write_text("raise ImportError")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "quick"), os.environ.get("PYTHONPATH", "")]))
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # Ray's 15 leaves a busy machine nothing for kernels
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     head = {"include_dashboard": False, "include_log_monitor": False, "no_monitor": True, **NODE}
     made = Cluster(initialize_head=True, head_node_args=head)

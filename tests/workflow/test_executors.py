@@ -6,8 +6,10 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from types import SimpleNamespace
 
+import psutil
 import pytest
 import yaml
 
@@ -26,15 +28,25 @@ def _numbers(little):
     return {(name, each["run"]["name"]): each["results"]["numbers"] for name in found for each in found[name]}
 
 
+def _makes_a_run(node):
+    """Whether a kernel of the node holds the lock of a run."""
+    with suppress(psutil.Error):
+        below = psutil.Process(node.all_processes["raylet"][0].process.pid).children(recursive=True)
+        return any(
+            file.path.endswith(".lock") and stages.DATA not in file.path for each in below for file in each.open_files()
+        )
+    return False
+
+
 @pytest.mark.slow
 def test_a_study_on_three_nodes_survives_the_loss_of_one_and_equals_the_local_one(little, request, monkeypatch):
-    monkeypatch.setenv("LITTLE_SLEEP", "20")
+    monkeypatch.setenv("LITTLE_SLEEP", "6")
     nodes = request.getfixturevalue("nodes")
 
     def lose_a_node():
-        while sum(line.startswith((stages.VLM, stages.EXPERT)) for line in little.log()) < 3:
-            time.sleep(0.1)  # until all three nodes are in the middle of a notebook
-        nodes.remove_node(list(nodes.worker_nodes)[0], allow_graceful=False)
+        while not (busy := [node for node in nodes.worker_nodes if _makes_a_run(node)]):
+            time.sleep(0.1)
+        nodes.remove_node(busy[0], allow_graceful=False)
 
     killer = threading.Thread(target=lose_a_node)
     killer.start()
