@@ -46,7 +46,9 @@ def main(words: list[str] | None = None) -> int:
 
     terminal.prepare()
     args = _parser().parse_args(words)
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number in [number for number, handler in before.items() if handler != signal.SIG_IGN]:  # as nohup sets it
+        signal.signal(number, signal.default_int_handler)
     try:
         code = args.act(args) or DONE
         sys.stdout.flush()  # what cannot be printed is noticed here, not when Python ends
@@ -66,7 +68,8 @@ def main(words: list[str] | None = None) -> int:
         terminal.abandon()
         return _complain(f"no space left for {getattr(error, 'filename', '') or 'what is printed'}", FAILED)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _complain(sentence: str, code: int) -> int:

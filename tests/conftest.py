@@ -28,6 +28,7 @@ SLOW = {  # files of tests that train, start kernels or processes, or simulate: 
     "images/test_world_tests.py",
     "images/test_joint_set.py",
     "images/test_sets.py",
+    "kills/test_kills.py",
     "mini/test_bases.py",
     "mini/test_generators.py",
     "mini/test_lessons.py",
@@ -61,6 +62,7 @@ SLOW = {  # files of tests that train, start kernels or processes, or simulate: 
     "core/test_verified.py",
     "workflow/test_execute.py",
     "workflow/test_sweep.py",
+    "workflow/test_verify.py",
 }
 
 

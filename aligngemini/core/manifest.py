@@ -21,6 +21,7 @@ NAME = "manifest.json"
 APART = (NAME, "notebook.ipynb", "failed.ipynb")
 FOLD = 50  # folders with more files than this get one line in the manifest
 NUMBER = (int, float)
+ALONE = "even one image at a time is too much"  # the note of an error of memory that no smaller batch helps against
 # What the parts of a manifest must be: a type, names with what they must be, or [what all values must be].
 PARTS = {
     "run": {"notebook": str, "name": str, "status": str, "started": str, "attempts": int},
@@ -65,6 +66,11 @@ def no_space(error: Exception) -> bool:
     # The last two are all that torch.save says where a write was cut short.
     words = ("No space left on device", "os error 28", "Disk quota exceeded", "unexpected pos", "iostream error")
     return code in (errno.ENOSPC, errno.EDQUOT) or any(word in str(error) for word in words)
+
+
+def no_memory(error: BaseException) -> bool:
+    """Tell whether an error says that the memory of the machine or of its GPU is too small."""
+    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"  # torch's: most runs have none
 
 
 def new(notebook: str, name: str, block: dict[str, Any]) -> dict[str, Any]:

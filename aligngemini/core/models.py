@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from . import paths, reading, redaction, shipped
+from .manifest import no_memory
 from .params import Refused, said, shown
 
 AUTO = "auto"  # of a number format: whatever suits this machine
@@ -105,7 +106,7 @@ def loading(base: str, what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # of many kinds: each library and each damage has its own
-        if isinstance(error, Refused | MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        if isinstance(error, Refused) or no_memory(error):
             raise
         raise unloadable(base, what, error) from error
 

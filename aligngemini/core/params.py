@@ -10,6 +10,7 @@ from typing import Any, Self, cast, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
+from aligngemini.core import redaction
 from aligngemini.core.yaml_loader import Loader
 
 INJECTED = "# Parameters"  # papermill's own first line in the cell it injects
@@ -244,7 +245,8 @@ def _refusal(cls: type[Typed], problem: Mapping[str, Any]) -> Refused:
 
 
 def _check(name: str, value: Any, rules: Mapping[str, Any]) -> None:
-    items = value if isinstance(value, list) else [value]
+    if redaction.hidden(items := value if isinstance(value, list) else [value]) != items:
+        raise Refused(f"{name} holds a password or a token, and runs write it down: set HF_TOKEN or `hf auth login`")
     if rules.get("filled") and (not value or "" in items):
         raise Refused(f"{name} must not be empty")
     if rules.get("pair") and (len(items) != 2 or items[0] > items[1]):

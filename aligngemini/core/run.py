@@ -14,10 +14,10 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock
 
-from aligngemini.core import atomic, filling, json_file, keys, manifest, stages, values
+from aligngemini.core import atomic, filling, json_file, keys, manifest, paths, stages, values, verified
 from aligngemini.core.params import Refused
 from aligngemini.core.progress import spell
-from aligngemini.core.saved_runs import SavedRun
+from aligngemini.core.saved_runs import SavedRun, load
 
 MADE, AGAIN, REUSED = "made", "made again", "reused"
 QUICK = 2  # seconds: of what takes less nobody has to know how long it took
@@ -51,7 +51,7 @@ class Run(SavedRun):
         one, `name` is a folder: the function fills it, its path being the last positional argument, and it comes back.
         The global random generators are seeded from the run's seed and `name` before the function, and at the end.
         What was made by another function, or from other arguments, is made again; a complete run refuses that. Raises
-        `DiskFull`, and `Refused` where a GPU's memory is too small.
+        `DiskFull`, and `Refused` where memory is too small.
         """
         values.check(name)
         began, key, word = time.monotonic(), keys.of(self, function, args, kwargs), REUSED
@@ -86,9 +86,11 @@ class Run(SavedRun):
         """Complete the run with its figures and models (name, revision, adapted modules); return the figures.
 
         The table has a row for each figure and the column `value`, rounded to four digits; the manifest holds all
-        digits. A complete run does not change.
+        digits. A complete run does not change. Raises `Refused` where data, a model or a run that this one stands on is
+        another than when it began.
         """
         if not self.complete:
+            self._check_inputs()
             self._complete(json_file.plain(results), json_file.plain(models or {}))
         rounded = [round(value, 4) if isinstance(value, float) else value for value in self.results.values()]
         return pd.DataFrame({"value": rounded}, index=list(self.results), dtype=object)
@@ -137,7 +139,7 @@ class Run(SavedRun):
             self.checkpoints.mkdir(exist_ok=True)
         atomic.remove(self.path(name))
         self._note(name, key)
-        with self.silent(), manifest.room_on_disk(self.folder), _room_on_card(name):
+        with self.silent(), manifest.room_on_disk(self.folder), _enough_memory(name, self.params):
             yield
 
     def _note(self, name: str, key: str = "") -> None:
@@ -155,6 +157,17 @@ class Run(SavedRun):
         why = ": its cell or what it is given has changed" if word == AGAIN else ""
         print(f"{name}: {word}{'' if word == REUSED else long}{why}", flush=True)
 
+    def _check_inputs(self) -> None:
+        """Raise `Refused` if what the run was made from has changed on the way."""
+        question = self.manifest["question"]
+        for problem in verified.sources(question.get("sources", {})):
+            raise Refused(
+                f"{problem} since this run began, so its results belong to neither state: run again, which makes a new "
+                f"run, and delete {paths.short(self.folder)}"
+            )
+        for entry in question["inputs"].values():
+            load(entry["notebook"], entry["run"])
+
     def _complete(self, results: dict[str, Any], models: dict[str, Any]) -> None:
         shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
         atomic.clear(self.folder)
@@ -162,7 +175,9 @@ class Run(SavedRun):
         record = manifest.seal(
             self.manifest
             | {
-                "run": self.manifest["run"] | {"status": "complete"} | times,
+                "run": {name: value for name, value in self.manifest["run"].items() if name != "process"}
+                | {"status": "complete"}
+                | times,
                 "made": {name: key for name, key in self.made.items() if self.path(name).exists()},
                 "environment": manifest.environment(),
                 "models": models,
@@ -176,17 +191,24 @@ class Run(SavedRun):
 
 
 @contextmanager
-def _room_on_card(name: str) -> Iterator[None]:
-    """Turn torch's error of a full GPU into `Refused`, one sentence with what to do next."""
+def _enough_memory(name: str, params: dict[str, Any]) -> Iterator[None]:
+    """Turn errors of a full memory into `Refused`, one sentence that names the setting and a smaller value."""
     try:
         yield
-    except RuntimeError as error:
-        if type(error).__name__ != "OutOfMemoryError":  # by name: most runs do without torch
+    except (RuntimeError, MemoryError) as error:
+        if not manifest.no_memory(error):
             raise
-        raise Refused(
-            f"{name} does not fit the memory of this GPU: lower the batch size that belongs to it (`aligngemini "
-            "rehearse` tells what fits), and run again, what is done is kept"
-        ) from error
+        advice = f"{manifest.ALONE}: choose a smaller model, or a machine with more memory"
+        if manifest.ALONE not in getattr(error, "__notes__", ()):
+            advice = f"lower the batch size{_lower(params)} (`aligngemini rehearse` tells what fits)"
+        place = "machine" if isinstance(error, MemoryError) else "GPU"
+        raise Refused(f"{name} does not fit the memory of this {place}: {advice}") from error
+
+
+def _lower(params: dict[str, Any]) -> str:
+    """Half of each batch size of a training among `params`, as the command line takes it; scoring halves by itself."""
+    sizes = [(name, size) for name, size in params.items() if name in ("batch_size", "batch_pairs") and size > 1]
+    return "".join(f", with -p {name} {size // 2} instead of {size}" for name, size in sizes)
 
 
 def now() -> str:

@@ -1,15 +1,16 @@
 """The runs of all notebooks: one is started or resumed, listed, or marked as failed."""
 
+import os
+import platform
 import shutil
-import time
-from os import environ
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from aligngemini.core import atomic, manifest, paths, run_spec, seeds, stages
-from aligngemini.core.params import Params
+from aligngemini.core.params import Params, Refused
 from aligngemini.core.progress import say, spell
 from aligngemini.core.run import Run, now
 from aligngemini.core.run_spec import RunSpec
@@ -33,7 +34,7 @@ def start(notebook: str, cfg: Params, needs: dict[str, tuple[str, str]] | None =
     spec = run_spec.make(notebook, cfg, needs)
     if spec.partial in _working:  # the cell was run again in this very process
         _working.pop(spec.partial).close()
-    forced = environ.get(FORCE) == spec.name
+    forced = os.environ.get(FORCE) == spec.name
     lock = None if spec.home.exists() and not forced else _wait(spec)
     if spec.home.exists() and not forced:
         if lock:
@@ -51,14 +52,26 @@ def _wait(spec: RunSpec) -> FileLock:
     paths.writable(spec.partial, OUTPUTS)
     with manifest.room_on_disk(spec.home):
         spec.home.parent.mkdir(parents=True, exist_ok=True)
-    lock, began, patience = FileLock(spec.lock), time.monotonic(), 0
+    lock, patience = FileLock(spec.lock), 0
     while True:
         try:
             lock.acquire(timeout=patience, poll_interval=0.2)
             return lock
         except Timeout:
             patience = NOTICE_SECONDS
-            say(f"waiting {spell(time.monotonic() - began)}, another process makes {paths.short(spec.home)}")
+            say(_waiting(spec))
+        except OSError as error:
+            why = f"{paths.short(spec.lock.parent)} lies on a file system that cannot lock files ({error.strerror})"
+            raise Refused(f"{why}: two processes could spoil a run; choose another place with {OUTPUTS}") from error
+
+
+def _waiting(spec: RunSpec) -> str:
+    """Whom this process waits for, and how long that one has been at work."""
+    holder = (manifest.read(spec.partial) or {"run": {}})["run"].get("process") or {}
+    since = holder.get("since", now())
+    long = spell((datetime.now(UTC) - datetime.fromisoformat(since)).total_seconds())
+    who = f"process {holder['pid']} on {holder['host']} has been at it for {long}" if holder else "it has just begun"
+    return f"waiting, another process makes {paths.short(spec.home)}: {who}"
 
 
 def _begin(spec: RunSpec) -> dict[str, Any]:
@@ -66,6 +79,7 @@ def _begin(spec: RunSpec) -> dict[str, Any]:
     earlier = manifest.read(spec.partial) or {"run": {"started": now(), "attempts": 0}}
     record = manifest.new(spec.notebook, spec.name, spec.block) | {"made": earlier.get("made", {})}
     record["run"] |= {"status": "running", "started": earlier["run"]["started"]}
+    record["run"]["process"] = {"pid": os.getpid(), "host": platform.node(), "since": now()}  # for those who wait
     record["run"]["attempts"] = earlier["run"]["attempts"] + 1
     with manifest.room_on_disk(spec.partial):
         spec.partial.mkdir(exist_ok=True)
@@ -103,7 +117,7 @@ def _held(path: Path) -> bool:
             return False
     except Timeout:
         return True
-    except PermissionError:  # in a folder that is only read no process works
+    except OSError:  # in a folder that is only read, or that cannot lock, no process works
         return False
 
 

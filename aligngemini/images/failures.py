@@ -3,11 +3,12 @@
 import re
 import traceback
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import pandas as pd
 
-from aligngemini.core.manifest import DiskFull
+from aligngemini.core.manifest import ALONE, DiskFull, no_memory
 from aligngemini.core.params import Refused
 from aligngemini.core.progress import say
 
@@ -32,17 +33,40 @@ def attempt(function: Callable, *given) -> Any:
 
 def each(function: Callable[[list], Iterable], items: list) -> list:
     """`function(items)`, one result for each; where it raises, of every item alone, with the exception as the result of
-    those that raise alone, too. Items that are exceptions already stay what they are. Raises memory errors that one
-    item is enough for.
+    those that raise alone, too. Items that are exceptions already stay what they are. Memory that is too small: see
+    `halved`.
     """
     good = [item for item in items if not isinstance(item, Exception)]
-    results = attempt(function, good) if good else []
+    results = attempt(halved, function, good) if good else []
+    if isinstance(results, Exception) and no_memory(results):
+        raise results
     if isinstance(results, Exception) and len(good) > 1:
         results = [result for item in good for result in each(function, [item])]
-    elif isinstance(results, MemoryError) or type(results).__name__ == "OutOfMemoryError":  # torch's, by name
-        raise results
     results = iter([results] if isinstance(results, Exception) else results)
     return [item if isinstance(item, Exception) else next(results) for item in items]
+
+
+def halved(function: Callable[[list], Iterable], items: list) -> list:
+    """`function(items)`, one result for each; where memory is too small for all at once, of each half of them, and so
+    on. A line says so. Raises the error of memory that one item is enough for, with a note.
+    """
+    try:
+        return list(function(items))
+    except Exception as error:
+        if not no_memory(error):
+            raise
+        if len(items) == 1:
+            error.add_note(ALONE)
+            raise
+        traceback.clear_frames(error.__traceback__)  # what they hold does not fit beside the halves
+    half = (len(items) + 1) // 2
+    _say_once(f"{len(items)} images at once do not fit the memory: {half} at once, which may change the last digits")
+    return [*halved(function, items[:half]), *halved(function, items[half:])]
+
+
+@cache
+def _say_once(text: str) -> None:
+    say(text)
 
 
 def reason(what: str, error: Exception) -> str:

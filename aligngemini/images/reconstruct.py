@@ -15,7 +15,7 @@ import pandas as pd
 from aligngemini.core import atomic, models
 
 from . import aspect, decode, header, jpeg
-from .failures import attempt, reason
+from .failures import attempt, halved, reason
 from .feed import Feed, Item
 from .image_files import origin
 from .params import DataParams
@@ -179,12 +179,13 @@ def _load(plan: Plan) -> tuple[bytes, np.ndarray]:
 
 
 def _through(autoencoder, images: list[np.ndarray]) -> list[np.ndarray]:
-    """Reconstructions of uint8 images [H, W, 3] of one batch, each of its own size."""
+    """Reconstructions of uint8 images [H, W, 3] of one batch, each of its own size; see `halved`."""
     from .autoencoder import fitted
 
     if not images:
         return []
-    again = autoencoder.roundtrip(np.stack([fitted(rgb, autoencoder.factor) for rgb in images]))
+    whole = [fitted(rgb, autoencoder.factor) for rgb in images]
+    again = halved(lambda some: autoencoder.roundtrip(np.stack(some)), whole)
     return [made[: rgb.shape[0], : rgb.shape[1]] for made, rgb in zip(again, images, strict=True)]
 
 

@@ -1,7 +1,6 @@
 """Running a plan: every stage is answered by a complete run, reused if there is one, else executed."""
 
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from aligngemini.core.manifest import DiskFull
 from aligngemini.core.params import Params, Refused
 from aligngemini.core.progress import FILE, spell
 from aligngemini.core.run_spec import RunSpec
-from aligngemini.workflow import checks, kernel, status, tasks
+from aligngemini.workflow import checks, kernel, scratch, status, tasks
 from aligngemini.workflow.executors import Local
 from aligngemini.workflow.plan import Item, Plan
 from aligngemini.workflow.tasks import Answer, Task
@@ -134,10 +133,8 @@ def _answer(task: Task, force: bool, executor: Local, left: Callable[[], float])
                 return Answer(asked.notebook, asked.name, executed=False)
         paths.writable(asked.home.parent)
     task.began = time.monotonic()
-    if executor.scratch:
-        executor.scratch.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="aligngemini-", dir=executor.scratch) as folder:
-        task.progress = Path(folder) / "progress.json"
+    with scratch.folder(executor.scratch) as folder:
+        task.progress = folder / "progress.json"
         with status.shown(lambda: status.line(task.title, task.elapsed, left(), task.progress), task.place):
             _execute(task, asked, force, executor)
     status.say(f"{task.title}: complete in {spell(task.elapsed)}, {paths.short(asked.home)}")

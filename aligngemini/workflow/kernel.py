@@ -5,7 +5,6 @@ import logging
 import os
 import signal
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +16,10 @@ from typing import Any
 import psutil
 
 from aligngemini.core import paths
+from aligngemini.workflow import scratch
 
 START_SECONDS = 120  # a loaded machine is slow to start a kernel
+STOPS = (signal.SIGTERM, signal.SIGHUP)  # a closed terminal sends the latter; both do what Ctrl-C does
 GRACE = 5  # seconds that processes started by a kernel have to end by themselves
 _running: list[Popen] = []
 _stopping = threading.Event()
@@ -44,7 +45,7 @@ def execute(notebook: Path, executed: Path, parameters: dict[str, Any], environm
 
     logging.getLogger("papermill").addFilter(_is_news)
     started: list[Popen] = []
-    with tempfile.TemporaryDirectory(prefix="kernel-") as sockets:
+    with scratch.folder() as sockets:
         try:
             papermill.execute_notebook(
                 notebook,
@@ -68,10 +69,10 @@ def execute(notebook: Path, executed: Path, parameters: dict[str, Any], environm
 
 @contextmanager
 def threads(count: int) -> Iterator[ThreadPoolExecutor]:
-    """Give threads to call `execute` in. SIGINT, SIGTERM and any error inside first end all kernels, so that these say
+    """Give threads to call `execute` in. SIGINT, STOPS and any error inside first end all kernels, so that these say
     nothing after our own sentence. Then signals do what they do outside; a second one is ignored.
     """
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, *STOPS)}
     before: dict[int, Callable] = {number: handler for number, handler in handlers.items() if callable(handler)}
 
     def stop(number: int, frame: Any) -> None:
@@ -101,7 +102,7 @@ def _is_news(record: logging.LogRecord) -> bool:
     return "unknown parameter" not in record.getMessage() and not _stopping.is_set()
 
 
-def _manager(sockets: str, environment: dict[str, str], started: list[Popen]) -> type:
+def _manager(sockets: Path, environment: dict[str, str], started: list[Popen]) -> type:
     """Return a kernel manager that ignores installed kernel specs, which may name another Python.
 
     It listens in the folder `sockets`, where no other user and no other kernel can meet it, and puts the process of

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from aligngemini.bench import score_cache
@@ -13,7 +14,7 @@ from aligngemini.bench.score_cache import Scores
 from aligngemini.branches import scoring
 from aligngemini.core.manifest import DiskFull
 from aligngemini.core.params import Refused
-from aligngemini.images import feed
+from aligngemini.images import failures, feed
 from aligngemini.images.header import Unreadable
 
 
@@ -123,8 +124,29 @@ def test_memory_that_is_too_small_for_a_batch_is_enough_for_single_images_or_rai
 
     told = score(table, lambda views: small(views, 1))
     assert told.score["i0"] == share([0])[0] and told.score.notna().sum() == 9
-    with pytest.raises(MemoryError):
+    with pytest.raises(MemoryError) as raised:
         score(table, lambda views: small(views, 0))
+    assert raised.value.__notes__ == ["even one image at a time is too much"]
+
+
+@pytest.mark.parametrize("error", [MemoryError, torch.OutOfMemoryError])
+def test_a_batch_that_does_not_fit_is_halved_until_it_does_and_that_is_said(table, error, capsys):
+    failures._say_once.cache_clear()
+    tried = []
+
+    def small(views):
+        tried.append(len(views))
+        if len(views) > 2:
+            raise error("no room")
+        return share(views)
+
+    assert score(table, small).score.notna().sum() == 9
+    assert tried[:3] == [4, 2, 2]
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if "do not fit the memory" in line] == [
+        "4 images at once do not fit the memory: 2 at once, which may change the last digits",
+        "3 images at once do not fit the memory: 2 at once, which may change the last digits",
+    ]
 
 
 def test_scoring_that_was_killed_goes_on_with_the_same_batches_and_loses_half_a_minute(table, tmp_path, monkeypatch):

@@ -52,3 +52,29 @@ def test_a_failed_run_keeps_no_password_anywhere(little):
     assert {"notebook.ipynb", "manifest.json"} <= {path.name for path in written}
     assert not [path for path in written if b"geheim55" in path.read_bytes()]
     assert "geheim55" not in said + json.dumps(record)
+
+
+def test_secrets_of_the_environment_reach_no_file_of_a_run_whatever_a_notebook_prints(little):
+    show = "import sys\nprint(dict(os.environ))\nprint(dict(os.environ), file=sys.stderr)\ndict(os.environ)"
+    little.write(stages.DATA, show, "run.finish({})")
+    secrets = {
+        "HF_TOKEN": "canary-token",
+        "AWS_SECRET_ACCESS_KEY": "canary-key",
+        "HTTP_PROXY": "http://me:canary5@host",
+    }
+    code, said = little.run("run", "--scale", "tiny", "--only", "01", **secrets)
+    assert code == 0 and "canary" not in said
+    written = [path for path in little.root.rglob("*") if path.is_file()]
+    assert {"notebook.ipynb", "manifest.json"} <= {path.name for path in written}
+    assert not [path for path in written if b"canary" in path.read_bytes()]
+
+
+@pytest.mark.parametrize("name", ["photos", "vae"])
+def test_a_parameter_or_recipe_that_holds_a_secret_is_refused_and_not_repeated(little, name):
+    for text in ("https://me:canary-pass@host/x", "owner/" + TOKEN):
+        code, said = little.run("run", "--scale", "tiny", "--only", "01", "-p", name, text)
+        assert code == 2 and f"{name} holds a password or a token" in said
+        assert "canary" not in said and TOKEN not in said
+    little.recipe(f"tiny/{stages.DATA}", {name: "https://me:canary-pass@host/x"})
+    code, said = little.run("run", "--scale", "tiny", "--only", "01")
+    assert code == 2 and "holds a password" in said and "canary" not in said and not little.outputs.exists()

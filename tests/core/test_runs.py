@@ -1,7 +1,9 @@
 """Runs: named by their question, never half there, resumed after a kill, made by one process at a time."""
 
+import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +15,7 @@ import pytest
 from filelock import FileLock
 
 from aligngemini.core import json_file, manifest, paths, run_spec, runs, saved_runs, stages
+from aligngemini.core import run as run_module
 from aligngemini.core.manifest import DiskFull
 from aligngemini.core.params import Refused
 from tests import small
@@ -75,6 +78,103 @@ def test_a_full_gpu_is_one_sentence_and_the_run_can_go_on(little):
         run.compute("scores.parquet", full)
     assert not run.path("scores.parquet").exists()
     assert len(run.compute("scores.parquet", pd.DataFrame, {"score": [0.5]})) == 1
+
+
+def test_a_memory_that_is_too_small_names_the_setting_and_half_its_value(little):
+    small.made(DATA, small.data(little))
+    run = runs.start(VLM, small.vlm(little, batch_size=12))
+
+    def alone():
+        error = MemoryError()
+        error.add_note(manifest.ALONE)
+        raise error
+
+    with pytest.raises(Refused, match="adapter.json does not fit the memory of this machine.* -p batch_size 6 instead"):
+        run.compute("adapter.json", np.zeros, 2**50)
+    with pytest.raises(Refused, match="even one image at a time is too much: choose a smaller model"):
+        run.compute("scores.json", alone)
+
+
+@pytest.mark.parametrize("change", ["changed", "is gone"])
+def test_a_model_or_folder_that_changes_while_a_run_is_made_is_named_and_the_run_not_completed(little, change):
+    run = runs.start(DATA, small.data(little))
+    weights = little.root / "model" / "weights"
+    weights.write_text("1") if change == "changed" else shutil.rmtree(weights.parent)
+    with pytest.raises(Refused, match=f"model .*{change} since this run began.* run again.*delete .*{run.name}"):
+        run.finish({})
+    assert not run.complete
+
+
+def test_a_run_that_changes_while_another_is_made_of_it_is_named(little):
+    data = small.made(DATA, small.data(little), images=1)
+    run = runs.start(VLM, small.vlm(little))
+    data.path("numbers.json").write_text("{}")
+    with pytest.raises(Refused, match=f"run {data.name} .*is damaged, numbers.json"):
+        run.finish({})
+
+
+def test_a_file_system_that_cannot_lock_is_refused_at_once(little, monkeypatch):
+    def unable(*_, **__):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(FileLock, "acquire", unable)
+    with pytest.raises(Refused, match="01_data_construction lies on a file system that cannot lock.*--outputs"):
+        runs.start(DATA, small.data(little))
+
+
+def test_a_clock_that_was_set_back_is_said_where_it_decides_what_is_the_latest(little, monkeypatch, capsys):
+    with monkeypatch.context() as patch:
+        patch.setattr(run_module, "now", lambda: "2999-01-01T00:00:00.000+00:00")
+        early = small.made(DATA, small.data(little), images=1)
+    small.made(DATA, small.data(little, seed=1), images=1)
+    assert runs.load(DATA, "latest").name == early.name
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"the clock was set back: run {early.name}") and "name the run" in line
+
+
+ASK = """
+import os, time
+from aligngemini.core import runs
+from tests import small
+from tests.little_workbook import Little
+from pathlib import Path
+
+def make():
+    time.sleep(1)
+    with Path(os.environ["LITTLE_LOG"]).open("a") as log:
+        log.write(f"{os.getpid()}\\n")
+    return "made"
+
+little = Little(Path(os.environ["LITTLE_ROOT"]), {})
+run = runs.start("01_data_construction", small.data(little, seed=int(os.environ["SEED"])))
+if not run.complete:
+    run.compute("numbers.txt", make)
+    run.finish({"images": 1})
+print(run.results["images"])
+"""
+
+
+def test_ten_processes_with_one_question_do_the_work_once_and_say_for_whom_they_wait(little):
+    asked = [_asking(little, "0") for _ in range(10)]
+    ended = [process.communicate(timeout=300) for process in asked]
+    assert [out.splitlines()[-1:] for out, _ in ended] == [["1"]] * 10, ended
+    assert len(little.log()) == 1
+    waited = [err for _, err in ended if "another process makes" in err]
+    assert waited and any(f"process {little.log()[0]} on " in err and "has been at it for 0:0" in err for err in waited)
+    assert "process" not in runs.load(DATA, "latest").manifest["run"]
+
+
+def test_another_question_waits_for_nobody(little):
+    held = runs.start(DATA, small.data(little, seed=0))
+    out, err = _asking(little, "1").communicate(timeout=300)
+    assert out.splitlines()[-1] == "1" and "waiting" not in err and not held.complete
+
+
+def _asking(little, seed):
+    environment = os.environ | little.environment | {"LITTLE_ROOT": str(little.root), "SEED": seed}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    little.started.append(subprocess.Popen([sys.executable, "-c", ASK], env=environment, cwd=paths.ROOT, **pipes))
+    return little.started[-1]
 
 
 def test_what_a_kill_left_half_made_is_swept_and_what_is_whole_stays(little, capsys):

@@ -81,7 +81,7 @@ def _redirect(log: Path) -> None:
 
 def _run(notebook: Path, values: dict, variables: dict[str, str]) -> None:
     from aligngemini.core import params
-    from tests.kills.sitecustomize import Watch
+    from tests.kills import sitecustomize
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
@@ -95,6 +95,6 @@ def _run(notebook: Path, values: dict, variables: dict[str, str]) -> None:
     names = {"In": sources, "__name__": "__main__"}
     sys.modules["__main__"].__dict__.update(names)
     if "KILLS_FOLDER" in variables:
-        sys.addaudithook(Watch(variables["KILLS_FOLDER"]))
+        sitecustomize.watch(variables["KILLS_FOLDER"])
     for source in sources:
         exec(source, sys.modules["__main__"].__dict__)

@@ -30,6 +30,7 @@ STAGES = ("01", "02", "03", "04", "05")
 GIVEN = {  # one run of each notebook
     "02": {"supervision": "semantic"},
     "03": {"supervision": "pixel"},
+    "04": {"branch_runs": ["vlm latest", "expert latest"]},
     "05": {"branch_runs": ["vlm latest", "expert latest"]},
 }
 WHO = ("parent", "kernel", "group")

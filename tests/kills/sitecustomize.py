@@ -66,5 +66,10 @@ class Watch:
         kill(os.environ["KILLS_WHO"], int(os.environ["KILLS_SIGNAL"]))
 
 
+def watch(folder: str) -> None:
+    """Watch the writes of this process below `folder`, as the variables say, until it ends."""
+    sys.addaudithook(Watch(folder))
+
+
 if "KILLS_FOLDER" in os.environ and any("ipykernel" in word for word in sys.orig_argv):
-    sys.addaudithook(Watch(os.environ["KILLS_FOLDER"]))
+    watch(os.environ["KILLS_FOLDER"])

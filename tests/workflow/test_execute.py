@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from aligngemini.core import runs, stages
 from aligngemini.core.params import Refused
-from aligngemini.workflow import execute, plan
+from aligngemini.workflow import execute, plan, scratch
 
 DATA, VLM, EXPERT, FUSION, ANALYSIS, PEERS = stages.STAGES
 NUMBERS = ("first.json", "second.json")
@@ -125,18 +126,23 @@ def test_force_answers_anew_with_the_same_numbers(little):
     assert after["results"]["numbers"] == before["results"]["numbers"] and after["files"] == before["files"]
 
 
-def test_a_run_killed_in_the_middle_gives_the_same_numbers_when_run_again(little):
+def test_a_run_killed_in_the_middle_gives_the_same_numbers_when_run_again(little, monkeypatch):
     words = ("run", "--scale", "tiny", "--only", "01")
-    process = little.start(*words, LITTLE_SLEEP="60")
+    temporary = little.root / "temporary"
+    temporary.mkdir()
+    process = little.start(*words, LITTLE_SLEEP="60", TMPDIR=str(temporary))
     _wait_for(lambda: len(little.log()) == 1)
     (child,) = _kernels(process)
     process.kill()
     process.communicate()
     _wait_for(lambda: not child.is_running())
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.setattr(scratch, "YOUNG", -1)
     assert [record["run"]["status"] for record in runs.all()] == ["killed"]
     code, said = little.run(*words)
     assert code == 0, said
     assert little.log() == [f"{DATA} first.json", f"{DATA} first.json", f"{DATA} second.json"][-len(little.log()) :]
+    assert not list(temporary.iterdir()), "temporary files of the killed command are left"
     resumed = _numbers(little)
     assert little.manifests(DATA)[0]["run"]["attempts"] == 2
     assert not [p for p in (little.outputs / DATA).glob(".*") if p.suffix != ".lock"]
@@ -170,7 +176,7 @@ def test_a_stop_ends_all_kernels_that_run_side_by_side(little, inline):
     assert sorted(record["run"]["status"] for record in runs.all()) == ["complete", "killed", "killed"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stop_leaves_no_kernel_and_says_that_it_can_go_on(little, number):
     process = little.start("run", "--scale", "tiny", "--only", "01", LITTLE_SLEEP="60")
     _wait_for(lambda: len(little.log()) == 1)
