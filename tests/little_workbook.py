@@ -110,6 +110,7 @@ def little(tmp_path, monkeypatch) -> Iterator[Little]:
     """A little workbook of five notebooks, recipes at scale "tiny" and the study mixed_against_pure."""
     # Kernels would spend seconds each on importing torch only to seed it.
     stand_in = "manual_seed = int\nclass cuda:\n    is_available = staticmethod(lambda: False)\n"
+    stand_in += "class accelerator:\n    current_accelerator = staticmethod(lambda check_available: None)\n"
     (tmp_path / "modules").mkdir()
     (tmp_path / "modules" / "torch.py").write_text(stand_in)
     # So would papermill, on a grammar of addresses that jsonschema does without.

@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from aligngemini.core import fingerprint, json_file, paths, reading
+from aligngemini.core import devices, fingerprint, json_file, paths, reading
 
 NAME = "manifest.json"
 # Made after the answer, or about it: no part of what `files` lists.
@@ -177,10 +177,8 @@ def _version(name: str) -> str | None:
 
 
 def _accelerator() -> str | None:
-    torch = sys.modules.get("torch")  # not imported here: it costs seconds that a fusion run does not have to spend
-    if torch is None or not torch.cuda.is_available():
-        return None
-    return torch.cuda.get_device_name()
+    # torch is not imported here: it costs seconds that a fusion run does not have to spend
+    return (devices.name() or None) if "torch" in sys.modules else None
 
 
 def _git(*words: str) -> str:

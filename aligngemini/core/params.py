@@ -56,7 +56,7 @@ def param(default: Any, help: str, choices=None, least=None, most=None, **rules:
     (see `advanced` below), `upstream` (notebook whose run the value selects), `branches` and `read` (see
     branches.branch_runs.field), `source` ("folder", "file", "model" or "benchmark": a path whose content decides the
     run's name), `parts` (a function: the paths that a text names, where it may name several), `besides` (words that
-    stand for no path), `on_card` (a number format: what auto means where there is a GPU, see `models.number`). Lists
+    stand for no path), `on_card` (a number format: what auto means where there is a GPU, see `devices.number`). Lists
     are checked element by element. Raises ValueError if the help holds '=', because papermill would misread the cell.
     """
     if "=" in help:

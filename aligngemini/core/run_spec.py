@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aligngemini.core import fingerprint, models, params, paths, reading, saved_runs, stages
+from aligngemini.core import devices, fingerprint, models, params, paths, reading, saved_runs, stages
 from aligngemini.core.params import Params, Refused, Typed, shown
 from aligngemini.core.saved_runs import SavedRun
 
@@ -110,7 +110,7 @@ def _resolved(cfg: Params, chosen: dict[tuple[str, str], str]) -> dict[str, Any]
 def _numbers(cfg: Params) -> dict[str, str]:
     """What the number formats among the parameters mean on this machine: results differ by it."""
     formats = {name: rules["on_card"] for name, rules in params.rules(type(cfg)).items() if "on_card" in rules}
-    return {name: models.number(getattr(cfg, name), on_card) for name, on_card in formats.items()}
+    return {name: devices.number(getattr(cfg, name), on_card) for name, on_card in formats.items()}
 
 
 def _input(run: SavedRun) -> dict[str, str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from aligngemini.branches import registry
-from aligngemini.core import adapters
+from aligngemini.core import adapters, devices
 from aligngemini.core.params import Refused
 
 from . import degradation
@@ -58,4 +58,5 @@ def with_adapter(expert: Expert, folder: Path) -> Expert:
         raise Refused(f"{folder} does not say what colours its adapter was trained on: train it again.") from error
     expert = as_released(expert) if metadata.get("mode") == "faithful" else expert
     probe = degradation.load(folder, expert.model.num_features)
-    return replace(expert, model=adapters.put(expert.model, folder), probe=probe, **shares)
+    precision = metadata.get("precision", devices.AUTO)
+    return replace(expert, model=adapters.put(expert.model, folder), probe=probe, precision=precision, **shares)

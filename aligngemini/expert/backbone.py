@@ -1,4 +1,4 @@
-"""The expert: a timm DINOv2 backbone with LoRA on every block's linear layers and a linear head on the class token."""
+"""The expert: a backbone of timm with LoRA inside and a linear head of one logit on what it pools."""
 
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -10,18 +10,15 @@ import pandas as pd
 import torch
 from torch.nn import functional
 
-from aligngemini.core import models
+from aligngemini.core import devices, models, reading
+from aligngemini.core.params import Refused
 
+from . import architectures
 from .params import ExpertParams
 from .views import tensor
 
-# DDA's choice (its Training/ code): attention qkv and proj, MLP fc1 and fc2 of every block. Anchored on the blocks,
-# since the patch embedding has a `proj` too.
-TARGETS = r"blocks\.\d+\.(attn\.(qkv|proj)|mlp\.(fc1|fc2))"
 OFFSET = 0.1  # patches, added to a grid's side by DINOv2 when it resamples position embeddings
 HEAD_STD = 0.02  # DDA initialises the head from N(0, 0.02)
-# One logit from the class token after the last norm, for images of any size; timm's own choice for DINOv2, held here.
-HEAD = {"num_classes": 1, "global_pool": "token", "dynamic_img_size": True}
 CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))  # OpenAI's mean and deviation
 
 
@@ -38,8 +35,8 @@ class Expert:
     """A model giving one logit per image, with the colour mean and deviation that images are brought to.
 
     metadata: name, revision and architecture of the base. released: computed as the DDA code does, in float32
-    throughout; ours lets the backbone compute in bfloat16 on CUDA. probe: says which images are too degraded to be
-    judged; None judges all.
+    throughout; else `precision` is that of the backbone, see `devices.autocast`. probe: says which images are too
+    degraded to be judged; None judges all.
     """
 
     model: torch.nn.Module
@@ -47,6 +44,7 @@ class Expert:
     std: torch.Tensor
     metadata: dict[str, str] = field(default_factory=dict)
     released: bool = False
+    precision: str = devices.AUTO
     probe: Probe | None = None
 
     @property
@@ -54,22 +52,22 @@ class Expert:
         return next(self.model.parameters()).device
 
     def judged(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Class token after the last norm, [n, d], and the logit of being fake, [n], of uint8 images [n, 3, H, W], H
-        and W multiples of the patch size; both float32.
+        """Pooled feature [n, d] and the logit of being fake, [n], of uint8 images [n, 3, H, W]; both float32.
+
+        Raises Refused unless H and W are multiples of the patch size.
         """
-        feature = self._base().forward_head(self._tokens(images), pre_logits=True).float()
+        feature, _ = self.features(images)
         # outside autocast: bfloat16 would leave scores eight bits
-        return feature, self._base().head(feature).squeeze(1)
+        return feature, self._base().get_classifier()(feature).squeeze(1)
 
     @torch.inference_mode()
     def frozen(self, crops: list[np.ndarray]) -> np.ndarray:
-        """Class token, mean and deviation of the patch tokens after the last norm, without LoRA, of uint8 crops [size,
-        size, 3]: float64 [n, 3 d].
+        """Pooled feature, mean and deviation of the features of the patches, without LoRA, of uint8 crops [size, size,
+        3]: float64 [n, 3 d].
         """
         with self.model.disable_adapter() if hasattr(self.model, "disable_adapter") else nullcontext():
-            tokens = self._tokens(tensor(crops)).double()
-        patches = tokens[:, self._base().num_prefix_tokens :]
-        return torch.cat([tokens[:, 0], patches.mean(1), patches.std(1)], 1).cpu().numpy()
+            pooled, patches = (devices.double(each) for each in self.features(tensor(crops)))
+        return torch.cat([pooled, patches.mean(1), patches.std(1)], 1).cpu().numpy()
 
     def _base(self) -> torch.nn.Module:
         return self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
@@ -78,18 +76,20 @@ class Expert:
         """float32 [n, 3, H, W] on the model's device, brought to its mean and deviation, of images of 0 to 255."""
         return images.to(self.device, non_blocking=True).float().div_(255).sub_(self.mean).div_(self.std)
 
-    def _tokens(self, images: torch.Tensor) -> torch.Tensor:
-        """All tokens after the last norm, [n, t, d], of uint8 images as `judged` takes them."""
-        narrow = self.device.type == "cuda" and not self.released
-        with torch.autocast("cuda", torch.bfloat16) if narrow else nullcontext():
-            return self._base().forward_features(self.pixels(images))
+    def features(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What `architectures.features` gives of images of 0 to 255, [n, 3, H, W]. Raises Refused for other sides."""
+        patch = architectures.patch(self._base())
+        if any(side % patch for side in images.shape[2:]):
+            raise Refused(f"the crop must be a multiple of {patch} px, the patch size of {self.metadata.get('base')}")
+        with nullcontext() if self.released else devices.autocast(self.device, self.precision):
+            return architectures.features(self._base(), self.pixels(images))
 
     @torch.inference_mode()
     def p_fake(self, crops: list[np.ndarray], frozen: np.ndarray | None = None) -> np.ndarray:
         """The sigmoid of the logits of uint8 crops [size, size, 3], float64 [n]; 0 where its probe says degraded by
         what `frozen` gives, if that is known already.
         """
-        p_fake = self.judged(tensor(crops))[1].double().sigmoid().cpu().numpy()
+        p_fake = devices.double(self.judged(tensor(crops))[1]).sigmoid().cpu().numpy()
         if self.probe is None:
             return p_fake
         frozen = self.frozen(crops) if frozen is None else frozen
@@ -105,20 +105,33 @@ def load(base: str, revision: str = "", normalisation: str = "base") -> Expert:
     import timm
 
     place = models.where(base, "expert base")
-    name = f"local-dir:{place}" if Path(place).is_dir() else f"hf-hub:{place}{f'@{revision}' if revision else ''}"
+    source = f"local-dir:{place}" if Path(place).is_dir() else f"hf-hub:{place}{f'@{revision}' if revision else ''}"
     with models.loading(base, "expert base"):
-        model = timm.create_model(name, pretrained=True, **HEAD)
-    torch.nn.init.normal_(model.head.weight, std=HEAD_STD)
-    torch.nn.init.zeros_(model.head.bias)
+        model = architectures.build(_architecture(source), source)
+    torch.nn.init.normal_(model.get_classifier().weight, std=HEAD_STD)
+    torch.nn.init.zeros_(model.get_classifier().bias)
     own = timm.data.resolve_model_data_config(model)
     metadata = {"base": base, "revision": models.commit(base, revision)}
     metadata["architecture"] = model.pretrained_cfg["architecture"]
     return placed(model, *(CLIP if normalisation == "clip" else (own["mean"], own["std"])), metadata)
 
 
+def _architecture(source: str) -> str:
+    """timm's name of what a folder or a repository holds, by its config.json alone."""
+    from timm.models import load_model_config_from_hf
+
+    kind, _, place = source.partition(":")
+    if kind == "hf-hub":
+        return load_model_config_from_hf(place)[1]
+    name = reading.json(Path(place) / "config.json").get("architecture")
+    if not isinstance(name, str):
+        raise ValueError("its config.json names no architecture, as timm's do")
+    return name
+
+
 def placed(model: torch.nn.Module, mean, std, metadata: dict[str, str]) -> Expert:
     """The expert on the fastest device at hand, its constants beside it."""
-    where = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    where = torch.device(devices.best())
     return Expert(model.to(where), colours(mean, where), colours(std, where), metadata)
 
 
@@ -151,13 +164,13 @@ def _with_positions(model, patches: torch.Tensor) -> torch.Tensor:
     return torch.cat([first, patches.flatten(1, 2) + table.flatten(2).mT], 1)
 
 
-def lora(config: ExpertParams):
-    """The `LoraConfig` for notebook 03's parameters; the head is saved with the adapter."""
+def lora(expert: Expert, config: ExpertParams):
+    """The `LoraConfig` for a backbone and notebook 03's parameters; the head is saved with the adapter."""
     from peft import LoraConfig
 
-    return LoraConfig(
-        r=config.lora_rank, lora_alpha=config.lora_alpha, target_modules=TARGETS, modules_to_save=["head"]
-    )
+    adapted = architectures.find(expert.model.pretrained_cfg["architecture"]).adapted
+    sizes = {"r": config.lora_rank, "lora_alpha": config.lora_alpha}
+    return LoraConfig(**sizes, target_modules=adapted, modules_to_save=[architectures.head(expert.model)])
 
 
 def with_lora(expert: Expert, config: ExpertParams) -> Expert:
@@ -168,9 +181,9 @@ def with_lora(expert: Expert, config: ExpertParams) -> Expert:
     from peft import get_peft_model
 
     expert = as_released(expert) if config.mode == "faithful" else expert
-    model = get_peft_model(expert.model, lora(config))
-    model.get_base_model().head.modules_to_save.requires_grad_(config.mode == "fixed")
-    return replace(expert, model=model)
+    model = get_peft_model(expert.model, lora(expert, config))
+    model.get_base_model().get_classifier().modules_to_save.requires_grad_(config.mode == "fixed")
+    return replace(expert, model=model, precision=config.precision)
 
 
 def trainable(expert: Expert) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aligngemini.core import fields
+from aligngemini.core import fields, models
 from aligngemini.core.params import Params, advanced, param
 
 CHANGES = ["jpeg", "flip", "upend", "noise", "pepper", "blur", "sharpen", "colour", "grey"]
@@ -31,7 +31,7 @@ class ExpertParams(Params):
     epochs: fields.Epochs = 2.0
     batch_pairs: int = advanced(16, "pairs of a real and a fake image per batch, 1 or more", least=1)
     gradient_accumulation: fields.GradientAccumulation = 1
-    crop: int = advanced(112, "side in px of the crops that the backbone gets, a multiple of 14", least=14, multiple=14)
+    crop: int = advanced(112, "side in px of the crops that the backbone gets, a multiple of its patch size", least=28)
     normalisation: str = advanced(
         "base", "mean and deviation of the colours: those of the base, or those of CLIP", choices=["base", "clip"]
     )
@@ -75,11 +75,18 @@ class ExpertParams(Params):
     abstain_on_degraded: bool = advanced(
         True, "give the score 0 to images that look degraded to a linear probe on the frozen backbone"
     )
+    precision: str = advanced(
+        "auto",
+        "number format of the backbone, auto means bfloat16 on a GPU and float32 elsewhere and in mode faithful",
+        choices=["auto", "float32", "bfloat16"],
+        on_card="bfloat16",
+    )
     workers: int = advanced(1, "processes that prepare batches, 0 or more", least=0)
     checkpoint_steps: fields.CheckpointSteps = 50
     score_batch_size: int = advanced(64, "images per batch when scoring, 1 or more", least=1)
     push_to_hub: fields.PushToHub = ""
 
     def check(self) -> None:
-        """Refuse an impossible name of a repository."""
+        """Refuse an impossible name of a repository, and crops that cut a patch."""
+        models.check_crop(self.base, self.crop)
         fields.check_repository(self.push_to_hub)

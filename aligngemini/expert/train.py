@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 
 from aligngemini.branches import domain
-from aligngemini.core import processes, states
+from aligngemini.core import devices, processes, states
 from aligngemini.core.progress import progress
 
 from . import adapter, degradation, objective
@@ -87,7 +87,7 @@ def minimise(
 def _ahead(batches: Batches, config: ExpertParams):
     """The batches, read ahead in other processes; for a few updates these are not worth their start."""
     ready = processes.ahead(batches, min(config.workers, 1 + len(batches) // (50 * config.gradient_accumulation)))
-    return (each.pin_memory() for each in ready) if torch.cuda.is_available() else ready
+    return (each.pin_memory() for each in ready) if devices.best() in devices.NARROW else ready
 
 
 def update(

@@ -19,6 +19,7 @@ NAMES = {
     "vlm:OWNER/NAME@REVISION one of its revisions",
     "expert": "the expert's backbone, likewise",
     "vae": "the autoencoder alone, likewise",
+    "lite0": "the expert's backbone of the photo recipe, out of an installed package",
 }
 EPILOG = """environment: HF_ENDPOINT, HF_TOKEN and HF_HOME (mirror, token and cache of the hub), ALIGNGEMINI_COCO
 (instead of https://s3.amazonaws.com/images.cocodataset.org), ALIGNGEMINI_UNSPLASH (instead of

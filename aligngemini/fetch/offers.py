@@ -10,10 +10,11 @@ import pandas as pd
 from aligngemini.core import params, recipes, stages
 from aligngemini.core.params import Refused
 
-from . import bases, coco, echo4o, held_out, unsplash
+from . import bases, coco, echo4o, held_out, lite0, unsplash
 from .record import COMPLETE
 
-SOURCES: dict[str, Any] = {"coco": coco, "unsplash": unsplash, "echo4o": echo4o, "held_out": held_out, **bases.BASES}
+SOURCES: dict[str, Any] = {"coco": coco, "unsplash": unsplash, "echo4o": echo4o, "held_out": held_out, "lite0": lite0}
+SOURCES |= bases.BASES
 COUNTS = {"shards": 2, "count": 6000, "width": 1024}  # where neither the command nor the scale says
 
 

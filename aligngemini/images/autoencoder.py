@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from aligngemini.core import models
+from aligngemini.core import devices, models
 from aligngemini.core.params import Refused
 
 from . import weights
@@ -34,7 +34,7 @@ class Autoencoder:
         self.name, self.factor, self.device, self.dtype = name, factor, device, dtype
         self.truncate = False
         self._encode, self._decode = encode, decode
-        self._pixels = BUDGET[device] // (LIVE * width * dtype.itemsize)
+        self._pixels = BUDGET.get(device, BUDGET["cpu"]) // (LIVE * width * dtype.itemsize)
         self.tile = max(4 * OVERLAP, math.isqrt(self._pixels) // OVERLAP * OVERLAP)
 
     @property
@@ -44,7 +44,7 @@ class Autoencoder:
 
     def batch(self, height: int, width: int) -> int:
         """How many pictures of this size go through at once; one for those that are cut into tiles."""
-        if height * width > ALONE[self.device]:
+        if height * width > ALONE.get(self.device, ALONE["cuda"]):
             return 1
         return max(1, min(64, self._pixels // (height * width)))
 
@@ -108,19 +108,19 @@ def _spans(length: int, tile: int) -> list[tuple[slice, np.ndarray]]:
 
 
 def load(
-    source: str, revision: str = "", sample=False, seed: int = 0, device: str = "", dtype=models.AUTO, truncate=False
+    source: str, revision: str = "", sample=False, seed: int = 0, device: str = "", dtype=devices.AUTO, truncate=False
 ) -> Autoencoder:
     """Load from a folder (diffusers' files, also in a subfolder `vae`; or TAEF2's two) or from the hub.
 
     sample: draw the latent from the encoder's distribution, as DDA did, instead of taking its mean (ours, the
-    default); the draw depends on (seed, picture) alone. device: "" takes CUDA where there is one, else the CPU.
-    dtype: auto is float32 on a CPU and float16 on CUDA, as DDA did, or float32 there too if the autoencoder's
+    default); the draw depends on (seed, picture) alone. device: "" takes the accelerator that there is, else the CPU.
+    dtype: auto is float32 on a CPU and float16 on a GPU, as DDA did, or float32 there too if the autoencoder's
     configuration asks for it (`force_upcast`) or it overflows; bfloat16 rounds so much that fakes can be told by it.
     Raises Refused when there is no autoencoder, or when it cannot compute in the dtype asked for.
     """
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    auto = dtype == models.AUTO
-    first = ("float16" if device == "cuda" else "float32") if auto else dtype
+    device = device or devices.best()
+    auto = dtype == devices.AUTO
+    first = ("float16" if device in devices.NARROW else "float32") if auto else dtype
     place = models.where(source, "autoencoder")
     if Path(place).is_dir():
         models.check(Path(place), "autoencoder")

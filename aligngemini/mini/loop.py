@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch.utils.data import Dataset
 
-from aligngemini.core import processes, states
+from aligngemini.core import devices, processes, states
 from aligngemini.core.progress import note
 
 
@@ -39,7 +39,7 @@ def fit(
     `loss_of(module, batch)` gives a scalar. Returns the log: rows of step, loss and seconds of training so far.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    where = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    where = torch.device(devices.best())
     module.to(where).train()
     optimiser = torch.optim.AdamW(module.parameters(), lr=rate, weight_decay=0.02, betas=(0.9, 0.98))
     start, log = states.resume(folder / "checkpoint.pt", module.state_dict(), optimiser)

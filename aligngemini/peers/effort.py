@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from aligngemini.branches import options
-from aligngemini.expert import backbone, train
+from aligngemini.expert import architectures, backbone, train
 from aligngemini.expert.branch import ExpertBranch
 from aligngemini.expert.params import ExpertParams
 from aligngemini.images import table
@@ -29,6 +29,7 @@ class Effort(ExpertBranch):
         given = options.read(cls.kind, source)
         config = _parameters(given, data.seed)
         expert = backbone.load(given.base, given.revision, config.normalisation)
+        architectures.check_fused_attention(expert.model, cls.kind)
         split(expert.model, given.rank)
         expert.model.to(expert.device)
         rows = table.training(data, given.train, "pixel").query("split == 'train'")

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from aligngemini.core import devices
 from aligngemini.expert import backbone
 
 LIMIT = 10_000  # images of which a method remembers what it gave
@@ -44,16 +45,14 @@ class Frozen:
     @remembered
     @torch.inference_mode()
     def class_tokens(self, images: np.ndarray) -> np.ndarray:
-        """The class token after the last norm, brought to length 1; float64 [n, d]."""
-        feature, _ = self.expert.judged(_tensor(images))
-        return functional.normalize(feature, dim=1).double().cpu().numpy()
+        """The pooled feature (DINOv2: the class token), brought to length 1; float64 [n, d]."""
+        feature, _ = self.expert.features(_tensor(images))
+        return devices.double(functional.normalize(feature, dim=1)).cpu().numpy()
 
     @torch.inference_mode()
     def patch_tokens(self, images: np.ndarray) -> np.ndarray:
-        """The patch tokens after the last norm, float32 [n, p, d]."""
-        model = self.expert.model
-        tokens = model.forward_features(self.expert.pixels(_tensor(images)))
-        return tokens[:, model.num_prefix_tokens :].float().cpu().numpy()
+        """The features of the patches, float32 [n, p, d]."""
+        return self.expert.features(_tensor(images))[1].cpu().numpy()
 
 
 @cache

@@ -16,7 +16,7 @@ from torch.nn import functional
 from aligngemini.branches import options
 from aligngemini.core.params import Refused
 from aligngemini.core.seeds import generator
-from aligngemini.expert import backbone, batches, train, views
+from aligngemini.expert import architectures, backbone, batches, train, views
 from aligngemini.expert.branch import ExpertBranch
 from aligngemini.expert.params import ExpertParams
 from aligngemini.expert.sample import sample
@@ -30,7 +30,7 @@ HEADS = 4  # of the cross-attention
 
 
 class Network(nn.Module):
-    """A timm ViT with a classification head, two segmentation heads (`segment`), and reverse cross-attention (`guide`):
+    """A backbone with a classification head, two segmentation heads (`segment`), and reverse cross-attention (`guide`):
     the class token asks, the segmentation features answer, and the answer corrects the token before its head.
     """
 
@@ -48,11 +48,11 @@ class Network(nn.Module):
         """Logits of the masks [n, 2, H, W] (without segmentation [n, 0, H, W]) and of being fake [n], of normalised
         images [n, 3, H, W].
         """
-        tokens = self.model.forward_features(pixels)
-        patches = tokens[:, self.model.num_prefix_tokens :]
+        pooled, patches = architectures.features(self.model, pixels)
         seen = [each(patches) for each in self.features]
-        logits = self.classify(self.model.forward_head(tokens, pre_logits=True), seen)
-        size, rows = pixels.shape[2:], pixels.shape[2] // self.model.patch_embed.patch_size[0]
+        logits = self.classify(pooled, seen)
+        size = pixels.shape[2:]
+        rows = round((patches.shape[1] * size[0] / size[1]) ** 0.5)
         if not seen:
             return pixels.new_zeros(len(pixels), 0, *size), logits
         coarse = torch.cat([mask(each) for mask, each in zip(self.masks, seen, strict=True)], 2).mT
@@ -63,7 +63,7 @@ class Network(nn.Module):
         if self.attention is not None:
             memory = torch.cat(list(seen), 1)
             token = token + self.attention(token[:, None], memory, memory, need_weights=False)[0][:, 0]
-        return self.model.head(token).squeeze(1)
+        return self.model.get_classifier()(token).squeeze(1)
 
 
 def _features(width: int) -> nn.Sequential:

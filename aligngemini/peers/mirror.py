@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from aligngemini.branches import logistic, options
 from aligngemini.core.progress import progress
-from aligngemini.expert import backbone, train
+from aligngemini.expert import architectures, backbone, train
 from aligngemini.expert.branch import ExpertBranch
 from aligngemini.expert.params import ExpertParams
 from aligngemini.images import table
@@ -98,9 +98,9 @@ class Evidence(nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """What the head sees, float [n, e], and logits [n], of normalised images [n, 3, H, W]."""
-        tokens = self.model.forward_features(pixels)
-        mean, sure = evidence(self.memory, tokens[:, self.model.num_prefix_tokens :])
-        parts = [self.residual(mean), self.perplexity(sure), *([tokens[:, 0]] if self.token else [])]
+        pooled, patches = architectures.features(self.model, pixels)
+        mean, sure = evidence(self.memory, patches)
+        parts = [self.residual(mean), self.perplexity(sure), *([pooled] if self.token else [])]
         seen = torch.cat(parts, 1)
         return seen, self.head(seen).squeeze(1)
 
@@ -119,6 +119,7 @@ class Mirror(ExpertBranch):
         given, rows = options.read(cls.kind, source), table.training(data, "pixel", "pixel").query("split == 'train'")
         known = of_reals(given, rows.query("label == 0")[::2], data.seed)  # as Unexplained: one memory serves both
         plain = backbone.load(given.base, given.revision)
+        architectures.check_fused_attention(plain.model, cls.kind)
         lora = LoraConfig(r=8, lora_alpha=16, target_modules=TARGETS)  # rank and alpha as released
         adapted = replace(plain, model=get_peft_model(plain.model, lora))
         expert = composite.around(adapted, _network(adapted, known, given.token))

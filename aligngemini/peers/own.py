@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from aligngemini.branches import identity, options
-from aligngemini.core import fingerprint, models
+from aligngemini.core import devices, fingerprint, models
 from aligngemini.core.params import Refused
 
 from .params import CallableOptions, ClassifierOptions
@@ -48,7 +48,7 @@ class Classifier(_Own):
             self.processor = AutoImageProcessor.from_pretrained(place, revision=revision)
             self.model = AutoModelForImageClassification.from_pretrained(place, revision=revision, use_safetensors=True)
         self.fake = _fake_label(self.model.config.id2label, given)
-        self.model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+        self.model.to(devices.best()).eval()
 
     def prepare(self, rgb: np.ndarray, source: object = None, crop: int = 0) -> np.ndarray:
         """The image as its processor brings it to the model, float32 [3, H, W]."""

@@ -4,7 +4,7 @@ from functools import partial
 
 from aligngemini.branches import branch_runs
 from aligngemini.branches.options import Options
-from aligngemini.core import fields
+from aligngemini.core import fields, models
 from aligngemini.core.params import Params, Refused, advanced, param
 from aligngemini.core.stages import FUSION
 from aligngemini.images.perturb import PERTURBATIONS
@@ -44,12 +44,8 @@ class PeersParams(Params):
                 raise Refused(f"peers: {each.kind.name} comes with fusion_run: name it in branch_runs of {FUSION}")
 
 
-def _base() -> str:
-    return param("data/mini/expert", "frozen backbone, a folder or hub name", filled=True, source="model")
-
-
 def _crop() -> int:
-    return param(112, "side of the centre crop, px, a multiple of the patch size", least=14)
+    return param(112, "side of the centre crop, px, a multiple of the patch size", least=28)
 
 
 def _direction() -> str:
@@ -57,12 +53,21 @@ def _direction() -> str:
     return param("high", text, choices=["high", "low"])
 
 
-class FrozenOptions(Options):
-    """Options of the training-free peers that compare two views of an image in a frozen backbone."""
+class BackboneOptions(Options):
+    """Options of the peers that look through a backbone."""
 
-    base: str = _base()
+    base: str = param("data/mini/expert", "frozen backbone, a folder or hub name", filled=True, source="model")
     revision: str = param("", "revision of the backbone on the hub, empty for the newest")
     crop: int = _crop()
+
+    def check(self) -> None:
+        """Refuse crops that cut a patch."""
+        models.check_crop(self.base, self.crop)
+
+
+class FrozenOptions(BackboneOptions):
+    """Options of the training-free peers that compare two views of an image in a frozen backbone."""
+
     # 0.009, 3 draws and 0.55 are those of one reproduction; the papers' own values are not known to us
     noise: float = param(0.009, "sigma of the noise, as a share of white", above=0, most=1)
     draws: int = param(3, "noise patterns per image", least=1, most=64)
@@ -80,22 +85,16 @@ class ReconstructionOptions(Options):
                            choices=["high", "low"])  # fmt: skip
 
 
-class ProbeOptions(Options):
+class ProbeOptions(BackboneOptions):
     """Options of a logistic regression on frozen features."""
 
     train: str = param("pixel", "training set, pixel, semantic or union, or a labelled folder", filled=True)
-    base: str = _base()
-    revision: str = param("", "revision of the backbone on the hub, empty for the newest")
-    crop: int = _crop()
 
 
-class EffortOptions(Options):
+class EffortOptions(BackboneOptions):
     """Options of Effort: training as the expert's, another adapter."""
 
     train: str = param("pixel", "training set of the data run", choices=["pixel", "semantic", "union"])
-    base: str = _base()
-    revision: str = param("", "revision of the backbone on the hub, empty for the newest")
-    crop: int = _crop()
     rank: int = param(1, "smallest singular triplets of each layer that train, as published 1", least=1)
     epochs: float = param(2.0, "passes over the training pairs; ours", above=0)
     learning_rate: float = param(
@@ -105,12 +104,9 @@ class EffortOptions(Options):
     preservation: float = param(0.0, "weight of the singular-value penalty, 0 as in the released code", least=0)
 
 
-class MirrorOptions(Options):
+class MirrorOptions(BackboneOptions):
     """Options of MIRROR and of its remainder without training."""
 
-    base: str = _base()
-    revision: str = param("", "revision of the backbone on the hub, empty for the newest")
-    crop: int = _crop()
     slots: int = param(512, "prototypes in the memory; ours, for the mini base (released 4096)", least=2)
     heads: int = param(8, "parts of a feature that look for prototypes apart, as released", least=1)
     top: int = param(32, "prototypes that each part may use; ours, for the mini base (released 128)", least=1)
@@ -119,12 +115,9 @@ class MirrorOptions(Options):
     direction: str = _direction()
 
 
-class GammaOptions(Options):
+class GammaOptions(BackboneOptions):
     """Options of GAMMA; all values are ours, for the mini base."""
 
-    base: str = _base()
-    revision: str = param("", "revision of the backbone on the hub, empty for the newest")
-    crop: int = _crop()
     kinds: list[str] = param(list(KINDS), "manipulations to train on", choices=list(KINDS), filled=True)
     segment: bool = param(True, "whether two segmentation heads say which pixels are generated and which were moved")
     guide: bool = param(True, "whether segmentation features guide the verdict by reverse cross-attention")
@@ -135,6 +128,7 @@ class GammaOptions(Options):
 
     def check(self) -> None:
         """Refuse guidance by what is not there."""
+        super().check()
         if self.guide and not self.segment:
             raise Refused("guide needs segment: give guide=false, too")
 

@@ -14,7 +14,7 @@ from torch import nn
 
 from aligngemini.core import paths, reading
 from aligngemini.core.params import Refused
-from aligngemini.expert import backbone
+from aligngemini.expert import architectures, backbone
 from aligngemini.images import autoencoder
 from aligngemini.vlm import image_size, load
 
@@ -60,15 +60,13 @@ def answering(vlm: nn.Module, tokens: int) -> Iterator[None]:
 
 def expert(setting: Setting, folder: Path, device: str) -> tuple[backbone.Expert, nn.Module]:
     """The expert: timm's architecture that the recipe names, or a folder's, with a head of one logit and adapters."""
-    import timm
-
     base = setting.expert.base
     sizes = (
         _sizes(base) if paths.resolve(base).is_dir() else {"architecture": base.rpartition("/")[2].partition(".")[0]}
     )
     name, place = sizes["architecture"], torch.device("cpu" if device == HOLLOW else device)
     with torch.device("meta" if device == HOLLOW else device):
-        model = timm.create_model(name, pretrained=False, **sizes.get("model_args", {}) | backbone.HEAD)
+        model = architectures.build(name, **sizes.get("model_args", {}))
     colours = [backbone.colours(values, place) for values in backbone.CLIP]
     bare = backbone.Expert(_hollowed(model, device), *colours, {"base": base, "revision": "", "architecture": name})
     tuned = backbone.with_lora(bare, setting.expert)

@@ -14,6 +14,7 @@ import torch
 from transformers import PrinterCallback, TrainerCallback
 
 from aligngemini.branches import domain
+from aligngemini.core import devices
 from aligngemini.core.progress import note
 
 from . import adapter, launch, parts, preference_pairs
@@ -64,7 +65,7 @@ def settings(config: VLMParams, checkpoints: Path):
     """The `DPOConfig` for notebook 02's parameters. No maximum length: it would cut image tokens or answers."""
     from trl import DPOConfig
 
-    there = torch.cuda.is_available()
+    kind = devices.best()
     arguments = DPOConfig(
         output_dir=str(checkpoints),
         beta=config.beta,
@@ -87,9 +88,9 @@ def settings(config: VLMParams, checkpoints: Path):
         remove_unused_columns=False,
         disable_dropout=not config.lora_dropout,
         ddp_find_unused_parameters=False,  # every adapter has its part in every loss
-        dataloader_pin_memory=there,
+        dataloader_pin_memory=kind in devices.NARROW,
         bf16=dtype_for(config.precision) == torch.bfloat16,
-        use_cpu=not there,  # where `load` puts the base; bfloat16 is refused there otherwise
+        use_cpu=kind == "cpu",  # where `load` puts the base; bfloat16 is refused there otherwise
         activation_checkpointing=config.gradient_checkpointing,
     )
     arguments._n_gpu = min(arguments.n_gpu, 1)  # a process has one GPU: TRL refuses to spread batches over several

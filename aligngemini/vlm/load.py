@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from aligngemini.core import models
+from aligngemini.core import devices, models
 from aligngemini.core.params import Refused
 
 from . import image_size, parts, template
@@ -36,7 +36,7 @@ class VLM:
 
 def dtype_for(precision: str) -> torch.dtype:
     """The dtype of a precision name; auto is float32 on a CPU, bfloat16 on a GPU (older ones imitate it)."""
-    return getattr(torch, models.number(precision, "bfloat16"))
+    return getattr(torch, devices.number(precision, "bfloat16"))
 
 
 def load(base: str, revision: str = "", precision: str = "auto", max_pixels: int = 0, quantise: str = "") -> VLM:
@@ -91,7 +91,8 @@ def place() -> str:
     model in pieces itself.
     """
     pieces = any(os.environ.get(f"ACCELERATE_USE_{name}") == "true" for name in ("FSDP", "DEEPSPEED"))
-    return f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if torch.cuda.is_available() and not pieces else "cpu"
+    kind = "cpu" if pieces else devices.best()
+    return f"{kind}:{os.environ.get('LOCAL_RANK', 0)}" if kind in devices.NARROW else kind
 
 
 def quantised(how: str) -> dict[str, Any]:

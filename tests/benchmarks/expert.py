@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import timm
 import torch
 import yaml
 from PIL import Image
@@ -22,7 +21,7 @@ from torch.utils.data import DataLoader
 
 from aligngemini.core import params, paths
 from aligngemini.core.seeds import generator
-from aligngemini.expert import backbone, batches, changes, objective, train, views
+from aligngemini.expert import architectures, backbone, batches, changes, objective, train, views
 from aligngemini.expert.params import ExpertParams
 from aligngemini.expert.sample import Sample, sample
 from aligngemini.images import decode
@@ -52,7 +51,7 @@ def fresh(size: str, cfg) -> backbone.Expert:
     """A random expert of the published form, with LoRA."""
     torch.manual_seed(0)
     name, changes = MODELS[size]
-    model = timm.create_model(name, pretrained=False, **backbone.HEAD, **changes)
+    model = architectures.build(name, **changes)
     return backbone.with_lora(
         backbone.placed(model, *backbone.CLIP, {"base": name, "revision": "", "architecture": name}), cfg
     )

@@ -4,13 +4,12 @@ import json
 import shutil
 
 import pytest
-import timm
 import torch
 from safetensors.torch import load_file, save_file
 
 from aligngemini.core import adapters
 from aligngemini.core.params import Refused
-from aligngemini.expert import adapter, backbone, train, views
+from aligngemini.expert import adapter, architectures, backbone, train, views
 from aligngemini.images import decode
 from aligngemini.mini import bases
 from tests import model_card
@@ -27,7 +26,7 @@ def copied(trained, tmp_path):
 @pytest.mark.parametrize("name", ["vit_large_patch14_dinov2", "vit_large_patch14_reg4_dinov2"])
 def test_lora_sits_on_four_layers_of_every_block_of_the_published_backbone(name):
     with torch.device("meta"):
-        model = timm.create_model(name, pretrained=False, **backbone.HEAD)
+        model = architectures.build(name)
         expert = backbone.with_lora(backbone.Expert(model, torch.zeros(1), torch.ones(1)), CFG.replace(lora_rank=8))
     trains = backbone.trainable(expert)
     adapted = trains[trains.weight.str.contains("lora_")]
@@ -39,7 +38,7 @@ def test_lora_sits_on_four_layers_of_every_block_of_the_published_backbone(name)
 
 
 def test_the_head_sees_the_class_token_after_the_last_norm():
-    model = timm.create_model("vit_small_patch14_dinov2", depth=1, embed_dim=24, num_heads=2, **backbone.HEAD).eval()
+    model = architectures.build("vit_small_patch14_dinov2", depth=1, embed_dim=24, num_heads=2).eval()
     expert = backbone.Expert(model, torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1))
     torch.nn.init.normal_(model.norm.bias)
     picture = torch.randint(0, 256, (2, 3, 56, 70), dtype=torch.uint8)

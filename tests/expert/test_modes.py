@@ -1,14 +1,14 @@
 """The slips of the released DDA code: mode faithful has them, mode fixed is free of them."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
-import timm
 import torch
 
 from aligngemini.core.seeds import generator
-from aligngemini.expert import adapter, backbone, batches, objective, train
+from aligngemini.expert import adapter, architectures, backbone, batches, objective, train
 from aligngemini.expert.sample import sample
 from aligngemini.mini import bases
 from tests.expert.conftest import CFG, fresh
@@ -118,7 +118,7 @@ def grid_of(picture: int) -> backbone.Expert:
     """A small DINOv2 for pictures of 518 px, as the published one is, with positions of its own."""
     torch.manual_seed(0)
     shape = {"depth": 1, "embed_dim": 24, "num_heads": 2, "img_size": picture}
-    model = timm.create_model("vit_small_patch14_dinov2", **shape, **backbone.HEAD).eval()
+    model = architectures.build("vit_small_patch14_dinov2", **shape).eval()
     torch.nn.init.normal_(model.pos_embed)
     return backbone.Expert(model, torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1))
 
@@ -147,7 +147,7 @@ def test_faithful_resamples_position_embeddings_as_dinov2_does_and_fixed_as_timm
 
 
 def test_a_backbone_with_registers_keeps_its_positions_which_dinov2_resamples_as_timm_does():
-    model = timm.create_model("vit_small_patch14_reg4_dinov2", depth=1, **backbone.HEAD)
+    model = architectures.build("vit_small_patch14_reg4_dinov2", depth=1)
     before = model._pos_embed
     backbone.as_released(backbone.Expert(model, torch.zeros(1), torch.ones(1)))
     assert model._pos_embed == before
@@ -161,3 +161,14 @@ def test_a_faithful_adapter_comes_back_computed_as_it_was_trained(rows, tmp_path
         assert again.released == expert.released == (mode == "faithful")
         crops = [np.full((70, 84, 3), 90, np.uint8), np.full((70, 84, 3), 160, np.uint8)]
         assert again.p_fake(crops).tolist() == expert.p_fake(crops).tolist()
+
+
+def test_an_adapter_trained_in_bfloat16_on_a_processor_judges_in_bfloat16(rows, tmp_path):
+    expert, cfg = fresh(), CFG.replace(precision="bfloat16", epochs=0.3, workers=0)
+    expert = replace(expert, precision="bfloat16")
+    train.train(expert, rows, cfg, tmp_path / "c", tmp_path / "a")
+    again = adapter.with_adapter(backbone.load(str(bases.FOLDERS["expert"])), tmp_path / "a")
+    crops = [np.full((70, 84, 3), 90, np.uint8), np.full((70, 84, 3), 160, np.uint8)]
+    wide = replace(again, precision="float32").p_fake(crops)
+    assert again.p_fake(crops).tolist() == expert.p_fake(crops).tolist() != wide.tolist()
+    assert again.p_fake(crops) == pytest.approx(wide, abs=0.02)
