@@ -40,6 +40,7 @@ SLOW = {  # files of tests that train, start kernels or processes, or simulate: 
     "scores/test_coverage.py",
     "test_detector.py",
     "test_self_check.py",
+    "test_backbones.py",
     "test_notebooks.py",
     "test_third_branch.py",
     "test_vlm_families.py",

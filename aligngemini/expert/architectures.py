@@ -71,7 +71,7 @@ def features(model: nn.Module, pixels: torch.Tensor) -> tuple[torch.Tensor, torc
     features of their p places (patches, or cells of the last map) after the last block and norm, [n, p, d]; float32.
     """
     last = model.forward_features(pixels).float()
-    pooled = model.forward_head(last, pre_logits=True)
+    pooled = model.forward_head(last, pre_logits=True).float()
     return pooled, last.flatten(2).mT if last.ndim == 4 else last[:, model.num_prefix_tokens :]
 
 

@@ -67,7 +67,8 @@ class Expert:
         """
         with self.model.disable_adapter() if hasattr(self.model, "disable_adapter") else nullcontext():
             pooled, patches = (devices.double(each) for each in self.features(tensor(crops)))
-        return torch.cat([pooled, patches.mean(1), patches.std(1)], 1).cpu().numpy()
+        spread = patches.std(1, correction=min(1, patches.shape[1] - 1))  # one place alone has none
+        return torch.cat([pooled, patches.mean(1), spread], 1).cpu().numpy()
 
     def _base(self) -> torch.nn.Module:
         return self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -77,6 +78,8 @@ def test_features_are_those_of_timm_and_know_their_places(base):
     seen = expert.frozen(list(crops))
     assert seen.shape == (2, 3 * expert.model.num_features) and np.isfinite(seen).all()
     assert np.allclose(seen, expert.frozen(list(crops[::-1]))[::-1], atol=1e-5)
+    narrow = replace(expert, precision="bfloat16").p_fake(list(crops))
+    assert narrow == pytest.approx(expert.p_fake(list(crops)), abs=0.05)
     peer = frozen.load(base[0])
     assert peer.class_tokens(crops).shape == (2, expert.model.num_features)
     assert peer.patch_tokens(crops).shape == patches.shape
@@ -93,6 +96,7 @@ def test_a_crop_that_cuts_patches_is_refused_by_name_and_by_the_model(base):
     expert = backbone.load(where)
     if side == 1:
         assert np.isfinite(expert.p_fake([np.zeros((77, 77, 3), np.uint8)])).all()
+        assert np.isfinite(expert.frozen([np.zeros((28, 28, 3), np.uint8)])).all()  # one place alone
         return
     for given in (where, f"owner/{where.rpartition('/')[2]}"):
         with pytest.raises(Refused, match=f"multiple of {side}, the patch size of"):
