@@ -208,7 +208,7 @@ def test_papermill_shows_each_parameter_with_type_and_help():
     [
         ("supervison", "pixel", "supervision"),
         ("learning_rate", "fast", "learning_rate must be a float"),
-        ("crop", "30", "14"),
+        ("crop", "40", "14"),
     ],
 )
 def test_bad_parameters_are_refused_at_once_by_the_notebook_itself(outputs, tmp_path, name, value, hint):

@@ -31,7 +31,7 @@ class ExpertParams(Params):
     epochs: fields.Epochs = 2.0
     batch_pairs: int = advanced(16, "pairs of a real and a fake image per batch, 1 or more", least=1)
     gradient_accumulation: fields.GradientAccumulation = 1
-    crop: int = advanced(112, "side in px of the crops that the backbone gets, a multiple of its patch size", least=28)
+    crop: int = advanced(112, "side in px of the crops that the backbone gets, a multiple of its patch size", least=32)
     normalisation: str = advanced(
         "base", "mean and deviation of the colours: those of the base, or those of CLIP", choices=["base", "clip"]
     )

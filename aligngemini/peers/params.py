@@ -45,7 +45,7 @@ class PeersParams(Params):
 
 
 def _crop() -> int:
-    return param(112, "side of the centre crop, px, a multiple of the patch size", least=28)
+    return param(112, "side of the centre crop, px, a multiple of the patch size", least=32)
 
 
 def _direction() -> str:

@@ -96,7 +96,7 @@ def test_a_crop_that_cuts_patches_is_refused_by_name_and_by_the_model(base):
     expert = backbone.load(where)
     if side == 1:
         assert np.isfinite(expert.p_fake([np.zeros((77, 77, 3), np.uint8)])).all()
-        assert np.isfinite(expert.frozen([np.zeros((28, 28, 3), np.uint8)])).all()  # one place alone
+        assert np.isfinite(expert.frozen([np.zeros((32, 32, 3), np.uint8)])).all()  # one place alone
         return
     for given in (where, f"owner/{where.rpartition('/')[2]}"):
         with pytest.raises(Refused, match=f"multiple of {side}, the patch size of"):
