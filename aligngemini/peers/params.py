@@ -44,6 +44,14 @@ class PeersParams(Params):
                 raise Refused(f"peers: {each.kind.name} comes with fusion_run: name it in branch_runs of {FUSION}")
 
 
+def _base() -> str:
+    return param("data/mini/expert", "frozen backbone, a folder or hub name", filled=True, source="model")
+
+
+def _revision() -> str:
+    return param("", "revision of the backbone on the hub, empty for the newest")
+
+
 def _crop() -> int:
     return param(112, "side of the centre crop, px, a multiple of the patch size", least=32)
 
@@ -56,8 +64,8 @@ def _direction() -> str:
 class BackboneOptions(Options):
     """Options of the peers that look through a backbone."""
 
-    base: str = param("data/mini/expert", "frozen backbone, a folder or hub name", filled=True, source="model")
-    revision: str = param("", "revision of the backbone on the hub, empty for the newest")
+    base: str = _base()
+    revision: str = _revision()
     crop: int = _crop()
 
     def check(self) -> None:
@@ -85,16 +93,23 @@ class ReconstructionOptions(Options):
                            choices=["high", "low"])  # fmt: skip
 
 
-class ProbeOptions(BackboneOptions):
+class ProbeOptions(Options):
     """Options of a logistic regression on frozen features."""
 
     train: str = param("pixel", "training set, pixel, semantic or union, or a labelled folder", filled=True)
+    base: str = _base()
+    revision: str = _revision()
+    crop: int = _crop()
+    check = BackboneOptions.check
 
 
-class EffortOptions(BackboneOptions):
+class EffortOptions(Options):
     """Options of Effort: training as the expert's, another adapter."""
 
     train: str = param("pixel", "training set of the data run", choices=["pixel", "semantic", "union"])
+    base: str = _base()
+    revision: str = _revision()
+    crop: int = _crop()
     rank: int = param(1, "smallest singular triplets of each layer that train, as published 1", least=1)
     epochs: float = param(2.0, "passes over the training pairs; ours", above=0)
     learning_rate: float = param(
@@ -102,6 +117,7 @@ class EffortOptions(BackboneOptions):
     )
     orthogonality: float = param(0.0, "weight of the orthogonality penalty, 0 as in the released code", least=0)
     preservation: float = param(0.0, "weight of the singular-value penalty, 0 as in the released code", least=0)
+    check = BackboneOptions.check
 
 
 class MirrorOptions(BackboneOptions):
