@@ -22,6 +22,10 @@ def add(commands: Any) -> None:
     )
     rehearse.add_argument("--device", choices=["cuda", "cpu"], default="", help="device to measure on (default: a GPU)")
     rehearse.add_argument("--computed", action="store_true", help="only compute, without measuring")
+    rehearse.add_argument(
+        "--mixed", action="store_true", help="photographs of four shapes in turn: landscape, portrait, tiny and huge"
+    )
+    rehearse.add_argument("--only", default="", metavar="STAGE", help='one stage alone, such as "verdict scoring"')
     rehearse.add_argument("--outputs", metavar="DIR", help="folder of the runs (default: outputs)")
     rehearse.set_defaults(act=act)
 
@@ -34,13 +38,16 @@ def act(args: argparse.Namespace) -> None:
         raise Refused(f"--steps takes a number of 1 or more, not {args.steps}")
     from . import report, run, stages
 
-    tried = stages.setting(args.scale)
-    device = "" if args.computed else run.place(args.scale, args.device)
-    rows = list(run.computed(tried, GPUS[args.gpu]))
-    rows += run.measured(tried, device, args.steps) if device else []
+    tried = stages.setting(args.scale, args.mixed)
+    stages.asked(tried, args.only)  # is checked before work begins
+    device = "" if args.computed else run.place(tried, args.device, args.only)
+    rows = list(run.computed(tried, GPUS[args.gpu], args.only))
+    rows += run.measured(tried, device, args.steps, args.only) if device else []
     words = f"aligngemini rehearse --scale {args.scale} --gpu {args.gpu} --steps {args.steps}"
+    words += " --computed" * args.computed + " --mixed" * args.mixed
     print(f"{report.table(rows).to_string(index=False)}\n\n{report.NOTE}")
     print(f"minutes by notebook, computed: {report.minutes(rows)}")
     name = re.sub(r"\W", "-", rows[-1]["on"].split(",")[0].lower())
-    written = report.write(rows, home, f"{args.scale}-{name}", words + " --computed" * args.computed)
+    part = f"-{args.only.replace(' ', '-')}" if args.only else ""
+    written = report.write(rows, home, f"{args.scale}-{name}{part}", words)
     print(f"written to {paths.short(written)}")

@@ -27,12 +27,15 @@ _shared = [np.zeros(2**26, np.uint8)]  # the system gives memory when it is writ
 
 
 class Count(NamedTuple):
-    """Operations; bytes that a GPU waits for; bytes of the model, and of all else that was alive at the peak."""
+    """Operations; bytes that a GPU waits for; bytes of the model, of all else that was alive at the peak, and of the
+    weights that train.
+    """
 
     flops: float
     read: float
     weights: float
     activations: float
+    trained: float
 
 
 def at(tokens: int, counts: list[Count]) -> Count:
@@ -41,16 +44,17 @@ def at(tokens: int, counts: list[Count]) -> Count:
     return Count(*(powers[-1] @ np.linalg.solve(powers[:-1], np.array(counts))).tolist())
 
 
-def counted(run: Callable[[], Any], model: torch.nn.Module) -> tuple[Count, Any]:
-    """Run something that uses a model on the CPU, without its arithmetic: the count, and what came of it."""
+def counted(run: Callable[[], Any], model: torch.nn.Module) -> Count:
+    """Run something that uses a model on the CPU, without its arithmetic."""
     flops, skipped = FlopCounterMode(display=False), SkipArithmetic()
     # Its hooks on modules would keep activations that checkpointing gives back.
     flops.mod_tracker = SimpleNamespace(parents={"Global"}, __enter__=lambda: None, __exit__=lambda *error: None)
     skipped.note([*model.parameters(), *model.buffers()])
     weights = skipped.live
     with skipped, flops:
-        made = run()
-    return Count(flops.get_total_flops(), skipped.read, weights, skipped.peak - weights), made
+        run()
+    trained = sum(each.nbytes for each in model.parameters() if each.requires_grad)
+    return Count(flops.get_total_flops(), skipped.read, weights, skipped.peak - weights, trained)
 
 
 class SkipArithmetic(TorchDispatchMode):

@@ -19,7 +19,7 @@ from aligngemini.images import autoencoder
 from aligngemini.vlm import image_size, load
 
 from . import flop_counter, processors
-from .stages import Setting
+from .setting import Setting
 
 KNOWN = reading.json(Path(__file__).with_name("architectures.json"))
 HOLLOW = "hollow"
@@ -50,21 +50,23 @@ def vlm(setting: Setting, folder: Path, device: str) -> tuple[load.VLM, nn.Modul
 
 @contextmanager
 def answering(vlm: nn.Module, tokens: int) -> Iterator[None]:
-    """Let the module of a VLM answer with so many tokens, whatever it is asked for."""
-    vlm.generate = lambda **options: type(vlm).generate(vlm, **options | {"max_new_tokens": tokens})
+    """Let the module of a VLM answer with so many tokens, whatever it is asked for; 0: as it is asked."""
+    if tokens:
+        vlm.generate = lambda **options: type(vlm).generate(vlm, **options | {"max_new_tokens": tokens})
     try:
         yield
     finally:
-        del vlm.generate
+        vars(vlm).pop("generate", None)
 
 
 def expert(setting: Setting, folder: Path, device: str) -> tuple[backbone.Expert, nn.Module]:
     """The expert: timm's architecture that the recipe names, or a folder's, with a head of one logit and adapters."""
     base = setting.expert.base
-    sizes = (
-        _sizes(base) if paths.resolve(base).is_dir() else {"architecture": base.rpartition("/")[2].partition(".")[0]}
+    sizes = _sizes(base) if paths.resolve(base).is_dir() else {}
+    name, place = (
+        sizes.get("architecture", base.rpartition("/")[2].partition(".")[0]),
+        torch.device("cpu" if device == HOLLOW else device),
     )
-    name, place = sizes["architecture"], torch.device("cpu" if device == HOLLOW else device)
     with torch.device("meta" if device == HOLLOW else device):
         model = architectures.build(name, **sizes.get("model_args", {}))
     colours = [backbone.colours(values, place) for values in backbone.CLIP]
@@ -85,7 +87,6 @@ def vae(setting: Setting, folder: Path, device: str) -> tuple[autoencoder.Autoen
     model.save_pretrained(folder / "vae")
     options = {"sample": config.vae_latent == "sampled", "seed": config.seed, "dtype": config.vae_dtype}
     loaded = autoencoder.load(str(folder / "vae"), device="cpu" if device == HOLLOW else device, **options)
-    loaded.tile = max(setting.sizes["vae"]) if device == HOLLOW else loaded.tile  # a GPU has room for photographs
     return loaded, model
 
 

@@ -10,14 +10,17 @@ from aligngemini.analysis import export
 from aligngemini.core import atomic, json_file, manifest
 
 from .gpus import UTILISATION
+from .setting import SHORT
 
 NOTE = (
-    "measured: the stage as the notebooks run it, with random weights, files read and written; without a GPU the peak "
-    "is that of the whole process since it began. computed: the same without its arithmetic, in batches of one; peak "
-    f"and time for the batches of the recipe, time at {UTILISATION:.0%} of the GPU's bfloat16 rate (ours), files not "
-    "counted. Batches of training are updates where they are measured. Views are made by one process; their time is "
-    "that of all workers of the recipe, beside the training. Time is for the published sizes, scoring and explaining "
-    "for 10,000 images."
+    "measured: the stage as the notebooks run it, with random weights, files read and written, in a process of its "
+    "own; on a CPU the peak is what it took beside its libraries (about 1 GB), counted what the count says of the "
+    f"same, and answers of true sizes end after {SHORT} tokens. computed: the same without its arithmetic, in batches "
+    f"of one; peak and time for the batches of the recipe, time at {UTILISATION:.0%} of the GPU's bfloat16 rate "
+    "(ours), files not counted. Batches of training are updates where they are measured. Views are made by one "
+    "process; their time is that of all workers of the recipe, beside the training. Time is for the sizes of the "
+    "recipes, scoring and explaining for 10,000 images; disk is for files that stay, photographs as PNG, and "
+    "checkpoints."
 )
 HIDDEN = ["lower", "notebook"]  # columns
 Rows = list[dict[str, Any]]

@@ -1,12 +1,13 @@
 """Run every stage, on paper or on this machine: one row of the table for each."""
 
-import gc
 import math
+import multiprocessing
 import resource
 import sys
+import time
 from collections.abc import Callable, Iterator
-from functools import partial
-from itertools import groupby
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,108 +21,137 @@ from aligngemini.core.progress import say
 from . import models
 from .flop_counter import FEW, Count, at, counted
 from .gpus import GPU, smallest
-from .stages import STAGES, Setting, Stage
+from .setting import SHORT, Setting
+from .stages import Stage, asked
 
 Row = dict[str, Any]
 MEMORY = {"paper": 20, "colab": 10}  # GB that the true sizes take on a CPU: most are the VLM's weights in bfloat16
+TRAINED = 7  # times the adapter's bytes on disk: itself, and two checkpoints with Adam's two numbers for each
+PNG = 0.55  # of a photograph's pixels, in bytes (ours)
 
 
-def place(scale: str, wanted: str = "") -> str:
+def place(setting: Setting, wanted: str = "", only: str = "") -> str:
     """Where to measure, `wanted` or a GPU; without one what a CPU is for on the CPU, and the large sizes nowhere ("").
 
     Raises Refused where there is no GPU, or too little memory.
     """
-    gpu, free = torch.cuda.is_available(), psutil.virtual_memory().available / 1e9
+    gpu, free, large = torch.cuda.is_available(), psutil.virtual_memory().available / 1e9, MEMORY.get(setting.scale, 0)
     if wanted == "cuda" and not gpu:
         raise Refused("there is no GPU here: take --device cpu, or --computed")
-    large = MEMORY.get(scale, 0)
-    if wanted == "cpu" and free < large:
+    if wanted == "cpu" and free < large and any(stage.model == "vlm" for stage in asked(setting, only)):
         raise Refused(f"the true sizes take {large} GB of memory, {free:.0f} are free: free some, or take --computed")
     return wanted or ("cuda" if gpu else "" if large else "cpu")
 
 
-def computed(setting: Setting, gpu: GPU) -> Iterator[Row]:
+def computed(setting: Setting, gpu: GPU, only: str = "") -> Iterator[Row]:
     """Count every stage that works on a GPU, in batches of one; peak and time are those of the recipe's batches."""
-    single = setting.single()
-    for stage, folder, (model, module) in _each(single, models.HOLLOW):
-        say(f"counting: {stage.name}")
-        with torch.autocast("cpu", torch.bfloat16, enabled=stage.model != "vlm"):  # as on a GPU
-            count, units = count_of(stage, model, module, single, folder)
-        batch, flops = stage.held(setting), count.flops / units
-        peak, seconds = count.weights + batch * count.activations / units, gpu.seconds(flops, count.read / batch)
-        row = _row(stage, setting, "computed", gpu.name, batch, seconds, peak)
-        yield row | {"TFLOP each": flops / 1e12, "fits": gpu.fits(peak), "smallest GPU": smallest(peak)}
-        del model, module  # before the next is built
+    for stage in asked(setting, only):
+        if stage.held:
+            count, units = count_of(stage, setting.single(), narrow=True)
+            batch, flops = setting.number(stage.held), count.flops / units
+            peak = count.weights + batch * count.activations / units
+            row = _row(stage, setting, "computed", gpu.name, batch, gpu.seconds(flops, count.read / batch), peak)
+            numbers = {"TFLOP each": flops / 1e12, "fits": gpu.fits(peak), "smallest GPU": smallest(peak)}
+            yield row | numbers | {"disk, GB": _written(stage, setting, count) / 1e9}
 
 
-def count_of(stage: Stage, model: Any, module: torch.nn.Module, setting: Setting, folder: Path) -> tuple[Count, int]:
-    """The count of one step, and of how many images or pairs it is; for long answers, from short ones."""
-    if not stage.tokens:
-        count, (units, _) = counted(partial(stage.run, model, setting, folder, 1), module)
-        return count, units
-    counts = []
-    for tokens in FEW:
-        with models.answering(module, tokens):
-            count, (units, _) = counted(partial(stage.run, model, setting, folder / str(tokens), 1), module)
-        counts.append(count)
-    return at(getattr(setting, stage.tokens), counts), units
+def _written(stage: Stage, setting: Setting, count: Count) -> float:
+    """Bytes of the files that a stage leaves; scores and words take next to none."""
+    if stage.unit == "photograph":
+        return 2 * setting.number(stage.many) * 3 * PNG * math.prod(setting.sizes["vae"])
+    return TRAINED * count.trained if stage.unit == "pair" else 0.0
 
 
-def measured(setting: Setting, device: str, steps: int) -> Iterator[Row]:
-    """Run every stage on "cuda" or "cpu"; the first of several steps warms up and is not counted."""
-    setting = setting.single() if device == "cpu" and setting.scale in MEMORY else setting
-    name = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {torch.get_num_threads()} threads"
-    for stage, folder, built in _each(setting, device):
+def count_of(stage: Stage, setting: Setting, narrow: bool = False) -> tuple[Count, int]:
+    """The count of one step, and of how many images or pairs it is; for long answers, from short ones.
+
+    narrow: as on a GPU, which computes in 16 bits and has room for whole photographs.
+    """
+    say(f"counting: {stage.name}")
+    with TemporaryDirectory() as folder:
+        model, module = built(stage, setting, Path(folder), models.HOLLOW)
+        if narrow and stage.model == "vae":
+            model.tile = max(max(shape) for shape in setting.shapes)
+        units, go = stage.run(model, setting, Path(folder) / "step")
+        wanted, counts = setting.number(stage.tokens), []
+        with torch.autocast("cpu", torch.bfloat16, enabled=narrow and stage.model != "vlm"):
+            for tokens in FEW if wanted else (0,):
+                with models.answering(module, tokens):
+                    counts.append(counted(lambda: go(1), module))
+    return at(wanted, counts) if wanted else counts[0], units
+
+
+def measured(setting: Setting, device: str, steps: int, only: str = "") -> Iterator[Row]:
+    """Run every stage on "cuda" or "cpu", each in a process of its own; the first of several steps warms up and is not
+    measured.
+    """
+    alone = device == "cpu" and setting.scale in MEMORY
+    setting = setting.single() if alone else setting
+    for stage in asked(setting, only):
         say(f"rehearsing: {stage.name}")
-        if device == "cuda":
-            torch.cuda.reset_peak_memory_stats()
-        ran = built and _tried(partial(stage.run, built[0], setting, folder, steps + (steps > 1)))
-        batch, times = ran or (0, [])
-        row = _row(stage, setting, "measured", name, batch, _seconds(times) / (batch or 1), _peak(device))
-        yield row | {"TFLOP each": math.nan, "fits": bool(times), "smallest GPU": ""}
-        del built  # before the next is
+        tried = setting._replace(answer=SHORT, reason=SHORT) if alone and stage.tokens else setting
+        ran = apart(measure, stage, tried, device, steps)
+        batch, seconds, peak, name = ran or (0, math.nan, math.nan, device)
+        row = _row(stage, tried, "measured", name, batch, seconds / (batch or 1), peak)
+        count = count_of(stage, tried)[0] if device == "cpu" and stage.held else Count(*[math.nan] * 5)
+        yield row | {"counted, GB": (count.weights + count.activations) / 1e9, "fits": bool(ran)}
 
 
-def _seconds(times: list[float]) -> float:
-    """Those of a step; NaN for none."""
-    times = times[1:] if len(times) > 2 else times
-    return (times[-1] - times[0]) / (len(times) - 1) if times else math.nan
+def measure(stage: Stage, setting: Setting, device: str, steps: int) -> tuple[int, float, int, str]:
+    """Images or pairs of a step, its seconds, bytes at the peak (see `_peak`), and the device's name."""
+    before = psutil.Process().memory_info().rss
+    with TemporaryDirectory() as folder:
+        model, module = built(stage, setting, Path(folder), device)
+        units, go = stage.run(model, setting, Path(folder) / "step")
+        with models.answering(module, setting.number(stage.tokens)):
+            if steps > 1:
+                go(1)
+            started = _clock()
+            go(steps)
+            seconds = (_clock() - started) / steps
+    cuda = device == "cuda"
+    name = torch.cuda.get_device_name() if cuda else f"CPU, {torch.get_num_threads()} threads"
+    return units, seconds, _peak(device, before), name
 
 
-def _peak(device: str) -> int:
-    """Bytes at the peak: what torch has allocated on a GPU, else the whole process since it began."""
+def built(stage: Stage, setting: Setting, folder: Path, device: str) -> tuple[Any, torch.nn.Module]:
+    """The model of a stage, and its module."""
+    torch.manual_seed(setting.vlm.seed)
+    return getattr(models, stage.model)(setting, folder, device)
+
+
+def apart(call: Callable, *given: Any) -> Any:
+    """What a call gives in a process of its own, whose memory is its alone; None where there is too little, which is a
+    finding and no failure.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])  # libraries are loaded once
+    with ProcessPoolExecutor(1, context) as pool:
+        try:
+            return pool.submit(call, *given).result()
+        except (torch.OutOfMemoryError, MemoryError, BrokenProcessPool):  # the last: the system ended it
+            return None
+
+
+def _clock() -> float:
+    """Seconds, once all that a GPU was asked for is done."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def _peak(device: str, before: int) -> int:
+    """Bytes at the peak: what torch has allocated on a GPU, else what the process took beyond what it had `before`."""
     if device == "cuda":
         return torch.cuda.max_memory_allocated()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) - before
 
 
 def _row(stage: Stage, setting: Setting, how: str, device: str, batch: int, seconds: float, peak: float) -> Row:
     """What both have in common; `seconds` are those of one image or pair, `peak` is in bytes."""
-    units, processes = stage.units(setting), 1 if stage.batch else max(1, setting.expert.workers)
+    units, processes = setting.number(stage.many), 1 if stage.held else max(1, setting.expert.workers)
     size, minutes = "x".join(map(str, setting.sizes[stage.model])), units * seconds / processes / 60
     names = {"stage": stage.name, "how": how, "on": device, "px": size, "batch": batch, "unit": stage.unit}
-    numbers = {"a second": 1 / seconds, "peak, GB": peak / 1e9, "for": units, "minutes": minutes}
-    return names | numbers | {"notebook": stage.notebook, "lower": stage.lower}
-
-
-def _each(setting: Setting, device: str) -> Iterator[tuple[Stage, Path, Any]]:
-    """Every stage that the recipes ask for, a folder and its model; None for one that the device is too small for."""
-    asked = [stage for stage in STAGES if stage.name != "labelling" or setting.vlm.labeller]
-    asked = [stage for stage in asked if stage.batch or device != models.HOLLOW]
-    for model, group in groupby(asked, lambda stage: stage.model):
-        with TemporaryDirectory() as folder:
-            torch.manual_seed(setting.vlm.seed)
-            say(f"building: {model}")
-            built = _tried(partial(getattr(models, model), setting, Path(folder), device))
-            for stage in group:
-                yield stage, Path(folder) / stage.name, built
-            built = None
-
-
-def _tried(call: Callable[[], Any]) -> Any:
-    """What a call gives; None where the GPU is too small for it, which is a finding and no failure."""
-    gc.collect()
-    try:
-        return call()
-    except torch.OutOfMemoryError:
-        return None
+    numbers = {"a second": 1 / seconds, "peak, GB": peak / 1e9, "counted, GB": math.nan, "for": units}
+    rest = {"TFLOP each": math.nan, "disk, GB": math.nan, "smallest GPU": "", "fits": True}
+    return names | numbers | {"minutes": minutes} | rest | {"notebook": stage.notebook, "lower": stage.lower}

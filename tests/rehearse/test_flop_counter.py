@@ -1,6 +1,7 @@
 """What is counted without arithmetic against the same with it: operations by torch, memory by its profiler."""
 
 import json
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -8,7 +9,6 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from aligngemini.rehearse import flop_counter, models, run, stages
-from aligngemini.vlm import labels
 
 MINI = stages.setting("mini")
 SMALL = MINI._replace(
@@ -19,20 +19,30 @@ SMALL = MINI._replace(
 )
 
 
+def named(name: str) -> stages.Stage:
+    return next(stage for stage in stages.STAGES if stage.name == name)
+
+
+def ready(name: str, tried, folder, device: str = "cpu"):
+    """The module of a stage's model, and what does a number of its steps."""
+    folder.mkdir()
+    model, module = run.built(named(name), tried, folder, device)
+    units, go = named(name).run(model, tried, folder / "step")
+    assert units > 0
+    return module, go
+
+
 @pytest.fixture
 def both(tmp_path):
     """Run a stage of the small setting with and without arithmetic: operations of both, and the count."""
 
     def run(name: str, **changes) -> tuple[int, flop_counter.Count]:
-        stage = next(stage for stage in stages.STAGES if stage.name == name)
         tried = SMALL._replace(vlm=SMALL.vlm.replace(**changes))
-        model, _ = getattr(models, stage.model)(tried, tmp_path / "a", "cpu")
+        _, go = ready(name, tried, tmp_path / "a")
         with FlopCounterMode(display=False) as flops:
-            stage.run(model, tried, tmp_path / "b", 1)
-        model, module = getattr(models, stage.model)(tried, tmp_path / "c", models.HOLLOW)
-        count, (units, _) = flop_counter.counted(lambda: stage.run(model, tried, tmp_path / "d", 1), module)
-        assert units > 0
-        return flops.get_total_flops(), count
+            go(1)
+        module, go = ready(name, tried, tmp_path / "b", models.HOLLOW)
+        return flops.get_total_flops(), flop_counter.counted(lambda: go(1), module)
 
     return run
 
@@ -59,14 +69,12 @@ def test_weights_that_are_read_for_every_word_are_counted(both):
 
 
 @pytest.mark.parametrize("name", ["explaining", "labelling"])
-def test_a_long_answer_is_counted_from_short_ones(name, tmp_path, monkeypatch):
-    monkeypatch.setattr(labels, "TOKENS", 9)
-    stage = next(stage for stage in stages.STAGES if stage.name == name)
-    tried = SMALL._replace(answer=9)
-    vlm = models.vlm(tried, tmp_path, models.HOLLOW)
-    short, _ = run.count_of(stage, *vlm, tried, tmp_path / "short")
-    long, _ = run.count_of(stage._replace(tokens=""), *vlm, tried, tmp_path / "long")
-    assert short == pytest.approx(long)
+def test_a_long_answer_is_counted_from_short_ones(name):
+    tried = SMALL._replace(answer=9, reason=9)
+    short, units = run.count_of(named(name), tried)
+    with patch.object(run, "FEW", (9,)), patch.object(run, "at", lambda tokens, counts: counts[0]):
+        long, _ = run.count_of(named(name), tried)
+    assert units > 0 and short == pytest.approx(long)
 
 
 def test_recomputed_activations_cost_operations_and_save_memory(both):
@@ -87,15 +95,13 @@ def growth(step, folder) -> int:
 
 @pytest.mark.parametrize("name", ["expert training", "DPO"])
 def test_the_memory_that_is_counted_is_what_torch_allocates(name, both, tmp_path):
-    stage = next(stage for stage in stages.STAGES if stage.name == name)
     _, count = both(name)
-    model, _ = getattr(models, stage.model)(SMALL, tmp_path, "cpu")
-    assert growth(lambda: stage.run(model, SMALL, tmp_path / "e", 1), tmp_path) == pytest.approx(
-        count.activations, rel=0.2
-    )
+    _, go = ready(name, SMALL, tmp_path / "c")
+    assert growth(lambda: go(1), tmp_path) == pytest.approx(count.activations, rel=0.15)
 
 
 def test_what_is_not_counted_is_computed():
     module = torch.nn.Linear(3, 2)
-    count, made = flop_counter.counted(lambda: module(torch.ones(1, 3)) + torch.arange(2.0), module)
-    assert made.tolist() == [[0.0, 1.0]] and count.flops == 2 * 3 * 2
+    made = []
+    count = flop_counter.counted(lambda: made.extend(module(torch.ones(1, 3)) + torch.arange(2.0)), module)
+    assert made[0].tolist() == [0.0, 1.0] and count.flops == 2 * 3 * 2

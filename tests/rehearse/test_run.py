@@ -2,14 +2,15 @@
 
 import json
 import math
+import os
 from types import SimpleNamespace
 
 import pytest
 import torch
 
 from aligngemini import cli
-from aligngemini.rehearse import gpus, models, report, run, stages
-from aligngemini.vlm import labels
+from aligngemini.rehearse import gpus, report, run, stages
+from aligngemini.rehearse.setting import SHORT
 
 STAGES = [
     "reconstruction",
@@ -22,22 +23,22 @@ STAGES = [
     "DPO",
 ]
 SETTING = stages.setting
+RAN = (3, 0.5, 2_000_000_000, "CPU")  # images of a step, its seconds, bytes at the peak, and where
 
 
-def small(scale: str) -> stages.Setting:
+def small(scale: str, mixed: bool = False) -> stages.Setting:
     """The recipes of mini in batches of two, with what that of paper has besides."""
-    told = SETTING(scale)
+    told = SETTING(scale, mixed)
     vae = told.vae.replace(vae_latent="sampled", pair_format="png")
     expert = told.expert.replace(batch_pairs=2, score_batch_size=2, workers=0, resized_views=True)
     vlm = told.vlm.replace(
         batch_size=2, score_batch_size=2, labeller="base", share_prompt=True, gradient_checkpointing=True
     )
-    return told._replace(vae=vae, expert=expert, vlm=vlm, answer=4)
+    return told._replace(vae=vae, expert=expert, vlm=vlm, answer=4, reason=8)
 
 
 def test_the_command_runs_and_computes_every_stage_and_writes_what_it_prints(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(stages, "setting", small)
-    monkeypatch.setattr(labels, "TOKENS", 8)
     assert cli.main(["rehearse", "--scale", "mini", "--steps", "1", "--outputs", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     (path,) = (tmp_path / "rehearsal").glob("*.json")
@@ -48,91 +49,106 @@ def test_the_command_runs_and_computes_every_stage_and_writes_what_it_prints(tmp
             name for name in STAGES if (how, name) != ("computed", "expert views")
         ]
         assert all(row["a second"] > 0 and row["peak, GB"] > 0 and row["minutes"] > 0 and row["fits"] for row in rows)
-    assert all(row["TFLOP each"] > 0 for row in told["rows"] if row["how"] == "computed")
+    computed = {row["stage"]: row for row in told["rows"] if row["how"] == "computed"}
+    assert all(row["TFLOP each"] > 0 for row in computed.values())
+    assert {name for name, row in computed.items() if row["disk, GB"]} == {"reconstruction", "expert training", "DPO"}
     assert told["environment"]["packages"]["torch"] and told["command"].startswith("aligngemini rehearse --scale mini")
     text = path.with_suffix(".md").read_text()
     assert all(stage in text and stage in printed for stage in STAGES) and str(tmp_path) not in text
 
 
-def test_what_is_only_computed_measures_nothing(tmp_path, capsys, monkeypatch):
+def test_one_stage_is_only_computed_where_that_is_asked_for(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(stages, "setting", small)
-    monkeypatch.setattr(run, "STAGES", stages.STAGES[:4])
-    assert cli.main(["rehearse", "--scale", "mini", "--computed", "--outputs", str(tmp_path)]) == 0
+    words = ["rehearse", "--scale", "mini", "--computed", "--only", "reconstruction", "--mixed"]
+    assert cli.main([*words, "--outputs", str(tmp_path)]) == 0
     assert "computed" in (printed := capsys.readouterr().out) and "measured CPU" not in printed
-    assert "'01_data_construction': 1" in printed
+    assert "'01_data_construction': 1" in printed and "DPO" not in printed.split("measured:")[0]
 
 
-def only(monkeypatch, **runs) -> None:
-    """Let the expert be the only model, and its stages run as given."""
-    monkeypatch.setattr(models, "expert", lambda tried, folder, device: (None, None))
-    kept = [stage._replace(run=runs[stage.name]) for stage in stages.STAGES if stage.name in runs]
-    monkeypatch.setattr(run, "STAGES", kept)
+@pytest.mark.parametrize("name", ["expert views", "expert scoring", "reconstruction"])
+def test_photographs_of_four_shapes_go_in_one_batch(name, tmp_path):
+    tried = small("mini", mixed=True).single()
+    (stage,) = stages.asked(tried, name)
+    units, go = stage.run(run.built(stage, tried, tmp_path, "cpu")[0], tried, tmp_path / "step")
+    go(1)
+    assert units == len(tried.shapes) == len(set(stages.setting("paper", mixed=True).shapes)) == 4
 
 
 def large(*words):
     raise torch.OutOfMemoryError("CUDA out of memory")
 
 
+def test_a_process_of_its_own_gives_what_a_call_gives_and_nothing_where_memory_is_too_small():
+    assert run.apart(abs, -3) == 3
+    assert run.apart(large) is None
+    assert run.apart(os._exit, 1) is None  # as the system ends what takes too much
+    with pytest.raises(ZeroDivisionError):
+        run.apart(divmod, 1, 0)
+
+
+def rows_of(monkeypatch, tried, only="", **ran):
+    """The measured rows, where stages give what `ran` says by their name, or RAN; nothing is counted."""
+    seen = []
+    monkeypatch.setattr(run, "apart", lambda call, stage, *given: seen.append(given[0]) or ran.get(stage.name, RAN))
+    monkeypatch.setattr(run, "count_of", lambda stage, tried: (run.Count(0, 0, 1e9, 2e9, 0), 1))
+    return list(run.measured(tried, "cpu", 1, only)), seen
+
+
 def test_a_stage_too_large_for_the_gpu_says_what_to_lower_and_the_others_go_on(monkeypatch):
-    only(monkeypatch, **{"expert training": large, "expert scoring": lambda *words: (3, [0.0, 1.0])})
-    rows = list(run.measured(small("mini"), "cpu", 1))
-    assert [row["fits"] for row in rows] == [False, True] and rows[1]["a second"] == 3
-    shown = report.table(rows)
-    assert list(shown.fits) == ["no: lower batch_pairs or crop", "yes"] and shown["a second"][0] == "-"
+    rows, _ = rows_of(monkeypatch, small("mini"), **{"expert training": None})
+    assert [row["stage"] for row in rows if not row["fits"]] == ["expert training"]
+    shown = report.table(rows).set_index("stage")
+    assert shown.fits["expert training"] == "no: lower batch_pairs or crop" and shown.fits["DPO"] == "yes"
+    assert shown["a second"]["expert training"] == shown.minutes["expert training"] == "-"
 
 
-def test_a_model_too_large_to_build_leaves_its_stages_in_the_table(monkeypatch):
-    monkeypatch.setattr(models, "vlm", large)
-    monkeypatch.setattr(run, "STAGES", stages.STAGES[4:])
-    rows = list(run.measured(small("mini"), "cpu", 1))
-    assert [row["stage"] for row in rows] == STAGES[4:] and not any(row["fits"] for row in rows)
-    assert set(report.table(rows).minutes) == {"-"}
+def test_what_is_counted_stands_beside_what_is_measured(monkeypatch):
+    (row,), _ = rows_of(monkeypatch, small("mini"), "expert scoring")
+    assert (row["a second"], row["peak, GB"], row["counted, GB"]) == (6, 2, 3)
 
 
-@pytest.mark.parametrize("steps, ends, rate", [(3, [0, 9, 10, 11, 12], 4), (1, [0, 2], 2)])
-def test_the_first_step_warms_up_and_counts_only_where_it_is_alone(steps, ends, rate, monkeypatch):
+@pytest.mark.parametrize("steps, calls", [(3, [1, 3]), (1, [1])])
+def test_the_first_step_warms_up_and_is_measured_only_where_it_is_alone(steps, calls, monkeypatch):
     asked = []
-    only(monkeypatch, **{"expert scoring": lambda *words: asked.append(words[-1]) or (4, ends)})
-    (row,) = run.measured(small("mini"), "cpu", steps)
-    assert row["a second"] == rate and asked == [len(ends) - 1]
+    monkeypatch.setattr(run, "built", lambda *words: (None, torch.nn.Linear(1, 1)))
+    stage = stages.asked(small("mini"), "expert scoring")[0]._replace(run=lambda *words: (4, asked.append))
+    units, seconds, peak, name = run.measure(stage, small("mini"), "cpu", steps)
+    assert (units, asked) == (4, calls) and 0 < seconds < 1 and name.startswith("CPU")
 
 
-def test_a_cpu_takes_the_true_sizes_one_by_one(monkeypatch):
-    tried = []
-    only(monkeypatch, **{"expert training": lambda model, told, *words: tried.append(told) or (1, [0.0, 1.0])})
-    list(run.measured(stages.setting("paper"), "cpu", 1))
+def test_a_cpu_takes_the_true_sizes_one_by_one_and_answers_in_few_words(monkeypatch):
+    _, tried = rows_of(monkeypatch, SETTING("paper"))
     assert tried[0].expert.batch_pairs == tried[0].vlm.batch_size == tried[0].vlm.gradient_accumulation == 1
     assert tried[0].vlm.precision == "bfloat16" and tried[0].sizes["vae"] == (640, 480)
+    assert [each.answer for each in tried[-3:]] == [SHORT, SHORT, 100]
 
 
 def test_without_a_gpu_the_true_sizes_are_measured_only_where_that_is_asked_for_and_there_is_memory(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert [run.place("mini"), run.place("paper")] == ["cpu", ""]
+    mini, paper = SETTING("mini"), SETTING("paper")
+    assert [run.place(mini), run.place(paper)] == ["cpu", ""]
     monkeypatch.setattr(run.psutil, "virtual_memory", lambda: SimpleNamespace(available=30e9))
-    assert run.place("paper", "cpu") == "cpu"
+    assert run.place(paper, "cpu") == "cpu"
     monkeypatch.setattr(run.psutil, "virtual_memory", lambda: SimpleNamespace(available=9e9))
+    assert run.place(paper, "cpu", "reconstruction") == "cpu"
     with pytest.raises(ValueError, match="take 20 GB of memory, 9 are free: free some, or take --computed"):
-        run.place("paper", "cpu")
+        run.place(paper, "cpu")
     with pytest.raises(ValueError, match="there is no GPU here"):
-        run.place("paper", "cuda")
+        run.place(paper, "cuda")
 
 
-def test_labelling_is_rehearsed_where_the_recipe_has_a_labeller(monkeypatch):
-    monkeypatch.setattr(models, "vlm", large)
-    monkeypatch.setattr(run, "STAGES", stages.STAGES[4:])
-    paper, mini = (list(run.measured(stages.setting(scale), "cpu", 1)) for scale in ("paper", "mini"))
-    assert [row["stage"] for row in paper] == STAGES[4:]
-    assert [row["stage"] for row in mini] == [name for name in STAGES[4:] if name != "labelling"]
+def test_labelling_is_rehearsed_where_the_recipe_has_a_labeller():
+    paper, mini = ([stage.name for stage in stages.asked(SETTING(scale))] for scale in ("paper", "mini"))
+    assert paper == STAGES and mini == [name for name in STAGES if name != "labelling"]
 
 
 def test_views_are_shared_by_the_workers_of_the_recipe(monkeypatch):
-    only(monkeypatch, **{"expert views": lambda *words: (2, [0.0, 1.0])})
     tried = small("mini")
     alone, shared = (
-        next(run.measured(tried._replace(expert=tried.expert.replace(workers=count)), "cpu", 1))["minutes"]
+        rows_of(monkeypatch, tried._replace(expert=tried.expert.replace(workers=count)), "expert views")[0][0]
         for count in (1, 4)
     )
-    assert alone == 4 * shared
+    assert alone["minutes"] == 4 * shared["minutes"]
 
 
 def test_time_is_operations_by_rate_and_reading_by_bandwidth():
@@ -152,6 +168,7 @@ def test_a_row_that_has_no_number_shows_a_dash():
         (["--scale", "photo"], "paper or colab or laptop or mini"),
         (["--gpu", "gtx"], "a100-80"),
         (["--steps", "0"], "--steps"),
+        (["--only", "expert skoring"], "expert scoring"),
     ],
 )
 def test_a_scale_without_architectures_and_an_unknown_gpu_are_refused(words, why, capsys):
