@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from aligngemini.analysis import export, figures, published
+from aligngemini.branches.score_cache import Scores
 from aligngemini.core import json_file, manifest, values
 from aligngemini.core.cluster import Cluster
 from aligngemini.core.params import Refused
@@ -15,7 +16,6 @@ from aligngemini.images.filenames import spelled
 
 from . import distributed, results
 from .benchmark import Benchmark
-from .score_cache import Scores
 from .verdicts import Bench, View
 
 

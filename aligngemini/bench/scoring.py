@@ -9,12 +9,11 @@ import pandas as pd
 
 from aligngemini.branches import scoring
 from aligngemini.branches.branch import Branch
+from aligngemini.branches.score_cache import Scores
 from aligngemini.core import fingerprint
 from aligngemini.images import feed, header, protocols
 from aligngemini.images.failures import attempt
 from aligngemini.images.header import Unreadable
-
-from .score_cache import Scores
 
 PIXELS = ("aligngemini.images.decode", "aligngemini.images.protocols")
 

@@ -10,6 +10,7 @@ import pandas as pd
 from aligngemini.analysis import published
 from aligngemini.branches import registry
 from aligngemini.branches.branch import Branch
+from aligngemini.branches.score_cache import Scores
 from aligngemini.core import fingerprint
 from aligngemini.detector import Detector
 from aligngemini.fusion import join, outside
@@ -18,7 +19,6 @@ from aligngemini.images.protocols import Protocol, Treatment, treatment
 
 from . import scoring
 from .benchmark import Benchmark
-from .score_cache import Scores
 from .scoring import Job, NearConstant, Reasons
 
 CARRIED = ["benchmark", "subset", "image_id", "pair_id", "label", "generator", "path"]

@@ -137,7 +137,7 @@ def plain_looks(branches: Iterable[Branch], item: Item, rgb: np.ndarray) -> list
 def table(images: pd.DataFrame, branch: Branch, supervision: str, batch_size: int, kept=None) -> pd.DataFrame:
     """The score table of every distinct image of an image table, by one branch.
 
-    `kept` remembers scores (bench.score_cache.Scores): those it knows are not computed again, and a killed call leaves
+    `kept` remembers scores (score_cache.Scores): those it knows are not computed again, and a killed call leaves
     what it had. Batches are the same whatever is known, so that the scores are, too.
     """
     everything, reasons = items(images), {}

@@ -8,6 +8,7 @@ import pandas as pd
 
 from aligngemini.branches import branch_runs, registry, scoring
 from aligngemini.branches.branch_runs import Choice
+from aligngemini.branches.score_cache import Scores
 from aligngemini.core import json_file, reading
 from aligngemini.core.params import Refused
 from aligngemini.core.progress import progress
@@ -78,8 +79,9 @@ def own(run, choice: Choice, test: pd.DataFrame, joint: pd.DataFrame) -> Member:
     if kind.file and not branch.knows(test).any():
         images = test.image_id.nunique()
         raise Refused(f"none of the {images} test images is in {choice.rest}: {branch.unlike(test)}")
+    settings = (branch, choice.supervision, BATCH_SIZE, Scores(run.checkpoints / "scores"))
     scored = [
-        run.compute(f"branches/{name}_{each}.parquet", scoring.table, rows, branch, choice.supervision, BATCH_SIZE)
+        run.compute(f"branches/{name}_{each}.parquet", scoring.table, rows, *settings)
         for each, rows in (("test", test), ("joint", joint))
     ]
     cut = getattr(branch, "threshold", None) or threshold(scored[1], joint, choice.supervision)

@@ -9,9 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from aligngemini.bench import score_cache
-from aligngemini.bench.score_cache import Scores
-from aligngemini.branches import scoring
+from aligngemini.branches import score_cache, scoring
+from aligngemini.branches.score_cache import Scores
 from aligngemini.core.manifest import DiskFull
 from aligngemini.core.params import Refused
 from aligngemini.images import failures, feed

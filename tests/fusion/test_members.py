@@ -1,9 +1,13 @@
 """The branches of notebook 04: those of runs bring their scores, the others are made and scored on the same images."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
+from aligngemini.branches import score_cache
 from aligngemini.core.params import Refused
 from aligngemini.fusion import members, outside
 from aligngemini.fusion.rules import Fusion
@@ -111,3 +115,35 @@ def test_a_branch_without_joint_images_of_both_classes_is_named_where_the_rule_i
 
 def test_a_data_run_without_a_joint_set_passes_this_check_because_the_fit_refuses_it():
     members.check_joint("learned", scored(vlm=""), IMAGES.head(0))
+
+
+def test_scores_of_a_branch_without_a_run_are_there_when_a_killed_notebook_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(score_cache, "PAUSE", -1)  # every batch is written at once
+    monkeypatch.setattr(members.reading, "json", lambda path: {})
+    rows, asked = [], []
+    for i in range(40):
+        Image.new("RGB", (8, 8), (i,) * 3).save(tmp_path / f"{i}.png")
+        rows.append({"image_id": f"i{i}", "path": str(tmp_path / f"{i}.png"), "reason": "", "label": i % 2})
+
+    class Slow:
+        name, threshold = "slow", 0.5
+
+        def prepare(self, rgb, source=None):
+            return int(rgb[0, 0, 0])
+
+        def p_fake(self, views):
+            asked.append(len(views))
+            if len(asked) == 2:
+                raise KeyboardInterrupt
+            return np.array(views) / 40
+
+    def compute(name, function, *given):
+        return function(*given) if name.endswith(".parquet") else tmp_path
+
+    kind = SimpleNamespace(name="slow", file=False, load=lambda: SimpleNamespace(load=lambda *words: Slow()))
+    choice = SimpleNamespace(kind=kind, name="slow", rest="", supervision="")
+    run, test = SimpleNamespace(checkpoints=tmp_path / "checkpoints", data=None, compute=compute), pd.DataFrame(rows)
+    with pytest.raises(KeyboardInterrupt):
+        members.own(run, choice, test, test.head(0))
+    assert members.own(run, choice, test, test.head(0)).test.score.tolist() == [i / 40 for i in range(40)]
+    assert asked == [32, 8, 8]

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from aligngemini.bench import score_cache
-from aligngemini.bench.score_cache import Scores
+from aligngemini.branches import score_cache
+from aligngemini.branches.score_cache import Scores
 
 
 def test_scores_are_known_again_by_model_and_treatment(tmp_path):
