@@ -87,7 +87,7 @@ def vae(setting: Setting, folder: Path, device: str) -> tuple[autoencoder.Autoen
     model.save_pretrained(folder / "vae")
     options = {"sample": config.vae_latent == "sampled", "seed": config.seed, "dtype": config.vae_dtype}
     loaded = autoencoder.load(str(folder / "vae"), device="cpu" if device == HOLLOW else device, **options)
-    return loaded, model
+    return loaded, model.to("meta")  # one of two is enough
 
 
 def _hollowed(model: nn.Module, device: str) -> nn.Module:

@@ -99,9 +99,10 @@ def measured(setting: Setting, device: str, steps: int, only: str = "") -> Itera
 
 def measure(stage: Stage, setting: Setting, device: str, steps: int) -> tuple[int, float, int, str]:
     """Images or pairs of a step, its seconds, bytes at the peak (see `_peak`), and the device's name."""
-    before = psutil.Process().memory_info().rss
     with TemporaryDirectory() as folder:
         model, module = built(stage, setting, Path(folder), device)
+        weights = sum(each.nbytes for each in (*module.parameters(), *module.buffers()))
+        libraries = psutil.Process().memory_info().rss - weights
         units, go = stage.run(model, setting, Path(folder) / "step")
         with models.answering(module, setting.number(stage.tokens)):
             if steps > 1:
@@ -111,7 +112,7 @@ def measure(stage: Stage, setting: Setting, device: str, steps: int) -> tuple[in
             seconds = (_clock() - started) / steps
     cuda = device == "cuda"
     name = torch.cuda.get_device_name() if cuda else f"CPU, {torch.get_num_threads()} threads"
-    return units, seconds, _peak(device, before), name
+    return units, seconds, _peak(device, libraries), name
 
 
 def built(stage: Stage, setting: Setting, folder: Path, device: str) -> tuple[Any, torch.nn.Module]:
@@ -140,11 +141,11 @@ def _clock() -> float:
     return time.perf_counter()
 
 
-def _peak(device: str, before: int) -> int:
-    """Bytes at the peak: what torch has allocated on a GPU, else what the process took beyond what it had `before`."""
+def _peak(device: str, libraries: int) -> int:
+    """Bytes at the peak: what torch has allocated on a GPU, else what the process took beside its libraries."""
     if device == "cuda":
         return torch.cuda.max_memory_allocated()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) - before
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) - libraries
 
 
 def _row(stage: Stage, setting: Setting, how: str, device: str, batch: int, seconds: float, peak: float) -> Row:
