@@ -25,7 +25,7 @@ def named(name: str) -> stages.Stage:
 
 def ready(name: str, tried, folder, device: str = "cpu"):
     """The module of a stage's model, and what does a number of its steps."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     model, module = run.built(named(name), tried, folder, device)
     units, go = named(name).run(model, tried, folder / "step")
     assert units > 0
