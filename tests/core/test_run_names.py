@@ -18,7 +18,7 @@ DECIDING = {  # a function of each room: the notebooks whose runs it decides
     ("analysis.tables", "first"): COMPARED,
     ("audit.cues", "pixel_probe"): {DATA},
     ("audit.pixel_network", "auroc"): {DATA},
-    ("branches.score_cache", "recall"): TRAINED,
+    ("branches.score_cache", "recall"): SCORED,
     ("branches.scoring", "table"): SCORED,
     ("expert.train", "optimise"): {EXPERT, PEERS},
     ("fusion.rules", "centred"): {FUSION, PEERS},
