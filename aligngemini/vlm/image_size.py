@@ -48,12 +48,12 @@ def look(vlm: Any, image: Image.Image | np.ndarray) -> Image.Image:
     `vlm` is a `load.VLM`. For the Qwen family the image is resized as the processor does it, with the same filter to
     the same size, so that none is larger in memory than it is seen. Raises Unreadable if the image is too long.
     """
-    images = vlm.processor.image_processor
     image = image if isinstance(image, Image.Image) else Image.fromarray(image)
     if why := aspect.reason(image.width, image.height):
         raise Unreadable(why)
     if image.width * image.height <= SMALL:
         return image
+    images = vlm.processor.image_processor
     if not hasattr(images, "merge_size"):
         return _reduced(image, image.width * image.height / most(images))
     return _resized(images, image)

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 
 from aligngemini import cli
 from aligngemini.core import paths
@@ -30,7 +31,7 @@ def test_in_the_solutions_every_exercise_is_filled_in_and_all_else_is_the_same(t
         assert "answer = ..." not in copy and copy.count("exercises.check(") == code.count("exercises.check(")
         ids = [[cell["id"] for cell in json.loads(path.read_text())["cells"]] for path in (book, tmp_path / book.name)]
         assert ids[0] == ids[1]
-        compile(copy, book.name, "exec")
+        compile(TransformerManager().transform_cell(copy), book.name, "exec")
 
 
 @pytest.mark.parametrize("option", ["--student", "--solutions"])
