@@ -246,7 +246,9 @@ def _refusal(cls: type[Typed], problem: Mapping[str, Any]) -> Refused:
 
 def _check(name: str, value: Any, rules: Mapping[str, Any]) -> None:
     if redaction.hidden(items := value if isinstance(value, list) else [value]) != items:
-        raise Refused(f"{name} holds a password or a token, and runs write it down: set HF_TOKEN or `hf auth login`")
+        raise Refused(
+            f"{name} holds a password or a token, and runs write it down: set HF_TOKEN, or VLLM_API_KEY for a server"
+        )
     if rules.get("filled") and (not value or "" in items):
         raise Refused(f"{name} must not be empty")
     if rules.get("pair") and (len(items) != 2 or items[0] > items[1]):

@@ -73,13 +73,12 @@ def _members(pack: Path, top: str) -> Iterator[Member]:
                     yield Member(info.filename, _problem(info), info.file_size, partial(archive.read, info))
         return
     total = 0
-    with tarfile.open(pack) as tar:
+    with tarfile.open(pack, tarinfo=archives.Header) as tar:
         for info in tar:
             _bounded(pack, total := total + info.size)
             if _is_image(info.name, info.isdir()):
                 problem = archives.problem(info.name, info.isreg(), info.size)
                 yield Member(info.name, problem, info.size, lambda info=info: tar.extractfile(info).read())
-        archives.check_end(tar)
 
 
 def _is_image(name: str, is_folder: bool) -> bool:

@@ -28,18 +28,18 @@ class Remote(NamedTuple):
 
 
 def chunks(entries: list[Entry]) -> Iterator[list[tuple[str, Any]]]:
-    """(name, image) pairs of a part, always cut at the same places: an image is a path, a Remote, bytes or an
-    Unreadable.
+    """(name, image) pairs of a part, always cut at the same places, one empty chunk where there is no image: an image
+    is a path, a Remote, bytes or an Unreadable.
     """
     chunk: list[tuple[str, Any]] = []
-    size = 0
+    size, empty = 0, True
     for pair in (pair for entry in entries for pair in _pairs(entry)):
         size += len(pair[1]) if isinstance(pair[1], bytes) else 0
         chunk.append(pair)
         if len(chunk) == IMAGES or size > BYTES:
             yield chunk
-            chunk, size = [], 0
-    if chunk:
+            chunk, size, empty = [], 0, False
+    if chunk or empty:
         yield chunk
 
 
@@ -82,7 +82,7 @@ def _members(entry: Entry) -> Iterator[tuple[str, Any]]:
 
 def _tar(entry: Entry, file: Any) -> Iterator[tuple[str, Any]]:
     """The images of a WebDataset shard; the texts beside them are no images."""
-    with tarfile.open(fileobj=file, mode="r|*") as tar:
+    with tarfile.open(fileobj=file, mode="r|*", tarinfo=archives.Header) as tar:
         for member in tar:
             name, suffix = f"{entry.place}/{member.name}", posixpath.splitext(member.name)[1].lower()
             if member.isdir() or skips.hidden(posixpath.basename(member.name)) or skips.called_text(suffix):

@@ -10,6 +10,8 @@ from pathlib import Path
 from threading import Event
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from aligngemini.core import atomic, fingerprint, json_file, manifest, paths, reading
@@ -33,10 +35,12 @@ def judge(
     On a cluster every process loads the detector of `run` once; the folder is the same on all nodes. Returns how many
     images have each verdict (None: none), and "lost". Raises Refused where the folder holds another stream, DiskFull.
     """
+    if inside := [each for each in sources if listing.REMOTE not in each and _within(folder, each)]:
+        raise Refused(f"{paths.short(folder)} lies in {shown(inside[0])}, which is judged: give another --to")
     with _alone(folder):
         _prepare(detector, sources, folder, cascade)
         numbers = range(listing.count(folder / LIST))
-        missing = [number for number in numbers if not _file(folder, number).is_file()]
+        missing = [number for number in numbers if not _whole(_file(folder, number))]
         before = len(numbers) - len(missing)
         meter = Meter("judging parts", len(numbers), before)
         for done, _ in enumerate(_judged(detector, missing, folder, run, cascade, nodes), before + 1):
@@ -67,15 +71,20 @@ def _prepare(detector: Detector, sources: list[str], folder: Path, cascade: bool
         "detector": fingerprint.digest(json_file.plain([models, detector.fusion.as_dict(), detector.names])),
         "cascade": cascade,
     }
-    if inside := [each for each in facts["sources"] if folder.is_relative_to(each)]:
-        raise Refused(f"{paths.short(folder)} lies in {shown(inside[0])}, which is judged: give another --to")
     before = reading.known(folder / FACTS)
     if different := [name for name in facts if before and before.get(name) != facts[name]]:
         raise Refused(f"{paths.short(folder)} holds a stream of other {' and '.join(different)}: give another --to")
+    if before and _whole(folder / LIST):
+        return
+    if any(folder.glob("part-*")):  # nobody knows of which images
+        raise Refused(f"{paths.short(folder)} holds parts, but {FACTS} or {LIST} is damaged: give another --to")
     with manifest.room_on_disk(folder, "--to"):
-        if not (folder / LIST).is_file():
-            listing.write(facts["sources"], folder / LIST)
+        listing.write(facts["sources"], folder / LIST)
         json_file.write(folder / FACTS, facts)
+
+
+def _within(folder: Path, source: str) -> bool:
+    return folder.resolve().is_relative_to(Path(source).resolve())
 
 
 def _judged(
@@ -117,7 +126,7 @@ def part(detector: Detector, folder: Path, number: int, cascade: bool = False) -
     with manifest.room_on_disk(folder, "--to"):
         for at, chunk in enumerate(items.chunks(listing.part(folder / LIST, number))):
             files.append(pieces / f"{at:05}.parquet")
-            if not files[-1].is_file():
+            if not _whole(files[-1]):
                 _write(files[-1], detector.judged(items.fetched(chunk), cascade=cascade, label=""))
         _write(target, pd.concat([pd.read_parquet(file) for file in files], ignore_index=True))
     atomic.remove(pieces)
@@ -127,6 +136,15 @@ def part(detector: Detector, folder: Path, number: int, cascade: bool = False) -
 def _write(file: Path, table: pd.DataFrame) -> None:
     with atomic.replacing(file) as temporary:
         table.to_parquet(temporary, index=False)
+
+
+def _whole(file: Path) -> bool:
+    """Whether a Parquet file is there and has its end."""
+    try:
+        pq.read_metadata(file)
+    except (OSError, pa.ArrowException):
+        return False
+    return True
 
 
 def _file(folder: Path, number: int) -> Path:

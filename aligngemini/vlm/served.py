@@ -3,10 +3,12 @@
 import base64
 import json
 import os
+import re
 import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,6 +29,8 @@ LIKELIEST = 20  # next tokens that the server names: its default limit
 AT_ONCE = 16  # requests: the server makes batches of them
 PAUSES = (1.0, 4.0)  # seconds before a busy or restarting server is asked again
 TIMEOUT = 120
+ADDRESS = r"https?://([\w.-]+|\[[\da-fA-F:.]+\])(:\d{1,5})?(/[\w./~-]*)?"  # where a token has no place
+PROTOCOL = "give the url of a server of OpenAI's protocol, such as vLLM"
 
 
 class ServedOptions(Options):
@@ -43,11 +47,14 @@ class Served:
 
     def __init__(self, given: ServedOptions, name: str) -> None:
         self.options, self.name = given, name
-        if not given.url.startswith(("http://", "https://")) or "@" in given.url:
+        if not re.fullmatch(ADDRESS, given.url):
             raise Refused(f"served: url must be http(s)://HOST:PORT, without a password: put a key into {KEY}")
-        cards = {card["id"]: card for card in self._asked("models")["data"]}
+        try:
+            cards = {card["id"]: card for card in self._asked("models")["data"]}
+        except (LookupError, TypeError, RuntimeError) as error:
+            raise Refused(f"served: {given.url} lists no models ({error!r}): {PROTOCOL}") from error
         if given.model not in cards:
-            raise Refused(f"served: the server has no model {given.model}: it has {', '.join(cards)}")
+            raise Refused(f"served: the server has no model {given.model}: it has {', '.join(cards) or 'none'}")
         self.card = {each: cards[given.model].get(each) for each in ("id", "root", "parent", "max_model_len")}
 
     @classmethod
@@ -78,9 +85,12 @@ class Served:
 
     def _p_fake(self, png: bytes) -> float:
         answer = self._asked("chat/completions", request(self.options.model, png))
-        (token,) = answer["choices"][0]["logprobs"]["content"]
-        found = {each["token"]: each["logprob"] for each in token["top_logprobs"]}
-        least = min(found.values())  # what is not named is no likelier than that
+        try:
+            (token,) = answer["choices"][0]["logprobs"]["content"]
+            found = {each["token"]: float(each["logprob"]) for each in token["top_logprobs"]}
+            least = min(found.values())  # what is not named is no likelier than that
+        except (LookupError, TypeError, ValueError) as error:
+            raise Refused(f"served: {self.options.url} answers without log-probabilities: {PROTOCOL}") from error
         real, fake = (found.get(f" {VERDICTS[label].split()[-1]}") for label in (0, 1))
         if real is None and fake is None:
             raise RuntimeError(f"neither verdict is among the {len(found)} likeliest words: is it the tuned model?")
@@ -90,7 +100,9 @@ class Served:
         """The answer of the server. Raises Refused if there is none, RuntimeError where it refuses this request."""
         url = f"{self.options.url.rstrip('/').removesuffix('/v1')}/v1/{what}"
         headers = {"Content-Type": "application/json"}
-        if key := os.environ.get(KEY):
+        if key := os.environ.get(KEY, "").strip():
+            if not (key.isascii() and key.isprintable()):
+                raise Refused(f"served: {KEY} holds what no key holds, such as a line break: set it anew")
             headers["Authorization"] = f"Bearer {key}"
         question = urllib.request.Request(url, json.dumps(body).encode() if body else None, headers)
         for pause in (*PAUSES, None):
@@ -99,9 +111,13 @@ class Served:
                     return json.load(answer)
             except urllib.error.HTTPError as error:
                 if error.code not in (401, 403, 404, 429) and error.code < 500:
-                    raise RuntimeError(f"the server answers {error.code}: {error.read(300).decode()}") from error
+                    raise RuntimeError(
+                        f"the server answers {error.code}: {error.read(300).decode(errors='replace')}"
+                    ) from error
                 why = f"it answers {error.code} {error.reason}" + (f", set {KEY}" if error.code in (401, 403) else "")
-            except OSError as error:
+            except ValueError:
+                why = "it is no JSON"
+            except (OSError, HTTPException) as error:
                 why = str(getattr(error, "reason", error))
             if pause is not None:
                 time.sleep(pause)

@@ -7,6 +7,8 @@ import tarfile
 import fsspec
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from filelock import FileLock
 from PIL import Image
@@ -215,3 +217,48 @@ def test_a_source_that_is_not_there_is_refused_and_leaves_no_list(detector, tmp_
     assert not list((tmp_path / "out").glob("*.parquet"))
     with pytest.raises(Refused, match="which is judged: give another --to"):
         run.judge(detector, [str(tmp_path)], tmp_path / "out")
+
+
+@pytest.mark.parametrize("end", [5120, 10240, 10240 + 300])
+def test_a_tar_that_is_cut_off_between_two_members_says_so(end, detector, tmp_path):
+    whole = shard(tmp_path / "a.tar").read_bytes()
+    (tmp_path / "a.tar").write_bytes(whole[:end])
+    assert run.judge(detector, [str(tmp_path / "a.tar")], tmp_path / "out")["lost"] == 1
+    (tmp_path / "a.tar").write_bytes(whole[:end] + b"\xff" * 512 + whole[end + 512 :])
+    assert run.judge(detector, [str(tmp_path / "a.tar")], tmp_path / "damaged")["lost"] == 1
+
+
+def test_a_shard_without_images_is_an_empty_part(detector, tmp_path):
+    shard(tmp_path / "a.tar", 0)
+    pq.write_table(pa.table({"image": pa.array([], pa.binary())}), tmp_path / "b.parquet")
+    sources = [str(tmp_path / "a.tar"), str(tmp_path / "b.parquet")]
+    assert not run.judge(detector, sources, tmp_path / "out").total() and table(tmp_path / "out").empty
+
+
+def test_a_part_that_is_cut_off_is_judged_again(detector, folder, small, tmp_path):
+    counts = run.judge(detector, [str(folder)], tmp_path / "out")
+    before = table(tmp_path / "out")
+    (tmp_path / "out" / "part-00001.parquet").write_bytes(b"PAR1")
+    assert run.judge(detector, [str(folder)], tmp_path / "out") == counts and table(tmp_path / "out").equals(before)
+
+
+@pytest.mark.parametrize("name", ["list.parquet", "stream.json"])
+def test_parts_of_which_nobody_knows_the_images_are_not_taken_for_done(name, detector, folder, small, tmp_path):
+    run.judge(detector, [str(folder)], tmp_path / "out")
+    (tmp_path / "out" / name).write_bytes(b"{")
+    with pytest.raises(Refused, match="holds parts, but .* is damaged: give another --to"):
+        run.judge(detector, [str(folder)], tmp_path / "out")
+
+
+def test_a_list_without_parts_is_written_for_the_sources_of_this_time(detector, folder, small, tmp_path):
+    (tmp_path / "out").mkdir()
+    listing.write([str(folder)], tmp_path / "out" / "list.parquet")  # and killed before stream.json
+    assert run.judge(detector, [str(folder / "0")], tmp_path / "out").total() == 8
+
+
+def test_a_folder_reached_by_a_link_is_not_judged_into_itself(detector, folder, tmp_path):
+    (tmp_path / "link").symlink_to(folder)
+    for source, out in ((folder, tmp_path / "link" / "out"), (folder / "0" / "..", folder / "out")):
+        with pytest.raises(Refused, match="which is judged: give another --to"):
+            run.judge(detector, [str(source)], out)
+    assert not (folder / "out").exists()

@@ -115,11 +115,40 @@ def test_what_the_server_says_of_one_picture_concerns_that_picture(branch, serve
         branch.p_fake([b""])
 
 
+@pytest.mark.parametrize("body", [{}, [], {"choices": [{"logprobs": None}]}, {"choices": []}])
+def test_an_answer_without_log_probabilities_is_refused_with_what_is_needed(branch, server, body):
+    server.fails = [(200, body)]
+    with pytest.raises(Refused, match="without log-probabilities: give the url of a server of OpenAI's protocol"):
+        branch.p_fake([b""])
+
+
+@pytest.mark.parametrize("body", [{}, [], {"data": None}, {"data": [{}]}])
+def test_a_server_that_lists_no_models_is_refused(server, tmp_path, monkeypatch, body):
+    monkeypatch.setattr(Answers, "do_GET", lambda self: self.say(200, body))
+    with pytest.raises(Refused, match="lists no models"):
+        served.Served.fit(f"url={server.url} model=tuned", None, tmp_path)
+
+
+def test_a_page_in_place_of_json_is_refused(branch, monkeypatch):
+    monkeypatch.setattr(json, "load", lambda file: json.loads("<html>"))
+    with pytest.raises(Refused, match="no answer from .*it is no JSON"):
+        branch.p_fake([b""])
+
+
+def test_a_key_that_no_header_can_hold_is_refused_and_not_printed(branch, monkeypatch):
+    monkeypatch.setenv(served.KEY, "one\ntwo")
+    with pytest.raises(Refused, match="VLLM_API_KEY holds what no key holds") as refusal:
+        branch.p_fake([b""])
+    assert "two" not in str(refusal.value)
+
+
 @pytest.mark.parametrize(
     "text, words",
     [
         ("url=ftp://here model=tuned", "url must be http"),
-        ("url=http://me:secret@127.0.0.1:1 model=tuned", "without a password"),
+        ("url=http://me:secret@127.0.0.1:1 model=tuned", "holds a password .*VLLM_API_KEY"),
+        ("url='http://127.0.0.1:1/?auth=secret' model=tuned", "without a password"),
+        ("url=http://127.0.0.1:port model=tuned", "url must be http"),
         ("url=http://127.0.0.1:1 model=tuned", "no answer from http://127.0.0.1:1/v1/models .*: start the server"),
     ],
 )

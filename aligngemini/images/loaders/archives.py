@@ -70,18 +70,23 @@ def _replace(target: Path, pack: Path, stamp: list) -> None:
 
 
 def _unpack_tar(pack: Path, folder: Path, refused: list[list[str]]) -> None:
-    with tarfile.open(pack) as tar:
+    with tarfile.open(pack, tarinfo=Header) as tar:
         for member in progress(tar, f"unpacking {pack.name}"):
             if not member.isdir() and (reason := _member(tar, member, folder)):
                 refused.append([member.name, reason])
-        check_end(tar)
 
 
-def check_end(tar: tarfile.TarFile) -> None:
-    """Raise EOFError for an archive, read to its last member, without the mark of its end."""
-    tar.fileobj.seek(tar.offset)
-    if tar.fileobj.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
-        raise EOFError("it has no end")
+class Header(tarfile.TarInfo):
+    """The header of a member. One that is damaged or cut off raises ReadError: TarInfo would end the archive there."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes, encoding: str, errors: str) -> "Header":
+        try:
+            return super().frombuf(buf, encoding, errors)
+        except tarfile.EOFHeaderError:
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(f"{error}" if buf else "it has no end") from error
 
 
 def _member(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> str:

@@ -51,7 +51,7 @@ def test_tar_shards_are_read_like_the_folders_inside_them(packed):
 def test_a_shard_is_unpacked_once_and_again_when_it_changes_or_was_interrupted(packed, monkeypatch):
     root = packed("a.tar", "gpt4o/pixel/0_real/1.jpg", "gpt4o/pixel/1_fake/2.jpg")
     opened, real = [], tarfile.open
-    monkeypatch.setattr(tarfile, "open", lambda *args: opened.append(args) or real(*args))
+    monkeypatch.setattr(tarfile, "open", lambda *args, **given: opened.append(args) or real(*args, **given))
     for _ in range(2):
         assert sum(counts(benchmark_rows.rows(f"AIGI-Now:{root}")).values()) == 2
     assert len(opened) == 1
