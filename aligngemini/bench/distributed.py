@@ -4,11 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 
+from aligngemini.branches.score_cache import Scores
+from aligngemini.branches.score_cache import Scores
 from aligngemini.core.cluster import Cluster
 from aligngemini.detector import of_process
 
 from .benchmark import Benchmark
-from .score_cache import Scores
 from .scoring import Reasons
 from .verdicts import Bench, View
 
