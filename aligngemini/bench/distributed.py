@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pandas as pd
 
 from aligngemini.branches.score_cache import Scores
-from aligngemini.branches.score_cache import Scores
 from aligngemini.core.cluster import Cluster
 from aligngemini.detector import of_process
 
