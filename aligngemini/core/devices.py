@@ -21,9 +21,10 @@ def name() -> str:
     """What the accelerator calls itself, or its kind; "" without any."""
     import torch
 
-    kind = best()
+    if (kind := best()) == "cpu":
+        return ""
     named = getattr(getattr(torch, kind), "get_device_name", None)
-    return "" if kind == "cpu" else named() if named else kind
+    return named() if named else kind
 
 
 def number(precision: str, narrow: str) -> str:
