@@ -43,3 +43,10 @@ def test_what_a_kill_left_is_found_wherever_it_lies_and_by_what_it_was_for(tmp_p
     assert len(list(kept.parent.iterdir())) == 2
     atomic.clear(tmp_path)
     assert list(kept.parent.iterdir()) == [kept]
+
+
+def test_what_a_link_leads_to_stays_when_the_link_is_deleted(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "run").symlink_to(tmp_path / "elsewhere")
+    atomic.discard(tmp_path / "run")
+    assert [each.name for each in tmp_path.iterdir()] == ["elsewhere"]
