@@ -39,8 +39,8 @@ class Parser(argparse.ArgumentParser):
 def main(words: list[str] | None = None) -> int:
     """Run the command line `words`; return 0 if all is complete, 1 failed, 2 refused, 130 stopped.
 
-    `detect`, `audit`, `bench`, `compare` and `data` return 3 if they are done and have something to tell, or left
-    something out.
+    `detect`, `audit`, `bench`, `compare`, `data`, `verify` and `reproduce` return 3 if they are done and have
+    something to tell, or left something out.
     """
     from aligngemini.core.manifest import DiskFull, no_space
 

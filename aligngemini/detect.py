@@ -23,7 +23,7 @@ WORDS = {0: "real", 1: "fake"}
 def add(commands: Any) -> None:
     """Add the command to the parsers of the command line."""
     detect = commands.add_parser("detect", help="score images with all branches of a detector", epilog=EPILOG)
-    detect.add_argument("paths", nargs="*", metavar="PATH", help="images or folders of images")
+    detect.add_argument("paths", nargs="*", metavar="PATH", help="images or folders; with --to also shards, addresses")
     detect.add_argument(
         "--run", default="", help="run of notebook 04, or shipped (default: newest of the largest scale)"
     )
@@ -34,7 +34,7 @@ def add(commands: Any) -> None:
     form = detect.add_mutually_exclusive_group()
     form.add_argument("--csv", metavar="FILE", help="write the table to a file")
     form.add_argument("--json", action="store_true", help="print one JSON object per image")
-    form.add_argument("--to", metavar="DIR", help="write Parquet parts as they finish: for millions, shards, addresses")
+    form.add_argument("--to", metavar="DIR", help="write Parquet files part by part: for millions of images")
     cluster.add_options(detect)
     detect.add_argument("--explain", action="store_true", help="add a reason in words, from a branch that gives one")
     detect.add_argument("--cascade", action="store_true", help="ask slow branches only where they can change a verdict")
