@@ -52,7 +52,8 @@ def text(rows: pd.DataFrame) -> str:
     padded = ["  ".join([*map(str.ljust, line, widths), line[-1]]).rstrip() for line in lines]
     missing = int((rows.state == MISSING).sum())
     told = "\n".join(padded)
-    return f"{told}\n\n{missing or 'none'} of {len(rows)} needs are missing; nothing was started"
+    are = "are" if missing > 1 else "is"
+    return f"{told}\n\n{missing or 'none'} of {len(rows)} needs {are} missing; nothing was started"
 
 
 def _row(check: Check) -> tuple[str, str, str, str]:

@@ -84,9 +84,14 @@ def origins(run: "SavedRun") -> Iterator[str]:
         return
     for name in [name for name, value in here.items() if asked.get(name) != value]:
         if name == "numbers":
-            yield f"numbers here are {here[name]}, they were {asked.get(name)}: use such a machine"
+            formats = [_told(kinds) for kinds in (here[name], asked.get(name))]
+            yield "number formats: {} here, {} in the run: use a machine and a version like its own".format(*formats)
         else:
             yield f"the {name} that decided its results has changed: {_checkout(run)}"
+
+
+def _told(formats: dict | None) -> str:
+    return ", ".join(f"{name} {value}" for name, value in (formats or {}).items()) or "none recorded"
 
 
 def _checkout(run: "SavedRun") -> str:

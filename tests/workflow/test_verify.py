@@ -62,6 +62,12 @@ def test_what_has_changed_is_one_line_with_the_next_step_and_exit_code_3(little,
     assert all(re.match(line, text) for line, text in zip(lines, said.splitlines(), strict=True)), said
 
 
+def test_other_number_formats_are_named_in_words(both, monkeypatch):
+    monkeypatch.setattr(run_spec, "_numbers", lambda cfg: {"precision": "bfloat16"})
+    (line,) = verify.origins(both[1])
+    assert line.startswith("number formats: precision bfloat16 here, precision float32 in the run: use a machine")
+
+
 def test_files_that_were_known_to_be_whole_are_read_again(both, monkeypatch):
     monkeypatch.setattr(verified, "SETTLED", -1)
     assert not verified.damage(both[0].folder, both[0].manifest["files"])
