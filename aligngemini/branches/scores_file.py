@@ -94,6 +94,7 @@ def read(path: Path) -> pd.DataFrame:
     table = _columns(path, _table(path))
     if table.empty:
         raise Refused(f"{path} has no rows: give one for each image, of image_id or path, and score.")
+    _refuse(path, table.loc[table.iloc[:, 0].isna()], "stands where a row must name its image: fill it in")
     comma = table["score"].astype("str").str.fullmatch(r"\s*[01]?,\d+\s*")
     _refuse(path, table.loc[comma], "has a score with a decimal comma: write points, as in 0.5")
     table["score"] = pd.Series(pd.to_numeric(table["score"], errors="coerce"), dtype="float64")
@@ -123,7 +124,10 @@ def _table(path: Path) -> pd.DataFrame:
         ) from error
     if not isinstance(table.index, pd.RangeIndex) and path.suffix.lower() != ".parquet":
         raise Refused(f"{path} has rows of more fields than columns: write scores with decimal points, not commas.")
-    return table.rename(columns=lambda name: str(name).strip().lower())
+    table = table.rename(columns=lambda name: str(name).strip().lower())
+    if twice := list(table.columns[table.columns.duplicated()]):
+        raise Refused(f"{path} has two columns called {shown(twice[0])}: give one of them another name.")
+    return table
 
 
 def _csv(path: Path, separator: str) -> pd.DataFrame:

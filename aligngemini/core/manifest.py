@@ -35,7 +35,12 @@ PARTS = {
     "files": [{"sha256": str, "bytes": int}],
 }
 MADE = [str]  # what `made` is, if a manifest has it: of what is computed, name -> key (see keys.of)
-TIMES = {"finished": str, "seconds": NUMBER, "error": str}  # what `run` may have besides
+# What these parts may have besides.
+MORE = {
+    "run": {"finished": str, "seconds": NUMBER, "error": str, "process": {"pid": int, "host": str, "since": str}},
+    "question": {"sources": [str]},
+    "environment": {"machine": {}},
+}
 
 
 class DiskFull(RuntimeError):
@@ -99,9 +104,11 @@ def read(folder: Path) -> dict[str, Any] | None:
         return None
     if not fits(manifest, PARTS) or not fits(manifest.get("made", {}), MADE):
         return None
-    run = manifest["run"]
-    timed = run["status"] != "complete" or "finished" in run
-    return manifest if timed and all(fits(run[name], TIMES[name]) for name in TIMES if name in run) else None
+    timed = manifest["run"]["status"] != "complete" or "finished" in manifest["run"]
+    more = [
+        (manifest[part][name], form) for part in MORE for name, form in MORE[part].items() if name in manifest[part]
+    ]
+    return manifest if timed and all(fits(value, form) for value, form in more) else None
 
 
 def seal(record: dict[str, Any]) -> dict[str, Any]:

@@ -26,16 +26,16 @@ class RunText:
         """Folder, status, seed, versions and git state, columns `what` and `value`."""
         environment, inputs = self.manifest["environment"], self.manifest["question"]["inputs"].values()
         git, versions = environment["git"], environment["packages"]
-        changed = " and changes" if git["dirty"] else ""
+        changed = " and changes" if git.get("dirty") else ""
         rows = {
             "folder": paths.short(self.folder),
             "status": self.manifest["run"]["status"],
             "scale": self.scale,
             "seed": str(self.seed),
             "stands on": ", ".join(f"{entry['notebook']}/{entry['run']}" for entry in inputs),
-            "python": environment["python"],
+            "python": environment.get("python", "unknown"),
             "packages": ", ".join(f"{name} {versions[name]}" for name in SHOWN if name in versions),
-            "commit": f"{git['commit'][:12]}{changed}" if git["commit"] else "unknown",
+            "commit": f"{str(git['commit'])[:12]}{changed}" if git.get("commit") else "unknown",
         }
         return pd.DataFrame({"what": list(rows), "value": list(rows.values())})
 
@@ -46,7 +46,7 @@ class RunText:
         environment, seconds = self.manifest["environment"], self.manifest["run"].get("seconds", 0)
         packages = environment["packages"]
         versions = [f"{name} {packages[name]}" for name in ("torch", "transformers") if name in packages]
-        python = f"Python {environment['python']}"
+        python = f"Python {environment.get('python', 'unknown')}"
         return f"{', '.join([python, *versions])} · {self.computer} · made in {spell(seconds)}"
 
     @property

@@ -106,7 +106,8 @@ def _state(folder: Path) -> dict[str, Any]:
         record["run"] |= {"status": "unreadable", "error": "its manifest cannot be read"}
     elif folder.name[0] == "." and record["run"]["status"] != "failed":
         record["run"]["status"] = "running" if _held(folder.with_name(f".{name}.lock")) else "killed"
-    record["run"]["folder"] = str(folder)
+    # Where it lies is what it is; what a manifest says may have been altered.
+    record["run"] |= {"folder": str(folder), "notebook": folder.parent.name, "name": name}
     return record
 
 

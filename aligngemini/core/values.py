@@ -55,17 +55,20 @@ def write(path: Path, value: Any) -> Path:
     return atomic.write(path, dump(value, path))
 
 
-def read(path: str | Path, what: str = "table", maker: str = "the notebook that writes it") -> Any:
+def read(path: str | Path, what: str = "table", maker: str = "the notebook that writes it", kinds: Any = None) -> Any:
     """Return the value that the file at `path` holds; `what` it is and its `maker` stand in refusals.
 
-    Raises Refused if there is none, or it is damaged.
+    Columns of a table that `kinds` names get these types, with "" for missing texts. Raises Refused if there is none,
+    or it is damaged.
     """
     path = Path(path).absolute()
     try:
-        return parse(path.read_bytes(), path)
+        value = parse(path.read_bytes(), path)
+        kinds = {name: kind for name, kind in (kinds or {}).items() if name in value}
+        return value.astype(kinds).fillna({name: "" for name in kinds if kinds[name] == "str"}) if kinds else value
     except FileNotFoundError as error:
         raise Refused(f"There is no {what} {path}; run {maker} first.") from error
-    except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors and OSErrors
+    except Exception as error:  # of any kind: what a damaged file makes its readers raise is not theirs to choose
         raise Refused(f"{path} is not a readable {what.split()[-1]} ({error}); make it again with {maker}.") from error
 
 

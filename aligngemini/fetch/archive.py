@@ -67,7 +67,7 @@ def _members(pack: Path, top: str) -> Iterator[Member]:
     if pack.suffix == ".zip":
         with zipfile.ZipFile(pack) as archive:
             _bounded(pack, sum(info.file_size for info in archive.infolist()))
-            images = [info for info in archive.infolist() if _is_image(info.filename, info.is_dir())]
+            images = [info for info in archive.infolist() if _is_image(info.filename, info.filename.endswith("/"))]
             for info in images:
                 if PurePosixPath(info.filename).parts[0] in (top, "..", "/"):
                     yield Member(info.filename, _problem(info), info.file_size, partial(archive.read, info))

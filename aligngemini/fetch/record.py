@@ -1,6 +1,7 @@
 """What a folder should hold, by a table of its files kept in the folder itself, and how far it is."""
 
 import hashlib
+import os
 import re
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ import pandas as pd
 from aligngemini.core import atomic, fingerprint, paths
 from aligngemini.core.progress import progress, say
 from aligngemini.images.decode import identify
-from aligngemini.images.loaders import folders
+from aligngemini.images.loaders import archives, folders
 
 FILE = ".fetched.parquet"
 COLUMNS = ["path", "bytes", "crc32"]  # path within the folder; -1: not known
@@ -45,10 +46,11 @@ def write(folder: Path, rows: list) -> None:
 
 
 def read(folder: Path) -> pd.DataFrame | None:
-    """The table of `folder`, or None where there is none that can be read."""
+    """The table of `folder`, or None where there is none that can be read, or it names files outside `folder`."""
     try:
-        return pd.read_parquet(folder / FILE)[COLUMNS]
-    except (OSError, ValueError, KeyError):  # pyarrow's errors are ValueErrors
+        rows = pd.read_parquet(folder / FILE)[COLUMNS].astype({"path": "str", "bytes": "int64", "crc32": "int64"})
+        return None if any(archives.problem(path, True, 0) for path in rows["path"]) else rows
+    except Exception:  # of any kind: what a damaged file makes its readers raise is not theirs to choose
         return None
 
 
@@ -91,7 +93,7 @@ def cleared(folder: Path) -> bool:
     if read(folder) is None:
         return False
     reasons = problems(folder, quick=False)
-    for path in (path for path, reason in reasons.items() if reason):
+    for path in (path for path, reason in reasons.items() if reason not in ("", MISSING)):
         (folder / path).unlink(missing_ok=True)
     return bool(reasons) and not any(reasons.values())
 
@@ -120,10 +122,9 @@ def of_files(reasons: dict[str, str], note: str = "") -> State:
 
 def _problem(folder: Path, row, quick: bool) -> str:
     path = folder / row.path
-    try:
-        size = path.stat().st_size
-    except OSError:
-        return "missing"
+    if not os.path.isfile(path):
+        return MISSING
+    size = path.stat().st_size
     if row.bytes < 0:
         return "" if quick else identify(path)["reason"]
     if size != row.bytes:

@@ -67,7 +67,7 @@ def load(path: str | Path) -> pd.DataFrame:
 
 def unchecked(path: str | Path) -> pd.DataFrame:
     """`load` without its rules on labels, axes, splits and repeated images: for who wants to see what breaks them."""
-    table = values.read(path, "image table", "notebook 01")
+    table = values.read(path, "image table", "notebook 01", KINDS)
     _whole(table, Path(path).name)
     return table
 

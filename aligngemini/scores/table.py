@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from aligngemini.core import values
 from aligngemini.core.params import Refused
 
-COLUMNS = ("image_id", "branch", "supervision", "score", "reason")
+KINDS = {"image_id": "str", "branch": "str", "supervision": "str", "score": "float64", "reason": "str"}
+COLUMNS = tuple(KINDS)
 
 
 def make(image_id, score, branch: str, supervision: str, reason=None, **more) -> pd.DataFrame:
@@ -29,8 +31,8 @@ def check(frame: pd.DataFrame) -> pd.DataFrame:
     if absent := [name for name in COLUMNS if name not in frame]:
         raise Refused(f"A score table lacks the columns {', '.join(absent)}; score the images again.")
     for column in ("branch", "supervision"):
-        if len(values := frame[column].unique()) > 1:
-            raise Refused(f"A score table has one {column}, found {', '.join(map(str, values))}; keep one per file.")
+        if len(several := frame[column].unique()) > 1:
+            raise Refused(f"A score table has one {column}, found {', '.join(map(str, several))}; keep one per file.")
     if len(frame) and not frame["branch"].iloc[0]:
         raise Refused("A score table names the branch whose scores it holds, this one is empty there; name it.")
     rules = {
@@ -48,9 +50,7 @@ def check(frame: pd.DataFrame) -> pd.DataFrame:
 
 def load(path: Path) -> pd.DataFrame:
     """Read and check a score table; raise Refused if the file is absent or is not one."""
-    if not Path(path).is_file():
-        raise Refused(f"There is no score table {path}; run the notebook that writes it first.")
-    return check(pd.read_parquet(path))
+    return check(values.read(path, "score table", kinds=KINDS))
 
 
 def attach(images: pd.DataFrame, scores: pd.DataFrame, threshold: float) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from filelock import FileLock
 from PIL import Image, ImageDraw
 
 from aligngemini.core import atomic, fingerprint, paths, reading
-from aligngemini.core.manifest import room_on_disk
+from aligngemini.core.manifest import no_memory, room_on_disk
 from aligngemini.core.progress import progress
 
 from ..header import LIMIT
@@ -64,7 +64,11 @@ def _replace(target: Path, pack: Path, stamp: list) -> None:
         folder.mkdir()
         try:
             unpack(pack, folder, refused)
-        except DAMAGE as error:
+        except (
+            Exception
+        ) as error:  # of any kind: what a damaged archive makes its readers raise is not theirs to choose
+            if getattr(error, "errno", None) or no_memory(error):
+                raise
             refused.append(["", f"the archive is cut short or damaged ({error}): fetch it again"])
         (folder / NOTES).write_text(json.dumps({"stamp": stamp, "refused": refused}), encoding="utf-8")
 
@@ -109,7 +113,7 @@ def problem(name: str, regular: bool, size: int) -> str:
     path = PurePosixPath(name)
     if not regular:
         return "a link or a device, not a file"
-    if path.is_absolute() or ".." in path.parts or "\\" in name:
+    if path.is_absolute() or ".." in path.parts or not {"\\", "\0"}.isdisjoint(name):
         return LEADS_OUT
     return f"larger than {LARGEST // 2**20} MB" if size > LARGEST else ""
 

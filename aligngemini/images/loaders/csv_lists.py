@@ -97,7 +97,7 @@ def _table(path: Path) -> pd.DataFrame:
     separator = next(iter(sorted((s for s in ",;\t|" if s in header), key=header.count, reverse=True)), " ")
     options = {"delimiter": separator, "skipinitialspace": True, "strict": True}
     try:
-        names = [_plain(cell) for cell in next(csv.reader([header], **options))]
+        names = [spelled(_plain(cell)) for cell in next(csv.reader([header], **options))]
         rows = [row for row in csv.reader(lines, **options) if any(map(str.strip, row))]
     except csv.Error as error:
         why = f"({error}): close every quotation mark, and double those in names"
