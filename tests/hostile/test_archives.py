@@ -93,7 +93,7 @@ def _checked(root: Path, inside: Path, before: dict[str, bytes]) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-@examples.tried(60)
+@examples.tried(40)
 @given(tar=tars())
 def test_shards_of_a_benchmark_are_unpacked_below_their_folder_or_say_why_not(tar):
     with tempfile.TemporaryDirectory() as place:
@@ -110,7 +110,7 @@ def test_shards_of_a_benchmark_are_unpacked_below_their_folder_or_say_why_not(ta
 
 
 @pytest.mark.filterwarnings("ignore")
-@examples.tried(60)
+@examples.tried(40)
 @given(pack=st.one_of(tars(), st.tuples(st.just(".zip"), zips())), top=st.sampled_from(["", "g"]))
 def test_what_is_fetched_is_unpacked_below_its_folder_or_refused(pack, top):
     with tempfile.TemporaryDirectory() as place:
@@ -123,7 +123,7 @@ def test_what_is_fetched_is_unpacked_below_its_folder_or_refused(pack, top):
 
 
 @pytest.mark.filterwarnings("ignore")
-@examples.tried(60)
+@examples.tried(40)
 @given(tar=tars())
 def test_shards_of_a_stream_give_bytes_or_reasons(tmp_path, tar):
     file = tmp_path / f"a{tar[0]}"

@@ -62,7 +62,7 @@ def test_every_original_is_an_image_before_it_is_damaged():
 
 
 @pytest.mark.filterwarnings("ignore")
-@examples.tried(300)
+@examples.tried(200)
 @given(data=examples.damaged(_originals()))
 def test_a_damaged_image_is_decoded_or_has_a_reason(tmp_path, data):
     path = tmp_path / "image"

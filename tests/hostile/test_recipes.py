@@ -55,7 +55,7 @@ def _may_refuse(function, *given):
         return None
 
 
-@examples.tried(200)
+@examples.tried(100)
 @given(data=FILES)
 def test_any_file_of_a_recipe_is_a_mapping_of_plain_values_or_refused(tmp_path, data):
     path = tmp_path / "x.yaml"
@@ -82,7 +82,7 @@ def test_any_recipe_study_and_plan_is_checked_or_refused(tmp_path, data, kind):
             _may_refuse(recipes.study, "one")
 
 
-@examples.tried(200)
+@examples.tried(100)
 @given(data=st.data(), kind=st.sampled_from(KINDS))
 def test_any_value_of_any_parameter_is_taken_or_refused(data, kind):
     name = data.draw(st.sampled_from(params.names(kind)))

@@ -52,7 +52,7 @@ def _write(folder: Path, value: object) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-@examples.tried(60)
+@examples.tried(40)
 @given(
     record=examples.changed(RUN), seal=st.booleans(), state=st.sampled_from([NAME, f".{NAME}.partial"]), words=COMMANDS
 )
@@ -77,7 +77,7 @@ def _sealed(record: object) -> object:
 
 
 @pytest.mark.filterwarnings("ignore")
-@examples.tried(60)
+@examples.tried(40)
 @given(record=examples.changed(RUN))
 def test_a_run_of_an_altered_manifest_is_described_or_refused(record):
     with tempfile.TemporaryDirectory() as place, pytest.MonkeyPatch.context() as patch:
@@ -93,7 +93,7 @@ def test_a_run_of_an_altered_manifest_is_described_or_refused(record):
                 _may_refuse(ask)
 
 
-@examples.tried(60)
+@examples.tried(40)
 @given(
     data=st.one_of(
         examples.VALUES.map(lambda value: json.dumps(value).encode()), examples.damaged([b'{"a": [1, "b"]}'])

@@ -80,7 +80,7 @@ def _may_refuse(function, *given):
 
 
 @pytest.mark.filterwarnings("ignore")
-@examples.tried(120)
+@examples.tried(60)
 @given(data=tables("images", "scores", "others"))
 def test_any_parquet_is_a_table_of_images_or_scores_or_refused(tmp_path, data):
     path = tmp_path / "a.parquet"
@@ -148,7 +148,7 @@ ENCODED = st.tuples(LISTS, st.sampled_from(["utf-8", "utf-16", "utf-32", "latin-
 
 
 @pytest.mark.filterwarnings("ignore")
-@examples.tried(120)
+@examples.tried(60)
 @given(data=st.one_of(ENCODED, ENCODED.flatmap(lambda data: examples.damaged([data])), st.binary(max_size=60)))
 def test_any_list_of_images_or_scores_is_read_or_refused(tmp_path, data):
     path = tmp_path / "a.csv"
