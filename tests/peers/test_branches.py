@@ -136,7 +136,7 @@ def test_blurring_and_sharpening_leave_a_bright_plain_image_as_it_is():
 def test_peers_share_what_they_measure_of_an_image(monkeypatch):
     model, looks = frozen.load("data/mini/expert"), []
     monkeypatch.setattr(
-        model, "expert", SimpleNamespace(judged=lambda x: (looks.append(len(x)) or x.flatten(1).float(), x))
+        model, "expert", SimpleNamespace(features=lambda x: (looks.append(len(x)) or x.flatten(1).float(), x))
     )
     crops = np.random.default_rng(5).integers(0, 256, (4, 14, 14, 3), np.uint8)
     first, again = model.class_tokens(crops), model.class_tokens(crops[::-1])
