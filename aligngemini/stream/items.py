@@ -83,7 +83,7 @@ def _members(entry: Entry) -> Iterator[tuple[str, Any]]:
 def _tar(entry: Entry, file: Any) -> Iterator[tuple[str, Any]]:
     """The images of a WebDataset shard; the texts beside them are no images."""
     with tarfile.open(fileobj=file, mode="r|*", tarinfo=archives.Header) as tar:
-        for member in tar:
+        for member in map(archives.possible, tar):
             name, suffix = f"{entry.place}/{member.name}", posixpath.splitext(member.name)[1].lower()
             if member.isdir() or skips.hidden(posixpath.basename(member.name)) or skips.called_text(suffix):
                 continue

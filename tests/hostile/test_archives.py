@@ -133,6 +133,16 @@ def test_shards_of_a_stream_give_bytes_or_reasons(tmp_path, tar):
     assert all(isinstance(image, bytes | Unreadable) for _, image in pairs)
 
 
+def test_a_member_that_says_it_is_larger_than_any_disk_is_not_waited_for(tmp_path):
+    member = tarfile.TarInfo("a.jpg")
+    member.size = 2**50
+    file = tmp_path / "a.tar"
+    file.write_bytes(member.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+    with examples.bounded():
+        pairs = [pair for chunk in items.chunks([Entry(str(file), "tar")]) for pair in chunk]
+    assert [str(image) for _, image in pairs] == [f"the shard cannot be read to its end (a member of {2**50} bytes)"]
+
+
 def _refused(function) -> None:
     """Call `function`, which may refuse."""
     try:

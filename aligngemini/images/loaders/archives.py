@@ -29,6 +29,7 @@ NOTES = ".unpacked.json"
 MASKS = "masks"
 RULES = 3  # raised where other members are unpacked than before: what older rules unpacked is unpacked again
 LARGEST = 2**30  # bytes of a file in an archive
+IMPOSSIBLE = 2**35  # bytes, of no member of a shard
 LEADS_OUT = "its path leads out of the archive"
 COLUMNS = ["image", "generator", "uid", "labels", "width", "height"]
 DAMAGE = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, pa.ArrowException, KeyError)
@@ -86,11 +87,19 @@ class Header(tarfile.TarInfo):
     @classmethod
     def frombuf(cls, buf: bytes, encoding: str, errors: str) -> "Header":
         try:
-            return super().frombuf(buf, encoding, errors)
+            member = super().frombuf(buf, encoding, errors)
         except tarfile.EOFHeaderError:
             raise
         except tarfile.HeaderError as error:
             raise tarfile.ReadError(f"{error}" if buf else "it has no end") from error
+        return possible(member)
+
+
+def possible(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """The member, if its size can be true. Raises ReadError: a stream would be read for hours to pass over it."""
+    if not 0 <= member.size <= IMPOSSIBLE:
+        raise tarfile.ReadError(f"a member of {member.size} bytes")
+    return member
 
 
 def _member(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> str:
