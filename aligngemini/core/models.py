@@ -38,10 +38,16 @@ def where(base: str, what: str) -> str:
     if folder.is_dir():
         shipped.check(folder, what)
         return str(folder)
-    if base.count("/") == 1 and not base.startswith((".", "~", "/", "data/", "outputs/")):
+    if on_hub(base):
         return base
     advice = next(text for start, text in ABSENT.items() if base.startswith(start))
     raise Refused(f"There is no {what} at {shown(base)}: {advice}.")
+
+
+def on_hub(base: str) -> bool:
+    """Whether `base` is a name of the hub (owner/name), and no folder that is here or belongs here."""
+    named = base.count("/") == 1 and not base.startswith((".", "~", "/", "data/", "outputs/"))
+    return named and not paths.resolve(base).is_dir()
 
 
 def check_crop(base: str, crop: int) -> None:

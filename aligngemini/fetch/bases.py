@@ -38,11 +38,6 @@ class Base:
     def revision(self) -> str:
         return self.given.partition("@")[2] if self.given else self._recipe().get(f"{self.parameter}_revision", "")
 
-    @property
-    def of_hub(self) -> bool:
-        """Whether its name is one of the hub's."""
-        return bool(self.name) and not paths.resolve(self.name).is_dir() and not self.name.startswith("data/")
-
     def offer(self, root: Path, args: Namespace) -> record.Offer:
         """What the hub says of the needed files, if it gives them out to this user. Raises Refused."""
         source = self._repository()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from aligngemini.core import params, recipes, stages
+from aligngemini.core import models, params, recipes, stages
 from aligngemini.core.params import Refused
 
 from . import bases, coco, echo4o, held_out, lite0, unsplash
@@ -37,8 +37,8 @@ def needed(scale: str) -> list[str]:
     values = recipes.recipe(scale, stages.STAGES[stages.DATA]).values()
     texts = [text for value in values for text in (value if isinstance(value, list) else [value])]
     folders = {Path(text).parts[2].removesuffix(".csv") for text in map(str, texts) if text.startswith("data/raw/")}
-    models = {name for name, base in bases.BASES.items() if replace(base, scale=scale).of_hub}
-    names = [name for name in SOURCES if name in folders | models]
+    hub = {name for name, base in bases.BASES.items() if models.on_hub(replace(base, scale=scale).name)}
+    names = [name for name in SOURCES if name in folders | hub]
     if not names:
         raise Refused(f"scale {scale} names nothing that can be fetched: put your own into the folders of its recipe")
     return names

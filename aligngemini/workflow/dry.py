@@ -12,7 +12,7 @@ import pandas as pd
 import psutil
 from huggingface_hub import constants
 
-from aligngemini.core import paths, run_spec, stages
+from aligngemini.core import models, paths, run_spec, stages
 from aligngemini.core.params import Refused
 from aligngemini.fetch import bases, record, web
 from aligngemini.images import sources
@@ -100,7 +100,7 @@ def _models(plan: Plan, coming: dict[str, int]) -> Iterator[Check]:
     for item in plan.mine:
         cfg = item.cfg({})
         for each in run_spec.named(cfg):
-            if each.kind == "model" and not paths.resolve(each.text).is_dir() and each.text.count("/") == 1:
+            if each.kind == "model" and models.on_hub(each.text):
                 usual = "vlm" if item.stage.name == stages.VLM else "expert"
                 given = f"{each.text}@{getattr(cfg, f'{each.field}_revision', '')}".removesuffix("@")
                 base = replace(bases.BASES[ROLES.get(each.field, usual)], given=given)

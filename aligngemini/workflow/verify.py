@@ -103,11 +103,12 @@ def _checkout(run: "SavedRun") -> str:
 
 def _hub_models(run: "SavedRun") -> Iterator[str]:
     """Yield which of its models from the hub are not in the cache as the hub gave them."""
+    from aligngemini.core import models
     from aligngemini.fetch import bases, record
 
     for model in [each for each in run.models.values() if isinstance(each, dict) and each.get("name")]:
         name, revision = model["name"], model.get("revision", "")
-        if paths.resolve(name).is_dir() or name.count("/") != 1:
+        if not models.on_hub(name):
             continue
         base = bases.Base(run.notebook, "base", "vae", given=f"{name}@{revision}")
         state = base.check(paths.ROOT, quick=False)
