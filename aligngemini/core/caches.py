@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
 import pandas as pd
 
 from aligngemini.core import atomic, fingerprint, paths
-from aligngemini.core.progress import say
+from aligngemini.core.progress import say_once
 
 DIGEST = "aligngemini.rows"  # the attribute that holds the digest of a table: Parquet's own checksums leave out much
 
@@ -44,9 +43,5 @@ def optional(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        _warn(folder, error.strerror or str(error))
-
-
-@cache
-def _warn(folder: Path, why: str) -> None:
-    say(f"{paths.short(folder)} cannot be written to ({why}): what is found out now will be found out again next time")
+        why = f"{paths.short(folder)} cannot be written to ({error.strerror or error})"
+        say_once(f"{why}: what is found out now will be found out again next time")

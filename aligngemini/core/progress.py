@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import closing
+from functools import cache
 from os import environ
 from pathlib import Path
 from typing import Any, TypeVar
@@ -55,6 +56,12 @@ def say(text: str) -> None:
     """Print a line on what is happening, where nothing can be counted; it goes the same way as progress."""
     tqdm.write(text, file=sys.stderr)  # above the bar, if there is one
     _write(text, 0, None, 0.0, None)
+
+
+@cache
+def say_once(text: str) -> None:
+    """`say`, once in this process."""
+    say(text)
 
 
 def spell(seconds: float) -> str:

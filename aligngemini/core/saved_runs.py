@@ -1,13 +1,13 @@
 """Runs as they lie on the disk, and which of them a selector means."""
 
 from datetime import UTC, datetime
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from aligngemini.core import commands, manifest, paths, stages, verified
 from aligngemini.core.params import Refused, names, shown, unknown
-from aligngemini.core.progress import say
+from aligngemini.core.progress import say_once
 from aligngemini.core.run_text import RunText
 
 SHORTEST = 4  # characters of a run name that are enough, if no other run begins with them
@@ -143,8 +143,8 @@ def _latest(notebook: str, wanted: dict[str, Any]) -> SavedRun:
     runs, lost = [run for run in complete(notebook) if _has(run, wanted)], unreadable(notebook)
     problem = f"the manifest of {', '.join(map(paths.short, lost))} cannot be read" if lost else ""
     if runs:
-        _warn(f"passed over: {problem}" if problem else "")
-        _warn(_ahead(runs[-1]))
+        for remark in filter(None, [problem and f"passed over: {problem}", _ahead(runs[-1])]):
+            say_once(remark)
         return runs[-1]
     values = " with " + ", ".join(f"{key} {value}" for key, value in wanted.items()) if wanted else ""
     why = f", and {problem}: delete it, then" if lost else ": make one first with"
@@ -206,13 +206,6 @@ def _folders(notebook: str, outputs: Path | None = None) -> list[Path]:
     """The folders of complete runs."""
     folder = (outputs or paths.outputs()) / notebook
     return [p for p in folder.iterdir() if p.is_dir() and p.name[0] != "."] if folder.is_dir() else []
-
-
-@cache
-def _warn(problem: str) -> None:
-    """Say a problem once."""
-    if problem:
-        say(problem)
 
 
 def _wanted(notebook: str, selector: str) -> dict[str, str] | None:

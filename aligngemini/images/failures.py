@@ -3,14 +3,13 @@
 import re
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
 from typing import Any
 
 import pandas as pd
 
 from aligngemini.core.manifest import ALONE, DiskFull, no_memory
 from aligngemini.core.params import Refused
-from aligngemini.core.progress import say
+from aligngemini.core.progress import say, say_once
 
 from .filenames import printable
 from .header import Unreadable
@@ -60,13 +59,8 @@ def halved(function: Callable[[list], Iterable], items: list) -> list:
             raise
         traceback.clear_frames(error.__traceback__)  # what they hold does not fit beside the halves
     half = (len(items) + 1) // 2
-    _say_once(f"{len(items)} images at once do not fit the memory: {half} at once, which may change the last digits")
+    say_once(f"{len(items)} images at once do not fit the memory: {half} at once, which may change the last digits")
     return [*halved(function, items[:half]), *halved(function, items[half:])]
-
-
-@cache
-def _say_once(text: str) -> None:
-    say(text)
 
 
 def reason(what: str, error: Exception) -> str:

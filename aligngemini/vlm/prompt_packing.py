@@ -1,16 +1,15 @@
 """Pack chosen and rejected answer into one sequence that shares the prompt: faster, equal up to rounding."""
 
-from functools import cache
-
 import torch
 
-from aligngemini.core.progress import say
+from aligngemini.core.progress import say_once
 
 from . import parts
 
 # Types of models whose losses packing leaves as they are, which tests hold by comparing a batch with separate rows.
 # Recurrent layers (Qwen3.5), and images whose tokens see each other (Gemma 3), have no place for a mask of our own.
 PACKED = {"qwen2_5_vl", "qwen3_vl", "smolvlm", "internvl"}
+PLAIN = "share_prompt: both answers stay in rows of their own, which takes longer and changes no loss"
 
 
 class PackedLayout:
@@ -106,13 +105,8 @@ def pack_prompts(model: torch.nn.Module) -> None:
     text = core.get_decoder()
     layers = getattr(text.config, "layer_types", None) or ["full_attention"]
     if core.config.model_type not in PACKED:
-        _say_plain(f"models of type {core.config.model_type} are not known to allow it")
+        say_once(f"{PLAIN}: models of type {core.config.model_type} are not known to allow it")
     elif text.config._attn_implementation != "sdpa" or set(layers) != {"full_attention"}:
-        _say_plain("it needs attention of the kind sdpa without sliding windows")
+        say_once(f"{PLAIN}: it needs attention of the kind sdpa without sliding windows")
     else:
         text.forward = PackedForward(text.forward)
-
-
-@cache
-def _say_plain(why: str) -> None:
-    say(f"share_prompt: both answers stay in rows of their own, which takes longer and changes no loss: {why}")

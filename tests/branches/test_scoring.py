@@ -11,9 +11,10 @@ from PIL import Image
 
 from aligngemini.branches import score_cache, scoring
 from aligngemini.branches.score_cache import Scores
+from aligngemini.core import progress
 from aligngemini.core.manifest import DiskFull
 from aligngemini.core.params import Refused
-from aligngemini.images import failures, feed
+from aligngemini.images import feed
 from aligngemini.images.header import Unreadable
 
 
@@ -130,7 +131,7 @@ def test_memory_that_is_too_small_for_a_batch_is_enough_for_single_images_or_rai
 
 @pytest.mark.parametrize("error", [MemoryError, torch.OutOfMemoryError])
 def test_a_batch_that_does_not_fit_is_halved_until_it_does_and_that_is_said(table, error, capsys):
-    failures._say_once.cache_clear()
+    progress.say_once.cache_clear()
     tried = []
 
     def small(views):

@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from aligngemini.core import progress
 from aligngemini.core.params import Refused
 from aligngemini.vlm import (
     adapter,
@@ -170,7 +171,7 @@ def test_remembered_features_and_packed_pairs_change_no_logit(family, trained, m
 
 def test_a_model_whose_pairs_cannot_be_packed_says_so_once(tmp_path, capsys):
     vlm = base(families.write("gemma3", tmp_path))
-    prompt_packing._say_plain.cache_clear()
+    progress.say_once.cache_clear()
     for _ in range(2):
         prompt_packing.pack_prompts(vlm.model)
     assert capsys.readouterr().err.count("models of type gemma3 are not known to allow it") == 1

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from aligngemini.core import progress
 from aligngemini.mini import bases
 from aligngemini.vlm import dpo, load, preference_pairs, prompt_packing
 from aligngemini.vlm.params import VLMParams
@@ -84,7 +85,7 @@ def test_a_model_that_only_judges_is_left_alone(rows, tmp_path):
 
 def test_attention_that_takes_no_mask_leaves_pairs_in_rows_of_their_own_and_says_so(vlm, capsys):
     vlm.model.set_attn_implementation("eager")
-    prompt_packing._say_plain.cache_clear()
+    progress.say_once.cache_clear()
     try:
         prompt_packing.pack_prompts(vlm.model)
         assert "sdpa" in capsys.readouterr().err
