@@ -52,6 +52,12 @@ def known(path: str | Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def beside(module: str) -> dict[str, Any]:
+    """Return the table that lies beside a module (its `__file__`) as a YAML file of the same name."""
+    file = Path(module).with_suffix(".yaml")
+    return mapping(file, file.name)
+
+
 def mapping(path: Path, place: str) -> dict[str, Any]:
     """Return what a YAML file of lines `name: value` holds, {} for an empty one; `place` is what sentences call it.
 

@@ -19,10 +19,9 @@ from .filenames import true
 LIMIT = 256_000_000  # pixels; a larger image is refused before its pixels are unpacked
 TOO_LARGE = f"larger than {LIMIT // 1_000_000} megapixels"
 CODECS = f"Pillow {PIL.__version__}, pillow-heif {pillow_heif.__version__}"
-FILE = Path(__file__).with_suffix(".yaml")
 # How files begin, as regular expressions: images that are read, other files, what a server sends in their place.
 FORMATS, OTHERS, PAGES = (
-    {name: start.encode() for name, start in starts.items()} for starts in reading.mapping(FILE, FILE.name).values()
+    {name: start.encode() for name, start in starts.items()} for starts in reading.beside(__file__).values()
 )
 CODESTREAM = re.compile(rb"\xff\x4f\xff\x51.{36}(..)(.)", re.DOTALL)  # of a JPEG 2000: number of channels, bits
 NO_FILES = {

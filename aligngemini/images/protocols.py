@@ -7,7 +7,6 @@ numbers (`genimage`, `aigcdetect`, ...).
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageStat
@@ -41,10 +40,9 @@ class Protocol:
     crop: int = 0  # px, centre crop of branches that look at one, padded with zeros and never resized
 
 
-FILE = Path(__file__).with_suffix(".yaml")
 PROTOCOLS = {
     name: TypeAdapter(Protocol).validate_python({"name": name, **facts})
-    for name, facts in reading.mapping(FILE, FILE.name).items()
+    for name, facts in reading.beside(__file__).items()
 }
 
 

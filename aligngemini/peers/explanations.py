@@ -6,7 +6,6 @@ The question is that of FakeReasoning and INSIGHT; the measure is ours.
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -22,8 +21,7 @@ from aligngemini.vlm.reason_check import FALSE, NONE, OTHER, TRUE, family, outco
 
 from .evidence import outlines
 
-FILE = Path(__file__).with_suffix(".yaml")
-CATEGORIES = reading.mapping(FILE, FILE.name)  # of X-AIGD, with the words of an explanation that concern them
+CATEGORIES = reading.beside(__file__)  # of X-AIGD, with the words of an explanation that concern them
 
 
 def explained(branch, rows: pd.DataFrame) -> pd.DataFrame:

@@ -1,7 +1,6 @@
 """The things of the small world: each kind is a list of parts in a unit box, with what is usual for it."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import TypeAdapter
 
@@ -55,6 +54,5 @@ class Kind:
     repeat: Repeat | None = None
 
 
-FILE = Path(__file__).with_suffix(".yaml")
-KINDS = TypeAdapter(dict[str, Kind]).validate_python(reading.mapping(FILE, FILE.name))
+KINDS = TypeAdapter(dict[str, Kind]).validate_python(reading.beside(__file__))
 PLACES = ("meadow", "street", "lake", "snow", "desert")

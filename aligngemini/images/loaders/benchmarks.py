@@ -6,7 +6,7 @@ What is peculiar to each benchmark stands in benchmarks.yaml.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from pathlib import PurePath
 
 from aligngemini.core import reading
 
@@ -101,8 +101,7 @@ class Layout:
         return any(PurePath(name.lower()).match(pattern) for pattern in self.packed)
 
 
-FILE = Path(__file__).with_suffix(".yaml")
-LAYOUTS = {name: Layout(**facts) for name, facts in reading.mapping(FILE, FILE.name).items()}
+LAYOUTS = {name: Layout(**facts) for name, facts in reading.beside(__file__).items()}
 
 
 def key(name: str) -> str:
