@@ -33,6 +33,11 @@ def save(model, folder: Path, facts: dict[str, Any], card: str, weights: dict | 
     return folder
 
 
+def base(model: Any) -> Any:
+    """The model without the wrapper that PEFT puts around it, itself if it has none."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
 def home(adapter: str | Path) -> Path:
     """The folder of an adapter, which is one or a name on the hub (owner/name); what the hub has is fetched.
 

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch.nn import functional
 
-from aligngemini.core import devices, models, reading
+from aligngemini.core import adapters, devices, models, reading
 from aligngemini.core.params import Refused
 
 from . import architectures
@@ -58,7 +58,7 @@ class Expert:
         """
         feature, _ = self.features(images)
         # outside autocast: bfloat16 would leave scores eight bits
-        return feature, self._base().get_classifier()(feature).squeeze(1)
+        return feature, adapters.base(self.model).get_classifier()(feature).squeeze(1)
 
     @torch.inference_mode()
     def frozen(self, crops: list[np.ndarray]) -> np.ndarray:
@@ -70,20 +70,17 @@ class Expert:
         spread = patches.std(1, correction=min(1, patches.shape[1] - 1))  # one place alone has none
         return torch.cat([pooled, patches.mean(1), spread], 1).cpu().numpy()
 
-    def _base(self) -> torch.nn.Module:
-        return self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
-
     def pixels(self, images: torch.Tensor) -> torch.Tensor:
         """float32 [n, 3, H, W] on the model's device, brought to its mean and deviation, of images of 0 to 255."""
         return images.to(self.device, non_blocking=True).float().div_(255).sub_(self.mean).div_(self.std)
 
     def features(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """What `architectures.features` gives of images of 0 to 255, [n, 3, H, W]. Raises Refused for other sides."""
-        patch = architectures.patch(self._base())
+        patch = architectures.patch(adapters.base(self.model))
         if any(side % patch for side in images.shape[2:]):
             raise Refused(f"the crop must be a multiple of {patch} px, the patch size of {self.metadata.get('base')}")
         with nullcontext() if self.released else devices.autocast(self.device, self.precision):
-            return architectures.features(self._base(), self.pixels(images))
+            return architectures.features(adapters.base(self.model), self.pixels(images))
 
     @torch.inference_mode()
     def p_fake(self, crops: list[np.ndarray], frozen: np.ndarray | None = None) -> np.ndarray:
@@ -183,7 +180,7 @@ def with_lora(expert: Expert, config: ExpertParams) -> Expert:
 
     expert = as_released(expert) if config.mode == "faithful" else expert
     model = get_peft_model(expert.model, lora(expert, config))
-    model.get_base_model().get_classifier().modules_to_save.requires_grad_(config.mode == "fixed")
+    adapters.base(model).get_classifier().modules_to_save.requires_grad_(config.mode == "fixed")
     return replace(expert, model=model, precision=config.precision)
 
 

@@ -4,23 +4,20 @@ import re
 
 import torch
 
+from aligngemini.core import adapters
+
 TEXT = {"input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids"}  # all other inputs are of images
-
-
-def base(model: torch.nn.Module) -> torch.nn.Module:
-    """The model without the wrapper that an adapter puts around it."""
-    return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 def core(model: torch.nn.Module) -> torch.nn.Module:
     """All but the vocabulary head: vision, projector and language model."""
-    return base(model).base_model
+    return adapters.base(model).base_model
 
 
 def language_name(model: torch.nn.Module) -> str:
     """The name of the language model among the modules of the base, say model.language_model."""
-    language = base(model).get_decoder()
-    return next(name for name, module in base(model).named_modules() if module is language)
+    base = adapters.base(model)
+    return next(name for name, module in base.named_modules() if module is base.get_decoder())
 
 
 def lora_targets(model: torch.nn.Module) -> str:
@@ -28,9 +25,9 @@ def lora_targets(model: torch.nn.Module) -> str:
 
     The vision tower and the projector often have layers of the same names. Routers of experts (gate) are left out.
     """
-    blocks = [(name, module) for name, module in base(model).get_decoder().named_modules() if "layers." in name]
-    linear = [name.rpartition(".")[2] for name, module in blocks if isinstance(module, torch.nn.Linear)]
-    names = dict.fromkeys(name for name in linear if not name.endswith("gate"))
+    modules = adapters.base(model).get_decoder().named_modules()
+    linear = [name for name, module in modules if "layers." in name and isinstance(module, torch.nn.Linear)]
+    names = dict.fromkeys(name.rpartition(".")[2] for name in linear if not name.endswith("gate"))
     return rf"{re.escape(language_name(model))}\..*\.({'|'.join(names)})"
 
 
@@ -46,7 +43,7 @@ def beside_language(config) -> list[str]:
 
 def lacks(model: torch.nn.Module) -> str:
     """What this project needs of a model and does not find, "" where nothing is missing."""
-    if base(model).get_decoder() in (core(model), base(model)):
+    if adapters.base(model).get_decoder() in (core(model), adapters.base(model)):
         return "no language model of its own beside the vision tower"
     if not hasattr(core(model), "get_image_features"):
         return "no get_image_features"

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from aligngemini.core import adapters
 from aligngemini.images.failures import Failures, each
 from aligngemini.images.feed import batched
 
@@ -75,7 +76,7 @@ def _by_one_token(vlm: VLM, batch: dict, opening: list[int], *ends: list[int]) -
 
     They are computed in float32: in bfloat16, which has eight bits, a thousand images would share a few dozen scores.
     """
-    with _vocabulary_of(parts.base(vlm.model).get_output_embeddings(), [end[0] for end in ends]):
+    with _vocabulary_of(adapters.base(vlm.model).get_output_embeddings(), [end[0] for end in ends]):
         return vlm.model(**continued(batch, opening), logits_to_keep=1).logits[:, -1].T
 
 
