@@ -45,15 +45,14 @@ class Cluster:
             import ray
         except ImportError as error:
             raise Refused("--executor ray needs Ray: `pip install -e '.[ray]'`") from error
-        own = (
-            {} if address or "RAY_ADDRESS" in os.environ else {"object_store_memory": STORE, "include_dashboard": False}
-        )
+        options = {"ignore_reinit_error": True, "log_to_driver": False, "logging_level": "ERROR"}
+        if not address and "RAY_ADDRESS" not in os.environ:  # one of our own
+            options |= {"object_store_memory": STORE, "include_dashboard": False}
         try:
-            ray.init(address or None, ignore_reinit_error=True, log_to_driver=False, logging_level="ERROR", **own)
+            ray.init(address or None, **options)
         except (ConnectionError, ValueError, RuntimeError) as error:
-            raise Refused(
-                f"there is no Ray cluster at {address or 'RAY_ADDRESS'}: `ray start --head` makes one"
-            ) from error
+            place = address or "RAY_ADDRESS"
+            raise Refused(f"there is no Ray cluster at {place}: `ray start --head` makes one") from error
         self.ray = ray
         gpus = min(1.0, ray.cluster_resources().get("GPU", 0.0))
         self.resources = read(resources, Resources(gpus=gpus, memory=memory))

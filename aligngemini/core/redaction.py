@@ -16,9 +16,8 @@ PATTERNS = (
         r"(?i)(?<=[?&])((?:x-amz-)?(?:signature|credential|security-token)|\w*token|password|key)=[^&\s\"'<>\\]+"
     ),
 )
-NAMES = re.compile(
-    r"(?i)(token|password|passwd|secret|api_?key|access_?key)$"
-)  # variables of the environment that hold one
+# Variables of the environment that hold one.
+NAMES = re.compile(r"(?i)(token|password|passwd|secret|api_?key|access_?key)$")
 SHORTEST = 8  # characters of such a variable that are a secret: a switch such as 1 or true is none
 
 

@@ -20,7 +20,7 @@ from aligngemini.images.loaders.skips import SUFFIXES
 from . import record
 
 SWELL = 20  # times the archive's size that may come out of it: ours, images hardly shrink
-DAMAGE = (zipfile.BadZipFile, NotImplementedError, ValueError, *archives.DAMAGE)
+DAMAGE = (zipfile.BadZipFile, NotImplementedError, ValueError, *archives.DAMAGE)  # compressions that zipfile lacks, too
 
 
 class Member(NamedTuple):

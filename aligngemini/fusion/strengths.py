@@ -40,11 +40,8 @@ def measure(run, fused: pd.DataFrame) -> pd.DataFrame:
     """
     if not run.params["degrade_examples"]:
         return pd.DataFrame(columns=COLUMNS)
-    loaded, chain, chosen = (
-        branches(run),
-        degrade.ranges(run.data.params),
-        examples(fused),
-    )  # loaded here: threads make the images
+    loaded = branches(run)  # here, since threads make the images
+    chain, chosen = degrade.ranges(run.data.params), examples(fused)
     pictures = [(*both, share) for both in zip(chosen["example"], chosen["path"], strict=True) for share in SHARES]
     rows = []
     for part in scoring.scored(
@@ -53,7 +50,7 @@ def measure(run, fused: pd.DataFrame) -> pd.DataFrame:
         BATCH_SIZE,
         read=lambda each: degrade.weakly(decode.read(each[1]).rgb, chain, each[2]),
     ):
-        rows += [(*tuple(score.name), score.key, score.value, score.reason) for score in part]  # pyright: ignore
+        rows += [(*score.name, score.key, score.value, score.reason) for score in part]  # pyright: ignore
     table = pd.DataFrame(rows, columns=COLUMNS[:6])
     used = description.read(run.folder).fusion["thresholds"]
     thresholds = dict(zip((each.name for each in loaded), used, strict=True))

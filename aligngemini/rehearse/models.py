@@ -63,10 +63,8 @@ def expert(setting: Setting, folder: Path, device: str) -> tuple[backbone.Expert
     """The expert: timm's architecture that the recipe names, or a folder's, with a head of one logit and adapters."""
     base = setting.expert.base
     sizes = _sizes(base) if paths.resolve(base).is_dir() else {}
-    name, place = (
-        sizes.get("architecture", base.rpartition("/")[2].partition(".")[0]),
-        torch.device("cpu" if device == HOLLOW else device),
-    )
+    name = sizes.get("architecture", base.rpartition("/")[2].partition(".")[0])
+    place = torch.device("cpu" if device == HOLLOW else device)
     with torch.device("meta" if device == HOLLOW else device):
         model = architectures.build(name, **sizes.get("model_args", {}))
     colours = [backbone.colours(values, place) for values in backbone.CLIP]

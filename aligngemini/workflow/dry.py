@@ -51,9 +51,8 @@ def text(rows: pd.DataFrame) -> str:
     lines = [COLUMNS, *map(list, shown.itertuples(index=False))]
     padded = ["  ".join([*map(str.ljust, line, widths), line[-1]]).rstrip() for line in lines]
     missing = int((rows.state == MISSING).sum())
-    told = "\n".join(padded)
     are = "are" if missing > 1 else "is"
-    return f"{told}\n\n{missing or 'none'} of {len(rows)} needs {are} missing; nothing was started"
+    return "\n".join([*padded, "", f"{missing or 'none'} of {len(rows)} needs {are} missing; nothing was started"])
 
 
 def _row(check: Check) -> tuple[str, str, str, str]:
@@ -190,10 +189,10 @@ def _machine() -> Any:
 
 def _fits(row: dict[str, Any], machine: Any, scale: str) -> str:
     """Say what a stage takes; raises Refused where that is too much, or where the scale needs a GPU and has none."""
-    from aligngemini.rehearse.run import MEMORY as LARGE
+    from aligngemini.rehearse import run
 
     peak = row["peak, GB"]  # of a GPU, which computes in 16 bits
-    if not machine.name and scale in LARGE:
+    if not machine.name and scale in run.MEMORY:
         smallest = f"the smallest that it fits: {row['smallest GPU']}"
         raise Refused(f"{peak:.1f} GB by count, and there is no GPU here; {smallest}; or take --scale laptop")
     peak *= 1 if machine.name else 2  # a processor computes in float32

@@ -65,9 +65,7 @@ def _replace(target: Path, pack: Path, stamp: list) -> None:
         folder.mkdir()
         try:
             unpack(pack, folder, refused)
-        except (
-            Exception
-        ) as error:  # of any kind: what a damaged archive makes its readers raise is not theirs to choose
+        except Exception as error:  # of any kind: readers do not choose what damage makes them raise
             if getattr(error, "errno", None) or no_memory(error):
                 raise
             refused.append(["", f"the archive is cut short or damaged ({error}): fetch it again"])
