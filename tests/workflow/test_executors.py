@@ -7,13 +7,14 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
 import pytest
 import yaml
 
-from aligngemini.core import cluster, params, stages
+from aligngemini.core import cluster, manifest, params, stages
 from aligngemini.core.cluster import Resources
 from aligngemini.core.params import Refused
 from aligngemini.workflow import execute, executors, kernel, plan
@@ -29,12 +30,12 @@ def _numbers(little):
 
 
 def _makes_a_run(node):
-    """Whether a kernel of the node holds the lock of a run."""
+    """Whether a kernel of the node holds the lock of a run, and has begun it."""
     with suppress(psutil.Error):
         below = psutil.Process(node.all_processes["raylet"][0].process.pid).children(recursive=True)
-        return any(
-            file.path.endswith(".lock") and stages.DATA not in file.path for each in below for file in each.open_files()
-        )
+        files = [Path(file.path) for each in below for file in each.open_files()]
+        locks = [file for file in files if file.suffix == ".lock" and file.parent.name != stages.DATA]
+        return any((file.with_suffix(".partial") / manifest.NAME).is_file() for file in locks)
     return False
 
 
