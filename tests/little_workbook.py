@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ import yaml
 from aligngemini import cli
 from aligngemini.core import params, paths, runs, stages
 from aligngemini.workflow import kernel, share
+from tests import signals
 
 SETUP = """\
 import json, os, random, time
@@ -78,7 +78,7 @@ class Little:
         """Start `aligngemini` with `words` in a process of its own."""
         command = [sys.executable, "-m", "aligngemini.cli", *words]
         environment = os.environ | self.environment | environment
-        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "preexec_fn": _stoppable}
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "preexec_fn": signals.as_usual}
         self.started.append(subprocess.Popen(command, cwd=self.root, env=environment, **options))
         return self.started[-1]
 
@@ -98,11 +98,6 @@ class Little:
     def manifests(self, notebook: str) -> list[dict]:
         """Return the manifests of the complete runs of `notebook`."""
         return [json.loads(p.read_text()) for p in sorted(self.outputs.glob(f"{notebook}/[!.]*/manifest.json"))]
-
-
-def _stoppable() -> None:
-    """Where the tests run in the background Ctrl-C is ignored, and children inherit that."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture

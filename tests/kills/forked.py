@@ -81,11 +81,10 @@ def _redirect(log: Path) -> None:
 
 def _run(notebook: Path, values: dict, variables: dict[str, str]) -> None:
     from aligngemini.core import params
+    from tests import signals
     from tests.kills import sitecustomize
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signals.as_usual()
     os.environ.update(variables)
     tempfile.tempdir = None
     book = nbformat.read(notebook, as_version=4)

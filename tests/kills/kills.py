@@ -24,6 +24,7 @@ import psutil
 import yaml
 
 from aligngemini.core import paths, stages
+from tests import signals
 from tests.kills import forked
 
 STAGES = ("01", "02", "03", "04", "05")
@@ -61,7 +62,7 @@ def start(stage: str, work: Path, outputs: Path, commands: bool, **more: str):
     return subprocess.Popen(
         [sys.executable, "-m", "aligngemini.cli", *words],
         env=os.environ | variables | {"PYTHONPATH": python},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored in the background
+        preexec_fn=signals.as_usual,
         stdout=(outputs / "said.txt").open("w"),
         stderr=subprocess.STDOUT,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aligngemini.core import atomic, manifest, runs, stages
-from tests import small
+from tests import signals, small
 from tests.kills import sitecustomize
 from tests.little_workbook import closed, little
 
@@ -38,6 +38,7 @@ def forked(little, **variables: str) -> int:
     child = os.fork()
     if not child:
         try:
+            signals.as_usual()
             os.environ.update(variables)
             sitecustomize.watch(str(little.outputs))
             work(little)

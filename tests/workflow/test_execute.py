@@ -18,7 +18,7 @@ DATA, VLM, EXPERT, FUSION, ANALYSIS, PEERS = stages.STAGES
 NUMBERS = ("first.json", "second.json")
 
 
-def _wait_for(condition, seconds=300):
+def _wait_for(condition, seconds=120):
     ends = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < ends, "it did not happen in time"
@@ -148,6 +148,13 @@ def test_a_run_killed_in_the_middle_gives_the_same_numbers_when_run_again(little
     assert not [p for p in (little.outputs / DATA).glob(".*") if p.suffix != ".lock"]
     code, _ = little.run(*words, "--force")
     assert code == 0 and _numbers(little) == resumed
+
+
+def test_a_temporary_folder_with_a_path_too_long_for_sockets_stops_no_notebook(little, tmp_path):
+    long = tmp_path / ("temporary" * 12)
+    long.mkdir()
+    process = little.start("run", "--scale", "tiny", "--only", "01", TMPDIR=str(long))
+    assert process.wait(timeout=120) == 0 and len(_numbers(little)) == 1
 
 
 def test_side_by_side_the_numbers_and_files_are_those_of_one_after_another(little):
