@@ -20,6 +20,7 @@ from aligngemini.workflow import scratch
 
 START_SECONDS = 120  # a loaded machine is slow to start a kernel
 STOPS = (signal.SIGTERM, signal.SIGHUP)  # a closed terminal sends the latter; both do what Ctrl-C does
+SOCKET_PATH = 103  # bytes in the path of a Unix socket: what macOS allows, Linux 4 more (unix(4), unix(7))
 GRACE = 5  # seconds that processes started by a kernel have to end by themselves
 _running: list[Popen] = []
 _stopping = threading.Event()
@@ -105,8 +106,8 @@ def _is_news(record: logging.LogRecord) -> bool:
 def _manager(sockets: Path, environment: dict[str, str], started: list[Popen]) -> type:
     """Return a kernel manager that ignores installed kernel specs, which may name another Python.
 
-    It listens in the folder `sockets`, where no other user and no other kernel can meet it, and puts the process of
-    the kernel into `started`.
+    It listens in the folder `sockets`, where no other user and no other kernel can meet it, or on loopback ports where
+    the path of that folder is too long for a socket; it puts the process of the kernel into `started`.
     """
     from ipykernel.kernelspec import get_kernel_dict
     from jupyter_client.kernelspec import KernelSpec
@@ -118,11 +119,13 @@ def _manager(sockets: Path, environment: dict[str, str], started: list[Popen]) -
     argv = [sys.executable, "-m", "ipykernel_launcher", quiet, "-f", "{connection_file}"]
     spec = KernelSpec(**get_kernel_dict() | {"argv": argv, "env": {"PYTHONPATH": path, **environment}})
 
+    fits = len(os.fsencode(sockets / "kernel-ipc-5")) <= SOCKET_PATH  # the last of five names by jupyter_client
+
     class ThisPython(AsyncKernelManager):
         kernel_spec = property(lambda self: spec)
 
         def __init__(self, **options: Any) -> None:
-            super().__init__(transport="ipc", connection_file=f"{sockets}/kernel.json", **options)
+            super().__init__(transport="ipc" if fits else "tcp", connection_file=f"{sockets}/kernel.json", **options)
 
         async def start_kernel(self, **options: Any) -> None:
             asyncio.get_running_loop().set_exception_handler(_report)
