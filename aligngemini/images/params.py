@@ -34,6 +34,9 @@ class DataParams(Params):
         filled=True,
         source="model",
     )
+    more_vaes: list[str] = advanced(
+        [], "further autoencoders that share the photographs of the pixel set with vae, evenly", source="model"
+    )
     vae_revision: str = advanced("", "revision of the autoencoder on the hub, empty for the newest")
     vae_latent: str = advanced(
         "mean", "which latent is decoded: the mean, or a random sample", choices=["mean", "sampled"]
@@ -108,8 +111,10 @@ class DataParams(Params):
                 raise Refused(f"{name} is 0, which means all, but the world has no end: give a number")
 
     def _check_world(self) -> None:
-        if self.vae in self.generators:
-            raise Refused(f"{self.vae} makes the training fakes, so it is no generator that only tests: leave it out")
+        _check_names("more_vaes", [self.vae, *self.more_vaes])
+        for name in self.generators:
+            if name in [self.vae, *self.more_vaes]:
+                raise Refused(f"{name} makes the training fakes, so it is no generator that only tests: leave it out")
         _check_names("generators", [text.rstrip("/").rpartition("/")[2] for text in self.generators])
         if self.held_out and self.plausible != WORLD:
             raise Refused("held_out names violations of the world, but plausible is a folder: leave it out")

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from aligngemini.core import seeds
 from aligngemini.core.params import Refused
 
 from . import reconstruct, scene_images, sources
@@ -17,12 +18,23 @@ def make(run, cfg: DataParams) -> tuple[pd.DataFrame, pd.DataFrame]:
     else:
         parts, listed = divided(run, cfg)
     photographs = pd.concat([parts[split].assign(split=split) for split in counts], ignore_index=True)
-    pairs, failed = reconstruct.run_pairs(
-        run, cfg, photographs, "pixel", cfg.vae, cfg.vae_revision, form=cfg.pair_format
-    )
+    made = [_pairs(run, cfg, rows, place) for place, rows in photographs.groupby(_shares(cfg, photographs))]
+    pairs, failed = (pd.concat(parts, ignore_index=True) for parts in zip(*made, strict=True))
     if pairs.empty:
         raise Refused(f"None of the photographs under {cfg.photos} can be read: {failed['reason'].iloc[0]}.")
     return pairs.assign(reason=""), pd.concat([listed, failed])
+
+
+def _shares(cfg: DataParams, photographs: pd.DataFrame) -> pd.Series:
+    """For each photograph the place of its autoencoder in `vae`, then `more_vaes`: equal shares of each split."""
+    order = photographs["image_id"].map(lambda name: seeds.rank(name, cfg.seed, "vae")).groupby(photographs["split"])
+    return (order.rank() - 1).astype(int) % (1 + len(cfg.more_vaes))
+
+
+def _pairs(run, cfg: DataParams, photographs: pd.DataFrame, place: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    name, revision = (cfg.more_vaes[place - 1], "") if place else (cfg.vae, cfg.vae_revision)
+    which = f"pixel_{place}" if place else "pixel"
+    return reconstruct.run_pairs(run, cfg, photographs, which, name, revision, form=cfg.pair_format)
 
 
 def divided(run, cfg: DataParams) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:

@@ -28,9 +28,9 @@ def names(cfg: DataParams) -> set[str]:
 
 
 def generators(cfg: DataParams) -> list[str]:
-    """The autoencoders that only test: those named, and for a folder of several all in it but the training one."""
-    every = [each for name in cfg.generators for each in _inside(name)]
-    return [name for name in every if paths.resolve(name) != paths.resolve(cfg.vae)]
+    """The autoencoders that only test: those named, and for a folder of several all in it but those of training."""
+    every, training = [each for name in cfg.generators for each in _inside(name)], [cfg.vae, *cfg.more_vaes]
+    return [name for name in every if paths.resolve(name) not in map(paths.resolve, training)]
 
 
 def _inside(name: str) -> list[str]:

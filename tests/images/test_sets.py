@@ -289,6 +289,30 @@ def test_how_the_latent_is_taken_and_pairs_are_stored_is_handed_on(new_run, smal
     assert pixel["jpeg_quality"].between(1, 100).all()  # what the camera wrote, though the file is a PNG now
 
 
+def test_several_autoencoders_share_the_photographs_of_each_split_evenly(new_run, small, monkeypatch):
+    from aligngemini.images import autoencoder
+    from tests.images.conftest import Smoother
+
+    def load(name, *_, **options):
+        made = Smoother()
+        made.name = Path(name).name
+        return made
+
+    monkeypatch.setattr(autoencoder, "load", load)
+    alone = sets.pixel(new_run(), small())
+    shared = sets.pixel(new_run(), small(more_vaes=["data/mini/vae/vq"]))
+    made = shared[shared["label"] == 1].groupby(["split", "generator"]).size().to_dict()
+    assert made == {(split, name): n for split, n in (("train", 4), ("validation", 2)) for name in ("kl", "vq")}
+    assert set(shared.loc[shared["label"] == 0, "image_id"]) == set(alone.loc[alone["label"] == 0, "image_id"])
+
+
+def test_an_autoencoder_that_trains_is_not_named_twice_and_never_only_tests(small):
+    with pytest.raises(Refused, match="twice"):
+        small(more_vaes=["data/mini/vae/kl"], vae="data/mini/vae/kl")
+    with pytest.raises(Refused, match="makes the training fakes"):
+        small(more_vaes=["data/mini/vae/vq"], generators=["data/mini/vae/vq"])
+
+
 def test_what_folders_lose_is_told(new_run, small, smoother, folder_sources):
     names = {"plausible": "real", "implausible": "surreal", "photos": "photos"}
     cfg = small(

@@ -181,4 +181,6 @@ def test_a_folder_of_autoencoders_stands_for_all_but_the_training_one(small, tmp
         (tmp_path / name / "config.json").write_text("{}")
     cfg = small(vae=str(tmp_path / "kl"), generators=[str(tmp_path), "hub/one"])
     assert world_tests.generators(cfg) == [f"{tmp_path}/shuffle", f"{tmp_path}/vq", "hub/one"]
+    several = small(vae=str(tmp_path / "kl"), more_vaes=[f"{tmp_path}/vq"], generators=[str(tmp_path)])
+    assert world_tests.generators(several) == [f"{tmp_path}/shuffle"]
     assert {"pixel, shuffle", "pixel, vq", "pixel, one"} <= world_tests.names(cfg)
