@@ -25,7 +25,8 @@ from .plan import Plan
 
 OK, MISSING = "ok", "missing"
 ALL = "all stages"
-ROLES = {"vae": "vae", "more_vaes": "vae", "generators": "vae", "labeller": "vlm"}  # fields that name a model: how it is fetched
+VAES = dict.fromkeys(["vae", "more_vaes", "generators"], "vae")
+ROLES = VAES | {"labeller": "vlm"}  # fields that name a model: how it is fetched
 COLUMNS = ["stage", "needs", "state", "note or next step"]
 
 

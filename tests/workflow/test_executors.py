@@ -29,7 +29,7 @@ def _numbers(little):
     return {(name, each["run"]["name"]): each["results"]["numbers"] for name in found for each in found[name]}
 
 
-def _makes_a_run(node):
+def makes_a_run(node):
     """Whether a kernel of the node holds the lock of a run, and has begun it."""
     with suppress(psutil.Error):
         below = psutil.Process(node.all_processes["raylet"][0].process.pid).children(recursive=True)
@@ -45,7 +45,7 @@ def test_a_study_on_three_nodes_survives_the_loss_of_one_and_equals_the_local_on
     nodes = request.getfixturevalue("nodes")
 
     def lose_a_node():
-        while not (busy := [node for node in nodes.worker_nodes if _makes_a_run(node)]):
+        while not (busy := [node for node in nodes.worker_nodes if makes_a_run(node)]):
             time.sleep(0.1)
         nodes.remove_node(busy[0], allow_graceful=False)
 
