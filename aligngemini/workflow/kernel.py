@@ -119,7 +119,7 @@ def _manager(sockets: Path, environment: dict[str, str], started: list[Popen]) -
     argv = [sys.executable, "-m", "ipykernel_launcher", quiet, "-f", "{connection_file}"]
     spec = KernelSpec(**get_kernel_dict() | {"argv": argv, "env": {"PYTHONPATH": path, **environment}})
 
-    fits = len(os.fsencode(sockets / "kernel-ipc-5")) <= SOCKET_PATH  # the last of five names by jupyter_client
+    fits = len(os.fsencode(f"{sockets}/kernel-ipc-5")) <= SOCKET_PATH  # the last of five names by jupyter_client
 
     class ThisPython(AsyncKernelManager):
         kernel_spec = property(lambda self: spec)
