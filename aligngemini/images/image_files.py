@@ -46,8 +46,8 @@ def degraded_copy(row: dict, folder: str, seed: int, ranges: dict) -> dict:
 
     All images of a pair_id share one sample, so that the degradation itself tells no two of them apart.
     """
-    path = Path(folder) / f"{Path(row['path']).stem}.png"
-    return save_degraded(path, decode.read(row["path"]).rgb, ranges, seed, f"laundered/{row['pair_id']}")
+    path, key = Path(folder) / f"{Path(row['path']).stem}.png", f"laundered/{row['pair_id']}"
+    return save_degraded(path, decode.read(row["path"]).rgb, ranges, seed, key)  # the key's old word keeps the pixels
 
 
 def square_of_file(row: dict, folder: str, seed: int, split: str, size: int, ranges: dict | None) -> dict:

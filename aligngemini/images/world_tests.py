@@ -1,9 +1,9 @@
 """The test of the small world: one subset for each way of being fake, as the camera gives it and degraded.
 
 The three subsets of the joint test share their real images: a violated scene with camera pixels, a plausible
-scene with generator pixels, and both. Degraded ("laundered"), all four images of a scene go through the chain that the
-semantic set went through, with values sampled for that scene. Further subsets hold the plausible scenes as other
-autoencoders render them, and twins of what is held out of training.
+scene with generator pixels, and both. Degraded, all four images of a scene go through the chain that the semantic set
+went through, with values sampled for that scene. Further subsets hold the plausible scenes as other autoencoders
+render them, and twins of what is held out of training.
 """
 
 from pathlib import Path
@@ -16,15 +16,15 @@ from . import degrade, image_files, reconstruct, scene_images, table
 from .params import DataParams
 
 JOINT = ("semantic", "pixel", "both")
-CLEAN, LAUNDERED = "world", "world, laundered"
+CLEAN, DEGRADED = "world", "world, degraded"
 OTHERS, WITHHELD = "world, other generators", "world, withheld"
-BENCHMARKS = (CLEAN, LAUNDERED, OTHERS, WITHHELD)
+BENCHMARKS = (CLEAN, DEGRADED, OTHERS, WITHHELD)
 
 
 def names(cfg: DataParams) -> set[str]:
     """The subsets of `make`, all that there can be under these parameters."""
     others = [_subset(name) for name in generators(cfg)]
-    return {*JOINT, *others, *(f"{name}, laundered" for name in JOINT), *scene_images.held_out(cfg)}
+    return {*JOINT, *others, *(f"{name}, degraded" for name in JOINT), *scene_images.held_out(cfg)}
 
 
 def generators(cfg: DataParams) -> list[str]:
@@ -50,8 +50,8 @@ def make(run, cfg: DataParams) -> tuple[pd.DataFrame, pd.DataFrame]:
     shot = scene_images.images(run, cfg, "test", "test", cfg.test_images, limits, (False, True))
     scenes, hidden = scene_images.different(shot)
     joint = _joint(scenes, reconstruct.run_pairs(run, cfg, scenes, "test", cfg.vae, cfg.vae_revision)[0])
-    degraded = {f"{subset}, laundered": rows for subset, rows in _degraded(run, cfg, joint).items()}
-    tests = {CLEAN: joint, LAUNDERED: degraded, OTHERS: _others(run, cfg, scenes), WITHHELD: _held_out(run, cfg)}
+    degraded = {f"{subset}, degraded": rows for subset, rows in _degraded(run, cfg, joint).items()}
+    tests = {CLEAN: joint, DEGRADED: degraded, OTHERS: _others(run, cfg, scenes), WITHHELD: _held_out(run, cfg)}
     parts, lost = [], [hidden]
     for benchmark, subsets in tests.items():
         for subset, rows in subsets.items():
@@ -82,9 +82,9 @@ def _beside(reals: pd.DataFrame, again: pd.DataFrame) -> pd.DataFrame:
 def _degraded(run, cfg: DataParams, joint: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """The joint subsets degraded: every image once, whatever the number of subsets it stands in."""
     once = pd.concat(joint.values()).drop_duplicates("image_id")
-    fixed = {"folder": str(run.path("images", "laundered")), "seed": cfg.seed, "ranges": degrade.ranges(cfg)}
+    fixed = {"folder": str(run.path("images", "degraded")), "seed": cfg.seed, "ranges": degrade.ranges(cfg)}
     items = once[["path", "pair_id"]].to_dict("records")
-    copies = image_files.in_parallel(image_files.degraded_copy, items, cfg.workers, "laundered pictures", **fixed)
+    copies = image_files.in_parallel(image_files.degraded_copy, items, cfg.workers, "degraded images", **fixed)
     facts = pd.DataFrame(copies, index=once["image_id"])
     return {
         subset: table.frame(rows.assign(**facts.loc[rows["image_id"]].set_axis(rows.index)))

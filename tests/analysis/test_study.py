@@ -16,7 +16,7 @@ ASKED = recipes.Study("little", "Is it so?", {"02_vlm_dpo": {}}, "Two are compar
 @pytest.fixture
 def tables():
     """Two seeds of one model on two benchmarks, and who finds which fakes."""
-    places = [("world", "semantic", "balanced accuracy", 0.8), ("laundered", "semantic", "balanced accuracy", 0.7)]
+    places = [("world", "semantic", "balanced accuracy", 0.8), ("degraded", "semantic", "balanced accuracy", 0.7)]
     rows = [("VLM", *place, seed) for seed in (0, 1) for place in [*places, ("world", "semantic", "AUROC", 0.9)]]
     columns = ["model", "benchmark", "subset", "metric", "value", "seed"]
     found = [("world", "pixel", by, share, seed) for seed in (0, 1) for by, share in (("VLM", 0.1), ("no branch", 0.9))]
@@ -40,7 +40,7 @@ def test_a_section_says_question_design_command_and_versions_and_shows_the_table
     )
     assert "Finished on 2026-01-01 with" in section and "(commit abcdef1 with changes), torch 9.9." in section
     assert (
-        "Balanced accuracy, laundered:\n\n| model | semantic |\n| --- | --- |\n| VLM | 0.70 [0.70, 0.70] |\n" in section
+        "Balanced accuracy, degraded:\n\n| model | semantic |\n| --- | --- |\n| VLM | 0.70 [0.70, 0.70] |\n" in section
     )
     assert "| world | pixel | 0.10 [0.10, 0.10] | 0.90 [0.90, 0.90] |\n" in section and "AUROC" not in section
     pd.testing.assert_frame_equal(pd.read_parquet(folder / "table.parquet"), tables["table"])

@@ -49,7 +49,7 @@ def test_a_probe_that_could_not_be_asked_has_no_row(run_of):
 def _fusion(run, learned: float = 0.9, validation: bool = True):
     """Give a run of notebook 04 what `rules` reads: accuracies on the world, and all .1 less on degraded images."""
     levels = {"vlm": 0.8, "or": 0.9, "learned": learned}
-    places = {"world": 0.0, "world, laundered": 0.1}
+    places = {"world": 0.0, "world, degraded": 0.1}
     rows = [
         {"rule": rule, "benchmark": place, "subset": "mean", "balanced_accuracy": level - less, "real_accuracy": 0.9}
         for rule, level in levels.items()
@@ -74,16 +74,16 @@ def test_rules_are_measured_on_validation_and_on_every_benchmark(run_of):
     rules = study_tables.rules(made)
     assert (rules.n == 2).all() and not rules.duplicated(["rule", "metric", "measured on", "against"]).any()
     mean = rules[rules.metric == "balanced accuracy"].set_index(["rule", "measured on", "against"])["mean"]
-    assert mean["or", "validation", ""] == 0.95 and mean["or", "world, laundered", ""] == pytest.approx(0.8)
+    assert mean["or", "validation", ""] == 0.95 and mean["or", "world, degraded", ""] == pytest.approx(0.8)
     assert mean["or", "world", "validation"] == pytest.approx(-0.05)
-    assert mean["or", "world, laundered", study_tables.BETTER] == pytest.approx(0.1)
+    assert mean["or", "world, degraded", study_tables.BETTER] == pytest.approx(0.1)
     assert mean["learned (logistic)", "world", ""] == 0.92 and mean["learned (boosting)", "world", ""] == 0.88
     assert "VLM" in set(rules.rule) and ("VLM", "world", study_tables.BETTER) not in mean.index
 
 
 def test_rules_without_a_joint_validation_set_are_measured_on_the_test_alone(run_of):
     rules = study_tables.rules([_fusion(run_of(stages.FUSION), validation=False)])
-    assert set(rules["measured on"]) == {"world", "world, laundered"} and set(rules.against) == {
+    assert set(rules["measured on"]) == {"world", "world, degraded"} and set(rules.against) == {
         "",
         study_tables.BETTER,
     }

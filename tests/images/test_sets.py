@@ -335,8 +335,8 @@ def test_world_and_folders_mix(new_run, small, smoother, folder_sources):
     cfg = small(photos=str(folder_sources / "photos"), test=["world", str(folder_sources / "bench")])
     tables = sets.build(new_run(), cfg)
     assert set(tables["semantic"]["source"]) == {"world"} and set(tables["pixel"]["source"]) == {"photos"}
-    assert set(tables["test"]["subset"]) == {*JOINT, *(f"{name}, laundered" for name in JOINT), "gpt4o"}
-    assert set(tables["test"]["benchmark"]) == {"world", "world, laundered", "bench"}
+    assert set(tables["test"]["subset"]) == {*JOINT, *(f"{name}, degraded" for name in JOINT), "gpt4o"}
+    assert set(tables["test"]["benchmark"]) == {"world", "world, degraded", "bench"}
 
 
 def test_the_test_sample_is_the_same_for_every_seed(new_run, small, smoother, folder_sources):

@@ -1,4 +1,4 @@
-"""The cells of the world's test: joint, laundered, other generators, and what was held out of training."""
+"""The subsets of the world's test: joint, degraded, other generators, and what was held out of training."""
 
 from dataclasses import asdict
 
@@ -30,29 +30,30 @@ def test_test_subsets_share_their_reals(world_run):
     assert test["degrade_noise"].isna().all() and set(test["format"]) == {"JPEG"}
 
 
-def test_laundered_cells_hold_the_same_scenes_with_other_pixels(world_run):
+def test_degraded_subsets_hold_the_same_scenes_with_other_pixels(world_run):
     test = world_run[2]["test"]
     for subset in JOINT:
-        clean, worn = (test[test["subset"] == name] for name in (subset, f"{subset}, laundered"))
-        assert set(worn["benchmark"]) == {"world, laundered"} and set(worn["format"]) == {"PNG"}
+        clean, degraded = (test[test["subset"] == name] for name in (subset, f"{subset}, degraded"))
+        assert set(degraded["benchmark"]) == {"world, degraded"} and set(degraded["format"]) == {"PNG"}
         told = ["pair_id", "label", "axis", "family", "kind", "generator", "remark"]
-        assert clean[told].to_numpy().tolist() == worn[told].to_numpy().tolist()
-        assert not set(clean["image_id"]) & set(worn["image_id"])
-    worn = test[test["benchmark"] == "world, laundered"]
-    reals = worn[worn["label"] == 0].groupby("subset")["image_id"].agg(set)
+        assert clean[told].to_numpy().tolist() == degraded[told].to_numpy().tolist()
+        assert not set(clean["image_id"]) & set(degraded["image_id"])
+    degraded = test[test["benchmark"] == "world, degraded"]
+    reals = degraded[degraded["label"] == 0].groupby("subset")["image_id"].agg(set)
     assert reals.iloc[0] == reals.iloc[1] == reals.iloc[2]
 
 
-def test_laundering_draws_anew_for_each_scene_and_once_for_all_its_pictures(world_run):
+def test_degradation_is_sampled_anew_for_each_scene_and_once_for_all_its_images(world_run):
     tables = world_run[2]
-    worn = tables["test"][tables["test"]["benchmark"] == "world, laundered"]
+    degraded = tables["test"][tables["test"]["benchmark"] == "world, degraded"]
     drawn = ["degrade_scale", "degrade_noise", "degrade_blur", "degrade_jpeg"]
-    assert worn[drawn].notna().all().all()
-    assert worn.groupby("pair_id")["degrade_noise"].nunique().eq(1).all() and worn["degrade_noise"].nunique() == 4
-    assert not set(worn["degrade_noise"]) & set(tables["semantic"]["degrade_noise"])
+    assert degraded[drawn].notna().all().all()
+    assert degraded.groupby("pair_id")["degrade_noise"].nunique().eq(1).all()
+    assert degraded["degrade_noise"].nunique() == 4
+    assert not set(degraded["degrade_noise"]) & set(tables["semantic"]["degrade_noise"])
 
 
-def test_each_other_generator_makes_the_pixel_cell_once_more(new_run, small, monkeypatch):
+def test_each_other_generator_makes_the_pixel_subset_once_more(new_run, small, monkeypatch):
     from aligngemini.images import autoencoder
 
     kinds_of_wear = {"hub/train": 1, "hub/kl": 2, "hub/vq": 3}
@@ -62,11 +63,11 @@ def test_each_other_generator_makes_the_pixel_cell_once_more(new_run, small, mon
     assert set(others["subset"]) == {"pixel, kl", "pixel, vq"}
     pixel = test[test["subset"] == "pixel"]
     for name in ("kl", "vq"):
-        cell = others[others["subset"] == f"pixel, {name}"]
-        assert set(cell[cell["label"] == 0]["image_id"]) == set(pixel[pixel["label"] == 0]["image_id"])
-        assert set(cell["generator"]) == {"", f"hub/{name}"} and set(cell["axis"]) == {"none", "pixel"}
-        assert sorted(cell["pair_id"]) == sorted(pixel["pair_id"])
-        assert not set(cell[cell["label"] == 1]["image_id"]) & set(pixel["image_id"])
+        subset = others[others["subset"] == f"pixel, {name}"]
+        assert set(subset[subset["label"] == 0]["image_id"]) == set(pixel[pixel["label"] == 0]["image_id"])
+        assert set(subset["generator"]) == {"", f"hub/{name}"} and set(subset["axis"]) == {"none", "pixel"}
+        assert sorted(subset["pair_id"]) == sorted(pixel["pair_id"])
+        assert not set(subset[subset["label"] == 1]["image_id"]) & set(pixel["image_id"])
 
 
 class Roller:
@@ -90,7 +91,7 @@ def withheld(tmp_path_factory):
     return on_the_world(tmp_path_factory.mktemp("withheld") / "run", cfg)[1:]
 
 
-def test_what_is_held_out_never_occurs_in_training_nor_in_the_ordinary_cells(withheld):
+def test_what_is_held_out_never_occurs_in_training_nor_in_the_ordinary_subsets(withheld):
     cfg, tables = withheld
     ordinary = tables["test"][tables["test"]["benchmark"] != "world, withheld"]
     for rows in (
@@ -115,19 +116,22 @@ def _scene(cfg, split: str, index: int) -> dict:
     return asdict(world.scene(cfg.seed, split, index, False, scene_images.seen(cfg))[0])
 
 
-def test_two_further_cells_hold_what_was_held_out(withheld):
+def test_two_further_subsets_hold_what_was_held_out(withheld):
     test = withheld[1]["test"]
-    cell = test[test["benchmark"] == "world, withheld"]
-    assert set(cell["subset"]) == {"unseen violations", "unseen things"} and set(cell["axis"]) == {"none", "semantic"}
-    new, things = (cell[cell["subset"] == name] for name in ("unseen violations", "unseen things"))
+    subset = test[test["benchmark"] == "world, withheld"]
+    assert set(subset["subset"]) == {"unseen violations", "unseen things"} and set(subset["axis"]) == {
+        "none",
+        "semantic",
+    }
+    new, things = (subset[subset["subset"] == name] for name in ("unseen violations", "unseen things"))
     assert set(new[new["label"] == 1]["family"]) == {"shadow", "placement"}
     assert not set(new["kind"]) & {"dog", "boat"} and set(things["kind"]) == {"dog", "boat"}
     assert not set(things["family"]) & {"shadow", "placement"}
-    assert cell["degrade_noise"].notna().all() and set(cell["format"]) == {"PNG"}
-    assert (cell.groupby("pair_id")["label"].agg(sorted).map(str) == "[0, 1]").all()
+    assert subset["degrade_noise"].notna().all() and set(subset["format"]) == {"PNG"}
+    assert (subset.groupby("pair_id")["label"].agg(sorted).map(str) == "[0, 1]").all()
 
 
-def test_held_out_things_alone_make_one_cell(new_run, small, smoother):
+def test_held_out_things_alone_make_one_subset(new_run, small, smoother):
     test = sets.test(new_run(), small(held_out=["dog"]))
     assert "unseen things" in set(test["subset"]) and "unseen violations" not in set(test["subset"])
 
@@ -137,8 +141,8 @@ def test_no_scene_stands_in_two_splits_or_two_sets(withheld):
     assert table.content_overlap(tables).empty
     named = [set(tables[name]["pair_id"]) for name in ("semantic", "pixel", "joint", "test")]
     assert sum(map(len, named)) == len(set.union(*named))
-    cells_of = tables["test"].groupby("benchmark")["pair_id"].agg(set)
-    assert cells_of["world"] == cells_of["world, laundered"] and not cells_of["world"] & cells_of["world, withheld"]
+    scenes_of = tables["test"].groupby("benchmark")["pair_id"].agg(set)
+    assert scenes_of["world"] == scenes_of["world, degraded"] and not scenes_of["world"] & scenes_of["world, withheld"]
 
 
 def test_nothing_held_out_leaves_the_world_as_it_was():
@@ -169,9 +173,9 @@ def test_limits_that_leave_no_scene_are_refused():
         world.scene(0, "test", 0, True, world.Limits(("cactus",), ("cactus",), ("reflection",)))
 
 
-def test_a_folder_called_like_a_cell_keeps_its_own_name(small):
+def test_a_folder_called_like_a_subset_keeps_its_own_name(small):
     assert world_tests.names(small(generators=["hub/kl"], held_out=["dog"])) == {
-        *JOINT, *(f"{name}, laundered" for name in JOINT), "pixel, kl", "unseen things",
+        *JOINT, *(f"{name}, degraded" for name in JOINT), "pixel, kl", "unseen things",
     }  # fmt: skip
 
 
