@@ -54,8 +54,11 @@ def _work(waiting: list[Task], force: bool, executor: Local) -> None:
 
     with kernel.threads(jobs) as pool:
         while waiting or running:
-            for task in [each for each in waiting if each.ready][: jobs - len(running)]:
+            ready = [each for each in waiting if each.ready][: jobs - len(running)]
+            beside = len(running) + len(ready)
+            for task in ready:
                 waiting.remove(task)
+                task.beside = beside
                 task.place = min(set(range(jobs)) - {each.place for each in running.values()})
                 running[pool.submit(_answer, task, force, executor, left)] = task
             ended = next(iter(wait(running, return_when=FIRST_COMPLETED).done))
@@ -146,11 +149,12 @@ def _execute(task: Task, asked: RunSpec, force: bool, executor: Local) -> None:
     executed = task.progress.with_name("notebook.ipynb")
     environment = {FILE: str(task.progress), "ALIGNGEMINI_OUTPUTS": str(paths.outputs())}
     environment[runs.FORCE] = asked.name if force else ""
+    environment |= executor.share(task.place, task.beside)
     given = paths.notebook(asked.notebook), executed, task.item.values(task.made), environment
     try:
         with manifest.room_on_disk(asked.home):
             try:
-                executor.execute(task.place, *given)
+                executor.execute(*given)
             finally:
                 redaction.hide(executed)
             _settle(asked, executed)

@@ -17,11 +17,13 @@ class Local:
     def __init__(self, jobs: int = 1) -> None:
         self.jobs = jobs
 
-    def execute(
-        self, place: int, notebook: Path, executed: Path, values: dict[str, Any], environment: dict[str, str]
-    ) -> None:
-        """Run a notebook as `kernel.execute` does; `place` (from 0) is which of those at once it is."""
-        kernel.execute(notebook, executed, values, environment | share.variables(place, self.jobs))
+    def share(self, place: int, beside: int) -> dict[str, str]:
+        """The variables that give a kernel its share of this machine; arguments as of `share.variables`."""
+        return share.variables(place, self.jobs, beside)
+
+    def execute(self, notebook: Path, executed: Path, values: dict[str, Any], environment: dict[str, str]) -> None:
+        """Run a notebook as `kernel.execute` does."""
+        kernel.execute(notebook, executed, values, environment)
 
 
 class Ray(Local):
@@ -31,12 +33,13 @@ class Ray(Local):
         super().__init__(min(jobs or nodes.jobs, nodes.jobs))
         self.nodes, self.scratch = nodes, paths.outputs() / ".executing"
 
-    def execute(
-        self, place: int, notebook: Path, executed: Path, values: dict[str, Any], environment: dict[str, str]
-    ) -> None:
+    def share(self, place: int, beside: int) -> dict[str, str]:
+        """As many threads as a task has processors."""
+        return {share.THREADS: str(max(1, int(self.nodes.resources.cpus)))}
+
+    def execute(self, notebook: Path, executed: Path, values: dict[str, Any], environment: dict[str, str]) -> None:
         """Run it on some node; once more on another one where its kernel died, and where the node was lost."""
-        threads = {share.THREADS: str(max(1, int(self.nodes.resources.cpus)))}
-        given = notebook, executed, values, threads | environment
+        given = notebook, executed, values, environment
         end = self.nodes.call(_execute, *given, stopped=kernel.stopping)
         if end.died:
             end = self.nodes.call(_execute, *given, avoid=end.node, stopped=kernel.stopping)

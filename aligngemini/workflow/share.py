@@ -40,8 +40,11 @@ def gpus() -> list[str]:
     return done.stdout.split() if done.returncode == 0 else []
 
 
-def variables(place: int, jobs: int) -> dict[str, str]:
-    """Return the variables of the kernel at `place` (from 0) of `jobs` at once; what the user has set stays."""
-    threads = {} if THREADS in os.environ else {THREADS: str(max(1, cpu_count() // jobs))}
+def variables(place: int, jobs: int, beside: int) -> dict[str, str]:
+    """Return the variables of the kernel at `place` (from 0) of `jobs` at once; what the user has set stays.
+
+    `beside`: how many notebooks share the processors while it runs, itself included.
+    """
+    threads = {} if THREADS in os.environ else {THREADS: str(max(1, cpu_count() // beside))}
     cards = gpus() if jobs > 1 else []
     return threads | ({GPUS: cards[place % len(cards)]} if len(cards) > 1 else {})

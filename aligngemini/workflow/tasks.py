@@ -31,7 +31,7 @@ class Task:
     """One item of a plan. `before`: the tasks whose runs decide its parameters. `seconds`: how long it may take.
 
     `answers` is None until it is complete, `began` and `progress` (the file where its notebook says how far it is)
-    until it is executed. `place`: which of the notebooks that run at once it is.
+    until it is executed. `place`: which of the notebooks that run at once it is, `beside`: how many ran when it began.
     """
 
     plan: Plan
@@ -43,6 +43,7 @@ class Task:
     began: float = 0.0
     progress: Path = Path()
     place: int = 0
+    beside: int = 1
 
     @property
     def ready(self) -> bool:

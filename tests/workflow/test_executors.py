@@ -137,11 +137,11 @@ def ends(little):
 def test_a_kernel_that_died_is_tried_once_more_on_another_node(ends):
     died, well = executors.End("one", "Died", "short of memory", died=True), executors.End("two")
     ends.ends = [died, well]
-    ends.execute(0, "notebook", "executed", {}, {})
+    ends.execute("notebook", "executed", {}, {})
     assert ends.asked == ["", "one"]
     ends.ends = [died, died]
     with pytest.raises(kernel.Died, match="short of memory"):
-        ends.execute(0, "notebook", "executed", {}, {})
+        ends.execute("notebook", "executed", {}, {})
 
 
 def test_the_error_of_a_notebook_on_a_node_is_told_as_that_of_one_here(ends):

@@ -46,6 +46,18 @@ def test_notebooks_wait_for_those_they_stand_on_and_no_more_run_at_once_than_ask
     assert [answer.notebook for answer in answers] == [DATA, VLM, VLM, EXPERT, EXPERT, FUSION, ANALYSIS]
 
 
+def test_a_notebook_that_nothing_runs_beside_knows_so(little, monkeypatch):
+    beside = {}
+
+    def answer(task, force, executor, left):
+        beside.setdefault(task.item.stage.name, []).append(task.beside)
+        return Answer(task.item.stage.name, task.item.label, executed=True)
+
+    monkeypatch.setattr(execute, "_answer", answer)
+    execute.run([plan.make("tiny")], executor=Local(2))
+    assert beside[DATA] == beside[FUSION] == beside[ANALYSIS] == [1] and beside[VLM] == [2, 2]
+
+
 def test_one_job_runs_in_the_order_of_the_plan(answered):
     began, at_once, _ = answered
     (answers,) = execute.run([plan.make("tiny")], executor=Local(1))
@@ -135,11 +147,11 @@ def test_processors_and_gpus_are_divided_and_what_the_user_set_stays(monkeypatch
     monkeypatch.setattr(share, "cpu_count", lambda: 8)
     monkeypatch.delenv(share.THREADS, raising=False)
     monkeypatch.setenv(share.GPUS, "2, 5")
-    assert [share.variables(place, 3) for place in range(3)] == [
+    assert [share.variables(place, 3, 3) for place in range(3)] == [
         {share.THREADS: "2", share.GPUS: name} for name in ("2", "5", "2")
     ]
-    assert share.variables(0, 1) == {share.THREADS: "8"}, "one notebook has all"
-    assert share.variables(0, 99)[share.THREADS] == "1"
+    assert share.variables(0, 3, 1)[share.THREADS] == "8", "one alone has all"
+    assert share.variables(0, 99, 99)[share.THREADS] == "1"
     monkeypatch.setenv(share.THREADS, "3")
     monkeypatch.setenv(share.GPUS, "-1")
-    assert share.variables(0, 2) == {}
+    assert share.variables(0, 2, 2) == {}
