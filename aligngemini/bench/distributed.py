@@ -1,6 +1,6 @@
 """Scoring a benchmark on a cluster: every node scores a share of the images into the store that all of them see."""
 
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pandas as pd
 
@@ -21,10 +21,9 @@ def score(bench: Bench, views: list[View], run: str, nodes: Cluster | None) -> N
         return bench.score(views)
     rows = bench.benchmark.rows
     shares = rows.groupby(pd.factorize(rows["image_id"])[0] // IMAGES)  # all rows of an image together
-    benchmarks = [bench.benchmark._replace(rows=share, left_out=share[:0]) for _, share in shares]
-    with ThreadPoolExecutor(nodes.jobs) as pool:
-        for reasons in pool.map(lambda each: nodes.call(_scored, each, views, run), benchmarks):
-            bench.reasons |= reasons
+    benchmarks = (bench.benchmark._replace(rows=share, left_out=share[:0]) for _, share in shares)
+    for reasons in nodes.each(partial(_scored, each, views, run) for each in benchmarks):
+        bench.reasons |= reasons
 
 
 def _scored(benchmark: Benchmark, views: list[View], run: str) -> Reasons:

@@ -1,7 +1,10 @@
 """Ray, an optional extra: a connection to a cluster, and calls that run on any node of it."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from itertools import islice
+from threading import Event
 from typing import Any, NamedTuple
 
 from aligngemini.core.params import Refused, shown
@@ -76,12 +79,33 @@ class Cluster:
         apart = {"label_selector": {"ray.io/node-id": f"!in({avoid})"}} if avoid and others else {}
         # Without max_calls a process with a GPU ends after one call, and with it the models that it has loaded.
         remote = ray.remote(max_calls=0, max_retries=RETRIES, **self.resources.options, **apart)(_there)
-        waiting = remote.remote(_forwarded(), function, *given)
+        variables = {name: value for name, value in os.environ.items() if name.startswith(FORWARDED)}
+        waiting = remote.remote(variables, function, *given)
         while not ray.wait([waiting], timeout=1.0)[0]:
             if stopped():
                 ray.cancel(waiting, force=True)
                 raise KeyboardInterrupt
         return ray.get(waiting)
+
+    def each(self, calls: Iterable[Callable[[], Any]]) -> Iterator[Any]:
+        """Yield what the calls return, as they end; as many run as the cluster has places for, and no more are made.
+
+        Where one fails, or the caller stops, those that run are ended.
+        """
+        stop, waiting = Event(), iter(calls)
+        with ThreadPoolExecutor(self.jobs) as pool:
+
+            def begin(count: int) -> set[Future]:
+                return {pool.submit(self.call, call, stopped=stop.is_set) for call in islice(waiting, count)}
+
+            running = begin(self.jobs)
+            try:
+                while running:
+                    ended = next(as_completed(running))
+                    running = running - {ended} | begin(1)
+                    yield ended.result()
+            finally:
+                stop.set()
 
 
 def node() -> str:
@@ -94,11 +118,6 @@ def node() -> str:
 def _there(environment: dict[str, str], function: Callable, *given: Any) -> Any:
     os.environ.update(environment)
     return function(*given)
-
-
-def _forwarded() -> dict[str, str]:
-    """The variables of this process that calls on other nodes need."""
-    return {name: value for name, value in os.environ.items() if name.startswith(FORWARDED)}
 
 
 def add_options(command: Any) -> None:

@@ -1,13 +1,10 @@
 """Judge a stream into a folder of Parquet parts, here or on a cluster; a killed command continues within a part."""
 
-import itertools
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from threading import Event
 
 import pandas as pd
 import pyarrow as pa
@@ -35,7 +32,8 @@ def judge(
     On a cluster every process loads the detector of `run` once; the folder is the same on all nodes. Returns how many
     images have each verdict (None: none), and "lost". Raises Refused where the folder holds another stream, DiskFull.
     """
-    if inside := [each for each in sources if listing.REMOTE not in each and _within(folder, each)]:
+    local = [each for each in sources if listing.REMOTE not in each]
+    if inside := [each for each in local if folder.resolve().is_relative_to(Path(each).resolve())]:
         raise Refused(f"{paths.short(folder)} lies in {shown(inside[0])}, which is judged: give another --to")
     with _alone(folder):
         _prepare(detector, sources, folder, cascade)
@@ -83,30 +81,13 @@ def _prepare(detector: Detector, sources: list[str], folder: Path, cascade: bool
         json_file.write(folder / FACTS, facts)
 
 
-def _within(folder: Path, source: str) -> bool:
-    return folder.resolve().is_relative_to(Path(source).resolve())
-
-
 def _judged(
     detector: Detector, numbers: list[int], folder: Path, run: str, cascade: bool, nodes: Cluster | None
 ) -> Iterator[int]:
-    """Yield parts as they are done; on a cluster as many are on their way as it has places, and no more."""
+    """Parts as they are done, here or on the nodes of a cluster."""
     if nodes is None:
-        for number in numbers:
-            yield part(detector, folder, number, cascade)
-        return
-    given, stop = (run, folder, cascade), Event()
-    calls = (partial(nodes.call, _part_there, number, *given, stopped=stop.is_set) for number in numbers)
-    with ThreadPoolExecutor(nodes.jobs) as pool:
-        running = {pool.submit(call) for call in itertools.islice(calls, nodes.jobs)}
-        try:
-            while running:
-                ended = next(as_completed(running))
-                running.remove(ended)
-                running |= {pool.submit(call) for call in itertools.islice(calls, 1)}
-                yield ended.result()
-        finally:
-            stop.set()
+        return (part(detector, folder, number, cascade) for number in numbers)
+    return nodes.each(partial(_part_there, number, run, folder, cascade) for number in numbers)
 
 
 def _part_there(number: int, run: str, folder: Path, cascade: bool) -> int:

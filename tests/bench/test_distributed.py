@@ -1,7 +1,6 @@
 """A benchmark that nodes of a cluster score: the same tables, and every image once."""
 
 import pickle
-from types import SimpleNamespace
 
 import pytest
 
@@ -16,11 +15,17 @@ def nodes(monkeypatch):
     detectors.of_process.cache_clear()
     calls = []
 
-    def call(function, *given):
-        calls.append(given)
-        return pickle.loads(pickle.dumps(function(*pickle.loads(pickle.dumps(given)))))
+    class Nodes(cluster.Cluster):
+        jobs = 2
 
-    answers = {"ray": SimpleNamespace(jobs=2, call=call), "local": None}
+        def __init__(self):
+            pass
+
+        def call(self, function, *given, stopped):
+            calls.append(function)
+            return pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(function))(*given)))
+
+    answers = {"ray": Nodes(), "local": None}
     monkeypatch.setattr(cluster, "asked", lambda args: answers[args.executor])
     yield calls
     detectors.of_process.cache_clear()
