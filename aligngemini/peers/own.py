@@ -4,13 +4,14 @@ import inspect
 import pkgutil
 import sys
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 
-from aligngemini.branches import identity, options
+from aligngemini.branches import identity
+from aligngemini.branches.options import ByOptions
 from aligngemini.core import devices, fingerprint, models
 from aligngemini.core.params import Refused
 
@@ -19,22 +20,7 @@ from .params import CallableOptions, ClassifierOptions
 FAKE = ("fake", "ai", "artificial", "generated", "synthetic", "aigenerated", "ai_generated", "deepfake", "machine")
 
 
-class _Own:
-    """A branch that needs nothing but its options: nothing is trained or calibrated."""
-
-    crop = 0
-
-    @classmethod
-    def fit(cls, source: str, data, out: Path, checkpoints: Path | None = None) -> dict[str, Any]:
-        cls(options.read(cls.kind, source), cls.kind)  # refuses now what could not be loaded later
-        return {"options": source}
-
-    @classmethod
-    def load(cls, facts: dict[str, Any], folder: Path, name: str = "") -> Self:
-        return cls(options.read(cls.kind, facts["options"]), name or cls.kind)
-
-
-class Classifier(_Own):
+class Classifier(ByOptions):
     """An image classifier in the format of transformers, weights as safetensors only."""
 
     kind = "classifier"
@@ -42,7 +28,7 @@ class Classifier(_Own):
     def __init__(self, given: ClassifierOptions, name: str) -> None:
         from transformers import AutoImageProcessor, AutoModelForImageClassification
 
-        self.options, self.name = given, name
+        super().__init__(given, name)
         place, revision = models.where(given.model, "classifier"), given.revision or None
         with models.loading(given.model, "classifier"):
             self.processor = AutoImageProcessor.from_pretrained(place, revision=revision)
@@ -77,13 +63,13 @@ def _fake_label(labels: dict[int, str], given: ClassifierOptions) -> int:
     return int(found[0])
 
 
-class Callable(_Own):
+class Callable(ByOptions):
     """A function from a list of uint8 [H, W, 3] to p(fake) of each; its module is imported from the working folder."""
 
     kind = "callable"
 
     def __init__(self, given: CallableOptions, name: str) -> None:
-        self.options, self.name = given, name
+        super().__init__(given, name)
         sys.path.insert(0, "")
         try:
             self.function = pkgutil.resolve_name(given.function)

@@ -9,14 +9,12 @@ import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from scipy.special import expit
 
-from aligngemini.branches import options
-from aligngemini.branches.options import Options
+from aligngemini.branches.options import ByOptions, Options
 from aligngemini.core import fingerprint
 from aligngemini.core.params import Refused, param
 from aligngemini.images import aspect, jpeg
@@ -40,13 +38,14 @@ class ServedOptions(Options):
     model: str = param("", "model as the server names it: that of --served-model-name or --lora-modules", filled=True)
 
 
-class Served:
+class Served(ByOptions):
     """A VLM that answers requests; a new adapter needs a new name on the server, since scores are kept by that name."""
 
-    kind, crop, slow = "served", 0, True
+    kind, slow = "served", True
 
     def __init__(self, given: ServedOptions, name: str) -> None:
-        self.options, self.name = given, name
+        """Raises Refused where the server does not answer, or lacks the model."""
+        super().__init__(given, name)
         if not re.fullmatch(ADDRESS, given.url):
             raise Refused(f"served: url must be http(s)://HOST:PORT, without a password: put a key into {KEY}")
         try:
@@ -56,17 +55,6 @@ class Served:
         if given.model not in cards:
             raise Refused(f"served: the server has no model {given.model}: it has {', '.join(cards) or 'none'}")
         self.card = {each: cards[given.model].get(each) for each in ("id", "root", "parent", "max_model_len")}
-
-    @classmethod
-    def fit(cls, source: str, data: Any, out: Path, checkpoints: Path | None = None) -> dict[str, Any]:
-        """Nothing is fitted: the options are checked, and that the server answers."""
-        cls(options.read(cls.kind, source), cls.kind)
-        return {"options": source}
-
-    @classmethod
-    def load(cls, facts: dict[str, Any], folder: Path, name: str = "") -> Self:
-        """The branch of these options. Raises Refused where the server does not answer, or lacks the model."""
-        return cls(options.read(cls.kind, facts["options"]), name or cls.kind)
 
     def prepare(self, rgb: np.ndarray, source: object = None, crop: int = 0) -> bytes:
         """The whole image as PNG; the server reduces it as its own settings say. Raises Unreadable if too long."""
