@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable, Sequence
 from functools import cache, partial
@@ -20,7 +19,7 @@ from .fusion.rules import Fusion
 from .images import decode, filenames
 from .images.failures import attempt, each
 from .images.feed import Feed, Item, batched
-from .images.loaders import folders, skips
+from .images.loaders import folders
 
 SHIPPED = paths.resolve("data/mini/detector")
 Listed = Sequence[tuple[str, object]]
@@ -107,9 +106,7 @@ class Detector:
         return table if cascade else table.drop(columns="skipped")
 
     def remark(self, table: pd.DataFrame) -> str:
-        """One line on what the branches were trained on, where images with a column `outside` are unlike that; ""
-        where they are not.
-        """
+        """One line on what the branches were trained on, if images with a column `outside` are unlike it; else ""."""
         known = {branch.name for branch in self.branches if getattr(branch, "domain", None)}
         return outside.remark(table["outside"], self.trained_on, known)
 
@@ -150,9 +147,7 @@ def of_process(run: str) -> Detector:
 
 
 class _Sheet:
-    """What is known of images while they are judged: by place, scores [n, k] with NaN where there is none, reasons,
-    and the branches that were trained on nothing like it, or were not asked.
-    """
+    """What is known of images while they are judged, by place: scores [n, k], reasons, strange and skipped branches."""
 
     def __init__(self, detector: Detector, count: int) -> None:
         self.fusion, self.names = detector.fusion, detector.names
@@ -194,17 +189,14 @@ def _listed(images) -> Listed:
     """
     if isinstance(images, (str, Path, bytes, np.ndarray)) or not isinstance(images, Iterable):
         images = [images]
-    found = []
+    listed: list[tuple[str, object]] = []
     for i, image in enumerate(images):
-        found += _files(image) if isinstance(image, (str, Path)) else [(f"image {i}", image)]
-    return found
-
-
-def _files(source: str | Path) -> list[tuple[str, Path | decode.Unreadable]]:
-    """Name and path of a file, or of all files of a folder, as _listed gives them."""
-    path = filenames.true(source)
-    found = folders.files(path) if os.path.isdir(path) else [(path, skips.reason(path))]
-    return [(filenames.spelled(file), decode.Unreadable(why) if why else Path(file)) for file, why in found]
+        if not isinstance(image, (str, Path)):
+            listed.append((f"image {i}", image))
+            continue
+        for file, why in folders.found(filenames.true(image)):
+            listed.append((filenames.spelled(file), decode.Unreadable(why) if why else Path(file)))
+    return listed
 
 
 def _batches(listed: Listed, size: int) -> list[list[Item]]:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from aligngemini.core import atomic
 from aligngemini.core.params import Refused, shown
 from aligngemini.images.filenames import spelled, true
-from aligngemini.images.loaders import folders, skips
+from aligngemini.images.loaders import folders
 
 FILES = 10_000  # of one part; a shard is a part of its own
 REMOTE = "://"
@@ -23,9 +23,7 @@ SCHEMA = pa.schema([("place", pa.string()), ("kind", pa.string()), ("group", pa.
 
 
 class Entry(NamedTuple):
-    """A file, or a shard: its path or address, "file", "tar" or "parquet", the row group of a Parquet file, and why a
-    file is not tried as an image.
-    """
+    """A file or shard: path or address, its kind, the row group of Parquet, and why a file is not tried as an image."""
 
     place: str
     kind: str = "file"
@@ -87,8 +85,7 @@ def _local(source: str) -> Iterator[tuple[str, str]]:
     path = os.path.abspath(true(source))
     if not os.path.lexists(path):
         raise Refused(f"there is no image or folder {shown(source)}: check the path")
-    found = folders.walk(Path(path)) if os.path.isdir(path) else [(path, skips.reason(path))]
-    return ((spelled(file), reason) for file, reason in found)
+    return ((spelled(file), reason) for file, reason in folders.found(path, folders.walk))
 
 
 def _remote(source: str) -> Iterator[tuple[str, str]]:

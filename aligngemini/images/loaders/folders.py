@@ -3,7 +3,7 @@
 import functools
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -29,7 +29,9 @@ def scan(root: str | Path, labelled: bool = False) -> pd.DataFrame:
     links in a folder that is walked again, are not. Paths are spelled as `filenames.spelled` does. Raises Refused for
     a folder that is missing or has no image, and where it must be `labelled` but is not.
     """
-    rows = walked(_existing(root))
+    if not os.path.isdir(root):
+        raise Refused(f"There is no folder {root}: put the images there, or give the folder that holds them.")
+    rows = walked(Path(root))
     tried = rows[rows["reason"] == ""]
     _refuse_without_images(root, len(tried), rows[["path", "reason"]].itertuples(index=False))
     if (tried["label"] != NEITHER).any():
@@ -42,9 +44,9 @@ def scan(root: str | Path, labelled: bool = False) -> pd.DataFrame:
 def files(root: str | Path) -> list[tuple[Path, str]]:
     """Every file under `root`, whatever its folders are called, and why it is not tried as an image, or "".
 
-    In scan's order, texts and hidden files last. Raises Refused as scan does.
+    In scan's order, texts and hidden files last. Raises Refused for a folder without images.
     """
-    listed = sorted(_walk(_existing(root), Path(root), PLAIN))
+    listed = sorted(walk(Path(root)))
     _refuse_without_images(root, sum(not reason for _, reason in listed), listed)
     return [(Path(path), reason) for path, reason in sorted(listed, key=lambda item: item[1] in skips.ASIDE)]
 
@@ -54,10 +56,9 @@ def walk(root: Path) -> Iterator[tuple[str, str]]:
     return _walk(root, root, PLAIN)
 
 
-def _existing(root: str | Path) -> Path:
-    if not os.path.isdir(root):
-        raise Refused(f"There is no folder {root}: put the images there, or give the folder that holds them.")
-    return Path(root)
+def found(source: str | Path, walk: Callable = files) -> Iterable[tuple[str | Path, str]]:
+    """Path and reason of a file, as it is named, or of all files of a folder: in the order of `files` or of `walk`."""
+    return walk(Path(source)) if os.path.isdir(source) else [(source, skips.reason(source))]
 
 
 def _refuse_without_images(root: str | Path, count: int, listed: Iterable[tuple[str, str]]) -> None:
