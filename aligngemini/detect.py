@@ -4,6 +4,7 @@ import argparse
 import gc
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .core import cluster, paths
@@ -42,24 +43,23 @@ def add(commands: Any) -> None:
 
 
 def act(args: argparse.Namespace) -> int:
-    """Judge images, or those with known answers; return the exit code: 3 if one could not be judged. Raises Refused,
-    DiskFull.
-    """
+    """Judge images, or those with known answers; 3 if one could not be judged. Raises Refused, DiskFull."""
     if args.self_check:
         return _self_check()
     if not args.paths:
         raise Refused("give images or folders to judge, or --self-check")
     paths.set_outputs(args.outputs)
-    if args.to is not None:
-        return _stream(args)
+    return _table(args) if args.to is None else _stream(args)
+
+
+def _table(args: argparse.Namespace) -> int:
+    """Judge images into one table."""
     if args.executor != "local":
         raise Refused("--executor ray belongs to --to DIR: parts are what is judged side by side")
-    missing = [path for path in args.paths if not os.path.lexists(path)]
-    if missing:
+    if missing := [path for path in args.paths if not os.path.lexists(path)]:
         raise Refused(f"there is no image or folder {shown(missing[0])}: check the path")
     file = paths.writable_file(args.csv, "--csv") if args.csv else None
     print("loading the detector ...", file=sys.stderr, flush=True)  # a sign of life: the libraries take seconds
-    from .core.manifest import room_on_disk
     from .images import filenames
     from .images.loaders import skips
 
@@ -67,35 +67,44 @@ def act(args: argparse.Namespace) -> int:
         raise Refused(f"--csv would write over the image {shown(args.csv)}: give another file for the table")
     detector, images = _loaded(args.run), [filenames.spelled(path) for path in args.paths]
     explainer = detector.explainer if args.explain else None  # refuses before anything is scored
-    table = detector(images, cascade=True) if args.cascade else detector(images)
+    table = detector(images, cascade=args.cascade)
     if explainer:
         table["explanation"] = detector.explain(images)
         if not table["explanation"].any():
             print(_silence(explainer), file=sys.stderr)
     if file:
-        with room_on_disk(file, "--csv"):
-            table.to_csv(file, index=False)
-    elif args.json:
-        print(table.to_json(orient="records", lines=True, force_ascii=False), end="")
+        _write(table, file, args.csv)
     else:
-        names, words = table["image"].map(filenames.printable), table["verdict"].map(WORDS).fillna("")
-        said = table.assign(image=names, verdict=words).round(4)
-        print(said.loc[:, (said != "").any()].to_string(index=False))  # without the columns that say nothing
-    if file:
-        counts = [f"{(table['verdict'] == verdict).sum()} {word}" for verdict, word in WORDS.items()]
-        lost = table["verdict"].isna().sum()
-        print(f"{len(table)} files: {', '.join(counts)}, {lost} not judged; written to {args.csv}", file=sys.stderr)
-    if args.cascade:
-        print(detector.savings(table), file=sys.stderr)
-    if remark := detector.remark(table):
+        _print(table, args.json)
+    for remark in filter(None, [args.cascade and detector.savings(table), detector.remark(table)]):
         print(remark, file=sys.stderr)
     return FOUND if len(skips.lost(table)) else DONE
 
 
+def _write(table: Any, file: Path, name: str) -> None:
+    """Write the table of a detector as CSV, and say what it holds."""
+    from .core.manifest import room_on_disk
+
+    with room_on_disk(file, "--csv"):
+        table.to_csv(file, index=False)
+    counts = [f"{(table['verdict'] == verdict).sum()} {word}" for verdict, word in WORDS.items()]
+    lost = table["verdict"].isna().sum()
+    print(f"{len(table)} files: {', '.join(counts)}, {lost} not judged; written to {name}", file=sys.stderr)
+
+
+def _print(table: Any, as_json: bool) -> None:
+    """Print the table of a detector, without the columns that say nothing, or all of it as JSON."""
+    from .images import filenames
+
+    if as_json:
+        return print(table.to_json(orient="records", lines=True, force_ascii=False), end="")
+    names, words = table["image"].map(filenames.printable), table["verdict"].map(WORDS).fillna("")
+    said = table.assign(image=names, verdict=words).round(4)
+    print(said.loc[:, (said != "").any()].to_string(index=False))
+
+
 def _loaded(run: str) -> "Detector":
-    """The detector, without garbage being looked for among the million objects of its libraries: that takes a tenth of
-    the time.
-    """
+    """Load the detector; garbage collection, which would take a tenth of the time, is off meanwhile."""
     gc.disable()
     try:
         from .detector import Detector

@@ -34,7 +34,7 @@ class Reader:
     def found(cls, run):
         return cls()
 
-    def __call__(self, images):
+    def __call__(self, images, cascade=False):
         listed = detector._listed(images)
         read = [_read(image) for _, image in listed]
         rows = {
