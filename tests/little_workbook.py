@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from aligngemini import cli
-from aligngemini.core import params, paths, runs, stages
+from aligngemini.core import parameter_table, params, paths, runs, stages
 from aligngemini.workflow import kernel, share
 from tests import signals
 
@@ -58,7 +58,7 @@ class Little:
 
     def write(self, notebook: str, *cells: str, parameters: str | None = None) -> Path:
         """Write a notebook: its parameters cell, the setup, then `cells` (by default two drawing steps)."""
-        source = params.cell(stages.STAGES[notebook].params) if parameters is None else parameters
+        source = parameter_table.cell(stages.STAGES[notebook].params) if parameters is None else parameters
         tagged = nbformat.v4.new_code_cell(source, metadata={"tags": ["parameters"]})
         texts = [SETUP, DRAW, *(cells or (BODY, FINISH))]
         filled = [nbformat.v4.new_code_cell(text.replace("{notebook}", notebook)) for text in texts]

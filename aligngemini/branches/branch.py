@@ -7,7 +7,15 @@ import numpy as np
 
 
 class Branch(Protocol):
-    """A detector. `kind` is its line in the registry; `name` heads its columns in tables, `<name>_score`."""
+    """A detector. `kind` is its line in the registry; `name` heads its columns in tables, `<name>_score`.
+
+    Some have more methods. A branch that a notebook trains: `facts(run)`, what `load` needs beside the run's `adapter`
+    folder. One without a notebook: the class method `fit(source, data, out, checkpoints)`, which writes into `out` what
+    `load` needs, from a complete data run and a `source` (its file or options, "" for none), and returns the facts for
+    `load`, fit for JSON; long training resumes from `checkpoints`. One that knows which images are unlike those that it
+    was trained on: `judge(views)`, p(fake) and that, None where it is not known. One that can say why: `explain(views,
+    fake)`, a sentence for each view, given its verdict, "" where it has none.
+    """
 
     kind: ClassVar[str]
     name: str
@@ -32,41 +40,4 @@ class Branch(Protocol):
     @classmethod
     def load(cls, facts: dict[str, Any], folder: Path, name: str) -> Self:
         """The branch from `facts` and the files of `folder`. Raises Refused where they do not fit."""
-        ...
-
-
-class Judges(Protocol):
-    """A branch that also says which images are unlike those that it was trained on; see branches.domain."""
-
-    def judge(self, views: list) -> tuple[np.ndarray, list[bool | None]]:
-        """`p_fake`, and whether each view is unlike all training images, None where that is not known."""
-        ...
-
-
-class Explains(Protocol):
-    """A branch that can also say why, in words."""
-
-    def explain(self, views: list, fake: list[bool]) -> list[str]:
-        """One sentence for each view, given its verdict; "" where it has none."""
-        ...
-
-
-class Trained(Protocol):
-    """A branch that a notebook trains: what `load` needs comes from a complete run."""
-
-    @staticmethod
-    def facts(run) -> dict[str, Any]:
-        """What `load` needs beside the run's `adapter` folder, fit for JSON."""
-        ...
-
-
-class Fitted(Protocol):
-    """A branch without a notebook: what `load` needs is made within notebook 04."""
-
-    @classmethod
-    def fit(cls, source: str, data, out: Path, checkpoints: Path | None = None) -> dict[str, Any]:
-        """Write what `load` needs into the folder `out`, from a complete data run and perhaps a `source` (its file or
-        options, "" for none); return the facts for `load`, fit for JSON. Long training resumes from `checkpoints`.
-        Raises Refused.
-        """
         ...

@@ -1,19 +1,31 @@
-"""Tables of all parameters of a notebook, with type, value and help."""
+"""The parameters of a notebook as they are shown: in its parameters cell, and in tables of type, value and help."""
 
+import json
 from typing import Any
 
 import pandas as pd
 
-from aligngemini.core.params import ADVANCED, Params, main_names, rules, spell
+from aligngemini.core.params import ADVANCED, Params, Typed, main_names, rules, spell
+
+
+def cell(cls: type[Typed]) -> str:
+    """Return the source of the cell tagged `parameters`, lines `name: type = default  # help`, then `advanced`."""
+    lines, default = [], cls()
+    for name in main_names(cls):
+        field = cls.model_fields[name]
+        value = json.dumps(getattr(default, name), ensure_ascii=False)
+        value = value.capitalize() if field.annotation is bool else value
+        lines.append(f"{name}: {spell(field.annotation)} = {value}  # {field.description}")
+    lines.append(f'{ADVANCED}: dict = {{}}  # other parameters, each as "NAME": value; the table below lists them all')
+    return "\n".join(lines)
 
 
 def rows(config: Params) -> pd.DataFrame:
     """Return one row for each parameter: name, value, type, place ("cell" or "advanced"), and help with its choices."""
     cls, main = type(config), main_names(type(config))
-    names = [*main, *(name for name in cls.model_fields if name not in main)]
     lines = [
-        (name, getattr(config, name), spell(cls.model_fields[name].annotation), place, _help(cls, name))
-        for name, place in ((name, "cell" if name in main else ADVANCED) for name in names)
+        (name, getattr(config, name), spell(field.annotation), "cell" if name in main else ADVANCED, _help(cls, name))
+        for name, field in sorted(cls.model_fields.items(), key=lambda item: item[0] not in main)
     ]
     return pd.DataFrame(lines, columns=["parameter", "value", "type", "place", "help"])
 

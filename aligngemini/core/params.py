@@ -5,6 +5,7 @@ import difflib
 import json
 import operator
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Self, cast, get_args, get_origin
 
 import yaml
@@ -15,7 +16,6 @@ from aligngemini.core.yaml_loader import Loader
 
 INJECTED = "# Parameters"  # papermill's own first line in the cell it injects
 ADVANCED = "advanced"  # the variable of a notebook that holds its other parameters
-ADVANCED_HELP = 'other parameters, each as "NAME": value; the table below lists them all'
 LONGEST = 4000  # characters of a sentence: what it quotes may have come from anywhere
 QUOTED = 200  # characters of a value that a sentence quotes
 BOUNDS = {  # rule -> whether a value obeys it, and how a sentence says it
@@ -176,20 +176,15 @@ def read(cls: type[Typed], namespace: Mapping[str, Any]) -> Any:
 
 def _mapping(value: Any) -> dict[str, Any]:
     """Return the mapping `advanced`; papermill passes it as a dict, or as a text with -p."""
-    try:
-        mapping = yaml.load(value, Loader) if isinstance(value, str) else value
-    except (yaml.YAMLError, ValueError, RecursionError, LookupError, AttributeError):
-        mapping = value
-    if not isinstance(mapping, dict):
+    with suppress(Refused):
+        value = _parsed(ADVANCED, value, dict) if isinstance(value, str) else value
+    if not isinstance(value, dict):
         raise Refused(f'{ADVANCED} must be a mapping, got {shown(value)}: write it as {{"NAME": value}}')
-    return mapping
+    return value
 
 
 def parse(cls: type[Typed], name: str, text: str) -> Any:
-    """Return the value that `text` stands for as parameter `name`: YAML of decimal numbers; texts stay texts.
-
-    Raises `Refused` for what is no YAML.
-    """
+    """Return what `text` says as parameter `name`: YAML of decimal numbers, or a text. Raises `Refused` for neither."""
     return _parsed(name, text, cls.model_fields[name].annotation)
 
 
@@ -200,17 +195,6 @@ def _parsed(name: str, text: str, kind: Any) -> Any:
         return yaml.load(text, yaml.BaseLoader if kind == list[str] else Loader)
     except (yaml.YAMLError, ValueError, RecursionError, LookupError, AttributeError) as error:
         raise Refused(f"{name}: {shown(text)} cannot be read as {article(kind)}; write it as in a recipe") from error
-
-
-def cell(cls: type[Typed]) -> str:
-    """Return the source of the cell tagged `parameters`, lines `name: type = default  # help`, then `advanced`."""
-    lines, default = [], cls()
-    for name in main_names(cls):
-        field = cls.model_fields[name]
-        value = json.dumps(getattr(default, name), ensure_ascii=False)
-        value = value.capitalize() if field.annotation is bool else value
-        lines.append(f"{name}: {spell(field.annotation)} = {value}  # {field.description}")
-    return "\n".join([*lines, f"{ADVANCED}: dict = {{}}  # {ADVANCED_HELP}"])
 
 
 def spell(kind: Any) -> str:

@@ -1,12 +1,10 @@
-"""`make sync`: write the parameter cells of the notebooks and the recipes of the scale mini from the parameters, and
-the heads of the sections of docs/studies.md from the studies.
-"""
+"""`make sync`: write parameter cells, the recipes of the scale mini, and the heads of docs/studies.md."""
 
 import json
 import re
 
 from aligngemini.analysis import study
-from aligngemini.core import params, paths, recipes
+from aligngemini.core import parameter_table, paths, recipes
 from aligngemini.core.stages import STAGES, Stage
 
 STUDIES = paths.ROOT / "docs/studies.md"
@@ -16,7 +14,7 @@ def notebook(stage: Stage) -> str:
     """Return the notebook of a stage as text, with the parameter cell that its class of parameters asks for."""
     book = json.loads(paths.notebook(stage.name).read_text(encoding="utf-8"))
     (cell,) = (cell for cell in book["cells"] if "parameters" in cell["metadata"].get("tags", []))
-    cell["source"] = params.cell(stage.params).splitlines(keepends=True)
+    cell["source"] = parameter_table.cell(stage.params).splitlines(keepends=True)
     return json.dumps(book, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -27,9 +25,7 @@ def recipe(stage: Stage) -> str:
 
 
 def studies(page: str) -> str:
-    """Return the page of studies with a section for each: question and design as its recipe says them, and below them
-    what `page` holds of answers.
-    """
+    """Return the page with a section for each study: question and design of its recipe, then its answers in `page`."""
     intro, *sections = re.split(r"^## ", page, flags=re.MULTILINE)
     bodies = dict(section.split("\n", 1) for section in sections)
     return intro.rstrip() + "".join(f"\n\n{_section(name, bodies.get(name, ''))}" for name in recipes.studies()) + "\n"

@@ -7,7 +7,7 @@ import nbformat
 import pandas as pd
 import pytest
 
-from aligngemini.core import params, runs, stages
+from aligngemini.core import parameter_table, runs, stages
 from aligngemini.images.params import DataParams
 from aligngemini.workflow import kernel
 
@@ -27,7 +27,7 @@ class Lab:
     """A notebook in a kernel; its cells may be changed and run again in any order."""
 
     def __init__(self, little, cfg):
-        sources = [params.cell(DataParams), f"scale, vae = {cfg.scale!r}, {cfg.vae!r}"]
+        sources = [parameter_table.cell(DataParams), f"scale, vae = {cfg.scale!r}, {cfg.vae!r}"]
         self.sources = [*sources, SETUP, FUNCTION, TABLE, TOTAL, FINISH]
         self.little, self.cells = little, [nbformat.v4.new_code_cell(source) for source in self.sources]
 

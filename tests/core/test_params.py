@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from aligngemini.core import params
+from aligngemini.core import parameter_table, params
 from aligngemini.core.params import Params, Refused, advanced, param
 
 
@@ -119,7 +119,7 @@ def test_text_that_is_no_yaml_is_refused():
 
 
 def test_the_parameters_cell_holds_the_main_fields_and_gives_the_defaults_back():
-    source = params.cell(Little)
+    source = parameter_table.cell(Little)
     namespace: dict = {}
     exec(source, namespace)
     assert params.read(Little, namespace) == Little()
