@@ -6,7 +6,8 @@ import re
 import pytest
 
 api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-from aligngemini.explore import drawn, film  # noqa: E402
+from aligngemini.explore import drawn  # noqa: E402
+from tests.explore import film  # noqa: E402
 
 pytestmark = [
     pytest.mark.skipif(film.CHROMIUM is None, reason="chromium is not installed"),
