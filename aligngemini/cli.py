@@ -13,7 +13,7 @@ from aligngemini.analysis import command as report
 from aligngemini.audit import command as audit
 from aligngemini.bench import command as bench
 from aligngemini.core import cluster, paths, redaction
-from aligngemini.core.codes import DONE, FAILED, REFUSED, STOPPED
+from aligngemini.core.codes import ANEW, CONTINUES, DONE, FAILED, REFUSED, STOPPED
 from aligngemini.core.params import Refused, shown
 from aligngemini.core.stages import ANALYSIS
 from aligngemini.fetch import command as data
@@ -58,7 +58,7 @@ def main(words: list[str] | None = None) -> int:
     except (terminal.Failed, DiskFull) as failure:
         return _complain(str(failure), FAILED)
     except KeyboardInterrupt:
-        return _complain("stopped; the same command continues where it was", STOPPED)
+        return _complain(f"stopped; {getattr(args, 'stopped', ANEW)}", STOPPED)
     except BrokenPipeError:  # the reader of our output left, as `| head` does
         terminal.abandon()
         return FAILED
@@ -99,6 +99,7 @@ def _add_workflow(commands: Any) -> None:
         each.add_argument("-p", **words, help="set a parameter of any notebook")
         each.add_argument("--jobs", default="", metavar="N", help="notebooks at once (default: by processors and GPUs)")
         each.add_argument("--print-commands", action="store_true", help="print papermill lines, for Slurm or xargs")
+        each.set_defaults(stopped=CONTINUES)
         cluster.add_options(each)
     for each, act in ((run, _run), (sweep, _sweep), (runs, _runs)):
         each.add_argument("--outputs", metavar="DIR", help="folder of the runs (default: outputs)")
@@ -115,6 +116,7 @@ def _add_workflow(commands: Any) -> None:
     runs.add_argument("--newest", type=int, metavar="N", help="with --prune: complete runs except the N newest, too")
     runs.add_argument("--keep", action="append", default=[], metavar="RUN", help="with --prune: a run that stays")
     runs.add_argument("--yes", action="store_true", help="with --prune: delete them")
+    runs.add_argument("--long", action="store_true", help="also say what each run stands on, and where its report is")
     runs.add_argument("--json", action="store_true", help="print the whole manifests")
 
 
@@ -196,7 +198,7 @@ def _runs(args: argparse.Namespace) -> None:
     if args.newest is not None or args.keep or args.yes:
         raise Refused("--newest, --keep and --yes belong to --prune: add it")
     found = runs.all()
-    print(json.dumps(found, indent=1, ensure_ascii=False) if args.json else listing.text(found))
+    print(json.dumps(found, indent=1, ensure_ascii=False) if args.json else listing.text(found, args.long))
 
 
 if __name__ == "__main__":

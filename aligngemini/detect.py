@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .core import cluster, paths
-from .core.codes import DONE, FAILED, FOUND
+from .core.codes import ANEW, CONTINUES, DONE, FAILED, FOUND
 from .core.params import Refused, shown
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def add(commands: Any) -> None:
     cluster.add_options(detect)
     detect.add_argument("--explain", action="store_true", help="add a reason in words, from a branch that gives one")
     detect.add_argument("--cascade", action="store_true", help="ask slow branches only where they can change a verdict")
-    detect.set_defaults(act=act)
+    detect.set_defaults(act=act, stopped=f"{ANEW}, with --to DIR it continues where it was")
 
 
 def act(args: argparse.Namespace) -> int:
@@ -118,6 +118,7 @@ def _stream(args: argparse.Namespace) -> int:
     """Judge whatever number of images into a folder of parts."""
     if args.explain:
         raise Refused("--explain explains images one by one: leave it out, or leave out --to")
+    args.stopped = CONTINUES
     folder = paths.writable(args.to, "--to")
     nodes = cluster.asked(args)
     detector = _loaded(args.run)

@@ -14,6 +14,7 @@ from unittest.mock import patch
 import nbformat
 import pytest
 import yaml
+from safetensors.numpy import save_file
 
 from aligngemini import cli
 from aligngemini.core import parameter_table, params, paths, runs, stages
@@ -133,6 +134,7 @@ def _recipes(little: Little) -> None:
     model = little.root / "model"
     model.mkdir()
     (model / "weights").write_text("0")
+    save_file({}, model / "model.safetensors")
     little.recipe("tiny/plan", {"study": "mixed_against_pure", "minutes": {"01_data_construction": 0.1}})
     little.recipe("tiny/01_data_construction", {"vae": str(model), "train_images": 4})
     little.recipe("tiny/02_vlm_dpo", {"base": str(model)})

@@ -143,6 +143,25 @@ def test_detect_gives_one_line_per_picture(pictures, capsys):
     assert two["reason"] == "no picture" and one["fused_score"] == 0.9
 
 
+@pytest.mark.parametrize(
+    ("words", "onward"),
+    [
+        ([], "the same command begins anew, with --to DIR it continues where it was"),
+        (["--to", "parts"], "the same command continues where it was"),
+    ],
+)
+def test_a_stopped_detect_says_whether_the_same_command_continues(
+    words, onward, pictures, tmp_path, monkeypatch, capsys
+):
+    def stop(run):
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Fake, "found", stop)
+    assert cli.main(["detect", *pictures, *words]) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == f"aligngemini: stopped; {onward}"
+
+
 def test_detect_writes_a_table(pictures, tmp_path, capsys):
     assert cli.main(["detect", *pictures, "--csv", str(tmp_path / "out.csv")]) == 3
     assert list(pd.read_csv(tmp_path / "out.csv")["image"]) == pictures

@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from aligngemini.core import cluster, paths
-from aligngemini.core.codes import DONE, FOUND
+from aligngemini.core.codes import CONTINUES, DONE, FOUND
 
 FILES = ("scores.*", "results.*", "measures.*", "left_out.*", "published.*", "against.*", "robustness.*", "bench.json")
 HELP = (
@@ -36,7 +36,7 @@ def add(commands: Any) -> None:
     bench.add_argument("--out", metavar="DIR", help="folder of the tables (default: bench/<benchmark> in the outputs)")
     bench.add_argument("--outputs", metavar="DIR", help="folder of the runs (default: outputs)")
     cluster.add_options(bench)
-    bench.set_defaults(act=act)
+    bench.set_defaults(act=act, stopped=CONTINUES)
 
 
 def act(args: argparse.Namespace) -> int:

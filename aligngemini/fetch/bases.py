@@ -7,7 +7,7 @@ from pathlib import Path
 
 from huggingface_hub import try_to_load_from_cache
 
-from aligngemini.core import models, paths, reading, recipes, stages
+from aligngemini.core import models, paths, recipes, stages
 from aligngemini.core.params import Refused
 from aligngemini.core.progress import progress, say
 
@@ -95,9 +95,8 @@ def _files(folder: Path) -> list[str]:
     """The needed files of a folder in hub format, there or not."""
     there = {path.name for path in folder.iterdir() if path.is_file()}
     weights = {name for name in there if re.fullmatch(WEIGHTS, name)} or {"model.safetensors"}
-    for index in (name for name in weights if name.endswith(".index.json")):
-        named = reading.known(folder / index).get("weight_map")
-        weights = {Path(str(file)).name for file in named.values()} if isinstance(named, dict) else {index}
+    for index in (name for name in weights if name.endswith(models.INDEX)):
+        weights = set(models.shards(folder / index))
     return sorted(weights | {name for name in there if re.fullmatch(BESIDE, name)})
 
 

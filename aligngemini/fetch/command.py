@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from aligngemini.core import paths
-from aligngemini.core.codes import DONE, FOUND, REFUSED
+from aligngemini.core.codes import CONTINUES, DONE, FOUND, REFUSED
 from aligngemini.core.params import Refused
 
 COMPLETE = "complete"  # as in record.State
@@ -55,6 +55,7 @@ def add(commands: Any) -> None:
         )
         parser.add_argument("--root", default="", metavar="DIR", help="folder of the data sets (default: data/raw)")
         parser.set_defaults(act=act)
+    fetch.set_defaults(stopped=CONTINUES)
 
 
 def _fetch(args: argparse.Namespace) -> int:

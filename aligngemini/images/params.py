@@ -1,6 +1,6 @@
 """Parameters of notebook 01."""
 
-from aligngemini.core import params
+from aligngemini.core import params, paths
 from aligngemini.core.params import Params, Refused, advanced, param
 
 WORLD = "world"  # the small world, whose images are drawn from a seed
@@ -10,6 +10,14 @@ def _parts(text: str) -> list[str]:
     from .loaders import benchmark_rows
 
     return benchmark_rows.parts(text)
+
+
+def autoencoders_in(name: str) -> list[str]:
+    """The autoencoders that `name` stands for: itself, or those in a folder of several."""
+    folder = paths.resolve(name)
+    if (folder / "config.json").is_file() or (folder / "vae" / "config.json").is_file():
+        return [name]
+    return [f"{name}/{path.parent.name}" for path in sorted(folder.glob("*/config.json"))] or [name]
 
 
 class DataParams(Params):
@@ -66,7 +74,10 @@ class DataParams(Params):
         besides=(WORLD,),
     )
     generators: list[str] = advanced(
-        ["data/mini/vae"], "autoencoders whose fakes only test, in the small world, or folders of such", source="model"
+        ["data/mini/vae"],
+        "autoencoders whose fakes only test, in the small world, or folders of such",
+        source="model",
+        parts=autoencoders_in,
     )
     held_out: list[str] = param(
         [], "violations and objects of the world that are excluded from training and tested separately"

@@ -13,7 +13,7 @@ import pandas as pd
 from aligngemini.core import paths
 
 from . import degrade, image_files, reconstruct, scene_images, table
-from .params import DataParams
+from .params import DataParams, autoencoders_in
 
 JOINT = ("semantic", "pixel", "both")
 CLEAN, DEGRADED = "world", "world, degraded"
@@ -29,15 +29,8 @@ def names(cfg: DataParams) -> set[str]:
 
 def generators(cfg: DataParams) -> list[str]:
     """The autoencoders that only test: those named, and for a folder of several all in it but those of training."""
-    every, training = [each for name in cfg.generators for each in _inside(name)], [cfg.vae, *cfg.more_vaes]
+    every, training = [each for name in cfg.generators for each in autoencoders_in(name)], [cfg.vae, *cfg.more_vaes]
     return [name for name in every if paths.resolve(name) not in map(paths.resolve, training)]
-
-
-def _inside(name: str) -> list[str]:
-    folder = paths.resolve(name)
-    if (folder / "config.json").is_file() or (folder / "vae" / "config.json").is_file():
-        return [name]
-    return [f"{name}/{path.parent.name}" for path in sorted(folder.glob("*/config.json"))] or [name]
 
 
 def _subset(generator: str) -> str:

@@ -4,6 +4,7 @@ import argparse
 from typing import Any
 
 from aligngemini.core import paths
+from aligngemini.core.codes import CONTINUES
 
 from . import bases
 
@@ -16,7 +17,7 @@ def add(commands: Any) -> None:
     pretrain.add_argument("--out", default="data/mini", metavar="DIR", help="folder of the models (default: data/mini)")
     pretrain.add_argument("--steps", type=int, default=0, help="number of training steps, for a trial")
     pretrain.add_argument("--seed", type=int, default=0, help="seed of all random numbers")
-    pretrain.set_defaults(act=_pretrain)
+    pretrain.set_defaults(act=_pretrain, stopped=CONTINUES)
     pack = mini.add_parser("pack", help="make the shipped detector and its known answers from a run of notebook 04")
     pack.add_argument("--run", default="latest", help="run of notebook 04 (default: latest)")
     pack.add_argument("--outputs", metavar="DIR", help="folder of the runs (default: outputs)")

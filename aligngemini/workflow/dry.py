@@ -21,10 +21,9 @@ from aligngemini.images.params import WORLD
 
 from . import checks
 from .checks import Check
-from .plan import Plan
+from .plan import ALL, Plan
 
 OK, MISSING = "ok", "missing"
-ALL = "all stages"
 VAES = dict.fromkeys(["vae", "more_vaes", "generators"], "vae")
 ROLES = VAES | {"labeller": "vlm"}  # fields that name a model: how it is fetched
 COLUMNS = ["stage", "needs", "state", "note or next step"]

@@ -1,5 +1,7 @@
 """The runs as a table for people: what there is, in which state, and what came out."""
 
+import shutil
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -8,18 +10,28 @@ from aligngemini.core.progress import spell
 
 KINDS = ("supervision", "rule")  # parameters that tell runs of one notebook apart
 RESULTS = 3
+SHORT = ["notebook", "run", "status", "scale", "seed", "of", "started", "took", "size", "came out"]
+LEAST = 20  # characters of what came out
 DIGITS = 6  # of the name of a run that another stands on
 
 
-def text(manifests: list[dict[str, Any]]) -> str:
-    """Return one line per manifest of `runs.all()`, the newest last."""
+def text(manifests: list[dict[str, Any]], long: bool = False) -> str:
+    """Return one line per manifest of `runs.all()`, the newest last: all that is known, or what fits the terminal."""
     import pandas as pd
 
     if not manifests:
         return "there are no runs yet: make them with `aligngemini run`"
     rows = pd.DataFrame(map(_row, manifests))
+    rows = rows if long else _fitted(rows[SHORT].assign(notebook=rows.notebook.str[:2]))
     left = {name: f"{{:<{rows[name].str.len().max()}}}".format for name in rows}
     return rows.to_string(index=False, justify="left", formatters=left)
+
+
+def _fitted(rows: Any) -> Any:
+    """The table without the end of what came out where that is too long for the terminal (or 120 columns)."""
+    taken = sum(max(len(name), rows[name].str.len().max()) + 1 for name in SHORT[:-1])
+    room = max(LEAST, shutil.get_terminal_size((120, 24)).columns - taken)
+    return rows.assign(**{SHORT[-1]: rows[SHORT[-1]].map(lambda text: textwrap.shorten(text, room, placeholder=" …"))})
 
 
 def _row(record: dict[str, Any]) -> dict[str, str]:

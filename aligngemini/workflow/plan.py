@@ -9,6 +9,8 @@ from aligngemini.core import params, recipes, saved_runs, stages
 from aligngemini.core.params import Params, Refused
 from aligngemini.core.stages import STAGES, Stage
 
+ALL = "all stages"  # what concerns no single notebook
+
 
 @dataclass(frozen=True)
 class Item:
@@ -123,7 +125,7 @@ def make(
 
     `first`, `only`: a stage's number or name. `data`: the one point of notebook 01 at which a study that varies it
     is run. Raises `Refused` for anything that no stage could run with; where `problems` is given, what is wrong with
-    the parameters of a stage is added to it (notebook, sentence), and the plan goes on without that stage.
+    the parameters is added to it (notebook or ALL, sentence), and the plan goes on without that stage or option.
     """
     if first and only:
         raise Refused("give --from or --only, not both: --only runs one notebook, --from it and all after it")
@@ -137,7 +139,7 @@ def make(
     start = stages.find(only or first) if only or first else next(iter(STAGES.values()))
     usual = [stage for stage in STAGES.values() if not stage.asked or stage == start]
     end = stages.find(only) if only else usual[-1]
-    asked = _asked(options or [], end)
+    asked = _asked(options or [], end, problems)
     items: list[Item] = []
     for stage in usual:
         try:
@@ -184,18 +186,30 @@ def _wrong(item: Item) -> list[str]:
         return [str(refusal)]
 
 
-def _asked(options: list[tuple[str, str]], end: Stage) -> dict[str, dict[str, Any]]:
-    """Return stage -> parameters from the command line; each must have a say in what is run."""
+def _asked(
+    options: list[tuple[str, str]], end: Stage, problems: list[tuple[str, str]] | None
+) -> dict[str, dict[str, Any]]:
+    """Return stage -> parameters from the command line; each must have a say in what is run. See `make`."""
     found: dict[str, dict[str, Any]] = {name: {} for name in STAGES}
     for name, text in options:
-        having = [stage for stage in STAGES.values() if name in params.names(stage.params)]
-        if not having:
-            every = sorted({known for stage in STAGES.values() for known in params.names(stage.params)})
-            raise params.unknown(name, every, "the workbook")
-        if name == "scale":
-            raise Refused("scale is chosen with --scale: it decides which recipes are read")
-        if all(stage.place > end.place for stage in having):
-            raise Refused(f"{name} belongs to {having[0].name}, which this command does not run: leave it out")
-        for stage in having:
-            found[stage.name][name] = params.parse(stage.params, name, text)
+        try:
+            for stage in _having(name, end):
+                found[stage.name][name] = params.parse(stage.params, name, text)
+        except Refused as refusal:
+            if problems is None:
+                raise
+            problems.append((ALL, str(refusal)))
     return found
+
+
+def _having(name: str, end: Stage) -> list[Stage]:
+    """Return the stages that have a parameter; raises `Refused` where the command line cannot set it."""
+    having = [stage for stage in STAGES.values() if name in params.names(stage.params)]
+    if not having:
+        every = sorted({known for stage in STAGES.values() for known in params.names(stage.params)})
+        raise params.unknown(name, every, "the workbook")
+    if name == "scale":
+        raise Refused("scale is chosen with --scale: it decides which recipes are read")
+    if all(stage.place > end.place for stage in having):
+        raise Refused(f"{name} belongs to {having[0].name}, which this command does not run: leave it out")
+    return having

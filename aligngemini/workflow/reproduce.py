@@ -27,7 +27,7 @@ def add(commands: Any) -> None:
         "--into", metavar="DIR", help="new folder of outputs (default: reproduced/RUN beside the runs)"
     )
     reproduce.add_argument("--outputs", metavar="DIR", help="folder of the runs (default: outputs)")
-    reproduce.set_defaults(act=act)
+    reproduce.set_defaults(act=act, stopped="delete the new folder of outputs, then the same command begins anew")
 
 
 def act(args: argparse.Namespace) -> int:
@@ -38,7 +38,7 @@ def act(args: argparse.Namespace) -> int:
     run = locate.run(args.run, *locate.EVERY, check=False)
     below, lines = verify.lineage(run)
     again = [each for each in below if each is run or args.all or any(verify.outputs(each))]
-    lines += [f"{each.notebook}/{each.name}: {line}" for each in again for line in verify.origins(each)]
+    lines += verify.told((each, line) for each in again for line in verify.origins(each))
     if lines:
         raise Refused("the run cannot be made again from what is here:\n" + "\n".join(lines))
     home = _home(run, args.into)

@@ -1,7 +1,8 @@
 """The command `aligngemini verify`: whether a run and all that it stands on are what they were."""
 
 import argparse
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from aligngemini.core import paths
@@ -29,11 +30,25 @@ def act(args: argparse.Namespace) -> int:
     paths.set_outputs(args.outputs)
     run = locate.run(args.run, *locate.EVERY, check=False)
     below, lines = lineage(run)
-    for each in below:
-        lines += [f"{each.notebook}/{each.name}: {line}" for line in [*outputs(each), *origins(each)]]
-    names = ", ".join(f"{each.notebook}/{each.name}" for each in below)
-    print("\n".join(lines) if lines else f"nothing has changed: {names}")
+    lines += told((each, line) for each in below for line in [*outputs(each), *origins(each)])
+    print("\n".join(lines) if lines else f"nothing has changed: {_names(below)}")
     return FOUND if lines else DONE
+
+
+def told(found: Iterable[tuple["SavedRun", str]]) -> list[str]:
+    """A line for each sentence, after the name of its run; one on several runs stands before their names."""
+    runs: dict[str, list[SavedRun]] = {}
+    for run, line in found:
+        runs.setdefault(line, []).append(run)
+    return [f"{_names(of)}: {line}" if len(of) == 1 else f"{line}\n{_wrapped(_names(of))}" for line, of in runs.items()]
+
+
+def _wrapped(names: str) -> str:
+    return textwrap.fill(names, 120, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+
+
+def _names(runs: list["SavedRun"]) -> str:
+    return ", ".join(f"{run.notebook}/{run.name}" for run in runs)
 
 
 def lineage(run: "SavedRun") -> tuple[list["SavedRun"], list[str]]:
@@ -84,13 +99,13 @@ def origins(run: "SavedRun") -> Iterator[str]:
         return
     for name in [name for name, value in here.items() if asked.get(name) != value]:
         if name == "numbers":
-            formats = [_told(kinds) for kinds in (here[name], asked.get(name))]
+            formats = [_spelt(kinds) for kinds in (here[name], asked.get(name))]
             yield "number formats: {} here, {} in the run: use a machine and a version like its own".format(*formats)
         else:
             yield f"the {name} that decided its results has changed: {_checkout(run)}"
 
 
-def _told(formats: dict | None) -> str:
+def _spelt(formats: dict | None) -> str:
     return ", ".join(f"{name} {value}" for name, value in (formats or {}).items()) or "none recorded"
 
 

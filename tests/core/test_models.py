@@ -1,5 +1,6 @@
 """Models in folders: one that is damaged is refused before a library sees it, with the file's name and what to do."""
 
+import json
 import os
 import shutil
 
@@ -12,6 +13,7 @@ from aligngemini.expert import backbone
 from aligngemini.expert.params import ExpertParams
 from aligngemini.images import autoencoder
 from aligngemini.vlm import load
+from aligngemini.vlm.params import VLMParams
 
 MINI = paths.ROOT / "data" / "mini"
 LOADERS = {"vlm": load.load, "expert": backbone.load, "vae/kl": autoencoder.load}
@@ -88,6 +90,21 @@ def test_a_damaged_base_is_refused_before_anything_is_asked_of_it(little):
     _cut(folder / "model.safetensors")
     with pytest.raises(Refused, match="model.safetensors cannot be read"):
         run_spec.sources(ExpertParams(base=str(folder)))
+
+
+@pytest.mark.parametrize("base", LOADERS)
+def test_a_base_without_weights_is_refused_before_a_run(base, tmp_path):
+    folder = shutil.copytree(MINI / base, tmp_path / "base", ignore=shutil.ignore_patterns("*.safetensors"))
+    with pytest.raises(Refused, match="is incomplete: it has no weights .*; copy or fetch it again"):
+        run_spec.sources(ExpertParams(base=str(folder)))
+
+
+def test_a_base_is_refused_by_the_name_of_the_part_that_its_index_names_and_that_is_not_there(tmp_path):
+    folder = shutil.copytree(MINI / "vlm", tmp_path / "base")
+    names = {"a": "model.safetensors", "b": "model-00002-of-00002.safetensors"}
+    (folder / f"model{models.INDEX}").write_text(json.dumps({"weight_map": names}))
+    with pytest.raises(Refused, match="is incomplete: model-00002-of-00002.safetensors is missing"):
+        run_spec.sources(VLMParams(base=str(folder)))
 
 
 def test_a_full_memory_is_not_taken_for_a_damaged_base(tmp_path):

@@ -70,7 +70,7 @@ def test_all_kinds_of_missing_things_are_said_in_one_go_with_what_to_do(real, hu
     real.recipe("tiny/03_expert_lora", {"base": "owner/expert", "no_such": 1})
     (real.root / "notebooks/05_analysis.ipynb").unlink()
     words = ["-p", "implausible", str(tmp_path / "nowhere"), "-p", "plausible", str(tmp_path / "pictures")]
-    words += ["-p", "push_to_hub", "me/mine", "-p", "validation_images", "4"]
+    words += ["-p", "push_to_hub", "me/mine", "-p", "validation_images", "4", "-p", "epoch", "2"]
     monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
     code, said = real.run("run", "--scale", "tiny", "--dry", *words)
     assert code == 2 and not real.log(), said
@@ -81,6 +81,7 @@ def test_all_kinds_of_missing_things_are_said_in_one_go_with_what_to_do(real, hu
         "nobody/gone cannot be fetched: the hub has nothing of that name",
         "owner/vae cannot be fetched: it is gated (HTTP 403); accept its licence on its page, then `hf auth login`",
         "quantise 4bit needs a GPU",
+        "the workbook has no parameter 'epoch': did you mean 'epochs'?",
         "has no parameter 'no_such'",
         "did you mean 'fixed'",
         "fixed_thresholds must be",
@@ -103,6 +104,9 @@ def test_a_folder_that_is_damaged_a_revision_and_a_list_without_labels_are_named
     real.recipe("tiny/02_vlm_dpo", {"base": str(model)})
     code, said = real.run("run", "--scale", "tiny", "--dry")
     assert code == 2 and "is damaged: config.json is empty" in said
+    real.recipe("tiny/02_vlm_dpo", {"base": str(tmp_path / "pictures")})
+    code, said = real.run("run", "--scale", "tiny", "--dry")
+    assert code == 2 and "is incomplete: it has no weights" in said
 
 
 def test_a_model_of_the_cache_needs_no_hub_and_one_that_is_not_there_is_missing_offline(

@@ -41,6 +41,11 @@ def other_model(little, data, vlm):
     (little.root / "model" / "weights").write_text("1")
 
 
+def all_other_code(little, data, vlm):
+    little.write(DATA, "draw('third.json')")
+    other_code(little, data, vlm)
+
+
 def other_code(little, data, vlm):
     little.write(VLM, "draw('third.json')")
 
@@ -51,11 +56,12 @@ def other_code(little, data, vlm):
         (flipped, ["01_.* numbers.json has changed .* make it again with `aligngemini run .*--force"]),
         (missing, ["02_.* 01_data_construction has no complete run .*aligngemini runs"]),
         (edited, ["02_.* its manifest is not the one .* delete"]),
-        (other_model, ["01_.*model has changed: put back", "02_.*model has changed: put back"]),
+        (other_model, [".*model has changed: put back", "  01_.*, 02_.*"]),
+        (all_other_code, ["the code .* has changed: (`git checkout|use the version)", "  01_.*, 02_.*"]),
         (other_code, ["02_.* the code .* has changed: (`git checkout|use the version)"]),
     ],
 )
-def test_what_has_changed_is_one_line_with_the_next_step_and_exit_code_3(little, both, change, lines):
+def test_what_has_changed_is_said_once_with_the_next_step_the_runs_and_exit_code_3(little, both, change, lines):
     change(little, *both)
     code, said = little.run("verify", both[1].name)
     assert code == 3 and len(said.splitlines()) == len(lines), said
@@ -154,6 +160,15 @@ def test_the_list_of_runs_has_their_size_what_they_stand_on_and_the_report(littl
     run = runs.start(DATA, small.data(little, seed=7))
     run.save("report.html", "<p>" + "x" * 2_000_000)
     run.finish({})
-    lines = {line.split()[1]: line for line in little.run("runs")[1].splitlines()}
+    lines = {line.split()[1]: line for line in little.run("runs", "--long")[1].splitlines()}
     assert f"01/{both[0].name[:6]}" in lines[both[1].name] and "report.html" not in lines[both[1].name]
     assert " 2.0 MB " in lines[run.name] and f"{run.name}/report.html" in lines[run.name]
+
+
+def test_a_line_of_the_list_fits_the_terminal_whatever_came_out(little, both, monkeypatch):
+    small.made(DATA, small.data(little, seed=7), share=1, **{"long_name" * 20: 2})
+    monkeypatch.setenv("COLUMNS", "130")
+    short, long = (little.run("runs", *words)[1].splitlines() for words in ([], ["--long"]))
+    assert len(short) == len(long) == 4 and max(map(len, short)) <= 130 < max(map(len, long))
+    assert [line.split()[1] for line in short] == [line.split()[1] for line in long]
+    assert "share 1" in short[-1] and short[-1].split()[-1] == "…"
