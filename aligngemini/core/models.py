@@ -158,7 +158,7 @@ def unloadable(base: str, what: str, error: Exception) -> Refused:
     why = redaction.hidden(said(error)[:400].rstrip(".")) + ("" if plain else f" ({type(error).__name__})")
     return Refused(
         f"The {what} {shown(base)} cannot be loaded: {why}. If it is a folder, is it complete? If it comes from the "
-        "hub, `aligngemini data check` tells whether it came whole."
+        "hub, `aligngemini data check --scale SCALE` tells whether it came whole."
     )
 
 
@@ -178,7 +178,7 @@ def hub_problem(error: BaseException) -> str:
         if isinstance(each, errors.HfHubHTTPError):
             return _answer(type(each).__name__, each.response.status_code)
     if constants.HF_HUB_OFFLINE and any(isinstance(e, errors.LocalEntryNotFoundError | ConnectionError) for e in chain):
-        return "it is not in the cache, and HF_HUB_OFFLINE is set; fetch it first: `aligngemini data fetch`"
+        return "it is not in the cache, and HF_HUB_OFFLINE is set; first run `aligngemini data fetch --scale SCALE`"
     if {kind.__name__ for each in chain for kind in type(each).__mro__} & UNREACHED:
         return "the hub cannot be reached; check the network, or set HF_ENDPOINT to a mirror"
     return ""

@@ -11,8 +11,9 @@ from aligngemini.core.params import Params, Refused, Typed, shown
 from aligngemini.core.saved_runs import SavedRun
 
 ADVICE = {
-    "folder": "give another with -p, or fetch what the paper scale names with `aligngemini data fetch`",
-    "benchmark": "give what you have, such as -p test '[GenImage:DIR]'; `aligngemini bench --help` lists names",
+    "folder": "give another with -p, or fetch what your scale names: `aligngemini data fetch --scale SCALE`",
+    "benchmark": "give what you have, such as -p test '[GenImage:DIR]'; `aligngemini bench --help` lists names; "
+    "held_out.csv comes with what the scale laptop or colab fetches",
     "file": "check the path",
     "scores": "check the path, a relative one starts at the project's folder",
 }  # what to do where a source is not there

@@ -119,7 +119,8 @@ def _check(args: argparse.Namespace) -> int:
     for name, source in _sources(args, usual="paper").items():
         state = source.check(root, args.quick)
         given = next((text for text in args.names if text.partition(":")[0] == name), name)
-        again = f"aligngemini data fetch {given}" + (f" --root {args.root}" if args.root else "")
+        options = [f" --{option} {value}" for option in ("scale", "root") if (value := getattr(args, option))]
+        again = f"aligngemini data fetch {given}{''.join(options)}"
         rows.append([name, state.word, state.detail, "" if state.word == COMPLETE else again])
     print(pd.DataFrame(rows, columns=["source", "state", "files", "next"]).to_string(index=False))
     return DONE if all(row[1] == COMPLETE for row in rows) else FOUND

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from aligngemini.branches import options
+from aligngemini.core import devices
 from aligngemini.expert import architectures, backbone, train
 from aligngemini.expert.branch import ExpertBranch
 from aligngemini.expert.params import ExpertParams
@@ -70,8 +71,8 @@ class Residual(nn.Module):
     def __init__(self, layer: nn.Linear, parts: int, rank: int) -> None:
         super().__init__()
         weight = layer.weight.detach()
-        u, s, v = torch.linalg.svd(weight.unflatten(0, (parts, -1)).double(), full_matrices=False)
-        last = [each.to(weight.dtype) for each in (u[..., -rank:], s[..., -rank:], v[..., -rank:, :])]
+        u, s, v = torch.linalg.svd(devices.double(weight.unflatten(0, (parts, -1))), full_matrices=False)
+        last = [each.to(weight) for each in (u[..., -rank:], s[..., -rank:], v[..., -rank:, :])]
         self.U, self.S, self.V = (nn.Parameter(each.clone().contiguous()) for each in last)
         for name, each in zip(("U0", "S0", "V0"), last, strict=True):
             self.register_buffer(name, each.clone())

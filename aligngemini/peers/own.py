@@ -44,7 +44,7 @@ class Classifier(ByOptions):
     def p_fake(self, views: list[np.ndarray]) -> np.ndarray:
         """Its probability of the label that says fake."""
         pixels = torch.from_numpy(np.stack(views)).to(self.model.device)
-        return self.model(pixels).logits.double().softmax(1)[:, self.fake].cpu().numpy()
+        return devices.double(self.model(pixels).logits).softmax(1)[:, self.fake].cpu().numpy()
 
     def identity(self, crop: int = 0) -> dict[str, Any]:
         weight = next(self.model.parameters())

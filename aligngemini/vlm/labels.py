@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from transformers import LogitsProcessor
 
-from aligngemini.core import models, values
+from aligngemini.core import devices, models, values
 from aligngemini.core.progress import progress
 from aligngemini.core.runs import Run
 from aligngemini.core.seeds import generator
@@ -119,10 +119,11 @@ class SeededSampler(LogitsProcessor):
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """`scores` [rows, vocabulary] with all but the drawn token ruled out."""
-        likely, order = (scores.double() / self.temperature).softmax(-1).sort(dim=-1, descending=True, stable=True)
+        shares = (devices.double(scores) / self.temperature).softmax(-1)
+        likely, order = shares.sort(dim=-1, descending=True, stable=True)
         before = likely.cumsum(-1) - likely
         total = torch.where(before < self.top_p, likely, 0.0).cumsum(-1)
         chance = self.chances[:, self.step, None].to(total.device)
         self.step += 1
         place = torch.searchsorted(total, chance * total[:, -1:], right=True).clamp(max=total.shape[1] - 1)
-        return torch.full_like(scores, -torch.inf).scatter(1, order.gather(1, place), 0.0)
+        return torch.full_like(scores, -torch.inf).scatter(1, order.gather(1, place).to(scores.device), 0.0)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from aligngemini.core import adapters
+from aligngemini.core import adapters, devices
 from aligngemini.images.failures import Failures, each
 from aligngemini.images.feed import batched
 
@@ -68,7 +68,7 @@ def _scores(vlm: VLM, batch: dict[str, torch.Tensor]) -> np.ndarray:
     ends = [each[len(opening) :] for each in said]
     score = _by_one_token if [len(end) for end in ends] == [1, 1] else _by_sentences
     real, fake = score(vlm, batch, opening, *ends)
-    return (fake - real).double().sigmoid().cpu().numpy()
+    return devices.double(fake - real).sigmoid().cpu().numpy()
 
 
 def _by_one_token(vlm: VLM, batch: dict, opening: list[int], *ends: list[int]) -> torch.Tensor:

@@ -1,10 +1,16 @@
 """Where models compute: the accelerator that torch has, of whatever kind, else the processor."""
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
+from torch.overrides import TorchFunctionMode
 
 from aligngemini.core import devices
-from aligngemini.vlm import load
+from aligngemini.expert import backbone
+from aligngemini.mini import bases
+from aligngemini.peers import effort
+from aligngemini.vlm import labels, load, verdict
 
 
 @pytest.fixture
@@ -46,3 +52,32 @@ def test_a_processor_computes_in_bfloat16_only_if_asked():
     for precision, dtype in (("auto", torch.float32), ("float32", torch.float32), ("bfloat16", torch.bfloat16)):
         with devices.autocast(x.device, precision):
             assert layer(x).dtype == dtype
+
+
+class Apple(TorchFunctionMode):
+    """Refuses on the processor what an Apple GPU lacks, float64, and what it does wrongly: to copy memory that is not
+    pinned without waiting."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        made, options = function(*args, **kwargs or {}), kwargs or {}
+        if function in (torch.Tensor.double, torch.Tensor.to):
+            assert made.dtype != torch.float64 or args[0].dtype == torch.float64
+            assert not options.get("non_blocking") or args[0].is_pinned()
+        return made
+
+
+def test_an_apple_gpu_is_asked_for_nothing_that_it_lacks(monkeypatch):
+    def on_the_host(values):
+        with torch._C.DisableTorchFunction():
+            return values.double()
+
+    vlm, expert = load.load(str(bases.FOLDERS["vlm"])), backbone.load(str(bases.FOLDERS["expert"]))
+    monkeypatch.setattr(devices, "double", on_the_host)
+    monkeypatch.setattr(labels, "TOKENS", 2)
+    shown = np.zeros((112, 112, 3), np.uint8)
+    with Apple():
+        assert 0 < verdict.p_fake(vlm, [Image.fromarray(shown)]) < 1
+        assert labels.reasons(vlm, verdict.prompts(vlm, [Image.fromarray(shown)], labels.ASK), 0, ["it"], seed=0)
+        assert 0 < expert.p_fake([shown]) < 1
+        effort.split(expert.model, rank=1)
+        assert 0 < expert.p_fake([shown]) < 1

@@ -173,6 +173,8 @@ def test_check_names_what_is_damaged_or_gone_and_fetch_mends_it(fetch, coco, roo
     first.unlink()
     assert fetch("coco", act="check") == codes.FOUND and "incomplete" in (said := capsys.readouterr().out)
     assert "5 of 6" in said and f"aligngemini data fetch coco --root {root}" in said
+    assert fetch("coco", "--scale", "laptop", act="check") == codes.FOUND
+    assert f"aligngemini data fetch coco --scale laptop --root {root}" in capsys.readouterr().out
     second.write_bytes(bytes(second.stat().st_size))
     assert fetch("coco", "--quick", act="check") == codes.FOUND and "corrupt" not in capsys.readouterr().out
     assert fetch("coco", act="check") == codes.FOUND and f"{second.name}: its checksum" in capsys.readouterr().out
