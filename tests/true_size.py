@@ -25,7 +25,7 @@ from tests.fetch.loopback import Loopback, _digests
 
 PICTURES = held_out.COUNT + 30  # of each source
 FEW = {"train_images": 8, "pixel_pairs": 4, "validation_images": 4, "joint_images": 2, "test_images": 2}
-FEW |= {"explain_images": 1, "workers": 1, "epochs": 1.0, "score_batch_size": 2}
+FEW |= {"explain_images": 1, "workers": 1, "epochs": 1.0, "score_batch_size": 2, "gradient_accumulation": 1}
 OF_A_GPU = {"colab": {"quantise": "", "precision": "bfloat16"}}  # what its recipes leave to a GPU
 
 

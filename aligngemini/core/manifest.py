@@ -22,6 +22,7 @@ APART = (NAME, "notebook.ipynb", "failed.ipynb")
 FOLD = 50  # folders with more files than this get one line in the manifest
 NUMBER = (int, float)
 ALONE = "even one image at a time is too much"  # the note of an error of memory that no smaller batch helps against
+NO_MEMORY = ("MPS backend out of memory", "DefaultCPUAllocator: can't allocate memory")  # of errors without own type
 # What the parts of a manifest must be: a type, names with what they must be, or [what all values must be].
 PARTS = {
     "run": {"notebook": str, "name": str, "status": str, "started": str, "attempts": int},
@@ -75,7 +76,8 @@ def no_space(error: Exception) -> bool:
 
 def no_memory(error: BaseException) -> bool:
     """Tell whether an error says that the memory of the machine or of its GPU is too small."""
-    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"  # torch's: most runs have none
+    known = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"  # torch's: most runs have none
+    return known or any(words in str(error) for words in NO_MEMORY)
 
 
 def new(notebook: str, name: str, block: dict[str, Any]) -> dict[str, Any]:

@@ -100,7 +100,8 @@ def labelling(vlm: VLM, setting: Setting, folder: Path) -> Ready:
 def preference(vlm: VLM, setting: Setting, folder: Path) -> Ready:
     """DPO by the real trainer, one update a step."""
     config, words = setting.vlm, len(vlm.processor.tokenizer(WORDS)["input_ids"])
-    update, remark = config.batch_size * config.gradient_accumulation, " ".join([WORDS] * -(-setting.answer // words))
+    update, length = config.batch_size * config.gradient_accumulation, setting.answer * (config.reasons != "none")
+    remark = " ".join([WORDS] * -(-length // words))
     chosen, rejected = (preference_pairs.answer(label, remark) for label in (0, 1))
     rows = images(folder, update, [setting.sizes["vlm"]]).assign(chosen=chosen, rejected=rejected)
     trainer = dpo.build(vlm, rows, config, folder / "checkpoints")

@@ -15,6 +15,7 @@ from transformers import PrinterCallback, TrainerCallback
 
 from aligngemini.branches import domain
 from aligngemini.core import devices
+from aligngemini.core.params import Refused
 from aligngemini.core.progress import note
 
 from . import adapter, launch, parts, preference_pairs
@@ -154,6 +155,11 @@ def fit(
 
     Goes on from the newest checkpoint that is as it was saved; raises Refused for what cannot start.
     """
+    if updates(len(frame), config) < 2:
+        raise Refused(
+            f"{len(frame)} pairs make one update, and the learning rate begins at zero, so that nothing would move: "
+            "raise train_images or epochs, or lower batch_size or gradient_accumulation."
+        )
     seen = domain.of(VLMBranch(vlm), frame, validation)
     _fit(vlm, frame, config, checkpoints, out)
     domain.save(seen, Path(out))

@@ -61,6 +61,11 @@ def test_dpo_by_the_real_trainer_has_the_same_operations_without_arithmetic(shar
     assert real == count.flops > 0
 
 
+def test_answers_without_reasons_are_counted_as_such(both):
+    told = {reasons: both("DPO", labeller="", reasons=reasons)[1] for reasons in ("twin", "none")}
+    assert told["none"].flops < 0.9 * told["twin"].flops
+
+
 def test_weights_that_are_read_for_every_word_are_counted(both):
     _, count = both("explaining")
     spoken = models.vlm(SMALL, None, models.HOLLOW)[1]

@@ -11,6 +11,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from aligngemini.core import paths, stages
+from aligngemini.core.params import Refused
 from aligngemini.images import decode
 from aligngemini.mini import bases
 from aligngemini.vlm import adapter, dpo, load, parts, preference_pairs, verdict, vision_cache
@@ -113,6 +114,12 @@ def rows_folder(rows):
 def test_a_run_that_cannot_learn_is_stopped_at_its_first_step(loss, gradient, objective):
     with pytest.raises(RuntimeError, match=f"{objective.upper()} did not start"):
         dpo.check_start(loss, gradient, objective)
+
+
+def test_a_training_of_one_update_which_would_move_nothing_is_refused(rows, tmp_path):
+    frame = preference_pairs.from_remarks(rows)
+    with pytest.raises(Refused, match="8 pairs make one update.* raise train_images"):
+        dpo.fit(None, frame, CFG.replace(gradient_accumulation=4), tmp_path, tmp_path / "adapter")
 
 
 @pytest.fixture(scope="module")
