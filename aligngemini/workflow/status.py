@@ -35,7 +35,7 @@ def line(title: str, seconds: float, left: float, progress: Path) -> str:
     doing = ""
     if state:
         doing = f": {state['label']}" + (f" {state['done']}/{state['total']}" if state["total"] else "")
-    about = f"about {spell(left)} left" if left > 0 else "longer than last time"
+    about = f"about {spell(left)} left" if left > 0 else "longer than expected"
     return f"{title}{doing}, {spell(seconds)} elapsed, {about}"
 
 

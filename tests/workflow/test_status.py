@@ -23,7 +23,7 @@ def test_without_a_progress_file_it_knows_what_is_expected(tmp_path):
 
 
 def test_a_stage_that_outlasts_what_was_expected_says_so(tmp_path):
-    assert "longer than last time" in status.line("[7/7]", 0, 0.0, tmp_path / "none.json")
+    assert "longer than expected" in status.line("[7/7]", 0, 0.0, tmp_path / "none.json")
 
 
 def test_a_log_gets_a_line_now_and_then(tmp_path, monkeypatch, capsys):
