@@ -16,6 +16,16 @@ def built(tmp_path_factory):
     return folder
 
 
+@pytest.fixture
+def two_devices(monkeypatch):
+    """Pretend that there are two devices; both are the processor."""
+    import torch
+
+    from aligngemini.core import devices
+
+    monkeypatch.setattr(devices, "alike", lambda: [torch.device("cpu")] * 2)
+
+
 SLOW = {  # files of tests that train, start kernels or processes, or simulate: `make check` leaves them out
     "audit/test_command.py",
     "audit/test_degradation_strength.py",

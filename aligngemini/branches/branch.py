@@ -14,7 +14,8 @@ class Branch(Protocol):
     `load` needs, from a complete data run and a `source` (its file or options, "" for none), and returns the facts for
     `load`, fit for JSON; long training resumes from `checkpoints`. One that knows which images are unlike those that it
     was trained on: `judge(views)`, p(fake) and that, None where it is not known. One that can say why: `explain(views,
-    fake)`, a sentence for each view, given its verdict, "" where it has none.
+    fake)`, a sentence for each view, given its verdict, "" where it has none. One that scores on several devices at
+    once: `on(device)`, a copy of it on another torch.device (see core.copies).
     """
 
     kind: ClassVar[str]

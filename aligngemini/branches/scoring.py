@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from PIL.Image import Image
 
+from aligngemini.core.copies import Copies
 from aligngemini.images.failures import HOPELESS, Failures, attempt, each, reason
 from aligngemini.images.feed import Feed, Item, batched, items
 from aligngemini.scores import table as score_table
@@ -58,13 +59,19 @@ def scored(
 
     `looks(item, rgb)` are made one after the other, of uint8 [H, W, 3]; `reading` goes to Feed. `wanted(key, names)`
     says which of a batch's images are scored under a look's key; it is asked when the looks before have their scores.
-    Raises what is not about one image: see images.failures.
+    Without it, branches that can be copied score on all GPUs. Raises what is not about one image: see images.failures.
     """
     failures = Failures()
-    for batch in Feed(batches, lambda item, rgb: [_made(look) for look in looks(item, rgb)], label, **reading):
-        yield from _batch_scores(batch, batch_size, failures, wanted)
-        batch.clear()  # views of more than two batches shall not be in memory
-        failures.check(HOPELESS)
+    with Copies(1 if wanted else len(batches)) as copies:
+
+        def work(batch: list) -> Iterable[list[Score]]:
+            parts = _batch_scores(batch, batch_size, failures, copies, wanted)
+            return parts if len(copies.devices) == 1 else list(parts)  # a thread finishes its batch
+
+        reading["through"] = partial(copies.in_order, work)
+        for parts in Feed(batches, lambda item, rgb: [_made(look) for look in looks(item, rgb)], label, **reading):
+            yield from parts
+            failures.check(HOPELESS)
     failures.check()
 
 
@@ -73,7 +80,7 @@ def _made(look: Look) -> Look:
     return look._replace(view=attempt(look.view))
 
 
-def _batch_scores(batch: list, batch_size: int, failures: Failures, wanted=None) -> Iterator[list[Score]]:
+def _batch_scores(batch: list, batch_size: int, failures: Failures, copies: Copies, wanted) -> Iterator[list[Score]]:
     """Scores of what Feed yields: views of one branch and size go together."""
     unread = [(item, got) for item, got in batch if isinstance(got, Exception)]
     yield [Score(item.name, None, np.nan, reason("it cannot be read", got)) for item, got in unread]
@@ -83,7 +90,7 @@ def _batch_scores(batch: list, batch_size: int, failures: Failures, wanted=None)
             groups.setdefault((look.branch, look.size), []).append((item.name, look))
     for (branch, _), members in groups.items():
         for part in _parts(_wanted(members, wanted), batch_size):
-            results = each(partial(_judged, branch), [look.view for _, look in part])
+            results = each(partial(copies.use, branch, _judged), [look.view for _, look in part])
             failures.note(branch.name, results)
             yield [_score(name, look, result) for (name, look), result in zip(part, results, strict=True)]
 

@@ -1,6 +1,7 @@
 """The device that models compute on: the accelerator that torch has, else the processor."""
 
 from contextlib import AbstractContextManager, nullcontext
+from copy import deepcopy
 from typing import Any
 
 AUTO = "auto"  # of a number format: whatever suits this machine
@@ -25,6 +26,32 @@ def name() -> str:
         return ""
     named = getattr(getattr(torch, kind), "get_device_name", None)
     return named() if named else kind
+
+
+def alike() -> list:
+    """The torch.devices to compute on: all visible GPUs that are of the model of the first one, else one device."""
+    import torch
+
+    kind = best()
+    module = getattr(torch, kind, None)
+    names = [module.get_device_name(index) for index in range(module.device_count())] if kind in NARROW else []
+    return [torch.device(kind, index) for index, each in enumerate(names) if each == names[0]] or [torch.device(kind)]
+
+
+def copied(thing: Any, module: Any, device: Any, *tensors: Any) -> Any:
+    """A deep copy of `thing`, with the weights of the `module` inside it, and other `tensors`, on another device.
+
+    Raises ValueError for quantised weights, which stay where they were loaded, and for a device of another kind.
+    """
+    import torch
+
+    home = next(module.parameters()).device
+    if getattr(module, "is_quantized", False) or home.type != device.type:
+        raise ValueError(f"the model stays on {home}")
+    there = {id(each): each.to(device) for each in (*module.buffers(), *tensors)}
+    for each in module.parameters():
+        there[id(each)] = torch.nn.Parameter(each.detach().to(device), each.requires_grad)
+    return deepcopy(thing, there)
 
 
 def number(precision: str, narrow: str) -> str:

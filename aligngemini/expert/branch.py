@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import torch
 
 from aligngemini.branches import domain as domains
 from aligngemini.branches import identity
-from aligngemini.core import manifest
+from aligngemini.core import devices, manifest
 from aligngemini.core.params import Refused
 from aligngemini.core.runs import Run
 
@@ -43,6 +44,10 @@ class ExpertBranch:
         """The base of a run of notebook 03, at the commit that was trained on, and the side of its crops, px."""
         revision = run.models["base"]["revision"]
         return {"base": run.params["base"], "revision": revision, "crop": run.params["crop"]}
+
+    def on(self, device: torch.device) -> Self:
+        """A copy on another device."""
+        return devices.copied(self, self.expert.model, device, self.expert.mean, self.expert.std)
 
     def prepare(self, rgb: np.ndarray, source: object = None, crop: int = 0) -> np.ndarray:
         """The centre crop, uint8 [crop, crop, 3]; a smaller image is padded with zeros."""

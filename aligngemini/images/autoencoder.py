@@ -3,7 +3,9 @@
 import hashlib
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
@@ -36,6 +38,13 @@ class Autoencoder:
         self._encode, self._decode = encode, decode
         self._pixels = BUDGET.get(device, BUDGET["cpu"]) // (LIVE * width * dtype.itemsize)
         self.tile = max(4 * OVERLAP, math.isqrt(self._pixels) // OVERLAP * OVERLAP)
+
+    def on(self, device: torch.device) -> Self:
+        """A copy on another device."""
+        model = self._encode.args[0]
+        other = devices.copied(self, model, device)
+        other.device = str(device)
+        return other
 
     @property
     def number(self) -> str:
@@ -152,25 +161,27 @@ def _extremes() -> np.ndarray:
 
 def _opened(name: str, model, sample: bool, seed: int, device: str) -> Autoencoder:
     """Scaling and shift of the latents are for the diffusion model and cancel out on the way through and back."""
-    dtype, model = model.dtype, model.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
-
-    def encode(x: torch.Tensor, rgb: np.ndarray) -> torch.Tensor:
-        code = model.encode((x * 2 - 1).to(dtype))
-        if not hasattr(code, "latent_dist"):  # without a distribution there is nothing to sample
-            return code[0]
-        latent = code.latent_dist
-        if not sample:
-            return latent.mean
-        noise = torch.stack([_noise(seed, image, latent.mean.shape[1:]) for image in rgb])
-        return latent.mean + latent.std * noise.to(latent.mean)
-
-    def decode(z: torch.Tensor) -> torch.Tensor:
-        return model.decode(z).sample.float() / 2 + 0.5
-
+    model = model.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+    encode, decode = partial(_encoded, model, sample, seed), partial(_decoded, model)  # can be copied with the model
     probe = np.zeros((1, PROBE, PROBE, 3), np.uint8)
     with torch.inference_mode():
         cells = encode(torch.zeros(1, 3, PROBE, PROBE, device=device), probe).shape[-1]
-    return Autoencoder(name, PROBE // cells, weights.widest(model.config), encode, decode, device, dtype)
+    return Autoencoder(name, PROBE // cells, weights.widest(model.config), encode, decode, device, model.dtype)
+
+
+def _encoded(model, sample: bool, seed: int, x: torch.Tensor, rgb: np.ndarray) -> torch.Tensor:
+    code = model.encode((x * 2 - 1).to(model.dtype))
+    if not hasattr(code, "latent_dist"):  # without a distribution there is nothing to sample
+        return code[0]
+    latent = code.latent_dist
+    if not sample:
+        return latent.mean
+    noise = torch.stack([_noise(seed, image, latent.mean.shape[1:]) for image in rgb])
+    return latent.mean + latent.std * noise.to(latent.mean)
+
+
+def _decoded(model, z: torch.Tensor) -> torch.Tensor:
+    return model.decode(z).sample.float() / 2 + 0.5
 
 
 def _noise(seed: int, image: np.ndarray, shape: tuple[int, ...]) -> torch.Tensor:

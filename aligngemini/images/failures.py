@@ -95,7 +95,7 @@ class Failures:
 
     def check(self, enough: int = MANY) -> None:
         """Raise the exception of a branch that failed on `enough` images, on all of them alike."""
-        for branch, errors in self.bad.items():
+        for branch, errors in list(self.bad.items()):  # other threads may note more
             alike = {(type(error), re.sub(r"\d+", "", str(error))) for error in errors}
             if branch not in self.good and len(errors) >= enough and len(alike) == 1:
                 raise errors[0]

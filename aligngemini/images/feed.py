@@ -40,18 +40,22 @@ class Feed:
     label: str = ""  # of the progress, "" for none
     read: Callable[[Any], np.ndarray] = lambda source: decode.read(source).rgb
     workers: int = 2
+    through: Callable[[Iterator[list]], Iterator] = iter  # what is done with the batches, in order
 
-    def __iter__(self) -> Iterator[list[tuple[Item, Any]]]:
+    def __iter__(self) -> Iterator:
         """Yield each batch as pairs of an item and what was prepared of it, or the exception that reading it raised;
-        two batches are in memory at once."""
+        or what it becomes by `through`. Two batches are in memory at once, and those that `through` takes ahead."""
         sizes = [len(batch) for batch in self.batches]
-        places = range(len(sizes))
         with ThreadPoolExecutor(self.workers) as pool:
-            following = self._submit(0, pool)
-            for place in progress(places, self.label, sum(sizes), max(sizes, default=1)) if self.label else places:
-                current, following = following, self._submit(place + 1, pool)
-                yield [(item, future.result()) for item, future in current]
-                current.clear()  # a future keeps its result
+            results = self.through(self._batches(pool))
+            yield from progress(results, self.label, sum(sizes), max(sizes, default=1)) if self.label else results
+
+    def _batches(self, pool: Executor) -> Iterator[list[tuple[Item, Any]]]:
+        following = self._submit(0, pool)
+        for place in range(len(self.batches)):
+            current, following = following, self._submit(place + 1, pool)
+            yield [(item, future.result()) for item, future in current]
+            current.clear()  # a future keeps its result
 
     def _submit(self, place: int, pool: Executor) -> list[tuple[Item, Future]]:
         batch = self.batches[place] if place < len(self.batches) else ()

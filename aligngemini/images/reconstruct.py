@@ -8,11 +8,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from aligngemini.core import atomic, models
+from aligngemini.core.copies import Copies
 
 from . import aspect, decode, header, jpeg
 from .failures import attempt, halved, reason
@@ -158,24 +160,32 @@ def _batches(plans: list[Plan], autoencoder) -> Iterator[list[Plan]]:
 def _reconstruct(plans: list[Plan], autoencoder, pool: ThreadPoolExecutor, workers: int, label: str) -> list[dict]:
     """Write both members of every pair that is not there yet; (path, reason) of those that have none.
 
-    While the autoencoder works on one batch, the files of the one before are written and of the next one read.
+    While the autoencoder works on one batch, the files of the one before are written and of the next one read. On
+    several GPUs it works on as many batches at once.
     """
     todo = [b for b in _batches(plans, autoencoder) if not all(p.fake.exists() and p.original.exists() for p in b)]
     batches = [[Item(plan.fake, plan) for plan in batch] for batch in todo]
     failed, saving = [], []
-    for batch in Feed(batches, lambda _, image: image, label if batches else "", _load, workers):
-        good = [(item.source, *image) for item, image in batch if not isinstance(image, Exception)]
-        again = _through(autoencoder, [rgb for *_, rgb in good])
-        failed += _failures(saving)
-        saving = [(one[0], pool.submit(_save, *one, made)) for one, made in zip(good, again, strict=True)]
-        bad = [(item.source, error) for item, error in batch if isinstance(error, Exception)]
-        failed += [plan.failure(reason("it cannot be read", error)) for plan, error in bad]
+    with Copies(len(batches)) as copies:
+        through = partial(copies.in_order, partial(copies.use, autoencoder, _remade))
+        for good, bad in Feed(batches, lambda _, image: image, label if batches else "", _load, workers, through):
+            failed += _failures(saving)
+            saving = [(one[0], pool.submit(_save, *one)) for one in good]
+            failed += [plan.failure(reason("it cannot be read", error)) for plan, error in bad]
     return failed + _failures(saving)
 
 
 def _load(plan: Plan) -> tuple[bytes, np.ndarray]:
     data = header.contents(plan.row["path"])
     return data, decode.read(data, plan.window).rgb
+
+
+def _remade(autoencoder, batch: list[tuple[Item, Any]]) -> tuple[list[tuple], list[tuple]]:
+    """What `_save` needs of each image of a batch, and plans with the error of those that cannot be read."""
+    bad = [(item.source, error) for item, error in batch if isinstance(error, Exception)]
+    good = [(item.source, *image) for item, image in batch if not isinstance(image, Exception)]
+    again = _through(autoencoder, [rgb for *_, rgb in good])
+    return [(*one, made) for one, made in zip(good, again, strict=True)], bad
 
 
 def _through(autoencoder, images: list[np.ndarray]) -> list[np.ndarray]:

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import torch
 from PIL import Image
 
 from aligngemini.branches import domain as domains
 from aligngemini.branches import identity
-from aligngemini.core import adapters, manifest
+from aligngemini.core import adapters, devices, manifest
 from aligngemini.core.params import Refused
 from aligngemini.core.runs import Run
 
@@ -46,6 +47,10 @@ class VLMBranch:
         facts = {name: run.params[name] for name in ("base", "precision", "max_pixels")}
         facts["quantise"] = run.params.get("quantise", "")  # runs from before there was a choice lack it
         return facts | {"revision": run.models["base"]["revision"]}
+
+    def on(self, device: torch.device) -> Self:
+        """A copy on another device. Raises ValueError if it is quantised."""
+        return devices.copied(self, self.vlm.model, device)
 
     def prepare(self, rgb: np.ndarray, source: object = None, crop: int = 0) -> Image.Image:
         """The image as large as the model sees it; see image_size. Raises Unreadable for one that is too long."""

@@ -10,6 +10,7 @@ from PIL import Image
 from transformers import LogitsProcessor
 
 from aligngemini.core import devices, models, values
+from aligngemini.core.copies import Copies
 from aligngemini.core.progress import progress
 from aligngemini.core.runs import Run
 from aligngemini.core.seeds import generator
@@ -67,9 +68,11 @@ def label(vlm: VLM, rows: pd.DataFrame, seed: int, batch: int, parts: Path) -> p
     labelled = {image for part in done for image in part.image_id}
     left = rows[~rows.image_id.isin(labelled)]
     starts = range(0, len(left), batch)
-    for start in progress(starts, "labelling", len(left), batch):
-        done.append(_part(vlm, left.iloc[start : start + batch], seed))
-        values.write(parts / f"{len(labelled) + start:08}.parquet", done[-1])
+    with Copies(len(starts)) as copies:
+        made = copies.in_order(lambda start: copies.use(vlm, _part, left.iloc[start : start + batch], seed), starts)
+        for start, part in progress(zip(starts, made, strict=True), "labelling", len(left), batch):
+            done.append(part)
+            values.write(parts / f"{len(labelled) + start:08}.parquet", part)
     return pd.concat(done).set_index("image_id").loc[rows.image_id].reset_index()
 
 

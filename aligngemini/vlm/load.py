@@ -7,7 +7,7 @@ import os
 import warnings
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Self
 
 import torch
 
@@ -32,6 +32,10 @@ class VLM:
     @property
     def device(self) -> torch.device:
         return next(self.model.parameters()).device
+
+    def on(self, device: torch.device) -> Self:
+        """A copy on another device. Raises ValueError if it is quantised."""
+        return devices.copied(self, self.model, device)
 
 
 def dtype_for(precision: str) -> torch.dtype:

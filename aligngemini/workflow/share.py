@@ -43,8 +43,10 @@ def gpus() -> list[str]:
 def variables(place: int, jobs: int, beside: int) -> dict[str, str]:
     """Return the variables of the kernel at `place` (from 0) of `jobs` at once; what the user has set stays.
 
-    `beside`: how many notebooks share the processors while it runs, itself included.
+    `beside`: how many notebooks share the processors while it runs, itself included; one alone has all GPUs, too.
     """
     threads = {} if THREADS in os.environ else {THREADS: str(max(1, cpu_count() // beside))}
-    cards = gpus() if jobs > 1 else []
-    return threads | ({GPUS: cards[place % len(cards)]} if len(cards) > 1 else {})
+    cards = gpus() if jobs > 1 and beside > 1 else []
+    if len(cards) < 2:
+        return threads
+    return threads | {GPUS: ",".join(cards[place::jobs] or [cards[place % len(cards)]])}

@@ -1,5 +1,6 @@
 """The loop that scores images: one that fails loses its own score alone, and what is about no image is raised."""
 
+import threading
 from functools import partial
 from pathlib import Path
 
@@ -9,13 +10,14 @@ import pytest
 import torch
 from PIL import Image
 
-from aligngemini.branches import score_cache, scoring
+from aligngemini.branches import registry, score_cache, scoring
 from aligngemini.branches.score_cache import Scores
-from aligngemini.core import progress
+from aligngemini.core import paths, progress
 from aligngemini.core.manifest import DiskFull
 from aligngemini.core.params import Refused
 from aligngemini.images import feed
 from aligngemini.images.header import Unreadable
+from aligngemini.world import world
 
 
 @pytest.fixture
@@ -47,6 +49,25 @@ class Grey:
 
     def prepare(self, rgb, source=None, crop=0):
         return self.view(rgb)
+
+
+class Copied(Grey):
+    """A branch that can be on two devices; `meeting`: both score at the same time, or neither goes on."""
+
+    def __init__(self, p_fake=share, view=grey):
+        super().__init__(p_fake, view)
+        self.meeting, self.used = threading.Barrier(2, timeout=10), False
+
+    def on(self, device):
+        self.other = Copied(self.p_fake, self.view)
+        self.other.meeting = self.meeting
+        return self.other
+
+    def judge(self, views):
+        if not self.used:
+            self.meeting.wait()
+        self.used = True
+        return self.p_fake(views), [None] * len(views)
 
 
 def score(table, p_fake=share, view=grey, batch_size=4, kept=None):
@@ -204,3 +225,47 @@ def test_a_branch_of_one_s_own_is_called_by_its_name(table):
     mine.name = "mine"
     parts = scoring.scored([feed.items(table.head(3))], partial(scoring.plain_looks, [mine]), 1)
     assert [s.reason for part in parts for s in part if s.reason] == ["mine cannot score it (RuntimeError: no)"]
+
+
+def test_two_devices_give_the_scores_and_reasons_of_one(table, two_devices):
+    branch = Copied(failing(RuntimeError("no"), 20))
+    whole = scoring.table(table, branch, "semantic", 4).set_index("image_id")
+    pd.testing.assert_frame_equal(whole, score(table, failing(RuntimeError("no"), 20)), check_exact=True)
+    assert branch.used and branch.other.used and whole.reason["i5"] == "not an image of a known format"
+
+
+def test_scoring_on_two_devices_that_was_killed_goes_on_with_the_same_batches(table, tmp_path, two_devices):
+    with pytest.raises(KeyboardInterrupt):
+        scoring.table(table, Copied(failing(KeyboardInterrupt(), 160)), "semantic", 4, Scores(tmp_path))
+    asked = []
+    again = score(table, lambda views: asked.append(views) or share(views), kept=Scores(tmp_path))
+    assert asked == [[160, 180]]
+    pd.testing.assert_frame_equal(again, score(table), check_exact=True)
+
+
+def test_branches_that_can_be_copied_and_others_are_scored_side_by_side(table, two_devices):
+    first, second = Copied(), Grey(lambda views: [0.25 for _ in views], grey)
+    second.name = "mine"
+    looks = partial(scoring.plain_looks, [first, second])
+    parts = [part for part in scoring.scored(feed.batched(feed.items(table.drop(5)), 4), looks, 4) if part]
+    assert [part[0].key for part in parts] == ["vlm", "mine"] * 3
+    assert [one.value for part in parts[::2] for one in part] == score(table.drop(5)).score.tolist()
+
+
+def test_a_model_that_fails_on_every_image_alike_is_raised_on_two_devices_too(table, two_devices):
+    with pytest.raises(RuntimeError, match="broken"):
+        scoring.table(table.drop(5), Copied(failing(RuntimeError("broken"), *range(200))), "semantic", 4)
+
+
+@pytest.mark.parametrize("kind", ["expert", "vlm"])
+def test_a_copy_of_a_trained_branch_scores_as_it_does_to_the_last_bit(kind, tmp_path, two_devices):
+    branch = registry.saved(kind, paths.resolve(f"data/mini/detector/{kind}"))
+    views = [branch.prepare(world.draw(0, "copies", index, False).rgb) for index in range(2)]
+    copy = branch.on(torch.device("cpu"))
+    one, other = branch.judge(views), copy.judge(views)
+    assert np.array_equal(one[0], other[0]) and one[1] == other[1]
+    assert not {id(each) for each in modules(branch)} & {id(each) for each in modules(copy)}
+
+
+def modules(branch):
+    return (branch.vlm if branch.name == "vlm" else branch.expert).model.modules()

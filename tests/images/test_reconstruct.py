@@ -127,6 +127,39 @@ def test_a_second_try_makes_only_what_is_missing(photographs, picture, saved, tm
     assert len(kept) == 4 and not list((tmp_path / "out").glob(".part*"))
 
 
+class Copied(Smoother):
+    """A Smoother that can be on two devices; both work at the same time, or neither goes on."""
+
+    def __init__(self, fails: bool = False):
+        super().__init__(most=1)
+        self.meeting, self.fails = threading.Barrier(2, timeout=10), fails
+
+    def on(self, device):
+        self.other = Copied(self.fails)
+        self.other.meeting = self.meeting
+        return self.other
+
+    def roundtrip(self, rgb):
+        if not self.seen:
+            self.meeting.wait()
+        elif self.fails:
+            raise KeyboardInterrupt
+        return super().roundtrip(rgb)
+
+
+def test_two_devices_reconstruct_as_one_does_and_go_on_after_a_kill(photographs, picture, saved, tmp_path, two_devices):
+    rows = photographs(**{f"p{i}": saved(picture(32, 32, i), "JPEG") for i in range(6)}, bad=b"nothing")
+    with pytest.raises(KeyboardInterrupt):
+        reconstruct.pairs(rows, Copied(fails=True), tmp_path / "out")
+    before = len(list((tmp_path / "out").glob("*.jpg")))
+    model = Copied()
+    made, failed = reconstruct.pairs(rows, model, tmp_path / "out")
+    assert before == 2 and model.seen + model.other.seen == 4 and model.seen and model.other.seen
+    alone, same = reconstruct.pairs(rows, Smoother(most=1), tmp_path / "alone")
+    pd.testing.assert_frame_equal(made.drop(columns="path"), alone.drop(columns="path"))
+    pd.testing.assert_frame_equal(failed, same)
+
+
 def test_unreadable_photographs_come_back_with_their_reason(photographs, picture, saved, tmp_path):
     whole = saved(picture(), "JPEG")
     rows = photographs(a=whole, b=whole[: len(whole) // 2], c=b"nothing", d=saved(picture(seed=2), "PNG"))

@@ -51,6 +51,24 @@ def test_a_killed_labelling_goes_on_where_it_was(vlm, told, rows, tmp_path, monk
     pd.testing.assert_frame_equal(again, told)
 
 
+def test_two_devices_label_as_one_does_and_go_on_after_a_kill(vlm, told, rows, tmp_path, two_devices, monkeypatch):
+    part, used = labels._part, set()
+
+    def dies(model, some, seed):
+        used.add(id(model))
+        if "3True" in set(some.image_id):
+            raise KeyboardInterrupt
+        return part(model, some, seed)
+
+    monkeypatch.setattr(labels, "_part", dies)
+    with pytest.raises(KeyboardInterrupt):
+        labels.label(vlm, rows, 0, 2, tmp_path)
+    assert len(used) == 2 and id(vlm) in used
+    assert sorted(file.name for file in tmp_path.iterdir()) == [f"{at:08}.parquet" for at in (0, 2, 4)]
+    monkeypatch.setattr(labels, "_part", part)
+    pd.testing.assert_frame_equal(labels.label(vlm, rows, 0, 2, tmp_path), told)
+
+
 def test_a_batch_is_looked_at_once_for_both_verdicts_and_the_model_left_as_it_was(vlm, rows, tmp_path):
     tower, looks = vlm.model.model.visual, []
     own = type(tower).forward
