@@ -48,7 +48,8 @@ def copied(thing: Any, module: Any, device: Any, *tensors: Any) -> Any:
     home = next(module.parameters()).device
     if getattr(module, "is_quantized", False) or home.type != device.type:
         raise ValueError(f"the model stays on {home}")
-    there = {id(each): each.to(device) for each in (*module.buffers(), *tensors)}
+    loose = [each for part in module.modules() for each in vars(part).values() if isinstance(each, torch.Tensor)]
+    there = {id(each): each.to(device) for each in (*module.buffers(), *loose, *tensors) if each.device == home}
     for each in module.parameters():
         there[id(each)] = torch.nn.Parameter(each.detach().to(device), each.requires_grad)
     return deepcopy(thing, there)

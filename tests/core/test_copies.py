@@ -103,9 +103,10 @@ def test_a_device_without_room_for_a_copy_is_said_and_left_out(two_devices, caps
 def test_a_copy_has_the_weights_of_its_model_and_no_state_in_common():
     model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2))
     model[1].weight = model[0].weight.requires_grad_(False)
-    scale = torch.ones(2)
+    scale, model[2].cached = torch.ones(2), torch.ones(2)
     copy = devices.copied({"model": model, "scale": scale}, model, torch.device("cpu"), scale)
     assert copy["model"][0].weight is copy["model"][1].weight and not copy["model"][0].weight.requires_grad
+    assert copy["model"][2].cached is model[2].cached, "put where the copy is, which is here"
     assert all(torch.equal(*pair) for pair in zip(model.parameters(), copy["model"].parameters(), strict=True))
     copy["model"].eval()
     assert model.training and copy["scale"].equal(scale)
