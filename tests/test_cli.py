@@ -1,5 +1,6 @@
 """The command line: its exit codes, and that it stays fast and clear for people."""
 
+import gc
 import json
 import os
 import subprocess
@@ -134,6 +135,14 @@ def pictures(tmp_path, monkeypatch):
     for path in paths:
         path.write_text("")
     return [str(path) for path in paths]
+
+
+def test_no_garbage_is_looked_for_in_what_detect_has_loaded(pictures):
+    gc.unfreeze()
+    assert cli.main(["detect", pictures[0]]) == 0
+    frozen = gc.get_freeze_count()
+    gc.unfreeze()
+    assert frozen > 10_000 and gc.isenabled()
 
 
 def test_detect_gives_one_line_per_picture(pictures, capsys):

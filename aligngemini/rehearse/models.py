@@ -33,6 +33,7 @@ def vlm(setting: Setting, folder: Path, device: str) -> tuple[load.VLM, nn.Modul
     """
     from transformers import AutoConfig, AutoModelForImageTextToText, GenerationConfig
 
+    load.ignore_older_names()
     dtype, sizes = load.dtype_for(setting.vlm.precision), _sizes(setting.vlm.base)
     processor = processors.of(sizes["model_type"])
     config = AutoConfig.for_model(**sizes | processors.ids(processor))

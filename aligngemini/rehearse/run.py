@@ -5,7 +5,7 @@ import multiprocessing
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -16,7 +16,7 @@ import psutil
 import torch
 
 from aligngemini.core.params import Refused
-from aligngemini.core.progress import say
+from aligngemini.core.progress import progress, say
 
 from . import models
 from .flop_counter import FEW, Count, at, counted
@@ -43,16 +43,20 @@ def place(setting: Setting, wanted: str = "", only: str = "") -> str:
     return wanted or ("cuda" if gpu else "" if large else "cpu")
 
 
-def computed(setting: Setting, gpu: GPU, only: str = "") -> Iterator[Row]:
-    """Count every stage that works on a GPU, in batches of one; peak and time are those of the recipe's batches."""
-    for stage in asked(setting, only):
-        if stage.held:
-            count, units = count_of(stage, setting.single(), narrow=True)
-            batch, flops = setting.number(stage.held), count.flops / units
-            peak = count.weights + batch * count.activations / units
-            row = _row(stage, setting, "computed", gpu.name, batch, gpu.seconds(flops, count.read / batch), peak)
-            numbers = {"TFLOP each": flops / 1e12, "fits": gpu.fits(peak), "smallest GPU": smallest(peak)}
-            yield row | numbers | {"disk, GB": _written(stage, setting, count) / 1e9}
+def computed(setting: Setting, gpu: GPU, only: str = "", notebooks: Collection[str] = ()) -> Iterator[Row]:
+    """Count every stage that works on a GPU, or those of `notebooks`, in batches of one; peak and time are those of the
+    recipe's batches.
+    """
+    stages = [
+        stage for stage in asked(setting, only) if stage.held and stage.notebook in (notebooks or [stage.notebook])
+    ]
+    for stage in progress(stages, "counting"):
+        count, units = count_of(stage, setting.single(), narrow=True)
+        batch, flops = setting.number(stage.held), count.flops / units
+        peak = count.weights + batch * count.activations / units
+        row = _row(stage, setting, "computed", gpu.name, batch, gpu.seconds(flops, count.read / batch), peak)
+        numbers = {"TFLOP each": flops / 1e12, "fits": gpu.fits(peak), "smallest GPU": smallest(peak)}
+        yield row | numbers | {"disk, GB": _written(stage, setting, count) / 1e9}
 
 
 def _written(stage: Stage, setting: Setting, count: Count) -> float:

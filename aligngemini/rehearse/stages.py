@@ -104,6 +104,8 @@ def preference(vlm: VLM, setting: Setting, folder: Path) -> Ready:
     remark = " ".join([WORDS] * -(-length // words))
     chosen, rejected = (preference_pairs.answer(label, remark) for label in (0, 1))
     rows = images(folder, update, [setting.sizes["vlm"]]).assign(chosen=chosen, rejected=rejected)
+    for sizes in (vlm.model.config.get_text_config(), vlm.model.generation_config):
+        sizes.eos_token_id = vlm.processor.tokenizer.eos_token_id  # else the trainer sets it, with a warning
     trainer = dpo.build(vlm, rows, config, folder / "checkpoints")
     trainer.args.save_strategy = "no"
     trainer.remove_callback(dpo.Watch)  # without arithmetic nothing starts as it must

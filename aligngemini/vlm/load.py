@@ -55,8 +55,7 @@ def load(base: str, revision: str = "", precision: str = "auto", max_pixels: int
 
     name, dtype, bits = models.where(base, "VLM base"), dtype_for(precision), quantised(quantise)
     logging.disable_progress_bar()  # in a notebook it is a widget, which a report cannot show
-    # peft, TRL and accelerate still call a setting by its older name.
-    warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*", category=FutureWarning)
+    ignore_older_names()
     options = CODE | ({"revision": revision} if revision else {})
     with models.loading(base, "VLM base"):
         check_kind(name, options)
@@ -75,6 +74,11 @@ def load(base: str, revision: str = "", precision: str = "auto", max_pixels: int
     if max_pixels:
         image_size.limit(processor.image_processor, max_pixels)
     return VLM((model if quantise else model.to(place())).eval(), processor, max_pixels)
+
+
+def ignore_older_names() -> None:
+    """Let nothing be said of a setting that peft, TRL and accelerate still call by its older name."""
+    warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*", category=FutureWarning)
 
 
 def check_kind(name: str, options: dict[str, Any]) -> None:

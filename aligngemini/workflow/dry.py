@@ -150,14 +150,15 @@ def _labelled(name: str) -> str:
 def _memory(plan: Plan, written: dict[str, float]) -> Iterator[Check]:
     """What the stages that train or score take by count, against this machine; their files go into `written`, in GB.
 
-    Counting takes up to some minutes. What it cannot count, a model whose sizes are not known, is said and not missing.
+    Counting takes a minute at true sizes. What it cannot count, a model whose sizes are not known, is said and not
+    missing.
     """
     given = {name: _configs(plan, name) for name in (stages.DATA, stages.VLM, stages.EXPERT)}
     if not any(given.values()):
         return
     machine, configs = _machine(), [each[0] if each else stages.STAGES[name].params() for name, each in given.items()]
     try:
-        rows = [row for row in _counted(plan.scale, *configs, machine) if given.get(row["notebook"])]
+        rows = _counted(plan.scale, *configs, machine, [name for name, each in given.items() if each])
     except Refused as refusal:
         yield Check(ALL, "memory", partial(str, f"not counted: {refusal}"))
         return
@@ -166,13 +167,13 @@ def _memory(plan: Plan, written: dict[str, float]) -> Iterator[Check]:
         yield Check(row["notebook"], f"memory for {row['stage']}", partial(_fits, row, machine, plan.scale))
 
 
-def _counted(scale: str, vae: Any, vlm: Any, expert: Any, machine: Any) -> list[dict[str, Any]]:
-    """The computed rows of a rehearsal with these parameters."""
+def _counted(scale: str, vae: Any, vlm: Any, expert: Any, machine: Any, notebooks: list[str]) -> list[dict[str, Any]]:
+    """The computed rows of a rehearsal of some notebooks with these parameters."""
     from aligngemini.rehearse import run
     from aligngemini.rehearse import stages as rehearsed
 
     setting = rehearsed.setting(scale)._replace(vae=vae, vlm=vlm, expert=expert)
-    return list(run.computed(setting, machine))
+    return list(run.computed(setting, machine, notebooks=notebooks))
 
 
 def _machine() -> Any:

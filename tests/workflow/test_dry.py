@@ -24,7 +24,7 @@ COUNTED = {
 @pytest.fixture
 def counted(monkeypatch):
     """Counting takes minutes: what it would give."""
-    monkeypatch.setattr(dry, "_counted", lambda *words: [COUNTED])
+    monkeypatch.setattr(dry, "_counted", lambda *words: [COUNTED] * (VLM in words[-1]))
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_the_memory_is_counted_by_the_rehearsal_for_the_parameters_of_the_plan(m
     from aligngemini.workflow import plan
 
     asked = []
-    monkeypatch.setattr(run, "computed", lambda setting, *words: asked.append(setting) or [COUNTED])
+    monkeypatch.setattr(run, "computed", lambda setting, *_, notebooks: asked.append(setting) or [COUNTED])
     (check,) = dry._memory(plan.make("mini", options=[("batch_size", "3")]), {})
     assert asked[0].vlm.batch_size == 3 and check.notebook == VLM and "by count" in check.run()
     assert list(dry._memory(plan.make("mini", only="04"), {})) == []
