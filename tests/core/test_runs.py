@@ -1,12 +1,7 @@
 """Runs: named by their question, never half there, resumed after a kill, made by one process at a time."""
 
-import errno
 import json
-import os
 import shutil
-import subprocess
-import sys
-import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,7 +11,6 @@ from filelock import FileLock
 
 from aligngemini.core import json_file, manifest, paths, run_spec, runs, saved_runs, stages
 from aligngemini.core import run as run_module
-from aligngemini.core.manifest import DiskFull
 from aligngemini.core.params import Refused
 from tests import small
 
@@ -113,15 +107,6 @@ def test_a_run_that_changes_while_another_is_made_of_it_is_named(little):
         run.finish({})
 
 
-def test_a_file_system_that_cannot_lock_is_refused_at_once(little, monkeypatch):
-    def unable(*_, **__):
-        raise OSError(errno.ENOLCK, "No locks available")
-
-    monkeypatch.setattr(FileLock, "acquire", unable)
-    with pytest.raises(Refused, match="01_data_construction lies on a file system that cannot lock.*--outputs"):
-        runs.start(DATA, small.data(little))
-
-
 def test_a_clock_that_was_set_back_is_said_where_it_decides_what_is_the_latest(little, monkeypatch, capsys):
     with monkeypatch.context() as patch:
         patch.setattr(run_module, "now", lambda: "2999-01-01T00:00:00.000+00:00")
@@ -130,51 +115,6 @@ def test_a_clock_that_was_set_back_is_said_where_it_decides_what_is_the_latest(l
     assert runs.load(DATA, "latest").name == early.name
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"the clock was set back: run {early.name}") and "name the run" in line
-
-
-ASK = """
-import os, time
-from aligngemini.core import runs
-from tests import small
-from tests.little_workbook import Little
-from pathlib import Path
-
-def make():
-    time.sleep(1)
-    with Path(os.environ["LITTLE_LOG"]).open("a") as log:
-        log.write(f"{os.getpid()}\\n")
-    return "made"
-
-little = Little(Path(os.environ["LITTLE_ROOT"]), {})
-run = runs.start("01_data_construction", small.data(little, seed=int(os.environ["SEED"])))
-if not run.complete:
-    run.compute("numbers.txt", make)
-    run.finish({"images": 1})
-print(run.results["images"])
-"""
-
-
-def test_ten_processes_with_one_question_do_the_work_once_and_say_for_whom_they_wait(little):
-    asked = [_asking(little, "0") for _ in range(10)]
-    ended = [process.communicate(timeout=300) for process in asked]
-    assert [out.splitlines()[-1:] for out, _ in ended] == [["1"]] * 10, ended
-    assert len(little.log()) == 1
-    waited = [err for _, err in ended if "another process makes" in err]
-    assert waited and any(f"process {little.log()[0]} on " in err and "has been at it for 0:0" in err for err in waited)
-    assert "process" not in runs.load(DATA, "latest").manifest["run"]
-
-
-def test_another_question_waits_for_nobody(little):
-    held = runs.start(DATA, small.data(little, seed=0))
-    out, err = _asking(little, "1").communicate(timeout=300)
-    assert out.splitlines()[-1] == "1" and "waiting" not in err and not held.complete
-
-
-def _asking(little, seed):
-    environment = os.environ | little.environment | {"LITTLE_ROOT": str(little.root), "SEED": seed}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    little.started.append(subprocess.Popen([sys.executable, "-c", ASK], env=environment, cwd=paths.ROOT, **pipes))
-    return little.started[-1]
 
 
 def test_what_a_kill_left_half_made_is_swept_and_what_is_whole_stays(little, capsys):
@@ -192,107 +132,6 @@ def test_what_a_kill_left_half_made_is_swept_and_what_is_whole_stays(little, cap
     assert not again.path(".part-images").exists() and (again.checkpoints / "step-1").exists()
     again.finish({})
     assert not again.path("checkpoints").exists() and list(again.manifest["files"]) == ["whole.txt"]
-
-
-def test_running_the_setup_cell_twice_does_not_wait_for_itself(little):
-    runs.start(DATA, small.data(little))
-    began = time.monotonic()
-    assert not runs.start(DATA, small.data(little)).complete
-    assert time.monotonic() - began < 30
-
-
-def test_a_full_disk_is_one_sentence_and_the_run_can_go_on(little):
-    run = runs.start(DATA, small.data(little))
-    run.compute("whole.txt", str, 1)
-
-    def full(path):
-        (path / "one").write_text("half")
-        raise OSError(28, "No space left on device")
-
-    def full_in_rust(path):
-        raise RuntimeError("I/O error: No space left on device (os error 28)")
-
-    for make in (full, full_in_rust):
-        with pytest.raises(DiskFull, match="run the same command again"):
-            run.compute("images", make)
-    run.close()
-    assert not list(run.folder.glob(".part-*"))
-    again = runs.start(DATA, small.data(little))
-    assert again.path("whole.txt").exists()
-    assert again.compute("images", lambda path: (path / "one").write_text("1")).exists()
-
-
-def test_a_manifest_that_cannot_be_written_leaves_the_old_one(little, monkeypatch):
-    run = runs.start(DATA, small.data(little))
-    before = run.path("manifest.json").read_text()
-
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(manifest.os, "replace", full)
-    with pytest.raises(DiskFull):
-        run.finish({})
-    assert [p.name for p in run.folder.iterdir()] == ["manifest.json"]
-    assert run.path("manifest.json").read_text() == before
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"run": {"status": "complete"}}', "\x00\x01"])
-def test_a_damaged_manifest_is_reported_not_a_crash(little, text):
-    run = small.made(DATA, small.data(little), images=1)
-    run.path("manifest.json").write_text(text)
-    assert [record["run"]["status"] for record in runs.all()] == ["unreadable"]
-    with pytest.raises(Refused, match=f"delete .*{run.name}"):
-        runs.start(DATA, small.data(little))
-    with pytest.raises(Refused, match="no complete run"):
-        runs.load(DATA, "latest")
-
-
-def test_the_latest_run_is_named_where_its_manifest_cannot_be_read_and_an_older_one_is_taken(little, capsys):
-    older = small.made(DATA, small.data(little), images=1)
-    newer = small.made(DATA, small.data(little, seed=5), images=1)
-    assert runs.load(DATA, "latest").name == newer.name and not capsys.readouterr().err
-    newer.path("manifest.json").write_bytes(b"")
-    for _ in range(2):
-        assert runs.load(DATA, "latest").name == older.name
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("passed over") and newer.name in line and older.name not in line
-
-
-def test_the_one_run_whose_manifest_cannot_be_read_is_named_where_no_other_fits(little):
-    run = small.made(DATA, small.data(little), images=1)
-    small.made(DATA, small.data(little, seed=5), images=1)
-    run.path("manifest.json").write_bytes(b"")
-    with pytest.raises(Refused, match=f"no complete run of .* with seed 0, and .*{run.name} cannot be read: delete"):
-        runs.load(DATA, "latest seed:0")
-
-
-def test_a_damaged_partial_manifest_does_not_stop_the_run(little):
-    run = runs.start(DATA, small.data(little))
-    run.compute("whole.txt", str, 1)
-    run.path("manifest.json").write_text('{"run": {"sta')
-    run.close()
-    assert runs.start(DATA, small.data(little)).path("whole.txt").exists()
-
-
-def test_a_complete_run_that_lost_a_file_is_refused(little):
-    run = small.made(DATA, small.data(little), images=1)
-    run.path("numbers.json").write_text("")
-    with pytest.raises(Refused, match="numbers.json has 0 bytes.*--scale tiny --only 01 --force"):
-        runs.load(DATA, "latest")
-    run.path("numbers.json").unlink()
-    with pytest.raises(Refused, match="numbers.json is missing"):
-        runs.start(DATA, small.data(little))
-
-
-def test_a_folder_of_many_files_is_one_line_that_still_notices_a_loss(little):
-    run = runs.start(DATA, small.data(little))
-    for number in range(manifest.FOLD + 1):
-        run.save(f"images/{number}.txt", "1")
-    run.finish({})
-    assert run.manifest["files"]["images/"]["files"] == manifest.FOLD + 1
-    run.path("images", "7.txt").unlink()
-    with pytest.raises(Refused, match="images/ holds 50 files instead of 51"):
-        runs.load(DATA, "latest")
 
 
 def test_force_answers_anew_and_keeps_the_old_answer_until_then(little, monkeypatch):
@@ -320,28 +159,6 @@ def test_all_tells_running_killed_failed_and_complete_apart(little):
     named = {done.name: "complete", held.name: "running", left.name: "killed", asked.name: "failed"}
     assert states == named
     assert manifest.read(asked.partial)["run"]["error"] == "ValueError: no"
-
-
-def test_a_second_process_waits_and_then_finds_the_answer(little):
-    cfg = small.data(little)
-    asked = run_spec.make(DATA, cfg)
-    asked.home.parent.mkdir(parents=True)
-    lock = FileLock(asked.lock)
-    lock.acquire()
-    code = (
-        "from aligngemini.images.params import DataParams; from aligngemini.core import runs;"
-        "runs.NOTICE_SECONDS = 1;"
-        f"print(runs.start('{DATA}', DataParams(scale='tiny', vae={cfg.vae!r})).complete)"
-    )
-    environment = os.environ | {"PYTHONPATH": little.environment["PYTHONPATH"]}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    other = subprocess.Popen([sys.executable, "-c", code], env=environment, **pipes)
-    notices = (line for line in other.stderr if "another process makes" in line)
-    assert asked.home.name in next(notices) and asked.home.name in next(notices)
-    assert other.poll() is None
-    lock.release()
-    out, _ = other.communicate(timeout=300)
-    assert out.strip() == "False"
 
 
 def test_the_table_says_where_and_with_what(little):

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from aligngemini.core.run import Run
-from aligngemini.images import sets
+from aligngemini.images import sets, weights
 from aligngemini.images.params import DataParams
 from tests.folder_run import folder_run
 from tests.images.miniatures import TREES
@@ -32,6 +33,29 @@ class Smoother:
     def roundtrip(self, rgb: np.ndarray) -> np.ndarray:
         self.seen += len(rgb)
         return ((rgb.astype(np.uint16) + np.roll(rgb, 1, 2)) // 2).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def kl_folder(tmp_path_factory):
+    from diffusers import AutoencoderKL
+
+    torch.manual_seed(0)
+    blocks = {"down_block_types": ["DownEncoderBlock2D"] * 4, "up_block_types": ["UpDecoderBlock2D"] * 4}
+    model = AutoencoderKL(
+        block_out_channels=(8, 8, 8, 8), latent_channels=4, layers_per_block=1, norm_num_groups=2, **blocks
+    )
+    folder = tmp_path_factory.mktemp("kl")
+    model.save_pretrained(folder / "vae")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def taef2_folder(tmp_path_factory):
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("taef2")
+    for part, file in zip((weights.encoder(), weights.decoder()), weights.FILES, strict=True):
+        torch.save(part.half().state_dict(), folder / file)
+    return folder
 
 
 @pytest.fixture

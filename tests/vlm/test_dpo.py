@@ -13,53 +13,17 @@ from safetensors.torch import load_file
 from aligngemini.core import paths, stages
 from aligngemini.core.params import Refused
 from aligngemini.images import decode
-from aligngemini.mini import bases
-from aligngemini.vlm import adapter, dpo, load, parts, preference_pairs, verdict, vision_cache
+from aligngemini.vlm import adapter, dpo, load, preference_pairs, verdict
 from aligngemini.vlm.params import VLMParams
 from aligngemini.world import world
 from tests import model_card
-
-CFG = VLMParams(base="data/mini/vlm", objective="dpo", batch_size=2, checkpoint_steps=2, learning_rate=1e-2)
-
-
-def base() -> load.VLM:
-    return load.load(str(bases.FOLDERS["vlm"]))
-
-
-def train(rows, folder, cfg=CFG, steps: int = -1):
-    torch.manual_seed(cfg.seed)
-    trainer = dpo.build(base(), preference_pairs.from_remarks(rows), cfg, folder / "checkpoints")
-    trainer.args.max_steps, trainer.args.logging_steps = steps, 1
-    dpo.train(trainer, folder / "adapter", adapter.facts(cfg, len(rows) // 2, trainer.processing_class))
-    return trainer
+from tests.vlm.training import CFG, base, train
 
 
 @pytest.fixture(scope="module")
 def trained(rows, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     return train(rows, folder), folder
-
-
-def test_reasons_are_true_of_the_picture_when_chosen_and_of_its_twin_when_rejected(rows):
-    frame = preference_pairs.from_remarks(rows).set_index("image_id")
-    for row in rows.itertuples():
-        twin = rows[(rows.pair_id == row.pair_id) & (rows.label != row.label)].remark.item()
-        assert frame.chosen[row.image_id] == f"{verdict.VERDICTS[row.label]}. {row.remark}"
-        assert frame.rejected[row.image_id] == f"{verdict.VERDICTS[1 - row.label]}. {twin}"
-
-
-def test_reasons_may_be_the_same_on_both_sides_or_absent(rows):
-    own, none = (preference_pairs.from_remarks(rows, reasons) for reasons in ("own", "none"))
-    for column in ("chosen", "rejected"):
-        assert [text.split(". ", 1)[1] for text in own[column]] == rows.remark.tolist()
-    assert set(none.chosen) == {"This image is real.", "This image is fake."}
-    assert (own.chosen != own.rejected).all() and (none.chosen != none.rejected).all()
-
-
-def test_pictures_without_a_twin_get_bare_verdicts(rows):
-    frame = preference_pairs.from_remarks(rows.assign(pair_id=rows.image_id))
-    assert set(frame.chosen) == {"This image is real.", "This image is fake."}
-    assert (frame.chosen != frame.rejected).all()
 
 
 def test_every_trainable_weight_moves_and_every_frozen_one_stays(trained):
@@ -207,21 +171,6 @@ def test_the_same_seed_gives_the_same_adapter(rows, trained, tmp_path):
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_a_picture_that_is_too_large_cut_off_or_without_an_answer_stops_the_training(rows):
-    vlm = base()
-    examples = [preference_pairs.dataset(preference_pairs.from_remarks(rows))[i] for i in range(2)]
-    batch = vision_cache.CheckedCollator(vlm.processor, 12544)([dict(e) for e in examples])
-    with pytest.raises(RuntimeError, match="16 tokens, more than the 15"):
-        vision_cache.check_images(batch, vlm.processor, 15 * 784)
-    short = {**batch, "input_ids": batch["input_ids"][:, -20:]}
-    with pytest.raises(RuntimeError, match="cut off"):
-        vision_cache.check_images(short, vlm.processor, 0)
-    cut = vision_cache.CheckedCollator(vlm.processor, 12544)
-    cut.collate.max_length = int(batch["completion_mask"].argmax(1).max())
-    with pytest.raises(RuntimeError, match="no answer"):
-        cut([dict(e) for e in examples])
-
-
 def test_dropout_inside_the_adapters_is_there_when_asked_for(rows, tmp_path):
     """TRL's own default would switch it off without a word."""
     for wanted in (0.0, 0.5):
@@ -230,33 +179,6 @@ def test_dropout_inside_the_adapters_is_there_when_asked_for(rows, tmp_path):
         )
         found = {m.p for n, m in trainer.model.named_modules() if "lora_dropout.default" in n and hasattr(m, "p")}
         assert found == ({wanted} if wanted else set())
-
-
-def test_looking_once_changes_no_loss(rows, tmp_path, monkeypatch):
-    """The tower sees each picture of a step once, and every logged loss is that of the plain trainer."""
-    quick = train(rows, tmp_path / "once", steps=3)
-    monkeypatch.setattr(dpo, "cache_vision_features", lambda model: None)
-    plain = train(rows, tmp_path / "plain", steps=3)
-    assert dpo.history(quick).loss.tolist() == pytest.approx(dpo.history(plain).loss.tolist(), abs=1e-3)
-
-
-def test_a_tower_that_looks_once_is_asked_once_a_step_for_half_the_rows(rows, tmp_path):
-    looks = []
-    trainer = dpo.build(base(), preference_pairs.from_remarks(rows), CFG, tmp_path / "checkpoints")
-    core = parts.core(trainer.model)
-    cached, plain = core.get_image_features, core.get_image_features.compute
-    core.get_image_features = lambda *images, **options: looks.append("asked") or cached(*images, **options)
-    cached.compute = lambda image_grid_thw, **images: (
-        looks.append(len(image_grid_thw)) or plain(image_grid_thw=image_grid_thw, **images)
-    )
-    trainer.args.max_steps = 1
-    trainer.train()
-    assert looks.count("asked") == 2 and [n for n in looks if n != "asked"] == [CFG.batch_size]
-
-
-def test_a_tower_that_trains_is_never_remembered():
-    with pytest.raises(RuntimeError, match="trains"):
-        vision_cache.cache_vision_features(base().model.train())
 
 
 def test_one_process_trains_on_one_gpu_of_several(tmp_path, monkeypatch):

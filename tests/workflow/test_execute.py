@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import sys
 import tempfile
 import time
@@ -13,26 +12,14 @@ import pytest
 from aligngemini.core import runs, stages
 from aligngemini.core.params import Refused
 from aligngemini.workflow import execute, plan, scratch
+from tests.workflow.test_stops import _kernels, _wait_for
 
 DATA, VLM, EXPERT, FUSION, ANALYSIS, PEERS = stages.STAGES
 NUMBERS = ("first.json", "second.json")
 
 
-def _wait_for(condition, seconds=120):
-    ends = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends, "it did not happen in time"
-        time.sleep(0.05)
-
-
 def _numbers(little, notebook=DATA):
     return [record["results"]["numbers"] for record in little.manifests(notebook)]
-
-
-def _kernels(process):
-    import psutil
-
-    return [child for child in psutil.Process(process.pid).children() if "ipykernel" in " ".join(child.cmdline())]
 
 
 def test_a_plan_runs_from_data_to_analysis_and_is_reused_in_seconds(little, capsys, monkeypatch):
@@ -171,61 +158,6 @@ def test_side_by_side_the_numbers_and_files_are_those_of_one_after_another(littl
     assert answers[0] == answers[1]
 
 
-def test_a_stop_ends_all_kernels_that_run_side_by_side(little, inline):
-    assert little.run("run", "--scale", "tiny", "--only", "01")[0] == 0
-    process = little.start("run", "--scale", "tiny", "--only", "02", "--jobs", "2", LITTLE_SLEEP="60")
-    _wait_for(lambda: len(little.log()) == 4)
-    children = _kernels(process)
-    process.terminate()
-    _, err = process.communicate(timeout=120)
-    assert len(children) == 2 and not any(child.is_running() for child in children)
-    assert process.returncode == 130 and err == "aligngemini: stopped; the same command continues where it was\n"
-    assert sorted(record["run"]["status"] for record in runs.all()) == ["complete", "killed", "killed"]
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_stop_leaves_no_kernel_and_says_that_it_can_go_on(little, number):
-    process = little.start("run", "--scale", "tiny", "--only", "01", LITTLE_SLEEP="60")
-    _wait_for(lambda: len(little.log()) == 1)
-    (child,) = _kernels(process)
-    process.send_signal(number)
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 130 and "continues where it was" in err
-    assert not child.is_running() and [record["run"]["status"] for record in runs.all()] == ["killed"]
-    assert not list((little.outputs / DATA).glob(".*.ipynb"))
-
-
-@pytest.mark.parametrize("signals", [[signal.SIGTERM], [signal.SIGTERM] * 2, [signal.SIGINT, signal.SIGTERM]])
-def test_a_stop_says_one_sentence_whatever_the_kernel_would_say(little, signals):
-    """The kernel speaks when it is asked to end, on the terminal that it shares with the command."""
-    speak = (
-        "import signal\nfrom ipykernel.kernelapp import IPKernelApp\n"
-        "def speak(*_):\n    IPKernelApp.instance().log.critical('Socket operation on non-socket')\n    os._exit(1)\n"
-        "signal.signal(signal.SIGTERM, speak)\ndraw('first.json')\ntime.sleep(60)"
-    )
-    little.write(DATA, speak)
-    process = little.start("run", "--scale", "tiny", "--only", "01")
-    _wait_for(lambda: len(little.log()) == 1)
-    (child,) = _kernels(process)
-    for number in signals:
-        process.send_signal(number)
-        time.sleep(0.02)
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 130 and not child.is_running()
-    assert err == "aligngemini: stopped; the same command continues where it was\n"
-
-
-def test_a_stop_ends_what_the_kernel_started(little):
-    start = "import subprocess\nhelper = subprocess.Popen(['sleep', '300'])\ndraw('first.json')\ntime.sleep(60)"
-    little.write(DATA, start)
-    process = little.start("run", "--scale", "tiny", "--only", "01")
-    _wait_for(lambda: len(little.log()) == 1)
-    (helper,) = _kernels(process)[0].children()
-    process.terminate()
-    process.communicate(timeout=120)
-    _wait_for(lambda: not helper.is_running(), 20)
-
-
 def test_progress_in_a_notebook_is_one_line_that_is_updated(little):
     assert little.run("run", "--scale", "tiny", "--only", "01", LITTLE_SLEEP="3")[0] == 0
     (path,) = (little.outputs / DATA).glob("[!.]*/notebook.ipynb")
@@ -256,32 +188,11 @@ def test_an_error_keeps_the_notebook_and_tells_stage_reason_place_and_what_to_do
     assert not little.manifests(DATA) and "all black" in little.run("runs")[1]
 
 
-def test_a_kernel_that_is_interrupted_says_nothing_and_an_error_in_a_cell_is_still_told(little, capfd):
-    """jupyter_client interrupts a kernel before it shuts it down; a busy one notes that as an error of its own."""
-    late = (
-        "handlers = get_ipython().kernel.shell_handlers\nexecute = handlers['execute_request']\n"
-        "async def interrupted(*request):\n    await execute(*request)\n    raise KeyboardInterrupt\n"
-        "handlers['execute_request'] = interrupted"
-    )
-    little.write(DATA, late, "1 + 1", "raise ValueError('no light')")
-    code, said = little.run("run", "--scale", "tiny", "--only", "01")
-    assert code == 1 and "ValueError: no light" in said
-    assert "KeyboardInterrupt" not in "".join(capfd.readouterr())  # a kernel shares the terminal of the command
-
-
 def test_a_refusal_inside_a_notebook_is_exit_code_2(little):
     refuse = "from aligngemini.core.params import Refused\nraise Refused('give me photographs')"
     little.write(DATA, refuse)
     code, said = little.run("run", "--scale", "tiny")
     assert code == 2 and "Refused: give me photographs" in said
-
-
-def test_a_kernel_that_dies_is_told_as_such(little):
-    little.write(DATA, "import signal; os.kill(os.getpid(), signal.SIGKILL)")
-    code, said = little.run("run", "--scale", "tiny")
-    assert code == 1 and "the kernel died" in said and "ended by signal 9 (SIGKILL)" in said
-    assert "short of memory (" in said and "use smaller batches" in said
-    assert [record["run"]["status"] for record in runs.all()] == ["failed"]
 
 
 def test_a_notebook_that_never_finishes_its_run_has_failed(little, inline):
@@ -322,47 +233,3 @@ def test_a_missing_notebook_is_refused(little):
     (little.root / "notebooks" / f"{ANALYSIS}.ipynb").unlink()
     with pytest.raises(Refused, match="05_analysis.ipynb"):
         execute.run([plan.make("tiny")])
-
-
-@pytest.fixture
-def papermill(little, monkeypatch):
-    """Papermill's own command line on notebook 01: words -> exit code, and all it said."""
-    from click.testing import CliRunner
-    from papermill.cli import papermill as command
-
-    monkeypatch.chdir(little.root)
-    monkeypatch.setenv("PYTHONPATH", little.environment["PYTHONPATH"])
-
-    def run(*words):
-        done = CliRunner().invoke(command, [str(little.root / "notebooks" / f"{DATA}.ipynb"), *words])
-        return done.exit_code, f"{done.output} {done.exception}"
-
-    return run
-
-
-@pytest.mark.parametrize(
-    ("words", "told"),
-    [
-        (("-p", "train_image", "8"), "did you mean 'train_images'"),
-        (("-p", "seed", "true"), "seed must be an int"),
-        (("-y", "degrade_noise: [half, 1.0]"), "degrade_noise[0] must be a float"),
-    ],
-)
-def test_a_scheduled_papermill_line_is_refused_too(little, papermill, words, told):
-    code, said = papermill("out.ipynb", "-p", "vae", str(little.root / "model"), *words)
-    assert code != 0 and told in said
-
-
-def test_a_scheduled_papermill_line_answers_the_runners_question(little, papermill):
-    recipe = little.root / "notebooks" / "recipes" / "tiny" / f"{DATA}.yaml"
-    code, said = papermill("out.ipynb", "-f", str(recipe), "-p", "scale", "tiny")
-    assert code == 0, said
-    code, said = little.run("run", "--scale", "tiny", "--only", "01")
-    assert code == 0 and len(little.manifests(DATA)) == 1
-    assert little.manifests(DATA)[0]["run"]["attempts"] == 1
-
-
-def test_papermills_help_lists_the_parameters(papermill):
-    code, said = papermill("--help-notebook")
-    assert code == 0
-    assert "seed: int (default 0)" in said and "seed of all random numbers" in said
