@@ -169,7 +169,7 @@ def _sweep(args: argparse.Namespace) -> None:
     if args.print_commands:
         return print(lines.text(plans))
     print(f"study {study.name}: {study.question}", flush=True)
-    home = sweep.home(study.name, args.scale)
+    home = paths.outputs() / "studies" / study.name / args.scale
     paths.writable(home, "--outputs", "table.*", "*.csv")
     made = sweep.run(parts, executors.asked(args, plans))
     from aligngemini.analysis import study as page

@@ -31,9 +31,7 @@ def pack(run: str = "latest", folder: Path = SHIPPED, scale: str | None = None, 
 
 
 def _copy_branch(source: Path, target: Path) -> None:
-    """Copy what a branch is loaded from; of a folder with an adapter what belongs to it, which names the base as the
-    run did, by no path of this machine.
-    """
+    """Copy what a branch is loaded from: all files, or those that belong to an adapter."""
     target.mkdir(parents=True)
     has_adapter = (source / adapters.WEIGHTS).is_file()
     for path in [path for name in adapters.FILES for path in source.glob(name)] if has_adapter else source.iterdir():
@@ -54,10 +52,7 @@ def _write_images(rows: pd.DataFrame, each: int, folder: Path) -> None:
 
 
 def check(folder: Path = SHIPPED) -> pd.DataFrame:
-    """Score the known pictures with the packed detector.
-
-    Columns: file, axis, and for each branch its score, the known one, and `agrees` (all within WITHIN).
-    """
+    """Score the known pictures: file, axis, for each branch its score and the known one, and `agrees` (WITHIN)."""
     known = pd.read_csv(Path(folder) / "known" / "answers.csv")
     judge = Detector.load(folder)
     found = judge([Path(folder) / "known" / name for name in known.file])

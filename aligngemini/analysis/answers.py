@@ -16,6 +16,12 @@ from aligngemini.scores.metrics import BALANCED
 AXES = ("semantic", "pixel")
 NARROW = 0.2  # width of an interval around one half up to which a value is called near chance; our choice
 SMALL = 0.05  # a loss of balanced accuracy that counts as none; our choice
+CHANGED = {  # what mixing did to a branch, by the word that answers for it
+    "It hurts": "a loss",
+    "Not shown": "loss or none, too few images to tell",
+    "It does not hurt": f"no loss above {SMALL}",
+    "It helps": "a gain",
+}
 NOTE = (
     "Balanced accuracy: the mean of the shares of reals and of fakes judged right; 0.5 is guessing. In brackets: 95 % "
     "intervals. Both models of a difference judged the same images; it counts only if it holds after correction "
@@ -46,9 +52,7 @@ def answers(alignment: pd.DataFrame, differences: pd.DataFrame, violations: pd.D
 
 
 def headline(run_or_folder) -> str:
-    """The answers of a run of notebook 05, one a line, above its table: one block per benchmark, balanced accuracy with
-    its interval. Raises Refused if the run has none.
-    """
+    """The answers of a run of notebook 05, and balanced accuracy by benchmark. Raises Refused if the run has none."""
     place = folder(run_or_folder)
     if not (place / "alignment.parquet").is_file():
         raise Refused(f"There is no {place / 'alignment.parquet'}; run notebook 05 to its end first.")
@@ -101,16 +105,10 @@ def _mixing(paired: pd.DataFrame) -> Answer:
         harmless = "It does not hurt" if row.low > -SMALL else "Not shown"
         words.append(("It hurts" if row.difference < 0 else "It helps") if sure else harmless)
         change = spell(row.difference, row.low, row.high, sign=True)
-        parts.append(f"{title(name)} {change} on {row['axis']} fakes ({_said(words[-1])})")
-    order = ("It hurts", "Not shown", "It does not hurt", "It helps")
-    word = next(each for each in order if each in words)
+        parts.append(f"{title(name)} {change} on {row['axis']} fakes ({CHANGED[words[-1]]})")
+    word = next(each for each in CHANGED if each in words)
     word += " in part" if word == "It hurts" and set(words) != {word} else ""
     return Answer(question, word, f"mixed minus pure supervision: {'; '.join(parts)}.")
-
-
-def _said(word: str) -> str:
-    words = {"It hurts": "a loss", "It helps": "a gain", "It does not hurt": f"no loss above {SMALL}"}
-    return words.get(word, "loss or none, too few images to tell")
 
 
 def _fusion(alignment: pd.DataFrame, differences: pd.DataFrame) -> Answer:

@@ -1,5 +1,4 @@
-"""The report of notebook 05: its results, then the executed notebooks that it stands on, in one page that needs nothing
-else."""
+"""The report of notebook 05: its results, then the executed notebooks below it, in one page without a network."""
 
 import base64
 import gzip
@@ -189,9 +188,7 @@ def _title(name: str, run: Run) -> str:
 
 
 def _output(output: Any, run: Run) -> Any:
-    """An output as the report shows it: figures drawn by the page's one plotly, a line where a widget stood, and the
-    run as it is now.
-    """
+    """An output as the report shows it: figures as data, a line in place of a widget, and the run as it is now."""
     data = output.get("data", {})
     if WIDGET in data:
         output["data"] = {"text/html": EXPLORER}

@@ -19,9 +19,7 @@ NOTE = (
 
 
 class Form(NamedTuple):
-    """How people read a table: its caption, the column with a table for each value ("" for none), and the column whose
-    values stand across.
-    """
+    """A table's caption, the column with a table for each value ("" for none), and the column that stands across."""
 
     caption: str
     split: str
@@ -67,13 +65,7 @@ def write(folder: Path, study: Study, command: str, runs: list, tables: dict[str
     `command` is what made the sweep. study.json holds question, grid, command, and every run with its seed and point:
     what the tables can be made from again.
     """
-    about = {
-        "study": study.name,
-        "scale": folder.name,
-        "question": study.question,
-        "grid": study.grid,
-        "command": command,
-    }
+    about = {"study": study.name, "scale": folder.name, "question": study.question, "grid": study.grid}
     made_of = [
         {"seed": run.seed, "data": run.data, "point": run.point}
         | {"notebook": run.answer.notebook, "run": run.answer.name}
@@ -85,7 +77,7 @@ def write(folder: Path, study: Study, command: str, runs: list, tables: dict[str
         for name, each in tables.items():
             each.to_csv(folder / f"{name}.csv", index=False)
         (folder / "table.md").write_text(section(study, command, runs, tables), encoding="utf-8")
-        json_file.write(folder / "study.json", about | {"runs": made_of})
+        json_file.write(folder / "study.json", about | {"command": command, "runs": made_of})
     return folder
 
 

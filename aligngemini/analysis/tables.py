@@ -45,10 +45,7 @@ def judged(
 
 
 def of_run(run: "SavedRun") -> tuple[pd.DataFrame, list[Model], pd.DataFrame]:
-    """The test image table, the models and `judged` of a complete run of notebook 05, or of 04 as 05 would judge it.
-
-    Raises Refused if a table is missing.
-    """
+    """Test image table, models and `judged` of a run of notebook 05, or of 04 as 05 would judge it. Raises Refused."""
     fusion = run.inputs.get("fusion", run)
     models = compared.of(run.inputs | {"fusion": fusion})
     images, fused = image_table.load(run.data.path("test.parquet")), values.read(fusion.path("fused.parquet"))
@@ -158,8 +155,7 @@ def spell(value: float, low: float, high: float, sign: bool = False) -> str:
 
 
 def texts(table: pd.DataFrame) -> list[str]:
-    """The value of each row of `alignment` with its interval, and with what it is if it is no balanced accuracy:
-    '0.97 [0.95, 0.99] recall'."""
+    """The values of `alignment` with their intervals, named where no balanced accuracy: '0.97 [0.95, 0.99] recall'."""
     return [
         spell(row.value, row.low, row.high) + ("" if row.metric == metrics.BALANCED else f" {row.metric}")
         for row in table.itertuples()

@@ -1,6 +1,4 @@
-"""The audit of a data run's tables: the class guessed from one cue alone and by pixels, how alike pairs are, and how
-strong the degradation must be.
-"""
+"""The audit of a data run: the class guessed from cues and pixels, how alike pairs are, how strong to degrade."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial

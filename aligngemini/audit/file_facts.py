@@ -48,8 +48,5 @@ def metadata(data: bytes) -> dict:
 
 
 def add(rows: pd.DataFrame, workers: int = 2) -> pd.DataFrame:
-    """`rows` (path, root, reason) with the facts of their files, which are remembered while the files do not change.
-
-    Files of rows with a reason are not read.
-    """
+    """`rows` (path, root, reason) with the facts of their files, remembered while they do not change."""
     return scan_cache.added(rows, "looking at pictures", workers, scan_cache.Reading(read, NOTHING, (__name__,)))

@@ -150,8 +150,10 @@ EXAMPLES = 3
 
 def text(report: Report) -> str:
     """The report in plain text: counts, cues, copies, what was left out, and the verdicts."""
+    training = ", ".join(f"{paths.short(name)} ({count} pictures)" for name, count in report.training.items())
+    against = f"held against {training or 'no training set: give --against'}"
     titles = {
-        f"Audit of {printable(report.name)}": _head(report),
+        f"Audit of {printable(report.name)}": f"{len(report.images)} usable pictures; {against}",
         "Pictures": _table(report.parts[["part", "real", "fake", "left_out", *duplicates.RELATIONS]]),
         "The class guessed from one cue alone (AUROC; .5 says nothing, nan: too few to tell)": _cues(report.parts),
         "Stands there more than once": _copies(report.images),
@@ -171,11 +173,6 @@ def write(report: Report, folder: Path) -> Path:
         (folder / "audit.md").write_text(page, encoding="utf-8")
         report.left_out.to_csv(folder / "left_out.csv", index=False)
     return folder
-
-
-def _head(report: Report) -> str:
-    training = ", ".join(f"{paths.short(name)} ({count} pictures)" for name, count in report.training.items())
-    return f"{len(report.images)} usable pictures; held against {training or 'no training set: give --against'}"
 
 
 def _table(rows: pd.DataFrame) -> str:

@@ -57,8 +57,7 @@ Reasons = dict[tuple[str, tuple[str, str] | None], str]
 
 
 def facts(branch: Branch, crop: int = 0) -> dict:
-    """Return what the scores of a branch depend on, fit for JSON: its identity (crop in px, 0 for its own), and the
-    code and codecs that make pixels of a file."""
+    """What the scores of a branch depend on, fit for JSON: its identity, and the code and codecs of pixels."""
     pixels = fingerprint.digest([header.CODECS, *map(fingerprint.of_module, PIXELS)])
     return branch.identity(crop) | {"pixels": pixels}
 
@@ -97,8 +96,7 @@ def score(images: pd.DataFrame, wanted: Mapping[Job, Iterable[str]], store: Scor
 
 
 def _refusal(job: Job) -> str:
-    """Return why a branch that knows files alone has no score of any image whose pixels were changed; "" for all
-    others. No image has to be decoded for that."""
+    """Why a branch that knows files alone has no score of changed pixels, "" for all others; nothing is decoded."""
     if not job.steps or not getattr(job.branch, "knows_files", False):
         return ""
     answer = attempt(job.branch.prepare, np.zeros((1, 1, 3), np.uint8))
@@ -106,8 +104,7 @@ def _refusal(job: Job) -> str:
 
 
 def _looks(jobs: Iterable[Job], item: feed.Item, rgb: np.ndarray) -> Iterator[scoring.Look]:
-    """Yield a look for each job; those that treat the image alike come together, and it is treated once for them. What
-    is not treated still has the pixels of its file."""
+    """Yield a look for each job; the image is treated once for all that treat it alike, or not at all."""
     by_steps: dict[protocols.Treatment, list[Job]] = {}
     for job in jobs:
         by_steps.setdefault(job.steps, []).append(job)

@@ -26,9 +26,7 @@ class Choice(NamedTuple):
 
     @property
     def supervision(self) -> str:
-        """The task of the images that it is made from: its option `train`, if it has one, else that of its kind; "" if
-        that is not known.
-        """
+        """The task of its training images: its option `train`, else that of its kind; "" if that is not known."""
         train = getattr(self.options, "train", self.kind.supervision)
         return train if train in ("semantic", "pixel", "union") else ""
 
@@ -44,8 +42,9 @@ def read(texts: list[str], runs: bool = True) -> list[Choice]:
         label = f"{kind.name} {seen[kind.name]}" if kind.notebook and several[kind.name] > 1 else kind.name
         given = options.read(kind.name, rest) if kind.options else None
         found.append(Choice(kind, rest, label, _name(kind, rest, label, given), given))
-    if runs:
-        _check_runs(found)
+    if runs and not any(each.kind.notebook for each in found):
+        kinds = " or ".join(f'"{kind.name} latest"' for kind in KINDS.values() if kind.notebook)
+        raise Refused(f"{FIELD} must name a run, such as {kinds}: the test images are those of its data")
     _check_names(found)
     return found
 
@@ -81,12 +80,6 @@ def _parts(text: str) -> tuple[Kind, str]:
     return kind, rest
 
 
-def _check_runs(found: list[Choice]) -> None:
-    if not any(each.kind.notebook for each in found):
-        kinds = " or ".join(f'"{kind.name} latest"' for kind in KINDS.values() if kind.notebook)
-        raise Refused(f"{FIELD} must name a run, such as {kinds}: the test images are those of its data")
-
-
 def _check_names(found: list[Choice]) -> None:
     twice = [name for name, count in Counter(each.name for each in found).items() if count > 1]
     if twice:
@@ -96,9 +89,7 @@ def _check_names(found: list[Choice]) -> None:
 
 
 def field(usual: list[str], text: str, every: bool) -> Any:
-    """Return the field `branch_runs` of parameters. A plan puts its own runs there where nothing is said: `every` one,
-    or the first of each kind.
-    """
+    """The parameter `branch_runs`; where nothing is said, a plan puts `every` run there, or the first of each kind."""
     return param(usual, text, filled=True, branches="every" if every else "first", read=read)
 
 

@@ -2,8 +2,8 @@
 
 import re
 import unicodedata
-from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import NamedTuple
 
 from aligngemini.core import adapters, stages
@@ -28,16 +28,11 @@ class Kind(NamedTuple):
 
     def load(self) -> type:
         """The class of the detector; loads the libraries that it needs."""
-        return _class(self.code)
+        return resolve_name(self.code)
 
     def load_options(self) -> type | None:
         """The class of its options, None if it has none."""
-        return _class(self.options) if self.options else None
-
-
-def _class(text: str) -> type:
-    module, name = text.split(":")
-    return getattr(import_module(module), name)
+        return resolve_name(self.options) if self.options else None
 
 
 def _peer(name: str, title: str, colour: str, code: str, options="ReconstructionOptions", supervision="pixel") -> Kind:
@@ -100,9 +95,7 @@ def of_notebook(notebook: str) -> Kind | None:
 
 
 def title(name: str) -> str:
-    """What tables and figures call the branch of that name: "VLM", "VLM 2" for vlm_2; the name itself if it is
-    somebody's own.
-    """
+    """The branch of that name in tables and figures: "VLM", "VLM 2" for vlm_2; of somebody's own the name itself."""
     if numbered := NUMBERED.fullmatch(name):
         return f"{KINDS[numbered[1]].title} {numbered[2]}"
     return KINDS[name].title if name in KINDS else name

@@ -1,7 +1,7 @@
 """Parameters that several notebooks have, each described once."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from aligngemini.core.params import Refused, advanced, param
 from aligngemini.core.stages import DATA
@@ -27,6 +27,17 @@ PushToHub = Annotated[
 ]
 Resamples = Annotated[int, advanced(..., "bootstrap resamples behind the intervals, 100 or more", least=100)]
 Confidence = Annotated[float, advanced(..., "coverage of the intervals, 0.5 to 0.999", least=0.5, most=0.999)]
+
+
+def span(default: list[float], what: str, limits: str, **rules: Any) -> Any:
+    """Return a parameter of two numbers, the lower first: a range that something is sampled from, within `limits`."""
+    return advanced(default, f"{what}, lowest and highest, {limits}", pair=True, **rules)
+
+
+def number_format(of: str, narrow: str, elsewhere: str = "float32 elsewhere") -> Any:
+    """Return a parameter that chooses what `of` computes in: auto, `narrow` or float32."""
+    text = f"number format of the {of}, auto means {narrow} on a GPU and {elsewhere}"
+    return advanced("auto", text, choices=["auto", "float32", narrow], on_card=narrow)
 
 
 def check_repository(name: str) -> None:

@@ -50,10 +50,7 @@ class DiskFull(RuntimeError):
 
 @contextmanager
 def room_on_disk(folder: Path, option: str = "--outputs") -> Iterator[None]:
-    """Turn "no space left" under `folder` into `DiskFull`, one sentence with what to do next.
-
-    `option` is what puts the files on another disk.
-    """
+    """Turn "no space left" under `folder` into `DiskFull`; `option` is what puts the files on another disk."""
     try:
         yield
     except Exception as error:
@@ -173,7 +170,8 @@ def environment() -> dict[str, Any]:
             "processors": os.cpu_count(),
             "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
         },
-        "accelerator": _accelerator(),
+        # torch is not imported here: it costs seconds that a fusion run does not have to spend
+        "accelerator": (devices.name() or None) if "torch" in sys.modules else None,
         "git": {"commit": commit or None, "dirty": bool(_git("status", "--porcelain")) if commit else None},
     }
 
@@ -183,11 +181,6 @@ def _version(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _accelerator() -> str | None:
-    # torch is not imported here: it costs seconds that a fusion run does not have to spend
-    return (devices.name() or None) if "torch" in sys.modules else None
 
 
 def _git(*words: str) -> str:

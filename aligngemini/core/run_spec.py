@@ -55,7 +55,10 @@ def make(notebook: str, cfg: Params, needs: dict[str, tuple[str, str]] | None = 
         raise ValueError(f"{notebook} needs exactly the runs its parameters select, {stages.needs(cfg)}, got {needs}")
     inputs = {label: saved_runs.load(upstream, selector, cfg.scale) for label, (upstream, selector) in needs.items()}
     _check_same_data(list(inputs.values()))
-    entries = {label: _input(run) for label, run in inputs.items()}
+    answers = {label: fingerprint.of_answer(run.folder, run.manifest["files"]) for label, run in inputs.items()}
+    entries = {
+        label: {"notebook": run.notebook, "run": run.name, "files": answers[label]} for label, run in inputs.items()
+    }
     block = {
         "params": cfg.model_dump() | _resolved(cfg, {need: inputs[label].name for label, need in needs.items()}),
         "inputs": entries,
@@ -88,10 +91,7 @@ def branches(cfg: Params) -> list[Any]:
 
 
 def _resolved(cfg: Params, chosen: dict[tuple[str, str], str]) -> dict[str, Any]:
-    """Return the parameters that select runs, with the runs' names in them.
-
-    Raises `Refused` if two of the branches that are joined are one run.
-    """
+    """Return the parameters that select runs, with the runs' names. Raises `Refused` if two joined branches are one."""
     values: dict[str, Any] = {}
     first: dict[tuple[str, str, str], int] = {}
     for field, place, _, upstream, selector in stages.selectors(cfg):
@@ -114,26 +114,18 @@ def _numbers(cfg: Params) -> dict[str, str]:
     return {name: devices.number(getattr(cfg, name), on_card) for name, on_card in formats.items()}
 
 
-def _input(run: SavedRun) -> dict[str, str]:
-    files = fingerprint.of_answer(run.folder, run.manifest["files"])
-    return {"notebook": run.notebook, "run": run.name, "files": files}
-
-
-def _alone(text: str) -> list[str]:
-    return [text]
-
-
 class Named(NamedTuple):
     """A text among parameters that names sources: its field, the kind of source and the parts, see `params.param`."""
 
     text: str
     field: str
     kind: str
-    parts: Callable[[str], list[str]]
+    parts: Callable[[str], list[str]] | None = None
 
     def paths(self) -> dict[str, Path]:
         """Return part -> path; hub names have none. Raises `Refused` for what is not there."""
-        return {part: path for part in self.parts(self.text) if (path := _source(part, self.field, self.kind))}
+        parts = self.parts(self.text) if self.parts else [self.text]
+        return {part: path for part in parts if (path := _source(part, self.field, self.kind))}
 
 
 def sources(cfg: Typed) -> dict[str, Path]:
@@ -147,11 +139,11 @@ def sources(cfg: Typed) -> dict[str, Path]:
 def named(cfg: Typed) -> Iterator[Named]:
     """Give what `cfg` names of sources, but for a field's words `besides`; whether it is there is not looked at."""
     for name, rules in params.rules(type(cfg)).items():
-        value, kind, parts = getattr(cfg, name), rules.get("source", ""), rules.get("parts", _alone)
+        value, kind, parts = getattr(cfg, name), rules.get("source", ""), rules.get("parts")
         given = (value if isinstance(value, list) else [value]) if kind else []
         yield from (Named(text, name, kind, parts) for text in given if text not in rules.get("besides", ()))
     for name, choices in stages.branches(cfg).items():
-        yield from (Named(each.rest, name, "scores", _alone) for each in choices if each.kind.file)
+        yield from (Named(each.rest, name, "scores") for each in choices if each.kind.file)
         for each in choices:
             yield from named(each.options) if each.options else ()
 

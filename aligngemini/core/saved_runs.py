@@ -181,9 +181,7 @@ def named(notebook: str, text: str) -> SavedRun:
 
 
 def fitting(notebook: str, selector: str, names: list[str]) -> str:
-    """Return the first of the runs `names` that a selector "latest ..." fits; where none does, or it names a run
-    itself, the selector.
-    """
+    """Return the first of `names` that a selector "latest ..." fits, else the selector (also if it names a run)."""
     wanted = _wanted(notebook, selector)
     if wanted is None:
         return selector

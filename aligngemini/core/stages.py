@@ -1,7 +1,7 @@
 """The notebooks: their names and order, where the parameters of each are, and the runs that they need."""
 
 import dataclasses
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
 from aligngemini.core import params
@@ -29,8 +29,7 @@ class Stage:
     @property
     def params(self) -> type[Params]:
         """The class of its parameters."""
-        module, name = self.code.split(":")
-        return getattr(import_module(module), name)
+        return resolve_name(self.code)
 
     @property
     def place(self) -> int:
@@ -60,9 +59,7 @@ def find(text: str) -> Stage:
 
 
 class Selector(NamedTuple):
-    """A text among parameters that selects a run: the field, its place there if the field is a list of branches, what
-    the manifest calls the run, the notebook that made it, and the text.
-    """
+    """A text that selects a run: field, place there if it is a list of branches, label as an input, notebook, text."""
 
     field: str
     place: int | None

@@ -34,9 +34,7 @@ def match_real_fake(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 class Batches(Dataset):
-    """Batch number -> uint8 images [2 n v, 3, crop, crop] of n pairs in v views, reals first; any worker gives the
-    same batch for a number.
-    """
+    """Batch number -> uint8 [2 n v, 3, crop, crop] of n pairs in v views, reals first; the same from any worker."""
 
     def __init__(self, pairs: pd.DataFrame, config: ExpertParams, start: int = 0):
         self.pairs, self.config, self.start = pairs, config, start

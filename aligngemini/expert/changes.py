@@ -1,6 +1,4 @@
-"""Changes of training pairs: those that all views go through alike, so that no camera's or messenger's habit is a cue,
-and those that bring a fake nearer to its photograph.
-"""
+"""Changes of training pairs: those shared by all views, and those that bring a fake nearer to its photograph."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -29,10 +27,7 @@ def mix(real: np.ndarray, fake: np.ndarray, quality: float, sampled: Sample) -> 
 
 
 def apply(images: np.ndarray, sampled: Sample, chain: Sequence[str], rng: np.random.Generator) -> np.ndarray:
-    """uint8 [n, S, S, 3] after the changes named by `chain` (keys of CHANGES) that were sampled, in that order.
-
-    Fields of noise come from `rng`, one for all images.
-    """
+    """uint8 [n, S, S, 3] after the changes of `chain` (keys of CHANGES) that were sampled; one noise for all images."""
     for name in chain:
         if getattr(sampled, name):
             images = CHANGES[name](images, sampled, rng)
@@ -44,17 +39,9 @@ def _noise(images: np.ndarray, sampled: Sample, rng: np.random.Generator) -> np.
     return (images + noise).clip(0, 255).astype(np.uint8)
 
 
-def _pepper(images: np.ndarray, sampled: Sample, rng: np.random.Generator) -> np.ndarray:
-    return images * (rng.random(images.shape[1:3], dtype=np.float32) >= sampled.pepper)[..., None]
-
-
 def _each(change: Callable[[Image.Image, Sample], Image.Image]) -> Callable[..., np.ndarray]:
     """A change of one Pillow image as a change of a stack."""
     return lambda images, sampled, rng: np.stack([np.asarray(change(Image.fromarray(rgb), sampled)) for rgb in images])
-
-
-def _sharpen(image: Image.Image, sampled: Sample) -> Image.Image:
-    return image.filter(ImageFilter.UnsharpMask(SHARPEN_SIGMA, round(100 * sampled.sharpen), threshold=0))
 
 
 def _colour(image: Image.Image, sampled: Sample) -> Image.Image:
@@ -93,9 +80,13 @@ CHANGES = {
     "flip": lambda images, sampled, rng: images[:, :, ::-1],
     "upend": lambda images, sampled, rng: images[:, ::-1],
     "noise": _noise,
-    "pepper": _pepper,
+    "pepper": lambda images, sampled, rng: (
+        images * (rng.random(images.shape[1:3], dtype=np.float32) >= sampled.pepper)[..., None]
+    ),
     "blur": _each(lambda image, sampled: image.filter(BLURS[sampled.kind](sampled))),
-    "sharpen": _each(_sharpen),
+    "sharpen": _each(
+        lambda image, sampled: image.filter(ImageFilter.UnsharpMask(SHARPEN_SIGMA, round(100 * sampled.sharpen), 0))
+    ),
     "colour": _each(_colour),
     "grey": _each(lambda image, sampled: image.convert("L").convert("RGB")),
 }

@@ -41,20 +41,16 @@ class ExpertParams(Params):
     align_probability: float = _probability(0.0, "a fake is compressed like its photograph")
     pixel_mix_probability: float = _probability(0.0, "a fake is mixed with its photograph")
     frequency_mix_probability: float = _probability(0.0, "a fake is mixed with its photograph in DCT space")
-    mix_strength: list[float] = advanced(
+    mix_strength: list[float] = fields.span(
         [0.0, 0.8],
-        "weight of the photograph in a mix (of the fake, in a faithful pixel mix), lowest and highest, 0 to 1",
+        "weight of the photograph in a mix (of the fake, in a faithful pixel mix)",
+        "0 to 1",
         least=0,
         most=1,
-        pair=True,
     )
     resized_views: bool = advanced(False, "add a smaller and a larger view of each image")
-    downscale: list[float] = advanced(
-        [0.2, 1.0], "scale of the smaller view, lowest and highest, above 0 to 1", above=0, most=1, pair=True
-    )
-    upscale: list[float] = advanced(
-        [1.0, 3.5], "scale of the larger view, lowest and highest, 1 to 8", least=1, most=8, pair=True
-    )
+    downscale: list[float] = fields.span([0.2, 1.0], "scale of the smaller view", "above 0 to 1", above=0, most=1)
+    upscale: list[float] = fields.span([1.0, 3.5], "scale of the larger view", "1 to 8", least=1, most=8)
     margin: int = advanced(
         0, "context in px around a crop, so that blur and JPEG get its surroundings; aligned to the JPEG grid", least=0
     )
@@ -63,8 +59,8 @@ class ExpertParams(Params):
     )
     jpeg_probability: float = _probability(0.3, "a pair is compressed as JPEG")
     noise_probability: float = _probability(0.1, "a pair gets noise")
-    noise_sigma: list[float] = advanced(
-        [1.0, 6.0], "sigma of the noise in grey levels, lowest and highest, 0 to 255", least=0, most=255, pair=True
+    noise_sigma: list[float] = fields.span(
+        [1.0, 6.0], "sigma of the noise in grey levels", "0 to 255", least=0, most=255
     )
     blur_probability: float = _probability(0.1, "a pair is blurred")
     blurs: list[str] = advanced(["gaussian"], "kinds of blur to sample from", choices=BLURS, filled=True)
@@ -75,12 +71,7 @@ class ExpertParams(Params):
     abstain_on_degraded: bool = advanced(
         True, "give the score 0 to images that look degraded to a linear probe on the frozen backbone"
     )
-    precision: str = advanced(
-        "auto",
-        "number format of the backbone, auto means bfloat16 on a GPU and float32 elsewhere and in mode faithful",
-        choices=["auto", "float32", "bfloat16"],
-        on_card="bfloat16",
-    )
+    precision: str = fields.number_format("backbone", "bfloat16", "float32 elsewhere and in mode faithful")
     workers: int = advanced(1, "processes that prepare batches, 0 or more", least=0)
     checkpoint_steps: fields.CheckpointSteps = 50
     score_batch_size: int = advanced(64, "images per batch when scoring, 1 or more", least=1)

@@ -67,14 +67,10 @@ def page(run, sources: list) -> str:
         rows = judging(sources)
     except Refused as refusal:  # a folder without an image
         return show.said(str(refusal))
-    parts = [_card(judging, rows.loc[[place]], _where(sources, place, rows)) for place in rows.head(MOST).index]
+    places = sources if isinstance(sources[0], bytes) else rows.image
+    parts = [_card(judging, rows.loc[[place]], places[place]) for place in rows.head(MOST).index]
     left = f"<p>{len(rows) - MOST} further images are not shown; aligngemini detect judges folders.</p>"
     return "".join(parts) + (left if len(rows) > MOST else "")
-
-
-def _where(sources: list, place: int, rows: pd.DataFrame):
-    """The bytes or the path behind a row of a detector."""
-    return sources[place] if isinstance(sources[0], bytes) else rows.image[place]
 
 
 def _card(judging: Detector, row: pd.DataFrame, where) -> str:
@@ -100,9 +96,7 @@ def _reason(judging: Detector, rgb: np.ndarray) -> list[str]:
 
 
 def evidence_of(branch: Branch, rgb: np.ndarray) -> tuple[np.ndarray, str]:
-    """What a branch sees of uint8 [H, W, 3], red where its evidence for fake lies, and a line on what deleting that
-    evidence does.
-    """
+    """What a branch sees of uint8 [H, W, 3], evidence for fake in red, and a line on what deleting it does."""
     view = branch.prepare(rgb)
     side = max(1, view.shape[0] // SQUARES)
     heat = evidence(branch, view, side)
@@ -124,9 +118,7 @@ def deleted(branch: Branch, view: np.ndarray, heat: np.ndarray, side: int) -> tu
 
 
 def similar(run, where) -> str:
-    """HTML of the training images most like an image, by the cosine of features of the frozen base of the first branch
-    that looks at a crop.
-    """
+    """HTML of the training images most like an image, by features of the base of the first branch with a crop."""
     looks = next((each for each in detector(run).branches if each.crop and "base" in getattr(each, "base", {})), None)
     if looks is None:
         return "<p>No branch of this run has a base whose features can be compared.</p>"

@@ -1,5 +1,4 @@
-"""Notebook 05: choose a model, pure or other supervision, a benchmark and a subset; see the numbers and the
-verdicts that flip."""
+"""Notebook 05: choose model, supervision, benchmark and subset; see the numbers and the verdicts that flip."""
 
 from functools import partial
 
@@ -21,18 +20,14 @@ OTHERS = ("mixed", "union")
 
 
 def read(run_or_folder) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the alignment and flips tables of a run, the latter with the path of each image's twin ("": not known).
-    Raises Refused if it is not complete.
-    """
+    """The tables alignment and flips of a run, the latter with each twin's path ("": not known). Raises Refused."""
     place = folder(run_or_folder)
     table, flips = (values.read(place / f"{name}.parquet", maker=stages.ANALYSIS) for name in ("alignment", "flips"))
     return table, with_twins(flips, run_or_folder)
 
 
 def with_twins(flips: pd.DataFrame, run_or_folder) -> pd.DataFrame:
-    """Return the table with `pair_id` and `twin`: the path of the image of the other class of the same pair and subset.
-    Only a run knows the paths, a folder does not.
-    """
+    """Add `pair_id` and `twin`, the path of the other class of the same pair and subset; a folder alone knows none."""
     if not hasattr(run_or_folder, "data"):
         return flips.assign(twin="")
     test = values.read(run_or_folder.data.path("test.parquet"))
@@ -71,26 +66,18 @@ def _controls(table: pd.DataFrame, turned: pd.DataFrame) -> list:
         name: [EVERY, *[subset for subset in rows.subset.unique() if subset != "mean"]]
         for name, rows in table.groupby("benchmark", sort=False)
     }
+    lists = {"benchmark": list(subsets), "subset": next(iter(subsets.values())), "violation": families}
     benchmark, subset, family = (
         ipywidgets.Dropdown(options=options, description=text, tooltip=text, **narrow)
-        for text, options in (
-            ("benchmark", list(subsets)),
-            ("subset", next(iter(subsets.values()))),
-            ("violation", families),
-        )
+        for text, options in lists.items()
     )
     page = ipywidgets.BoundedIntText(
         1, min=1, max=9999, description="page", tooltip="page of the flipped images", **narrow
     )
     benchmark.observe(lambda change: setattr(subset, "options", subsets[change["new"]]), names="value")
-    return [
-        ipywidgets.ToggleButtons(options=models, description="model", tooltip="model", **buttons),
-        ipywidgets.ToggleButtons(options=kinds, value=BESIDE, description="supervision", **buttons),
-        benchmark,
-        subset,
-        family,
-        page,
-    ]
+    model = ipywidgets.ToggleButtons(options=models, description="model", tooltip="model", **buttons)
+    kind = ipywidgets.ToggleButtons(options=kinds, value=BESIDE, description="supervision", **buttons)
+    return [model, kind, benchmark, subset, family, page]
 
 
 def _view(
@@ -110,9 +97,7 @@ def _view(
 
 
 def bars(table: pd.DataFrame, model: str, kind: str, subset: str) -> go.Figure:
-    """Return the alignment figure of a model or ALL, and of "pure", another supervision, or BESIDE for all; subsets
-    that are not chosen stay, but faint.
-    """
+    """The alignment figure of a model or ALL under "pure", another supervision or BESIDE; other subsets are faint."""
     side = table.supervision.where(table.supervision.isin(OTHERS), "pure")
     models = table.model != "fusion" if model == ALL else table.model == model
     rows = table[models & ((kind == BESIDE) | (side == kind))]

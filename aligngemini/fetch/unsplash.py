@@ -115,31 +115,21 @@ def _photos(addresses: pd.Series, folder: Path, width: int, workers: int) -> dic
     wanted = {f"{name}.jpg": address for name, address in addresses.items()}
     waiting = {name: address for name, address in wanted.items() if not (folder / name).is_file()}
     web.need(folder, int(len(waiting) * width**2 * BYTES), "unsplash")
-    rows, reasons = _rows(folder), {}
-    rows = {name: [name, -1, -1] for name in wanted} | rows
+    known, reasons = record.read(folder), {}
+    known = [] if known is None else map(list, known.itertuples(index=False))
+    rows = {name: [name, -1, -1] for name in wanted} | {row[0]: row for row in known}
     record.write(folder, list(rows.values()))
     try:
         with ThreadPool(workers) as pool:
             come = pool.imap_unordered(lambda name: (name, *_one(waiting[name], folder / name, width)), waiting)
             for name, reason, row in progress(come, "unsplash", len(waiting)):
                 reasons[name], rows[name] = reason, row
-                _hopeful(reasons, reason)
+                if len(reasons) == PATIENCE and all(reasons.values()):
+                    where, advice = os.environ.get(CDN_MIRROR) or CDN, f"set {CDN_MIRROR} to a mirror"
+                    raise Refused(f"no photograph comes from {where} ({reason}): check the network, or {advice}")
     finally:
         record.write(folder, [row for name, row in rows.items() if not reasons.get(name, "").startswith(web.GONE)])
     return reasons
-
-
-def _rows(folder: Path) -> dict[str, list]:
-    rows = record.read(folder)
-    return {} if rows is None else {row[0]: list(row) for row in rows.itertuples(index=False)}
-
-
-def _hopeful(reasons: dict[str, str], last: str) -> None:
-    if len(reasons) == PATIENCE and all(reasons.values()):
-        raise Refused(
-            f"no photograph comes from {os.environ.get(CDN_MIRROR) or CDN} ({last}): check the network, "
-            f"or set {CDN_MIRROR} to a mirror"
-        )
 
 
 def _one(address: str, path: Path, width: int) -> tuple[str, list]:

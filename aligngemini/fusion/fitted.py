@@ -22,9 +22,7 @@ def log_odds(score) -> np.ndarray:
 
 
 def complete(scores, label, branches: int) -> tuple[np.ndarray, np.ndarray]:
-    """Scores float64 [m, branches] and labels int [m] of the rows that have all scores; no row unless both classes
-    occur among them.
-    """
+    """Scores float64 [m, branches] and labels int [m] of rows with all scores; none unless both classes occur."""
     scores = np.asarray([] if scores is None else scores, dtype=np.float64).reshape(-1, branches)
     label = np.asarray([] if label is None else label, dtype=int)
     rated = ~np.isnan(scores).any(axis=1)

@@ -101,9 +101,7 @@ def fit(kind: str, source: str, images, checkpoints: Path, out: Path) -> None:
 
 
 def check_test(tables: Mapping[str, pd.DataFrame], images: pd.DataFrame) -> None:
-    """Raise Refused if a branch has scored no test image, or no image has the scores of all; `tables` is name -> score
-    table, `images` the image table.
-    """
+    """Raise Refused if a branch (name -> score table) has scored no test image, or no image has all scores."""
     every = set(images.image_id)
     for who, ids in _scored(tables).items():
         if not every & ids:
@@ -144,9 +142,7 @@ def threshold(scores: pd.DataFrame, joint: pd.DataFrame, supervision: str) -> fl
 
 
 def summary(members: Sequence[Member], joint: pd.DataFrame) -> pd.DataFrame:
-    """One row per branch: title, supervision, run, threshold, how many images of either set it has scored, and its
-    AUROC on the joint validation set.
-    """
+    """One row per branch: title, supervision, run, threshold, images scored, and AUROC on the joint validation set."""
     rows = []
     for each in members:
         label, score = score_table.labelled(each.joint, joint)

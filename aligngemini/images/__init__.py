@@ -1,3 +1,1 @@
-"""Images: where they come from, how they are read, degraded and reconstructed, and the table that carries
-them.
-"""
+"""Images: where they come from, how they are read, degraded and reconstructed, and their table."""

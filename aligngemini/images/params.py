@@ -1,6 +1,8 @@
 """Parameters of notebook 01."""
 
-from aligngemini.core import params, paths
+from typing import Any
+
+from aligngemini.core import fields, params, paths
 from aligngemini.core.params import Params, Refused, advanced, param
 
 WORLD = "world"  # the small world, whose images are drawn from a seed
@@ -20,22 +22,16 @@ def autoencoders_in(name: str) -> list[str]:
     return [f"{name}/{path.parent.name}" for path in sorted(folder.glob("*/config.json"))] or [name]
 
 
+def _images(text: str) -> Any:
+    return param(WORLD, text, filled=True, source="folder", besides=(WORLD,))
+
+
 class DataParams(Params):
     """Parameters of notebook 01: the images, their number, their degradation and their reconstruction."""
 
-    plausible: str = param(
-        "world", "real images of the semantic set, a folder or world", filled=True, source="folder", besides=(WORLD,)
-    )
-    implausible: str = param(
-        "world",
-        "implausible fakes of the semantic set, a folder or world",
-        filled=True,
-        source="folder",
-        besides=(WORLD,),
-    )
-    photos: str = param(
-        "world", "real images of the pixel set, a folder or world", filled=True, source="folder", besides=(WORLD,)
-    )
+    plausible: str = _images("real images of the semantic set, a folder or world")
+    implausible: str = _images("implausible fakes of the semantic set, a folder or world")
+    photos: str = _images("real images of the pixel set, a folder or world")
     vae: str = param(
         "data/mini/vae/kl",
         "autoencoder that reconstructs the real images of the pixel set, a folder or hub name",
@@ -49,12 +45,7 @@ class DataParams(Params):
     vae_latent: str = advanced(
         "mean", "which latent is decoded: the mean, or a random sample", choices=["mean", "sampled"]
     )
-    vae_dtype: str = advanced(
-        "auto",
-        "number format of the autoencoder, auto means float16 on a GPU and float32 elsewhere",
-        choices=["auto", "float16", "float32"],
-        on_card="float16",
-    )
+    vae_dtype: str = fields.number_format("autoencoder", "float16")
     reconstruction: str = advanced(
         "ours",
         "ours pads the sides and rounds the values, dda crops the sides and truncates the values",
@@ -88,18 +79,10 @@ class DataParams(Params):
     joint_images: int = advanced(200, "images of the joint validation set per class and subset, 0 for none", least=0)
     test_images: int = param(200, "test images per class and subset, 0 for all", least=0)
     image_size: int = advanced(112, "side of the images in px, a multiple of 28", least=28, multiple=28)
-    degrade_scale: list[float] = advanced(
-        [0.5, 0.8], "downsampling factor, lowest and highest, above 0 to 1", above=0, most=1, pair=True
-    )
-    degrade_noise: list[float] = advanced(
-        [2.0, 8.0], "noise sigma in grey levels, lowest and highest, 0 to 255", least=0, most=255, pair=True
-    )
-    degrade_blur: list[float] = advanced(
-        [0.3, 0.9], "blur sigma in px, lowest and highest, 0 to 20", least=0, most=20, pair=True
-    )
-    degrade_jpeg: list[float] = advanced(
-        [40.0, 80.0], "JPEG quality, lowest and highest, 1 to 100", least=1, most=100, pair=True
-    )
+    degrade_scale: list[float] = fields.span([0.5, 0.8], "downsampling factor", "above 0 to 1", above=0, most=1)
+    degrade_noise: list[float] = fields.span([2.0, 8.0], "noise sigma in grey levels", "0 to 255", least=0, most=255)
+    degrade_blur: list[float] = fields.span([0.3, 0.9], "blur sigma in px", "0 to 20", least=0, most=20)
+    degrade_jpeg: list[float] = fields.span([40.0, 80.0], "JPEG quality", "1 to 100", least=1, most=100)
     probe_network: bool = advanced(
         False, "whether a small network looks for pixel cues, too, which takes minutes of one core"
     )

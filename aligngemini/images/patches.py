@@ -64,9 +64,7 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
 
 
 class Upscaler(ModelMixin, ConfigMixin):
-    """Super-resolution as a last component: float [N, 3, H, W] in [-1, 1] is halved by area, and made large again;
-    H, W even.
-    """
+    """Super-resolution: float [N, 3, H, W] in [-1, 1] is halved by area, and made large again; H, W even."""
 
     @register_to_config
     def __init__(self, width: int = 24, depth: int = 2):
@@ -90,18 +88,6 @@ def _blocks(width: int, depth: int) -> nn.Sequential:
     return nn.Sequential(*(_Residual(width) for _ in range(depth)))
 
 
-def _shuffle(width: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(width, 3 * PATCH**2, 3, padding=1), nn.PixelShuffle(PATCH))
-
-
-def _transposed(width: int) -> nn.Sequential:
-    return _in_steps(width, lambda a, b: [nn.ConvTranspose2d(a, b, 4, 2, 1)])
-
-
-def _nearest(width: int) -> nn.Sequential:
-    return _in_steps(width, lambda a, b: [nn.Upsample(scale_factor=2), nn.Conv2d(a, b, 3, padding=1)])
-
-
 def _in_steps(width: int, doubled) -> nn.Sequential:
     """Three doublings with an activation after each, and a last convolution to colours."""
     widths = (width, width // 2, width // 4, width // 4)
@@ -121,4 +107,8 @@ class _Residual(nn.Module):
         return x + self.body(x)
 
 
-DECODERS = {"shuffle": _shuffle, "transposed": _transposed, "nearest": _nearest}
+DECODERS = {
+    "shuffle": lambda width: nn.Sequential(nn.Conv2d(width, 3 * PATCH**2, 3, padding=1), nn.PixelShuffle(PATCH)),
+    "transposed": lambda width: _in_steps(width, lambda a, b: [nn.ConvTranspose2d(a, b, 4, 2, 1)]),
+    "nearest": lambda width: _in_steps(width, lambda a, b: [nn.Upsample(scale_factor=2), nn.Conv2d(a, b, 3, 1, 1)]),
+}

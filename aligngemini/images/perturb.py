@@ -74,10 +74,6 @@ def _crop(rgb: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray
     return rgb[top : top + height, left : left + width].copy()
 
 
-def _screenshot(rgb: np.ndarray, scale: float, rng: np.random.Generator) -> np.ndarray:
-    return degrade.compress(degrade.rescale(rgb, scale, "bilinear"), SCREEN_QUALITY)
-
-
 PERTURBATIONS = {
     "jpeg": Perturbation(
         "saved as JPEG", "quality", (100, 90, 80, 70, 60), PUBLISHED,
@@ -96,6 +92,7 @@ PERTURBATIONS = {
     "up": Perturbation("made larger", "scale", (1.25, 1.5, 1.75, 2), PUBLISHED, _scaled),
     "crop": Perturbation("a window of it, placed at random", "share of each side", (0.9, 0.75, 0.5), OURS, _crop),
     "screenshot": Perturbation(
-        "shown smaller, captured, saved as JPEG", "scale", (0.9, 0.75, 0.5), OURS, _screenshot, encodes=True
+        "shown smaller, captured, saved as JPEG", "scale", (0.9, 0.75, 0.5), OURS,
+        lambda rgb, scale, rng: degrade.compress(degrade.rescale(rgb, scale, "bilinear"), SCREEN_QUALITY), encodes=True,
     ),
 }  # fmt: skip

@@ -1,6 +1,4 @@
-"""The folders a data run takes images from: listed, identified, and freed of duplicates and of anything the tests
-hold.
-"""
+"""The folders a data run takes images from: listed, identified, freed of duplicates and of what is tested."""
 
 import pandas as pd
 

@@ -52,12 +52,10 @@ def check(table: pd.DataFrame, name: str = "the image table") -> pd.DataFrame:
     }
     for rule, broken in rules.items():
         if broken.any():
-            raise Refused(f"{name} {rule} {_examples(table[broken].drop_duplicates('path'))}.")
+            first = table[broken].drop_duplicates("path").head(3).itertuples()
+            examples = ", ".join(f"{row.image_id[:12]} ({Path(row.path).name})" for row in first)
+            raise Refused(f"{name} {rule} {examples}.")
     return table
-
-
-def _examples(rows: pd.DataFrame) -> str:
-    return ", ".join(f"{i[:12]} ({Path(p).name})" for i, p in zip(rows["image_id"][:3], rows["path"][:3], strict=True))
 
 
 def load(path: str | Path) -> pd.DataFrame:
@@ -113,9 +111,7 @@ def sample_whole_pairs(rows: pd.DataFrame, limit: int) -> pd.DataFrame:
 
 
 def training(run, supervision: str, own: str) -> pd.DataFrame:
-    """The training table of a complete data run under a supervision, for a model made for the supervision `own` (of
-    MIXED). Raises Refused as `load` does.
-    """
+    """The training table of a data run under a supervision, for a model made for `own` (of MIXED). Raises Refused."""
     return load(run.path(f"{MIXED[own] if supervision == 'mixed' else supervision}.parquet"))
 
 

@@ -120,10 +120,7 @@ def decoder() -> nn.Sequential:
 
 
 class Taef2(nn.Module):
-    """Both halves with a folder's weights, for images in [-1, 1] as of a diffusers autoencoder.
-
-    Raises Refused if the weights do not match.
-    """
+    """Both halves with a folder's weights, for images in [-1, 1] as of diffusers. Raises Refused for other weights."""
 
     config = {"block_out_channels": (WIDTH, WIDTH)}
 

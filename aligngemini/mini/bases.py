@@ -1,6 +1,4 @@
-"""The shapes of the mini bases: real architectures, small configurations, stored as the hub stores their big
-sisters.
-"""
+"""The shapes of the mini bases: real architectures, small configurations, stored as on the hub."""
 
 from pathlib import Path
 

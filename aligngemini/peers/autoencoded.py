@@ -1,6 +1,6 @@
 """Peers that send an image through an autoencoder: what comes back tells whether a decoder was there before."""
 
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -42,8 +42,10 @@ class SelfReference(Cropped, Logistic):
     def features(self, views: list[np.ndarray]) -> np.ndarray:
         """float64 [n, 4 RINGS]."""
         images = np.stack(views)
-        passes = (load(self.options.vae, self.options.revision).roundtrip, _blurred)
-        return np.hstack([_bands(change) for each in passes for change in _changes(images, each)])
+        blurred = partial(gaussian_filter, sigma=(0, BLUR, BLUR, 0), mode="mirror")
+        passes = (load(self.options.vae, self.options.revision).roundtrip, blurred)
+        changes = [change for each in passes for change in _changes(images, each)]
+        return np.hstack([np.array([ring_power(each, RINGS) for each in change]) for change in changes])
 
 
 def _changes(images: np.ndarray, one_pass) -> tuple[np.ndarray, np.ndarray]:
@@ -52,11 +54,3 @@ def _changes(images: np.ndarray, one_pass) -> tuple[np.ndarray, np.ndarray]:
     twice = one_pass(once)
     first, second = (a.astype(np.float64) - b for a, b in ((images, once), (once, twice)))
     return first.mean(3), second.mean(3)
-
-
-def _blurred(images: np.ndarray) -> np.ndarray:
-    return gaussian_filter(images, (0, BLUR, BLUR, 0), mode="mirror")
-
-
-def _bands(changes: np.ndarray) -> np.ndarray:
-    return np.array([ring_power(each, RINGS) for each in changes])

@@ -22,9 +22,7 @@ COLUMNS = ["detector", "pooled", "pooled_low", "pooled_high", "matched", "matche
 
 
 def chosen(texts: list[str], joined: Sequence[str]) -> list[Choice]:
-    """The detectors that `texts` name. Raises Refused if one has the name of a branch in `joined`, whose columns would
-    be the same.
-    """
+    """The detectors that `texts` name. Raises Refused if one has the name of a branch in `joined`."""
     choices = branch_runs.read(texts, runs=False)
     if twice := [each for each in choices if each.name in joined]:
         way = " or give it another name (name=NAME)" if twice[0].kind.options else ""

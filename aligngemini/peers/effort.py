@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,25 +29,17 @@ class Effort(ExpertBranch):
     def fit(cls, source: str, data, out: Path, checkpoints: Path) -> dict[str, Any]:
         """Train on a set of a complete data run; `source` is the text of the options. Resumes from `checkpoints`."""
         given = options.read(cls.kind, source)
-        config = _parameters(given, data.seed)
+        names = ("epochs", "learning_rate", "crop", "base")
+        config = ExpertParams(seed=data.seed, **{name: getattr(given, name) for name in names})
         expert = backbone.load(given.base, given.revision, config.normalisation)
         architectures.check_fused_attention(expert.model, cls.kind)
         split(expert.model, given.rank)
         expert.model.to(expert.device)
         rows = table.training(data, given.train, "pixel").query("split == 'train'")
-        log = train.optimise(expert, rows, config, checkpoints, _extra(expert, given))
+        weights = given.orthogonality, given.preservation
+        extra = partial(penalty, expert.model, *weights) if any(weights) else None
+        log = train.optimise(expert, rows, config, checkpoints, extra)
         return composite.save(_as_lora(expert, given), cls.kind, source, config, len(rows) // 2, log, out)
-
-
-def _parameters(given: EffortOptions, seed: int) -> ExpertParams:
-    names = ("epochs", "learning_rate", "crop", "base")
-    return ExpertParams(seed=seed, **{name: getattr(given, name) for name in names})
-
-
-def _extra(expert: backbone.Expert, given: EffortOptions):
-    if not given.orthogonality and not given.preservation:
-        return None
-    return lambda: penalty(expert.model, given.orthogonality, given.preservation)
 
 
 def _as_lora(expert: backbone.Expert, given: EffortOptions) -> backbone.Expert:
@@ -115,9 +108,7 @@ def dense(u: torch.Tensor, s: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
 
 
 def split(model: nn.Module, rank: int) -> None:
-    """Put a Residual in place of the attention's linear layers in every block of a timm ViT; all but these and the head
-    is frozen.
-    """
+    """Put a Residual into the attention of every block of a timm ViT; all but these and the head is frozen."""
     model.requires_grad_(False)
     model.head.requires_grad_(True)
     for block in model.blocks:

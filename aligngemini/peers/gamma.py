@@ -134,9 +134,7 @@ class Gamma(ExpertBranch):
 
     @torch.inference_mode()
     def masks(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """The pixels that it holds for GENERATED and for MOVED, bool [n, H, W, 2] (without segmentation [n, H, W, 0]),
-        of uint8 images [H, W, 3].
-        """
+        """What it holds for GENERATED and MOVED, bool [n, H, W, 2 or 0 without segmentation], of images [H, W, 3]."""
         logits, _ = self.expert.judged(views.tensor(images))
         return (logits > 0).permute(0, 2, 3, 1).cpu().numpy()
 

@@ -33,8 +33,7 @@ ORTHOGONAL = 1e-3  # lambda, the weight of |M M' - I|; not stated in the README,
 
 
 class Memory(nn.Module):
-    """Prototypes, the parameter `slots` [K, d]; each of `heads` parts of a feature looks at the `top` nearest of its
-    own."""
+    """Prototypes `slots` [K, d]; each of `heads` parts of a feature looks at the `top` nearest of its own."""
 
     def __init__(self, slots: torch.Tensor, heads: int, top: int) -> None:
         super().__init__()
@@ -156,9 +155,7 @@ def of_reals(given: MirrorOptions, reals: pd.DataFrame, seed: int) -> Memory:
 
 
 class Unexplained(Calibrated):
-    """What remains of MIRROR without training: the mean squared residual of the frozen backbone's patches, calibrated
-    on real images that the memory has not seen.
-    """
+    """MIRROR without training: the mean squared residual of patches, calibrated on reals new to the memory."""
 
     kind = "memory"
 

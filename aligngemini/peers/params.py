@@ -1,6 +1,7 @@
 """The parameters of notebook 06, and the options of each peer."""
 
 from functools import partial
+from typing import Annotated
 
 from aligngemini.branches import branch_runs
 from aligngemini.branches.options import Options
@@ -44,29 +45,19 @@ class PeersParams(Params):
                 raise Refused(f"peers: {each.kind.name} comes with fusion_run: name it in branch_runs of {FUSION}")
 
 
-def _base() -> str:
-    return param("data/mini/expert", "frozen backbone, a folder or hub name", filled=True, source="model")
-
-
-def _revision() -> str:
-    return param("", "revision of the backbone on the hub, empty for the newest")
-
-
-def _crop() -> int:
-    return param(112, "side of the centre crop, px, a multiple of the patch size", least=32)
-
-
-def _direction() -> str:
-    text = "whether a large statistic (high, as published) or a small one (low) says fake"
-    return param("high", text, choices=["high", "low"])
+Base = Annotated[str, param(..., "frozen backbone, a folder or hub name", filled=True, source="model")]
+Revision = Annotated[str, param(..., "revision of the backbone on the hub, empty for the newest")]
+Crop = Annotated[int, param(..., "side of the centre crop, px, a multiple of the patch size", least=32)]
+SAYS_FAKE = "whether a large statistic (high, as published) or a small one (low) says fake"
+Direction = Annotated[str, param(..., SAYS_FAKE, choices=["high", "low"])]
 
 
 class BackboneOptions(Options):
     """Options of the peers that look through a backbone."""
 
-    base: str = _base()
-    revision: str = _revision()
-    crop: int = _crop()
+    base: Base = "data/mini/expert"
+    revision: Revision = ""
+    crop: Crop = 112
 
     def check(self) -> None:
         """Refuse crops that cut a patch."""
@@ -80,7 +71,7 @@ class FrozenOptions(BackboneOptions):
     noise: float = param(0.009, "sigma of the noise, as a share of white", above=0, most=1)
     draws: int = param(3, "noise patterns per image", least=1, most=64)
     blur: float = param(0.55, "sigma of the blur, px", above=0, most=20)
-    direction: str = _direction()
+    direction: Direction = "high"
 
 
 class ReconstructionOptions(Options):
@@ -88,7 +79,7 @@ class ReconstructionOptions(Options):
 
     vae: str = param("data/mini/vae/kl", "autoencoder, a folder or hub name", filled=True, source="model")
     revision: str = param("", "revision of the autoencoder on the hub, empty for the newest")
-    crop: int = _crop()
+    crop: Crop = 112
     direction: str = param("low", "whether a small error (low, as published) or a large one (high) says fake",
                            choices=["high", "low"])  # fmt: skip
 
@@ -97,9 +88,9 @@ class ProbeOptions(Options):
     """Options of a logistic regression on frozen features."""
 
     train: str = param("pixel", "training set, pixel, semantic or union, or a labelled folder", filled=True)
-    base: str = _base()
-    revision: str = _revision()
-    crop: int = _crop()
+    base: Base = "data/mini/expert"
+    revision: Revision = ""
+    crop: Crop = 112
     check = BackboneOptions.check
 
 
@@ -107,9 +98,9 @@ class EffortOptions(Options):
     """Options of Effort: training as the expert's, another adapter."""
 
     train: str = param("pixel", "training set of the data run", choices=["pixel", "semantic", "union"])
-    base: str = _base()
-    revision: str = _revision()
-    crop: int = _crop()
+    base: Base = "data/mini/expert"
+    revision: Revision = ""
+    crop: Crop = 112
     rank: int = param(1, "smallest singular triplets of each layer that train, as published 1", least=1)
     epochs: float = param(2.0, "passes over the training pairs; ours", above=0)
     learning_rate: float = param(
@@ -128,7 +119,7 @@ class MirrorOptions(BackboneOptions):
     top: int = param(32, "prototypes that each part may use; ours, for the mini base (released 128)", least=1)
     token: bool = param(True, "whether the head sees the class token (released code yes, paper no)")
     epochs: float = param(2.0, "passes over the training pairs; ours", above=0)
-    direction: str = _direction()
+    direction: Direction = "high"
 
 
 class GammaOptions(BackboneOptions):

@@ -18,12 +18,7 @@ NAMED = {
 def smolvlm() -> Any:
     """SmolVLM2's own processor and chat template, with images as its card has them: up to four tiles a side."""
     from tokenizers import Tokenizer
-    from transformers import (
-        PreTrainedTokenizerFast,
-        SmolVLMImageProcessor,
-        SmolVLMProcessor,
-        SmolVLMVideoProcessor,
-    )
+    from transformers import PreTrainedTokenizerFast, SmolVLMImageProcessor, SmolVLMProcessor, SmolVLMVideoProcessor
 
     core = Tokenizer.from_file(str(paths.resolve(MINI) / "tokenizer.json"))
     ends = {"eos_token": NAMED["end_of_utterance_token"], "pad_token": "<|endoftext|>"}

@@ -99,9 +99,7 @@ def settings(config: VLMParams, checkpoints: Path):
 
 
 def _reentrant(arguments):
-    """Under ZeRO-3, activations beside frozen weights can only be recomputed in the older, reentrant way
-    (huggingface/trl#2514).
-    """
+    """ZeRO-3 recomputes activations beside frozen weights only in the older, reentrant way (huggingface/trl#2514)."""
     if arguments.deepspeed_plugin is not None and arguments.deepspeed_plugin.zero_stage == 3:
         arguments.activation_checkpointing_kwargs = {"use_reentrant": True}
     return arguments
@@ -161,24 +159,19 @@ def fit(
             "raise train_images or epochs, or lower batch_size or gradient_accumulation."
         )
     seen = domain.of(VLMBranch(vlm), frame, validation)
-    _fit(vlm, frame, config, checkpoints, out)
-    domain.save(seen, Path(out))
-    return Path(out)
-
-
-def _fit(vlm: VLM, frame: pd.DataFrame, config: VLMParams, checkpoints: Path, out: Path) -> Path:
     if config.accelerate_config:
         vlm.model.to("cpu")  # the processes load their own, and need the space
         torch.cuda.empty_cache()
         newest(checkpoints)  # what it says in a process of its own, nobody reads
-        return launch.train(frame, config, checkpoints, out)
-    return train(build(vlm, frame, config, checkpoints), out, adapter.facts(config, len(frame), vlm.processor))
+        launch.train(frame, config, checkpoints, out)
+    else:
+        train(build(vlm, frame, config, checkpoints), out, adapter.facts(config, len(frame), vlm.processor))
+    domain.save(seen, Path(out))
+    return Path(out)
 
 
 def train(trainer, out: Path, facts: dict[str, Any]) -> Path:
-    """Train, going on from the newest checkpoint that is as it was saved; save adapter and history in `out`, with
-    `facts`, the adapter's metadata. Of several processes the first one saves.
-    """
+    """Train from the newest whole checkpoint; save adapter, its `facts` and history in `out`, by the first process."""
     from transformers.trainer_utils import get_last_checkpoint
 
     folder, accelerator = Path(trainer.args.output_dir), trainer.accelerator
@@ -202,9 +195,7 @@ def updates(pairs: int, config: VLMParams) -> int:
 
 
 def history(trainer) -> pd.DataFrame:
-    """The logged steps: step, loss, margin (reward of chosen minus rejected), accuracy of the preference, learning
-    rate.
-    """
+    """The logged steps: step, loss, margin (reward of chosen minus rejected), preference accuracy, learning rate."""
     names = {"rewards/margins": "margin", "rewards/accuracies": "accuracy"}
     rows = [row for row in trainer.state.log_history if "loss" in row]
     return pd.DataFrame(rows).rename(columns=names)[["step", "loss", "margin", "accuracy", "learning_rate"]]

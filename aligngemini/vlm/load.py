@@ -21,9 +21,7 @@ CODE = {"trust_remote_code": False}  # neither run nor asked about
 
 @dataclass
 class VLM:
-    """A model with its processor, which shrinks images to `max_pixels` (0: as the base says); `device` is where it
-    lives.
-    """
+    """A model with its processor, which shrinks images to `max_pixels` (0: as the base says); and its `device`."""
 
     model: Any
     processor: Any
@@ -95,9 +93,7 @@ def check_kind(name: str, options: dict[str, Any]) -> None:
 
 
 def place() -> str:
-    """The device of this process: its own GPU, or the CPU where there is none, or where FSDP or DeepSpeed puts the
-    model in pieces itself.
-    """
+    """The device of this process: its own GPU, or the CPU without one or where FSDP or DeepSpeed places the model."""
     pieces = any(os.environ.get(f"ACCELERATE_USE_{name}") == "true" for name in ("FSDP", "DEEPSPEED"))
     kind = "cpu" if pieces else devices.best()
     return f"{kind}:{os.environ.get('LOCAL_RANK', 0)}" if kind in devices.NARROW else kind

@@ -48,12 +48,7 @@ class VLMParams(Params):
         False, "pack both answers into one sequence that shares the prompt; faster, equal up to rounding"
     )
     explain_images: int = advanced(6, "number of test images that the model explains in words, 0 or more", least=0)
-    precision: str = advanced(
-        "auto",
-        "number format of the model, auto means bfloat16 on a GPU and float32 elsewhere",
-        choices=["auto", "float32", "bfloat16"],
-        on_card="bfloat16",
-    )
+    precision: str = fields.number_format("model", "bfloat16")
     quantise: str = advanced(
         "",
         "4bit stores the weights of the base in four bits, for small GPUs; empty stores them as they are",

@@ -52,7 +52,10 @@ def act(args: argparse.Namespace) -> int:
         rows = {name: json.loads(table.to_json(orient="records")) for name, table in found.items()}
         print(json.dumps(folders | rows, indent=1, ensure_ascii=False))
     else:
-        lines = [*_made_of(found["changes"]), *_results(found["results"])]
+        rows = found["changes"].itertuples(index=False)
+        lines = [f"{row.part}: {row.name} {row.before} → {row.after} ({row.runs})" for row in rows]
+        lines = lines or ["made of the same parameters, versions, data, models and code"]
+        lines += _results(found["results"])
         print("\n".join([f"{folders['before']} → {folders['after']}", *lines]))
     return FOUND if found["results"].change.isin(["fell", "gone"]).any() else DONE
 
@@ -66,12 +69,6 @@ def _previous(run: "SavedRun") -> "SavedRun":
     if not (place := names.index(run.name)):
         raise Refused(f"no complete run of {run.notebook} like {run.name} is older: name the run to compare with")
     return saved_runs.load(run.notebook, names[place - 1])
-
-
-def _made_of(table: Any) -> list[str]:
-    """One line for each thing that differs, by part."""
-    lines = [f"{row.part}: {row.name} {row.before} → {row.after} ({row.runs})" for row in table.itertuples(index=False)]
-    return lines or ["made of the same parameters, versions, data, models and code"]
 
 
 def _results(table: Any) -> list[str]:

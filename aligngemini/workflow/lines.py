@@ -2,7 +2,6 @@
 
 import json
 import shlex
-from collections.abc import Iterator
 
 from aligngemini.core import paths
 from aligngemini.workflow import tasks
@@ -47,12 +46,7 @@ def _line(task: Task, number: int) -> str:
 
 def selector(item: Item) -> str:
     """Return "latest name:value ..." for the run that an item makes: its seed, its point, what was asked for."""
-    return " ".join(["latest", *dict.fromkeys(_conditions(item))])
-
-
-def _conditions(item: Item) -> Iterator[str]:
     cfg = item.cfg({})
-    for name in ("scale", "seed", *item.point, *item.asked):
-        value = str(getattr(cfg, name))
-        if not any(letter.isspace() for letter in value):  # blanks part the conditions
-            yield f"{name}:{value}"
+    values = {name: str(getattr(cfg, name)) for name in ("scale", "seed", *item.point, *item.asked)}
+    plain = [f"{name}:{value}" for name, value in values.items() if len(value.split()) == 1]  # blanks part conditions
+    return " ".join(["latest", *plain])

@@ -1,11 +1,10 @@
 """Sweeps: a study run for several seeds and at every point of notebook 01, one plan each, complete runs reused."""
 
 import dataclasses
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from aligngemini.branches.registry import KINDS
-from aligngemini.core import paths, recipes, stages
+from aligngemini.core import recipes, stages
 from aligngemini.core.params import Refused
 from aligngemini.core.recipes import Study
 from aligngemini.workflow import execute, plan
@@ -91,8 +90,3 @@ def run(parts: list[Part], executor: Local | None = None) -> list[Made]:
         for part, answers in zip(parts, found, strict=True)
         for item, answer in zip(part.plan.items, answers, strict=True)
     ]
-
-
-def home(study: str, scale: str) -> Path:
-    """Return the folder of a sweep's table."""
-    return paths.outputs() / "studies" / study / scale

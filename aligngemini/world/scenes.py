@@ -34,9 +34,7 @@ class Thing:
 
 @dataclass(frozen=True)
 class Scene:
-    """A whole picture in words: place, hour, weather, light, things (the first is the subject), and a sign that counts
-    balloons.
-    """
+    """A picture in words: place, hour, weather, light, things (the subject first), a sign that counts balloons."""
 
     place: str
     hour: str
