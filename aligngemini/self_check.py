@@ -14,9 +14,7 @@ WITHIN = 0.02  # other processors and libraries add in another order; a wrong mo
 
 
 def pack(run: str = "latest", folder: Path = SHIPPED, scale: str | None = None, each: int = 2) -> Path:
-    """Write the detector of a run of notebook 04 into `folder`, with `each` real and fake pictures of every cell of its
-    first benchmark and their scores. Raises Refused if there is no such run.
-    """
+    """Write the detector of a run, with `each` real and fake known pictures of every cell. Raises Refused."""
     fusion, folder = runs.load(stages.FUSION, run, scale), Path(folder)
     paths.writable(folder.parent, "a checkout of your own")
     config = description.read(fusion.folder)

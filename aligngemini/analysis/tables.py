@@ -112,9 +112,7 @@ def confusion(verdicts: pd.DataFrame) -> pd.DataFrame:
 
 
 def agreement(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """Cohen's kappa between the verdicts of each two titles on the images that both judged: 1 where they always agree,
-    0 where as often as by chance; NaN where both give one verdict only.
-    """
+    """Cohen's kappa between each two titles on images that both judged; NaN where both give one verdict only."""
     once = verdicts.drop_duplicates(["title", "image_id"])
     wide = once.pivot(index="image_id", columns="title", values="verdict")[once.title.unique()]
     kappa = wide.astype(float).corr(method=lambda one, other: float(cohen_kappa_score(one, other)))

@@ -117,7 +117,7 @@ def shown_differences(table: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def curve(view: View, verdicts: pd.DataFrame, resamples: int = 2000, confidence: float = 0.95) -> pd.DataFrame:
+def curve(view: View, verdicts: pd.DataFrame) -> pd.DataFrame:
     """Return one row per model for Bench.verdicts of a view: a point of its severity curve.
 
     Columns: protocol, perturbation ("none" for none), severity (NaN there), unit, origin (whose severities), model,
@@ -131,7 +131,7 @@ def curve(view: View, verdicts: pd.DataFrame, resamples: int = 2000, confidence:
     )
     for model, part in verdicts[verdicts["verdict"].notna()].astype({"verdict": int}).groupby("model", sort=False):
         rng = generator("robustness", view.protocol.name, view.perturbation, view.severity, model)
-        _, low, high = intervals.mean_accuracy(part, rng, resamples, confidence)
+        _, low, high = intervals.mean_accuracy(part, rng)
         subsets = metrics.per_subset(part)
         both = subsets[subsets["metric"] == BALANCED]
         counted = both if len(both) else subsets

@@ -32,9 +32,7 @@ class Choice(NamedTuple):
 
 
 def read(texts: list[str], runs: bool = True) -> list[Choice]:
-    """The branches that `texts` name, in order. Raises Refused for an unknown kind, or what its kind cannot have, and
-    where two would have the same name; `runs`: also where none has a run.
-    """
+    """The branches that `texts` name, in order; `runs`: one must have a run. Raises Refused for wrong or equal ones."""
     parts = [_parts(text) for text in texts]
     several, seen, found = Counter(kind.name for kind, _ in parts), Counter(), []
     for kind, rest in parts:

@@ -2,6 +2,7 @@
 
 import shlex
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, ClassVar, Self
 
 from aligngemini.core import params
@@ -39,7 +40,8 @@ class ByOptions:
 
 def read(kind: str, text: str) -> Any:
     """The options of a branch of that kind from a text, "base=hub/name rank=2". Raises Refused with the valid names."""
-    cls = registry.kind(kind).load_options() or Options
+    code = registry.kind(kind).options
+    cls = resolve_name(code) if code else Options
     first = params.names(cls)[1:2]
     given: dict[str, Any] = {}
     try:

@@ -30,10 +30,6 @@ class Kind(NamedTuple):
         """The class of the detector; loads the libraries that it needs."""
         return resolve_name(self.code)
 
-    def load_options(self) -> type | None:
-        """The class of its options, None if it has none."""
-        return resolve_name(self.options) if self.options else None
-
 
 def _peer(name: str, title: str, colour: str, code: str, options="ReconstructionOptions", supervision="pixel") -> Kind:
     """A detector of notebook 06."""
@@ -81,9 +77,7 @@ def kind(name: str) -> Kind:
 
 
 def saved(name: str, adapter: str | Path):
-    """The branch of a trained kind from a saved adapter, a folder or a name on the hub, on the base that its own facts
-    name. Raises Refused as `adapters.home` and the branch's `load` do.
-    """
+    """The branch of a trained kind from an adapter (folder or hub name), on the base that it names. Raises Refused."""
     folder, code = adapters.home(adapter), kind(name).load()
     facts = adapters.facts(folder)
     return code.load({fact: facts[fact] for fact in code.FACTS if fact in facts}, folder, name)

@@ -12,8 +12,7 @@ DataRun = Annotated[
     str, param(..., "run of notebook 01 that gives the training and test images", filled=True, upstream=DATA)
 ]
 Supervision = Annotated[
-    str,
-    param(..., "training set: semantic, pixel, half of each (mixed) or all of both (union)", choices=SUPERVISIONS),
+    str, param(..., "training set: semantic, pixel, half of each (mixed) or all of both (union)", choices=SUPERVISIONS)
 ]
 LearningRate = Annotated[float, param(..., "step size of the optimiser, above 0 to 1", above=0, most=1)]
 LoraRank = Annotated[int, advanced(..., "rank of the LoRA matrices, 1 or more", least=1)]

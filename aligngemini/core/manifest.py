@@ -26,10 +26,7 @@ NO_MEMORY = ("MPS backend out of memory", "DefaultCPUAllocator: can't allocate m
 # What the parts of a manifest must be: a type, names with what they must be, or [what all values must be].
 PARTS = {
     "run": {"notebook": str, "name": str, "status": str, "started": str, "attempts": int},
-    "question": {
-        "params": {"scale": str, "seed": int},
-        "inputs": [{"notebook": str, "run": str}],
-    },
+    "question": {"params": {"scale": str, "seed": int}, "inputs": [{"notebook": str, "run": str}]},
     "environment": {"packages": [str], "git": {}},
     "models": {},
     "results": {},

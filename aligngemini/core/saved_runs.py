@@ -85,9 +85,7 @@ def complete(notebook: str, outputs: Path | None = None) -> list[SavedRun]:
 
 
 def largest_scale(notebook: str) -> str | None:
-    """Return the largest scale with a complete run of `notebook`; None if there is none, runs of scale smoke apart.
-    A scale of one's own counts like the smallest; of equals the newest counts.
-    """
+    """Return the largest scale (an unknown one is smallest) with a complete run of `notebook`, smoke apart, or None."""
     scales = [run.scale for run in reversed(complete(notebook)) if run.scale != "smoke"]
     return max(scales, key=lambda scale: SCALES.index(scale) if scale in SCALES else 0, default=None)
 

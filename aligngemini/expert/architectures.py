@@ -20,9 +20,7 @@ class Architecture(NamedTuple):
 # block, anchored on the blocks since the patch embedding has a `proj` too.
 ARCHITECTURES = {
     "vision_transformer": Architecture(
-        "ViT (DINOv2, CLIP, SigLIP 2)",
-        r"blocks\.\d+\.(attn\.(qkv|proj)|mlp\.(fc1|fc2))",
-        {"dynamic_img_size": True},
+        "ViT (DINOv2, CLIP, SigLIP 2)", r"blocks\.\d+\.(attn\.(qkv|proj)|mlp\.(fc1|fc2))", {"dynamic_img_size": True}
     ),
     "eva": Architecture(
         "EVA (DINOv3 ViT, EVA-02)",

@@ -24,12 +24,7 @@ from aligngemini.scores import metrics
 NOTE = "Exploring only: the run's own thresholds were chosen on validation images."
 FITTED = "This rule was fitted on the joint validation set: moving a threshold has no effect on it."
 RAW = "This rule takes the scores as they are: moving a threshold has no effect on it."
-CELLS = {
-    "real_real": "real → real",
-    "real_fake": "real → fake",
-    "fake_real": "fake → real",
-    "fake_fake": "fake → fake",
-}
+CELLS = {"real_real": "real → real", "real_fake": "real → fake", "fake_real": "fake → real", "fake_fake": "fake → fake"}
 CARDS, THUMB = 8, 112  # images in the gallery at most, and their sides, px
 
 

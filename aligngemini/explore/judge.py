@@ -38,9 +38,7 @@ def picture(run) -> HTML:
 
 
 def judge(run) -> ipywidgets.Widget:
-    """Return the explorer: images by upload or path, the verdict on each, where the evidence of a branch that looks at
-    a crop lies, and on request the training images most like it. Nothing is saved.
-    """
+    """The explorer: images, their verdicts, a branch's evidence, similar training images. Nothing is saved."""
     given, shown, found = Given(several=True), ipywidgets.HTML(show.said("No image yet.")), ipywidgets.HTML()
     alike = ipywidgets.Button(
         description="similar training images", tooltip="find the training images most like the first"

@@ -22,9 +22,7 @@ _FORMAT = DisplayFormatter()
 
 
 def explorer(controls: list, view, *boxes: ipywidgets.Widget) -> ipywidgets.Widget:
-    """Return `boxes` above an Output that shows what `view` makes of the values of the controls, whenever one changes:
-    plotly figures and HTML objects, put there all at once, so that nothing flickers.
-    """
+    """`boxes` above an Output of what `view` makes of the controls' values (figures, HTML), put there all at once."""
     output = ipywidgets.Output(layout=ipywidgets.Layout(min_height="600px"))
 
     def update(_=None) -> None:

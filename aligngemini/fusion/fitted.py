@@ -51,9 +51,7 @@ def thresholds(scores: np.ndarray, label: np.ndarray, false_positives: float) ->
 
 
 def _splits(reals: np.ndarray, budget: int, steps: int) -> Iterator[tuple[float, ...]]:
-    """The lowest thresholds for ways of dividing `budget` false alarms: a branch takes some of what is left, the last
-    one all. An image that an earlier branch has called fake costs a later one nothing.
-    """
+    """The lowest thresholds for ways of dividing `budget` false alarms; an image already called fake costs nothing."""
     last = reals.shape[1] == 1
     takes = [budget] if last else np.unique(np.linspace(0, budget, min(steps, budget + 1)).astype(int))
     for take in takes:

@@ -1,6 +1,4 @@
-"""Detectors side by side: what one more adds to OR, what an image costs, and AUROC twice: over all images, which
-content may tell apart, and between images of the same content.
-"""
+"""Detectors side by side: what one adds to OR, what an image costs, AUROC over all images and by content."""
 
 import time
 from collections.abc import Sequence

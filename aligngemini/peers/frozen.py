@@ -15,9 +15,7 @@ LIMIT = 10_000  # images of which a method remembers what it gave
 
 
 def remembered(method: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
-    """The method, from uint8 images [n, ...] to rows [n, ...], without computing a batch again whose images it has seen
-    all: peers share what they measure. `self.state` says what else decides the rows.
-    """
+    """The method, from uint8 images to rows, computed once for all peers of one `self.state`."""
     known: dict[tuple, np.ndarray] = {}
 
     @wraps(method)

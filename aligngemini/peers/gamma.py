@@ -71,9 +71,7 @@ def _features(width: int) -> nn.Sequential:
 
 
 class Manipulations(batches.Batches):
-    """Batch number -> uint8 [2 n, 5, crop, crop] of n photographs, then these manipulated: three colours and two masks
-    of 0 and 1. Every manipulation is drawn by seed, epoch and photograph.
-    """
+    """Batch number -> uint8 [2 n, 5, crop, crop] of photographs, then these manipulated: three colours, two masks."""
 
     def __init__(self, pairs: pd.DataFrame, kinds: Sequence[str], config: ExpertParams, start: int = 0) -> None:
         super().__init__(pairs, config, start)
@@ -90,9 +88,7 @@ class Manipulations(batches.Batches):
 
 
 def loss(expert: composite.Composite, batch: torch.Tensor, given: GammaOptions) -> torch.Tensor:
-    """Mean binary cross-entropy of the verdicts on a batch of Manipulations, plus `weight` times that of the masks. An
-    image with generated pixels is fake, with `moved` also one with moved pixels.
-    """
+    """Cross-entropy of the verdicts on a batch, and `weight` times that of the masks; `moved`: such pixels are fake."""
     masks, logits = expert.judged(batch[:, :3])
     truth = batch[:, 3:].to(logits)
     fake = truth.amax((2, 3)) @ truth.new_tensor([1, given.moved])  # never both in one image

@@ -51,9 +51,7 @@ class Memory(nn.Module):
 
 
 def learn(features: np.ndarray, slots: int, heads: int, top: int, seed: int) -> Memory:
-    """Phase 1: a memory that reconstructs features [n, d] of real images; it starts from `slots` of them, all of them
-    if there are fewer. Draws depend on `seed` alone.
-    """
+    """Phase 1: a memory of features [n, d], starting from at most `slots` of them; draws depend on `seed` alone."""
     values = torch.from_numpy(features).float()
     draw = torch.Generator().manual_seed(seed)
     memory = Memory(values[torch.randperm(len(values), generator=draw)[:slots]].clone(), heads, top)
@@ -73,9 +71,7 @@ def _overlap(slots: torch.Tensor) -> torch.Tensor:
 
 
 def evidence(memory: Memory, patches: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of patch features [n, p, d]: the mean residual [n, d], and perplexity [n, 2], the means of the largest attention
-    weight and of the attention's entropy in nats.
-    """
+    """Of patches [n, p, d]: mean residual [n, d]; [n, 2] means of largest attention and of its entropy, in nats."""
     again, attention = memory(patches)
     entropy = -(attention * attention.clamp_min(1e-12).log()).sum(-1)
     sure = torch.stack([attention[..., 0].mean((1, 2)), entropy.mean((1, 2))], 1)

@@ -74,8 +74,8 @@ def recall_at(label, score, alarms: float) -> float:
     return float(recall[false_alarms <= alarms].max())
 
 
-def calibration_error(label, score, bins: int = BINS) -> float:
-    """Expected calibration error of p(fake) against the label, over `bins` bins of equal width.
+def calibration_error(label, score) -> float:
+    """Expected calibration error of p(fake) against the label, over BINS bins of equal width.
 
     It is the mean, over images, of the distance between mean score and share of fakes in the image's bin. A bin holds
     its lower edge, the last one 1 as well. Raises Refused for a score outside [0, 1].
@@ -83,7 +83,7 @@ def calibration_error(label, score, bins: int = BINS) -> float:
     label, score = np.asarray(label, dtype=np.float64), np.asarray(score, dtype=np.float64)
     if not ((score >= 0) & (score <= 1)).all():
         raise Refused("Calibration is about probabilities; give scores in [0, 1].")
-    place = np.minimum((score * bins).astype(int), bins - 1)
+    place = np.minimum((score * BINS).astype(int), BINS - 1)
     return float(np.abs(np.bincount(place, weights=score - label)).sum() / len(score))
 
 

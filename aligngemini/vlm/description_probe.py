@@ -36,14 +36,14 @@ def _measured(vlm: VLM, rows: pd.DataFrame, batch: int) -> dict[str, float]:
     return {"auroc": description_auroc(vlm, rows, batch)}
 
 
-def description_auroc(vlm: VLM, rows: pd.DataFrame, batch: int = 32, limit: int = PROBED) -> float:
+def description_auroc(vlm: VLM, rows: pd.DataFrame, batch: int = 32) -> float:
     """Cross-validated AUROC of guessing the label of image-table rows from the words of their descriptions alone.
 
     About .5 where the classes show the same things: what a pure pixel set must do. NaN for too few pairs.
     """
     from sklearn.feature_extraction.text import CountVectorizer
 
-    chosen, said, failures = sample_whole_pairs(rows, limit), [], Failures()
+    chosen, said, failures = sample_whole_pairs(rows, PROBED), [], Failures()
     batches = batched([Item(place, path) for place, path in enumerate(chosen["path"])], batch)
     for part in Feed(batches, lambda item, rgb: attempt(look, vlm, rgb), "describing"):
         said += each(partial(describe, vlm), [view for _, view in part])

@@ -1,6 +1,4 @@
-"""Load a vision-language base, from the hub or from a folder in hub format: any image-text-to-text model of
-transformers with a chat template. No code of its own is ever run.
-"""
+"""Load a vision-language base, from the hub or a folder: any of transformers with a chat template; no code is run."""
 
 import gc
 import os

@@ -17,9 +17,7 @@ WEATHER |= {"snow": ("clear", "cloudy", "snowfall"), "desert": ("clear", "cloudy
 
 @dataclass(frozen=True)
 class Thing:
-    """One object: all that can be said about it. `height` and `lift` are shares of the picture's height, `x` of its
-    width; a thing with a `lift` above 0 touches nothing.
-    """
+    """One object; `height`, `lift` (0: it stands) and `x` are shares of the picture's sides."""
 
     kind: str
     colour: str
