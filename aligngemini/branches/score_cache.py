@@ -32,7 +32,7 @@ class Scores:
         parts = [caches.read(path) for path in sorted(self._home(model, treatment).glob("[!.]*.parquet"))]
         whole = [part for part in parts if part is not None and set(COLUMNS) <= set(part)]
         known = pd.concat([self._table(model, treatment), *whole], ignore_index=True)
-        known = known[(known["model"] == model) & (known["treatment"] == treatment) & known["score"].between(0, 1)]
+        known = known.loc[(known["model"] == model) & (known["treatment"] == treatment) & known["score"].between(0, 1)]
         return known.drop_duplicates("image_id").set_index("image_id")["score"]
 
     def note(self, model: str, treatment: str, scores: dict[str, float]) -> None:
