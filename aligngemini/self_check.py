@@ -14,7 +14,9 @@ WITHIN = 0.02  # other processors and libraries add in another order; a wrong mo
 
 
 def pack(run: str = "latest", folder: Path = SHIPPED, scale: str | None = None, each: int = 2) -> Path:
-    """Write the detector of a run, with `each` real and fake known pictures of every cell. Raises Refused."""
+    """Write the detector of a run of notebook 04 into `folder`, with `each` real and fake pictures of every cell of its
+    first benchmark and their scores. Raises Refused if there is no such run.
+    """
     fusion, folder = runs.load(stages.FUSION, run, scale), Path(folder)
     paths.writable(folder.parent, "a checkout of your own")
     config = description.read(fusion.folder)
@@ -29,7 +31,9 @@ def pack(run: str = "latest", folder: Path = SHIPPED, scale: str | None = None, 
 
 
 def _copy_branch(source: Path, target: Path) -> None:
-    """Copy what a branch is loaded from: all files, or those that belong to an adapter."""
+    """Copy what a branch is loaded from; of a folder with an adapter what belongs to it, which names the base as the
+    run did, by no path of this machine.
+    """
     target.mkdir(parents=True)
     has_adapter = (source / adapters.WEIGHTS).is_file()
     for path in [path for name in adapters.FILES for path in source.glob(name)] if has_adapter else source.iterdir():
@@ -50,7 +54,10 @@ def _write_images(rows: pd.DataFrame, each: int, folder: Path) -> None:
 
 
 def check(folder: Path = SHIPPED) -> pd.DataFrame:
-    """Score the known pictures: file, axis, for each branch its score and the known one, and `agrees` (WITHIN)."""
+    """Score the known pictures with the packed detector.
+
+    Columns: file, axis, and for each branch its score, the known one, and `agrees` (all within WITHIN).
+    """
     known = pd.read_csv(Path(folder) / "known" / "answers.csv")
     judge = Detector.load(folder)
     found = judge([Path(folder) / "known" / name for name in known.file])

@@ -52,7 +52,9 @@ def answers(alignment: pd.DataFrame, differences: pd.DataFrame, violations: pd.D
 
 
 def headline(run_or_folder) -> str:
-    """The answers of a run of notebook 05, and balanced accuracy by benchmark. Raises Refused if the run has none."""
+    """The answers of a run of notebook 05, one a line, above its table: one block per benchmark, balanced accuracy with
+    its interval. Raises Refused if the run has none.
+    """
     place = folder(run_or_folder)
     if not (place / "alignment.parquet").is_file():
         raise Refused(f"There is no {place / 'alignment.parquet'}; run notebook 05 to its end first.")

@@ -66,7 +66,8 @@ def _sets(run: SavedRun) -> dict[str, str]:
 
 
 def made_of(before: Snapshot, after: Snapshot) -> pd.DataFrame:
-    """What differs in runs of the same label: texts part, name, runs (their labels), before, after; "-" for nothing."""
+    """What differs in runs of the same label: texts part, name, runs (their labels), before, after; "-" where there is
+    nothing."""
     rows = [
         (*key, label, *(str(facts[label].get(key, "-")) for facts in (before.facts, after.facts)))
         for label in before.facts

@@ -9,7 +9,8 @@ from aligngemini.core import manifest
 
 
 def write(alignment: pd.DataFrame, folder: Path, name: str = "results") -> list[Path]:
-    """Write <name>.csv (all of `alignment`, as measured), <name>.md and .tex (`wide` of it); return their paths."""
+    """Write <name>.csv (all of `alignment`, a table of tables.alignment, as measured), <name>.md and <name>.tex (what
+    `wide` makes of it); return their paths."""
     rows = wide(alignment)
     texts = {"csv": alignment.to_csv(index=False), "md": markdown(rows) + "\n", "tex": latex(rows)}
     paths = {ending: Path(folder) / f"{name}.{ending}" for ending in texts}

@@ -82,7 +82,9 @@ def subsets(table: pd.DataFrame, title: str = "Every subset") -> go.Figure:
 
 
 def dots(table: pd.DataFrame, title: str, note: str) -> go.Figure:
-    """A dot and its interval by row: `place` downwards, `value` (low, high) across, by title and model, or by rule."""
+    """A dot and its interval for each row: the column `place` from top to bottom, `value` (with low and high) across,
+    by the columns title and model, or by the column rule.
+    """
     if "title" not in table:
         table = table.assign(title=table.rule.map(registry.title), model=table.rule)
     places, models = table.place.nunique(), table.title.nunique()
@@ -170,7 +172,9 @@ def degradation(table: pd.DataFrame, title: str = "Under perturbations") -> go.F
 def panels(
     table: pd.DataFrame, by: str, title: str, tall: int, across: int = ACROSS, x: str = "x", y: str = "y", **more
 ) -> go.Figure:
-    """Lines in small panels, one for each value of the column `by`, `tall` px high; `more` goes to px.line."""
+    """Lines over x and y in small panels, `across` beside each other and `tall` px high, each under its value of the
+    column `by`; further arguments go to px.line.
+    """
     rows = max(1, -(-table[by].nunique() // across))
     layout = {"facet_col": by, "facet_col_wrap": across, "facet_col_spacing": 0.05, "facet_row_spacing": 0.3 / rows}
     more |= {"labels": {"x": "", "y": ""}, "render_mode": "svg"}

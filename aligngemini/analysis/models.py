@@ -93,7 +93,9 @@ def without_run(fusion) -> list[Model]:
 
 
 def fixed(fusion) -> dict[str, float] | None:
-    """The thresholds that a run of notebook 04 was given, by run and by kind (its first); None if from validation."""
+    """The thresholds that a run of notebook 04 (or its folder) was given, by run and by kind of branch (of several the
+    first's); None if they are from validation.
+    """
     record = manifest.read(folder(fusion)) or {}
     if record["question"]["params"].get("thresholds") != "fixed":
         return None

@@ -24,7 +24,10 @@ EXPLORER = "A widget stands here: open the notebook in JupyterLab to use it."
 
 
 def write(run: SavedRun, folder: Path) -> Path:
-    """Write a run's executed notebook as `<notebook>.md` to `folder`, images beside it; return it. Raises OSError."""
+    """Write the executed notebook of a complete run as `<notebook>.md` to `folder`, images beside it; return the page.
+
+    Raises OSError.
+    """
     notebook = report.executed(run)
     images: dict[str, bytes] = {}
     for place, cell in enumerate(notebook.cells):

@@ -16,7 +16,10 @@ RANKED = ["auroc_difference", "auroc_low", "auroc_high"]
 
 
 def pure(rows: pd.DataFrame) -> pd.Series:
-    """Which rows (model, supervision) are of a branch under the supervision it is made for, if any; none of fusion."""
+    """Which rows are of a branch under the supervision that it is made for; all of one that has none, none of fusion.
+
+    `rows` has the columns model and supervision.
+    """
     own = rows.model.map({kind.name: kind.supervision for kind in KINDS.values()}).fillna("")
     return (rows.model != "fusion") & ((own == "") | (own == rows.supervision))
 
@@ -38,7 +41,9 @@ def couples(verdicts: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def side_by_side(verdicts: pd.DataFrame, pure: str, other: str) -> pd.DataFrame:
-    """Rows that both models judged: the pure one's, with score, verdict and supervision as pure_… and other_…."""
+    """Rows that both models judged: those of the pure one, with score, verdict and supervision of either as pure_… and
+    other_….
+    """
     whole = verdicts[verdicts.verdict.notna()].astype({"verdict": int})
     names = ["score", "verdict", "supervision"]
     first = whole[whole.title == pure].rename(columns={name: f"pure_{name}" for name in names})

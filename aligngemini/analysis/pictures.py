@@ -45,7 +45,9 @@ def pairs(
     names: tuple[str, str] = ("", ""),
     side: int = SIDE,
 ) -> HTML:
-    """Images side by side for each row, from two path columns, `names` beneath; the left alone where right is ""."""
+    """Two images side by side for each row, from the path columns `left` and `right`, with `names` beneath them; the
+    left one alone where the other path is "".
+    """
     cards = []
     for _, row in rows.iterrows():
         paths = [(str(row[column]), name) for column, name in zip((left, right), names, strict=True) if column]
@@ -168,7 +170,9 @@ def difference(rgb: np.ndarray, other: np.ndarray, gain: float = GAIN) -> np.nda
 
 
 def spectrum(rgb: np.ndarray) -> np.ndarray:
-    """The power of the brightness by frequency, logarithmic, low ones in the middle; uint8 [H, W, 3] to the same."""
+    """The power of the brightness of uint8 [H, W, 3] by frequency, logarithmic, low frequencies in the middle; uint8
+    [H, W, 3].
+    """
     grey = rgb.astype(np.float32).mean(axis=2)
     window = np.outer(np.hanning(grey.shape[0]), np.hanning(grey.shape[1]))  # else the borders are a bright cross
     power = np.log10(np.abs(np.fft.fftshift(np.fft.fft2((grey - grey.mean()) * window))) ** 2 + 1e-3)

@@ -1,4 +1,5 @@
-"""The report of notebook 05: its results, then the executed notebooks below it, in one page without a network."""
+"""The report of notebook 05: its results, then the executed notebooks that it stands on, in one page that needs nothing
+else."""
 
 import base64
 import gzip
@@ -188,7 +189,9 @@ def _title(name: str, run: Run) -> str:
 
 
 def _output(output: Any, run: Run) -> Any:
-    """An output as the report shows it: figures as data, a line in place of a widget, and the run as it is now."""
+    """An output as the report shows it: figures drawn by the page's one plotly, a line where a widget stood, and the
+    run as it is now.
+    """
     data = output.get("data", {})
     if WIDGET in data:
         output["data"] = {"text/html": EXPLORER}

@@ -19,7 +19,9 @@ NOTE = (
 
 
 class Form(NamedTuple):
-    """A table's caption, the column with a table for each value ("" for none), and the column that stands across."""
+    """How people read a table: its caption, the column with a table for each value ("" for none), and the column whose
+    values stand across.
+    """
 
     caption: str
     split: str

@@ -125,7 +125,9 @@ def grades(runs: list) -> pd.DataFrame:
 
 
 def changed(rows: pd.DataFrame) -> pd.Series:
-    """The share of pixels that differ from the twin's by more than CHANGED, by image_id; only of twins of one size."""
+    """The share of pixels in which the fakes of image-table rows differ from their twins by more than CHANGED, by
+    image_id; fakes without a twin of the same size are left out.
+    """
     twins = images.pairs(rows).set_index("pair_id")
     fakes = rows[(rows.label == 1) & rows.pair_id.isin(twins.index)].drop_duplicates("pair_id")
     shares = {row.image_id: _share(*twins.loc[row.pair_id, ["real", "fake"]]) for row in fakes.itertuples()}
@@ -142,7 +144,9 @@ def _fusions(runs: list) -> list:
 
 
 def _spread(rows: list[tuple], columns: Sequence[str]) -> pd.DataFrame:
-    """seeds.spread of (run, what `columns` say, value); runs of 04 that differ in the learner alone share a point."""
+    """seeds.spread of rows of a run, what `columns` say, and a value. Runs of notebook 04 that differ in the learner
+    alone share a point: what does not depend on it counts once.
+    """
     keys = ["data", "point", *columns]
     about = [(run.data, _without_learner(run.point), *rest, run.seed, value) for run, *rest, value in rows]
     long = pd.DataFrame(about, columns=[*keys, "seed", "value"]).drop_duplicates([*keys, "seed"])

@@ -1,4 +1,5 @@
-"""One look for every figure and text: a plotly template, and colours after Okabe and Ito."""
+"""One look for every figure and text: a plotly template and the colours, after Okabe and Ito, that mean the same
+throughout."""
 
 import html
 import itertools
@@ -68,7 +69,9 @@ pio.templates[NAME] = go.layout.Template(layout=LAYOUT, data=TRACES)
 
 
 class Carried(MimetypeRenderer):
-    """A figure as data, for JupyterLab and the report, and as HTML for an export, which names plotly's script."""
+    """A figure as data, which JupyterLab and the report draw offline, and as HTML for whoever exports the notebook,
+    with plotly's script named and not contained (4.8 MB).
+    """
 
     def to_mimebundle(self, fig_dict: dict) -> dict:
         """The MIME types of one figure, given as a dict."""
@@ -99,7 +102,9 @@ def titled(title: str, note: str = "") -> str:
 
 
 def colours(names: Iterable[str]) -> dict[str, str]:
-    """The colour of each branch, rule or "fusion": that of FIXED, others from SPARE in order of appearance."""
+    """The colour of each branch, rule or "fusion": that of a registered branch and of a rule is fixed, others are of
+    SPARE in order of appearance.
+    """
     others = [name for name in dict.fromkeys(names) if name not in FIXED]
     return FIXED | dict(zip(others, itertools.cycle(SPARE), strict=False))
 

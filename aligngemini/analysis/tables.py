@@ -45,7 +45,10 @@ def judged(
 
 
 def of_run(run: "SavedRun") -> tuple[pd.DataFrame, list[Model], pd.DataFrame]:
-    """Test image table, models and `judged` of a run of notebook 05, or of 04 as 05 would judge it. Raises Refused."""
+    """The test image table, the models and `judged` of a complete run of notebook 05, or of 04 as 05 would judge it.
+
+    Raises Refused if a table is missing.
+    """
     fusion = run.inputs.get("fusion", run)
     models = compared.of(run.inputs | {"fusion": fusion})
     images, fused = image_table.load(run.data.path("test.parquet")), values.read(fusion.path("fused.parquet"))
@@ -112,7 +115,9 @@ def confusion(verdicts: pd.DataFrame) -> pd.DataFrame:
 
 
 def agreement(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """Cohen's kappa between each two titles on images that both judged; NaN where both give one verdict only."""
+    """Cohen's kappa between the verdicts of each two titles on the images that both judged: 1 where they always agree,
+    0 where as often as by chance; NaN where both give one verdict only.
+    """
     once = verdicts.drop_duplicates(["title", "image_id"])
     wide = once.pivot(index="image_id", columns="title", values="verdict")[once.title.unique()]
     kappa = wide.astype(float).corr(method=lambda one, other: float(cohen_kappa_score(one, other)))
@@ -153,7 +158,8 @@ def spell(value: float, low: float, high: float, sign: bool = False) -> str:
 
 
 def texts(table: pd.DataFrame) -> list[str]:
-    """The values of `alignment` with their intervals, named where no balanced accuracy: '0.97 [0.95, 0.99] recall'."""
+    """The value of each row of `alignment` with its interval, and with what it is if it is no balanced accuracy:
+    '0.97 [0.95, 0.99] recall'."""
     return [
         spell(row.value, row.low, row.high) + ("" if row.metric == metrics.BALANCED else f" {row.metric}")
         for row in table.itertuples()

@@ -1,4 +1,6 @@
-"""The audit of a data run: the class guessed from cues and pixels, how alike pairs are, how strong to degrade."""
+"""The audit of a data run's tables: the class guessed from one cue alone and by pixels, how alike pairs are, and how
+strong the degradation must be.
+"""
 
 from collections.abc import Mapping, Sequence
 from functools import partial

@@ -48,5 +48,8 @@ def metadata(data: bytes) -> dict:
 
 
 def add(rows: pd.DataFrame, workers: int = 2) -> pd.DataFrame:
-    """`rows` (path, root, reason) with the facts of their files, remembered while they do not change."""
+    """`rows` (path, root, reason) with the facts of their files, which are remembered while the files do not change.
+
+    Files of rows with a reason are not read.
+    """
     return scan_cache.added(rows, "looking at pictures", workers, scan_cache.Reading(read, NOTHING, (__name__,)))

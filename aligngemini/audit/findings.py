@@ -48,7 +48,9 @@ def bound(real: float, fake: float) -> float:
 
 
 def by_subset(measured: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """The cues of data_run.measure by subset of the test table `rows`, a column each, and those past `bound`."""
+    """The cues of data_run.measure for the subsets of the test table `rows`: one row each, a column for each cue, and
+    which of them are past `bound`.
+    """
     tests = measured[measured["set"].str.startswith("test/")].pivot(index="set", columns="cue", values="auroc")
     sides = rows[rows["reason"] == ""].groupby(["subset", "label"]).size().unstack()
     sides = sides.reindex(columns=[0, 1]).fillna(1)  # a class that is not there has no AUROC to bound

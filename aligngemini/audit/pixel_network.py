@@ -1,4 +1,6 @@
-"""A small convolutional network as a second pixel probe: it also learns which local traces give the label away."""
+"""A small convolutional network as a second pixel probe: it begins where a logistic regression on statistics ends, and
+learns which local traces, too, give the label away.
+"""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,5 @@
-"""The tables of a benchmark: measures, published numbers beside ours, differences, and severity curves."""
+"""The tables of a benchmark: every measure by subset, model and protocol, the published beside ours, the gaps, the
+differences between two detectors, and severity curves."""
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,8 @@ MEANS = ["value", "real_accuracy", "fake_accuracy", "auroc"]
 
 
 def measured(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """`tables.alignment` of Bench.verdicts by protocol, with the share `outside` what the model was trained on."""
+    """Return `tables.alignment` of Bench.verdicts, with the protocol in place of supervision, run and axis, and the
+    share of images `outside` what the model was trained on."""
     scored = verdicts.groupby("title")["verdict"].transform("count") > 0
     table = tables.alignment(verdicts[scored])
     table = table.rename(columns={"supervision": "protocol"}).drop(columns=["run", "axis"])
@@ -51,7 +53,8 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def beside(table: pd.DataFrame, key: str, alike: set[str]) -> pd.DataFrame | None:
-    """published.beside for our fusion by protocol, of which `alike` are as published; None without numbers."""
+    """Return analysis.published.beside for our fusion, one block for each protocol, of which `alike` are as the
+    published one; None where either of them has no numbers."""
     fused = table[table["model"] == "fusion"].assign(benchmark=key, alike=table["protocol"].isin(alike))
     if key not in published.BENCHMARKS or fused.empty:
         return None
@@ -60,7 +63,8 @@ def beside(table: pd.DataFrame, key: str, alike: set[str]) -> pd.DataFrame | Non
 
 
 def left_out(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """What counts nowhere, or not for some branches: protocol ("": any), path, subset, reason; frames by protocol."""
+    """Return what counts nowhere, or not for the branches that the reason names: protocol, path, subset, reason; from
+    frames by protocol ("": before any)."""
     every = pd.concat([frame.assign(protocol=name) for name, frame in frames.items()], ignore_index=True)
     return every.loc[every["reason"] != "", ["protocol", "path", "subset", "reason"]].reset_index(drop=True)
 

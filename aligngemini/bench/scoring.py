@@ -57,7 +57,8 @@ Reasons = dict[tuple[str, tuple[str, str] | None], str]
 
 
 def facts(branch: Branch, crop: int = 0) -> dict:
-    """What the scores of a branch depend on, fit for JSON: its identity, and the code and codecs of pixels."""
+    """Return what the scores of a branch depend on, fit for JSON: its identity (crop in px, 0 for its own), and the
+    code and codecs that make pixels of a file."""
     pixels = fingerprint.digest([header.CODECS, *map(fingerprint.of_module, PIXELS)])
     return branch.identity(crop) | {"pixels": pixels}
 
@@ -96,7 +97,8 @@ def score(images: pd.DataFrame, wanted: Mapping[Job, Iterable[str]], store: Scor
 
 
 def _refusal(job: Job) -> str:
-    """Why a branch that knows files alone has no score of changed pixels, "" for all others; nothing is decoded."""
+    """Return why a branch that knows files alone has no score of any image whose pixels were changed; "" for all
+    others. No image has to be decoded for that."""
     if not job.steps or not getattr(job.branch, "knows_files", False):
         return ""
     answer = attempt(job.branch.prepare, np.zeros((1, 1, 3), np.uint8))
@@ -104,7 +106,8 @@ def _refusal(job: Job) -> str:
 
 
 def _looks(jobs: Iterable[Job], item: feed.Item, rgb: np.ndarray) -> Iterator[scoring.Look]:
-    """Yield a look for each job; the image is treated once for all that treat it alike, or not at all."""
+    """Yield a look for each job; those that treat the image alike come together, and it is treated once for them. What
+    is not treated still has the pixels of its file."""
     by_steps: dict[protocols.Treatment, list[Job]] = {}
     for job in jobs:
         by_steps.setdefault(job.steps, []).append(job)

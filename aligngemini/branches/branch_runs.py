@@ -26,13 +26,17 @@ class Choice(NamedTuple):
 
     @property
     def supervision(self) -> str:
-        """The task of its training images: its option `train`, else that of its kind; "" if that is not known."""
+        """The task of the images that it is made from: its option `train`, if it has one, else that of its kind; "" if
+        that is not known.
+        """
         train = getattr(self.options, "train", self.kind.supervision)
         return train if train in ("semantic", "pixel", "union") else ""
 
 
 def read(texts: list[str], runs: bool = True) -> list[Choice]:
-    """The branches that `texts` name, in order; `runs`: one must have a run. Raises Refused for wrong or equal ones."""
+    """The branches that `texts` name, in order. Raises Refused for an unknown kind, or what its kind cannot have, and
+    where two would have the same name; `runs`: also where none has a run.
+    """
     parts = [_parts(text) for text in texts]
     several, seen, found = Counter(kind.name for kind, _ in parts), Counter(), []
     for kind, rest in parts:
@@ -87,7 +91,9 @@ def _check_names(found: list[Choice]) -> None:
 
 
 def field(usual: list[str], text: str, every: bool) -> Any:
-    """The parameter `branch_runs`; where nothing is said, a plan puts `every` run there, or the first of each kind."""
+    """Return the field `branch_runs` of parameters. A plan puts its own runs there where nothing is said: `every` one,
+    or the first of each kind.
+    """
     return param(usual, text, filled=True, branches="every" if every else "first", read=read)
 
 

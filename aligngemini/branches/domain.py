@@ -23,7 +23,9 @@ INSIDE = 0.99  # share of the validation images that are inside
 
 
 class Domain(NamedTuple):
-    """Features of training images, float16 [m, d], scaled to `mean`, `spread` [d], and how near to them is inside."""
+    """Features of training images, float16 [m, d], in units of `spread` around `mean` [d], and the largest distance to
+    the nearest of them that is inside.
+    """
 
     images: torch.Tensor
     mean: torch.Tensor

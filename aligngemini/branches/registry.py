@@ -77,7 +77,9 @@ def kind(name: str) -> Kind:
 
 
 def saved(name: str, adapter: str | Path):
-    """The branch of a trained kind from an adapter (folder or hub name), on the base that it names. Raises Refused."""
+    """The branch of a trained kind from a saved adapter, a folder or a name on the hub, on the base that its own facts
+    name. Raises Refused as `adapters.home` and the branch's `load` do.
+    """
     folder, code = adapters.home(adapter), kind(name).load()
     facts = adapters.facts(folder)
     return code.load({fact: facts[fact] for fact in code.FACTS if fact in facts}, folder, name)
@@ -89,7 +91,9 @@ def of_notebook(notebook: str) -> Kind | None:
 
 
 def title(name: str) -> str:
-    """The branch of that name in tables and figures: "VLM", "VLM 2" for vlm_2; of somebody's own the name itself."""
+    """What tables and figures call the branch of that name: "VLM", "VLM 2" for vlm_2; the name itself if it is
+    somebody's own.
+    """
     if numbered := NUMBERED.fullmatch(name):
         return f"{KINDS[numbered[1]].title} {numbered[2]}"
     return KINDS[name].title if name in KINDS else name

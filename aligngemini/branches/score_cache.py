@@ -19,7 +19,10 @@ COLUMNS = ["image_id", "score", "model", "treatment"]
 
 
 class Scores:
-    """Scores under `folder` by kind, a pair of texts (model, treatment): image_id -> float64."""
+    """Scores under `folder` (default: `scores` under the built data), as a mapping image_id -> float64 for each kind.
+
+    A kind is a pair (model, treatment) of texts.
+    """
 
     def __init__(self, folder: Path | None = None):
         self.folder = Path(folder or paths.built() / "scores")

@@ -106,7 +106,9 @@ def _misfit(folder: Path, why: str) -> Refused:
 
 
 def card(title: str, summary: str, facts: dict[str, Any], use: str) -> str:
-    """A model card as Markdown: front matter for the hub, a `summary`, every fact as a row, and code to `use` it."""
+    """A model card as Markdown: front matter for the hub, a `summary`, every fact as a row, and Python code to `use`
+    it.
+    """
     local = facts["base"].startswith((".", "/", "~", "data/", "outputs/"))
     base = "" if local else facts["base"]
     summary += LOCAL.format(**facts) if local else ""

@@ -13,7 +13,10 @@ DIGEST = "aligngemini.rows"  # the attribute that holds the digest of a table: P
 
 
 def write(path: Path, table: pd.DataFrame) -> None:
-    """Write a Parquet file, without index, with a digest of its rows, all or nothing. Raises OSError."""
+    """Write a Parquet file with a digest of its rows, all or nothing, in a folder that is made if need be.
+
+    The index is left out. Raises OSError.
+    """
     from pyarrow import Table, parquet
 
     rows = Table.from_pandas(table, preserve_index=False)

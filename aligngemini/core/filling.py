@@ -27,6 +27,8 @@ def fill(
 
 
 def filled(path: Path, name: str, seed: int) -> Any:
-    """What `fill` made, a value or a folder; later random draws are the same whether it was made now or before."""
+    """Return the value in a file that `fill` made, or the path of a folder; random draws go on in the same way whether
+    it was made now or long ago.
+    """
     seeds.seed(seed, f"after {name}")
     return values.read(path) if path.suffix else path

@@ -47,7 +47,10 @@ class DiskFull(RuntimeError):
 
 @contextmanager
 def room_on_disk(folder: Path, option: str = "--outputs") -> Iterator[None]:
-    """Turn "no space left" under `folder` into `DiskFull`; `option` is what puts the files on another disk."""
+    """Turn "no space left" under `folder` into `DiskFull`, one sentence with what to do next.
+
+    `option` is what puts the files on another disk.
+    """
     try:
         yield
     except Exception as error:

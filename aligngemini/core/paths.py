@@ -30,7 +30,10 @@ def resolve(text: str | Path, base: Path = ROOT) -> Path:
 
 
 def outputs() -> Path:
-    """Return the folder of all runs: ALIGNGEMINI_OUTPUTS, or `outputs` in the project. Raises `Refused` for a file."""
+    """Return the folder of all runs: ALIGNGEMINI_OUTPUTS, or `outputs` in the project.
+
+    Raises `Refused` where a file stands in its way.
+    """
     folder = resolve(os.environ.get("ALIGNGEMINI_OUTPUTS") or "outputs")
     there = _nearest(folder)
     if not os.path.isdir(there):

@@ -18,7 +18,9 @@ SETTINGS = {"study": str, "minutes": dict, "memory": int, "fetch": dict}  # what
 
 @dataclass(frozen=True)
 class Study:
-    """A question, the values to try (notebook -> parameter -> list), the design, and which of TABLES answer."""
+    """A question, the values to try (notebook -> parameter -> list of values), the design in words, and which of TABLES
+    answer.
+    """
 
     name: str
     question: str

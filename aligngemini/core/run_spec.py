@@ -91,7 +91,10 @@ def branches(cfg: Params) -> list[Any]:
 
 
 def _resolved(cfg: Params, chosen: dict[tuple[str, str], str]) -> dict[str, Any]:
-    """Return the parameters that select runs, with the runs' names. Raises `Refused` if two joined branches are one."""
+    """Return the parameters that select runs, with the runs' names in them.
+
+    Raises `Refused` if two of the branches that are joined are one run.
+    """
     values: dict[str, Any] = {}
     first: dict[tuple[str, str, str], int] = {}
     for field, place, _, upstream, selector in stages.selectors(cfg):

@@ -85,7 +85,9 @@ def complete(notebook: str, outputs: Path | None = None) -> list[SavedRun]:
 
 
 def largest_scale(notebook: str) -> str | None:
-    """Return the largest scale (an unknown one is smallest) with a complete run of `notebook`, smoke apart, or None."""
+    """Return the largest scale with a complete run of `notebook`; None if there is none, runs of scale smoke apart.
+    A scale of one's own counts like the smallest; of equals the newest counts.
+    """
     scales = [run.scale for run in reversed(complete(notebook)) if run.scale != "smoke"]
     return max(scales, key=lambda scale: SCALES.index(scale) if scale in SCALES else 0, default=None)
 
@@ -179,7 +181,9 @@ def named(notebook: str, text: str) -> SavedRun:
 
 
 def fitting(notebook: str, selector: str, names: list[str]) -> str:
-    """Return the first of `names` that a selector "latest ..." fits, else the selector (also if it names a run)."""
+    """Return the first of the runs `names` that a selector "latest ..." fits; where none does, or it names a run
+    itself, the selector.
+    """
     wanted = _wanted(notebook, selector)
     if wanted is None:
         return selector

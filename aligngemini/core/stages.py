@@ -59,7 +59,9 @@ def find(text: str) -> Stage:
 
 
 class Selector(NamedTuple):
-    """A text that selects a run: field, place there if it is a list of branches, label as an input, notebook, text."""
+    """A text among parameters that selects a run: the field, its place there if the field is a list of branches, what
+    the manifest calls the run, the notebook that made it, and the text.
+    """
 
     field: str
     place: int | None

@@ -62,7 +62,9 @@ class Expert:
 
     @torch.inference_mode()
     def frozen(self, crops: list[np.ndarray]) -> np.ndarray:
-        """Pooled feature, mean and deviation of patches, without LoRA, of uint8 crops [s, s, 3]: float64 [n, 3 d]."""
+        """Pooled feature, mean and deviation of the features of the patches, without LoRA, of uint8 crops [size, size,
+        3]: float64 [n, 3 d].
+        """
         with self.model.disable_adapter() if hasattr(self.model, "disable_adapter") else nullcontext():
             pooled, patches = (devices.double(each) for each in self.features(tensor(crops)))
         spread = patches.std(1, correction=min(1, patches.shape[1] - 1))  # one place alone has none
@@ -83,7 +85,9 @@ class Expert:
 
     @torch.inference_mode()
     def p_fake(self, crops: list[np.ndarray], frozen: np.ndarray | None = None) -> np.ndarray:
-        """p(fake) of uint8 crops [s, s, 3], float64 [n]; 0 where its probe of `frozen`, if given, says degraded."""
+        """The sigmoid of the logits of uint8 crops [size, size, 3], float64 [n]; 0 where its probe says degraded by
+        what `frozen` gives, if that is known already.
+        """
         p_fake = devices.double(self.judged(tensor(crops))[1]).sigmoid().cpu().numpy()
         if self.probe is None:
             return p_fake

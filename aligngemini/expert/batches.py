@@ -34,7 +34,9 @@ def match_real_fake(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 class Batches(Dataset):
-    """Batch number -> uint8 [2 n v, 3, crop, crop] of n pairs in v views, reals first; the same from any worker."""
+    """Batch number -> uint8 images [2 n v, 3, crop, crop] of n pairs in v views, reals first; any worker gives the
+    same batch for a number.
+    """
 
     def __init__(self, pairs: pd.DataFrame, config: ExpertParams, start: int = 0):
         self.pairs, self.config, self.start = pairs, config, start

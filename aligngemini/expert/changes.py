@@ -1,4 +1,6 @@
-"""Changes of training pairs: those shared by all views, and those that bring a fake nearer to its photograph."""
+"""Changes of training pairs: those that all views go through alike, so that no camera's or messenger's habit is a cue,
+and those that bring a fake nearer to its photograph.
+"""
 
 import math
 from collections.abc import Callable, Sequence
@@ -27,7 +29,10 @@ def mix(real: np.ndarray, fake: np.ndarray, quality: float, sampled: Sample) -> 
 
 
 def apply(images: np.ndarray, sampled: Sample, chain: Sequence[str], rng: np.random.Generator) -> np.ndarray:
-    """uint8 [n, S, S, 3] after the changes of `chain` (keys of CHANGES) that were sampled; one noise for all images."""
+    """uint8 [n, S, S, 3] after the changes named by `chain` (keys of CHANGES) that were sampled, in that order.
+
+    Fields of noise come from `rng`, one for all images.
+    """
     for name in chain:
         if getattr(sampled, name):
             images = CHANGES[name](images, sampled, rng)

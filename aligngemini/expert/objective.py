@@ -13,7 +13,9 @@ LOWEST = 0.001  # share of the learning rate at the bottom, as in DDA's code
 
 
 def loss(expert: Expert, images: torch.Tensor, contrastive_weight: float = 0.0) -> torch.Tensor:
-    """Mean binary cross-entropy, nats, of a batch, real half first; with w > 0 (1 - w) of it and w of `contrast`."""
+    """Mean binary cross-entropy, in nats, of a batch whose first half is real; with a weight w above 0 it counts
+    1 - w, and w the contrastive loss of the features.
+    """
     label = torch.arange(2, device=expert.device).repeat_interleave(len(images) // 2).float()
     features, logits = expert.judged(images)
     entropy = functional.binary_cross_entropy_with_logits(logits, label)

@@ -98,7 +98,9 @@ def update(
     loss=None,
     penalty=None,
 ) -> float:
-    """One update on batches, whose first halves are real; returns their mean loss, `penalty()` left out."""
+    """One update on batches, for the expert's own loss such whose first halves are real; returns their mean loss,
+    `penalty()` left out.
+    """
     optim.zero_grad(set_to_none=True)
     measure = loss or partial(objective.loss, contrastive_weight=config.contrastive_weight)
     total = torch.zeros((), device=expert.device)

@@ -44,7 +44,9 @@ def picture(run) -> go.Figure:
 
 
 def degradation(run) -> ipywidgets.Widget:
-    """The explorer: an image, five sliders, what they do to its pixels, the score of every branch. Nothing is saved."""
+    """Return the explorer: an image of the test or the user's, five sliders, what they do to its pixels, and the score
+    of every branch. The branches are loaded with the first change; nothing is saved.
+    """
     return Explorer(run).widget
 
 

@@ -41,7 +41,9 @@ class Saved(NamedTuple):
     run: Any = None
 
     def fusion(self, rule: str, thresholds: tuple[float, ...], places: tuple[int, ...] | None = None) -> rules.Fusion:
-        """A rule of all branches or of those at `places`, if need be fitted on the joint validation set."""
+        """Return a rule of all branches or of those at `places`, fitted on the joint validation set if it is one of the
+        fitted ones.
+        """
         names = self.names if places is None else [self.names[place] for place in places]
         images = self.joint.drop_duplicates("image_id")
         fitting = images[join.columns(names)], images.label, self.params["false_positives"], self.params["learner"]

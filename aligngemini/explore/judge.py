@@ -38,7 +38,9 @@ def picture(run) -> HTML:
 
 
 def judge(run) -> ipywidgets.Widget:
-    """The explorer: images, their verdicts, a branch's evidence, similar training images. Nothing is saved."""
+    """Return the explorer: images by upload or path, the verdict on each, where the evidence of a branch that looks at
+    a crop lies, and on request the training images most like it. Nothing is saved.
+    """
     given, shown, found = Given(several=True), ipywidgets.HTML(show.said("No image yet.")), ipywidgets.HTML()
     alike = ipywidgets.Button(
         description="similar training images", tooltip="find the training images most like the first"
@@ -94,7 +96,9 @@ def _reason(judging: Detector, rgb: np.ndarray) -> list[str]:
 
 
 def evidence_of(branch: Branch, rgb: np.ndarray) -> tuple[np.ndarray, str]:
-    """What a branch sees of uint8 [H, W, 3], evidence for fake in red, and a line on what deleting it does."""
+    """What a branch sees of uint8 [H, W, 3], red where its evidence for fake lies, and a line on what deleting that
+    evidence does.
+    """
     view = branch.prepare(rgb)
     side = max(1, view.shape[0] // SQUARES)
     heat = evidence(branch, view, side)
@@ -116,7 +120,9 @@ def deleted(branch: Branch, view: np.ndarray, heat: np.ndarray, side: int) -> tu
 
 
 def similar(run, where) -> str:
-    """HTML of the training images most like an image, by features of the base of the first branch with a crop."""
+    """HTML of the training images most like an image, by the cosine of features of the frozen base of the first branch
+    that looks at a crop.
+    """
     looks = next((each for each in detector(run).branches if each.crop and "base" in getattr(each, "base", {})), None)
     if looks is None:
         return "<p>No branch of this run has a base whose features can be compared.</p>"

@@ -13,7 +13,9 @@ WAIT, STILL = 60, 3  # ms between two places of a moving mouse; px that it may m
 
 
 class Pointer:
-    """Watches a drawing `width` units wide: `grasp(x, y)` gives a line or None, `drag(line, x, y)`, `click(x, y)`."""
+    """Watches a widget that shows a drawing `width` units wide. In its units, `grasp(x, y)` says which line is there,
+    None for none, `drag(line, x, y)` pulls it, and `click(x, y)` is what a click does.
+    """
 
     def __init__(self, drawing: ipywidgets.Widget, width: float, grasp: Callable, drag: Callable, click: Callable):
         self.width, self.grasp, self.drag, self.click = width, grasp, drag, click

@@ -51,7 +51,9 @@ class Recount:
         return rows[~self.rows.image_id.iloc[rows].duplicated().to_numpy()]
 
     def subsets(self, part: str, verdict: np.ndarray) -> pd.DataFrame:
-        """Confusion counts and accuracies with intervals, as in rules.parquet, by subset of a part, their mean last."""
+        """A row of confusion counts and accuracies with an interval for each subset of a part, then their mean if there
+        are several. The numbers are those of the run's rules.parquet.
+        """
         rows = self.rows.iloc[self.parts[part]].assign(verdict=verdict[self.parts[part]])
         found, benchmark = [], rows.benchmark.iloc[0]
         for subset, each in rows.groupby("subset", sort=False):

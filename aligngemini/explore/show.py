@@ -22,7 +22,9 @@ _FORMAT = DisplayFormatter()
 
 
 def explorer(controls: list, view, *boxes: ipywidgets.Widget) -> ipywidgets.Widget:
-    """`boxes` above an Output of what `view` makes of the controls' values (figures, HTML), put there all at once."""
+    """Return `boxes` above an Output that shows what `view` makes of the values of the controls, whenever one changes:
+    plotly figures and HTML objects, put there all at once, so that nothing flickers.
+    """
     output = ipywidgets.Output(layout=ipywidgets.Layout(min_height="600px"))
 
     def update(_=None) -> None:
@@ -48,7 +50,9 @@ def row(*boxes: ipywidgets.Widget) -> ipywidgets.Box:
 
 
 def verdict(row, names: Sequence[str], thresholds: Sequence[float], more: Sequence[str] = ()) -> str:
-    """HTML of what a detector says of one image: its `row`, the branches' names and thresholds, and `more` lines."""
+    """HTML of what a detector says of one image: `row` of what it gives, the names of its branches, their thresholds,
+    and further lines.
+    """
     said = {0: "real", 1: "fake"}.get(row.verdict, "no verdict") if row.verdict is not pd.NA else "no verdict"
     branches = [
         {"title": registry.title(name), "score": row[f"{name}_score"], "threshold": at, "colour": colour}
@@ -66,7 +70,9 @@ def said(text: str) -> str:
 
 
 class Later:
-    """Work put off until nothing changes, or, if `steady`, for a moment; at once where no event loop runs."""
+    """Work that begins when nothing has changed for a moment, or if it is `steady`, a moment after the first change;
+    at once where no event loop runs.
+    """
 
     def __init__(self, work: Callable[[], None], quiet: float = QUIET, steady: bool = False) -> None:
         self.work, self.quiet, self.steady, self.waiting = work, quiet, steady, None

@@ -1,4 +1,5 @@
-"""Notebook 05: choose model, supervision, benchmark and subset; see the numbers and the verdicts that flip."""
+"""Notebook 05: choose a model, pure or other supervision, a benchmark and a subset; see the numbers and the
+verdicts that flip."""
 
 from functools import partial
 
@@ -20,14 +21,18 @@ OTHERS = ("mixed", "union")
 
 
 def read(run_or_folder) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The tables alignment and flips of a run, the latter with each twin's path ("": not known). Raises Refused."""
+    """Return the alignment and flips tables of a run, the latter with the path of each image's twin ("": not known).
+    Raises Refused if it is not complete.
+    """
     place = folder(run_or_folder)
     table, flips = (values.read(place / f"{name}.parquet", maker=stages.ANALYSIS) for name in ("alignment", "flips"))
     return table, with_twins(flips, run_or_folder)
 
 
 def with_twins(flips: pd.DataFrame, run_or_folder) -> pd.DataFrame:
-    """Add `pair_id` and `twin`, the path of the other class of the same pair and subset; a folder alone knows none."""
+    """Return the table with `pair_id` and `twin`: the path of the image of the other class of the same pair and subset.
+    Only a run knows the paths, a folder does not.
+    """
     if not hasattr(run_or_folder, "data"):
         return flips.assign(twin="")
     test = values.read(run_or_folder.data.path("test.parquet"))
@@ -97,7 +102,9 @@ def _view(
 
 
 def bars(table: pd.DataFrame, model: str, kind: str, subset: str) -> go.Figure:
-    """The alignment figure of a model or ALL under "pure", another supervision or BESIDE; other subsets are faint."""
+    """Return the alignment figure of a model or ALL, and of "pure", another supervision, or BESIDE for all; subsets
+    that are not chosen stay, but faint.
+    """
     side = table.supervision.where(table.supervision.isin(OTHERS), "pure")
     models = table.model != "fusion" if model == ALL else table.model == model
     rows = table[models & ((kind == BESIDE) | (side == kind))]

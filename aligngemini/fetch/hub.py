@@ -114,7 +114,9 @@ def download(source: Repository, places: dict[str, Path], home: Path, option: st
 
 
 def allowed(source: Repository, name: str) -> str:
-    """The address of a file, if the hub gives it to this user. Raises Refused where a licence or a login is missing."""
+    """Ask the hub for a file without its content, and return its address; raises Refused where a licence or a login is
+    missing, which the repository itself does not tell.
+    """
     url = huggingface_hub.hf_hub_url(source.name, name, repo_type=source.kind, revision=source.commit)
     answered(source.name, lambda: huggingface_hub.get_hf_file_metadata(url))
     return url

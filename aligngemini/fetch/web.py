@@ -134,7 +134,9 @@ def _facts(url: str) -> tuple[int, str]:
 
 
 def patiently(call: Callable[[], Any], problem: Callable[[Exception], str]) -> Any:
-    """Call something, again while a server is busy. Raises DownloadFailed with the `problem`, or an error without."""
+    """Call something that asks a server; again while that is busy. Raises DownloadFailed with the `problem`, and what
+    has none.
+    """
     for pause in (*PAUSES, None):
         try:
             return call()

@@ -22,7 +22,9 @@ def log_odds(score) -> np.ndarray:
 
 
 def complete(scores, label, branches: int) -> tuple[np.ndarray, np.ndarray]:
-    """Scores float64 [m, branches] and labels int [m] of rows with all scores; none unless both classes occur."""
+    """Scores float64 [m, branches] and labels int [m] of the rows that have all scores; no row unless both classes
+    occur among them.
+    """
     scores = np.asarray([] if scores is None else scores, dtype=np.float64).reshape(-1, branches)
     label = np.asarray([] if label is None else label, dtype=int)
     rated = ~np.isnan(scores).any(axis=1)
@@ -51,7 +53,9 @@ def thresholds(scores: np.ndarray, label: np.ndarray, false_positives: float) ->
 
 
 def _splits(reals: np.ndarray, budget: int, steps: int) -> Iterator[tuple[float, ...]]:
-    """The lowest thresholds for ways of dividing `budget` false alarms; an image already called fake costs nothing."""
+    """The lowest thresholds for ways of dividing `budget` false alarms: a branch takes some of what is left, the last
+    one all. An image that an earlier branch has called fake costs a later one nothing.
+    """
     last = reals.shape[1] == 1
     takes = [budget] if last else np.unique(np.linspace(0, budget, min(steps, budget + 1)).astype(int))
     for take in takes:

@@ -69,7 +69,9 @@ def _trained(run, choice: Choice) -> Member:
 
 
 def own(run, choice: Choice, test: pd.DataFrame, joint: pd.DataFrame) -> Member:
-    """A branch without a run, made in this one; its threshold is that of its class, or of the joint validation set."""
+    """A branch without a run; its files and scores become part of this one. Its threshold is that of its class if that
+    has one, else the one that the joint validation images choose.
+    """
     name, kind = choice.name, choice.kind
     folder = run.compute(f"branches/{name}", fit, kind.name, choice.rest, run.data, run.checkpoints / name)
     facts = reading.json(folder / FACTS)
@@ -99,7 +101,9 @@ def fit(kind: str, source: str, images, checkpoints: Path, out: Path) -> None:
 
 
 def check_test(tables: Mapping[str, pd.DataFrame], images: pd.DataFrame) -> None:
-    """Raise Refused if a branch (name -> score table) has scored no test image, or no image has all scores."""
+    """Raise Refused if a branch has scored no test image, or no image has the scores of all; `tables` is name -> score
+    table, `images` the image table.
+    """
     every = set(images.image_id)
     for who, ids in _scored(tables).items():
         if not every & ids:
@@ -131,14 +135,18 @@ def _scored(tables: Mapping[str, pd.DataFrame]) -> dict[str, set[str]]:
 
 
 def threshold(scores: pd.DataFrame, joint: pd.DataFrame, supervision: str) -> float:
-    """The threshold that its axis' joint images (all, if there are none) choose; UNCHOSEN unless of both classes."""
+    """The threshold that the joint validation images of its own axis choose for a branch, all of them if it has none;
+    UNCHOSEN if it has not scored both classes of these.
+    """
     own = joint.loc[joint["subset"] == supervision] if supervision in set(joint["subset"]) else joint
     label, score = score_table.labelled(scores.loc[scores["image_id"].isin(own["image_id"])], own)
     return thresholds.choose(label, score).value if set(label) == {0, 1} else UNCHOSEN
 
 
 def summary(members: Sequence[Member], joint: pd.DataFrame) -> pd.DataFrame:
-    """One row per branch: title, supervision, run, threshold, images scored, and AUROC on the joint validation set."""
+    """One row per branch: title, supervision, run, threshold, how many images of either set it has scored, and its
+    AUROC on the joint validation set.
+    """
     rows = []
     for each in members:
         label, score = score_table.labelled(each.joint, joint)
@@ -154,7 +162,9 @@ def fixed(given: Sequence[float], count: int) -> list[float]:
 
 
 def described(members: Sequence[Member], given: Sequence[float], fusion: Fusion) -> dict[str, Any]:
-    """What detector.json says: the branches with the thresholds used and `given`, and the fusion."""
+    """What detector.json says: the branches with the thresholds that the rule uses and those that it was `given`, which
+    differ where it fits its own, and the fusion.
+    """
     branches = [
         {"name": each.name, "kind": each.kind, "facts": each.facts, "threshold": used, "given": alone, "run": each.run}
         | {"supervision": each.supervision, "trained_on": each.trained_on}

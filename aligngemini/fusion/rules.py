@@ -197,7 +197,9 @@ class Fusion:
 
     @classmethod
     def from_dict(cls, config: dict[str, Any]) -> Self:
-        """The fusion that `as_dict` described; `learned` is fitted again, on the same scores. Raises Refused."""
+        """The fusion that `as_dict` described; `learned` is fitted again, on the same scores. Raises Refused for what
+        describes none.
+        """
         try:
             Description.model_validate(config)
         except ValidationError as error:
@@ -208,7 +210,9 @@ class Fusion:
 
 
 def fired(scores, thresholds: Sequence[float], names: Sequence[str]) -> np.ndarray:
-    """The branches above their thresholds, joined by "+", object [n], of scores [n, k]; NaN is not above."""
+    """The branches above their own thresholds, "" or their names joined by "+", object [n], of scores [n, k]; NaN is
+    not above.
+    """
     above = np.asarray(scores, dtype=np.float64) > np.asarray(thresholds, dtype=np.float64)
     return np.array(["+".join(np.array(names)[row]) for row in above], dtype=object)
 
@@ -227,7 +231,9 @@ class Region(NamedTuple):
 
 
 def region(fusion: Fusion, places: Sequence[int] | None = None, size: int = 121) -> Region:
-    """The verdicts of a fusion on a grid of the scores of one or two branches, given by their places, for drawing."""
+    """The verdicts of a fusion on a grid of the scores of one branch or two, given by their places (the first two), for
+    drawing.
+    """
     count = len(fusion.thresholds)
     places = range(min(count, 2)) if places is None else places
     side = expit(2 * np.sinh(np.linspace(-3.7, 3.7, size)))  # from 0 to 1, and as fine as 0.03 around one half

@@ -24,7 +24,9 @@ def branches(run) -> list[Branch]:
 
 
 def examples(fused: pd.DataFrame) -> pd.DataFrame:
-    """One image of each of KINDS (and OTHER) in a fused test table, the first judged rightly, with column `example`."""
+    """One image of each of KINDS in a fused test table, the first that it judges rightly if there is one, with the
+    column `example`; of images of an unknown kind one, too.
+    """
     right = (fused.verdict == fused.label).fillna(False)
     rows = fused.assign(example=fused.axis.map(KINDS).fillna(OTHER), wrong=~right)
     first = rows.sort_values("wrong", kind="stable").drop_duplicates("example").drop(columns="wrong")

@@ -1,1 +1,3 @@
-"""Images: where they come from, how they are read, degraded and reconstructed, and their table."""
+"""Images: where they come from, how they are read, degraded and reconstructed, and the table that carries
+them.
+"""

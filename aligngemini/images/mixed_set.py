@@ -1,4 +1,7 @@
-"""The mixed set: half of the couples of either pure set: pairs, or a real and a fake without a partner."""
+"""The mixed set: half of the real and fake images of either pure set.
+
+A couple is a pair, or a real and a fake image that have no partner.
+"""
 
 import pandas as pd
 

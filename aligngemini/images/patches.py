@@ -64,7 +64,9 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
 
 
 class Upscaler(ModelMixin, ConfigMixin):
-    """Super-resolution: float [N, 3, H, W] in [-1, 1] is halved by area, and made large again; H, W even."""
+    """Super-resolution as a last component: float [N, 3, H, W] in [-1, 1] is halved by area, and made large again;
+    H, W even.
+    """
 
     @register_to_config
     def __init__(self, width: int = 24, depth: int = 2):

@@ -77,7 +77,10 @@ def spelled(steps: Treatment) -> str:
 
 
 def treated(rgb: np.ndarray, steps: Treatment, image_id: str) -> np.ndarray:
-    """Carry out the steps on uint8 [H, W, 3]; draws depend on the picture's id alone. Raises Unreadable."""
+    """Carry out the steps on uint8 [H, W, 3], one after the other; draws depend on the picture's id alone.
+
+    Raises Unreadable where a step cannot be done to this picture.
+    """
     for step in steps:
         result = attempt(_step, rgb, *step, image_id)
         if isinstance(result, Exception):

@@ -1,4 +1,6 @@
-"""The folders a data run takes images from: listed, identified, freed of duplicates and of what is tested."""
+"""The folders a data run takes images from: listed, identified, and freed of duplicates and of anything the tests
+hold.
+"""
 
 import pandas as pd
 
@@ -24,7 +26,9 @@ def counts(cfg: DataParams, train: int = 0) -> dict[str, int]:
 
 
 def collect(cfg: DataParams) -> pd.DataFrame:
-    """Every file of the configured folders: role, columns of folders.identified, a reason where it cannot be used."""
+    """Every file of the configured folders: role (plausible, implausible, photos, test), the columns of
+    folders.scan and folders.identified, and a reason wherever it cannot be used.
+    """
     parts = [_role(role, getattr(cfg, role), label) for role, label in ROLES.items() if getattr(cfg, role) != WORLD]
     parts += _tests([text for text in dict.fromkeys(cfg.test) if text != WORLD])
     if not parts:

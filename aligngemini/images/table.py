@@ -111,7 +111,9 @@ def sample_whole_pairs(rows: pd.DataFrame, limit: int) -> pd.DataFrame:
 
 
 def training(run, supervision: str, own: str) -> pd.DataFrame:
-    """The training table of a data run under a supervision, for a model made for `own` (of MIXED). Raises Refused."""
+    """The training table of a complete data run under a supervision, for a model made for the supervision `own` (of
+    MIXED). Raises Refused as `load` does.
+    """
     return load(run.path(f"{MIXED[own] if supervision == 'mixed' else supervision}.parquet"))
 
 

@@ -113,7 +113,10 @@ def decoder() -> nn.Sequential:
 
 
 class Taef2(nn.Module):
-    """Both halves with a folder's weights, for images in [-1, 1] as of diffusers. Raises Refused for other weights."""
+    """Both halves with a folder's weights, for images in [-1, 1] as of a diffusers autoencoder.
+
+    Raises Refused if the weights do not match.
+    """
 
     config = {"block_out_channels": (WIDTH, WIDTH)}
 

@@ -1,4 +1,6 @@
-"""The shapes of the mini bases: real architectures, small configurations, stored as on the hub."""
+"""The shapes of the mini bases: real architectures, small configurations, stored as the hub stores their big
+sisters.
+"""
 
 from pathlib import Path
 

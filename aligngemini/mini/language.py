@@ -1,4 +1,6 @@
-"""The small tokenizer and processor: byte-level BPE in the Qwen format, with words of the world's captions."""
+"""The small tokenizer and processor: byte-level BPE in the Qwen format, its words learned from the world's own
+captions.
+"""
 
 from aligngemini.world import captions, world
 from aligngemini.world.scenes import FAMILIES

@@ -1,4 +1,6 @@
-"""Detectors side by side: what one adds to OR, what an image costs, AUROC over all images and by content."""
+"""Detectors side by side: what one more adds to OR, what an image costs, and AUROC twice: over all images, which
+content may tell apart, and between images of the same content.
+"""
 
 import time
 from collections.abc import Sequence
@@ -20,7 +22,9 @@ COLUMNS = ["detector", "pooled", "pooled_low", "pooled_high", "matched", "matche
 
 
 def chosen(texts: list[str], joined: Sequence[str]) -> list[Choice]:
-    """The detectors that `texts` name. Raises Refused if one has the name of a branch in `joined`."""
+    """The detectors that `texts` name. Raises Refused if one has the name of a branch in `joined`, whose columns would
+    be the same.
+    """
     choices = branch_runs.read(texts, runs=False)
     if twice := [each for each in choices if each.name in joined]:
         way = " or give it another name (name=NAME)" if twice[0].kind.options else ""

@@ -45,7 +45,9 @@ def save(
     out: Path,
     network: nn.Module | None = None,
 ) -> dict[str, Any]:
-    """Write a peer made of `source`: adapter, card, history, what `network` adds. Returns the facts it is loaded by."""
+    """Write a peer of that kind, made from the text of options `source`, into the folder `out`: adapter, card, history
+    of training, and what a `network` adds. Returns the facts that it is loaded by.
+    """
     facts = adapter.facts(adapted, config, pairs, len(log)) | {"options": source}
     adapter.save(adapted, out, facts, kind, SUMMARY)
     pd.DataFrame(log).to_parquet(Path(out) / "history.parquet", index=False)

@@ -19,7 +19,9 @@ Step = tuple[str, float]
 
 
 def sample(images: pd.DataFrame, count: int) -> pd.DataFrame:
-    """Rows of about `count` readable images, as many of each class and subset, in an order by content."""
+    """The rows of about `count` readable images, equally many of each class and subset, in an order by content. Real
+    images that several subsets share have a row in each.
+    """
     rows = images[images.reason == ""]
     order = {name: place for place, name in enumerate(seeds.ranked(rows.image_id.drop_duplicates(), "curves"))}
     rows = rows.assign(order=rows.image_id.map(order)).sort_values("order", kind="stable")

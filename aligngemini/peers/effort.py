@@ -108,7 +108,9 @@ def dense(u: torch.Tensor, s: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
 
 
 def split(model: nn.Module, rank: int) -> None:
-    """Put a Residual into the attention of every block of a timm ViT; all but these and the head is frozen."""
+    """Put a Residual in place of the attention's linear layers in every block of a timm ViT; all but these and the head
+    is frozen.
+    """
     model.requires_grad_(False)
     model.head.requires_grad_(True)
     for block in model.blocks:

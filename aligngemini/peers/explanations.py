@@ -67,7 +67,9 @@ def sample(test: pd.DataFrame, count: int) -> pd.DataFrame:
 
 
 def table(found: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
-    """Shares of outcomes by model (its title) and truth; n images. Half would prefer the true sentence by chance."""
+    """Shares of outcomes by model (its title) and truth, one row each; n is the number of images. Half of the images
+    would prefer the true sentence by chance.
+    """
     rows = []
     for title, each in found:
         for label, part in each.groupby("label"):

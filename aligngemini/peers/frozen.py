@@ -15,7 +15,9 @@ LIMIT = 10_000  # images of which a method remembers what it gave
 
 
 def remembered(method: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
-    """The method, from uint8 images to rows, computed once for all peers of one `self.state`."""
+    """The method, from uint8 images [n, ...] to rows [n, ...], without computing a batch again whose images it has seen
+    all: peers share what they measure. `self.state` says what else decides the rows.
+    """
     known: dict[tuple, np.ndarray] = {}
 
     @wraps(method)

@@ -71,7 +71,9 @@ def _features(width: int) -> nn.Sequential:
 
 
 class Manipulations(batches.Batches):
-    """Batch number -> uint8 [2 n, 5, crop, crop] of photographs, then these manipulated: three colours, two masks."""
+    """Batch number -> uint8 [2 n, 5, crop, crop] of n photographs, then these manipulated: three colours and two masks
+    of 0 and 1. Every manipulation is drawn by seed, epoch and photograph.
+    """
 
     def __init__(self, pairs: pd.DataFrame, kinds: Sequence[str], config: ExpertParams, start: int = 0) -> None:
         super().__init__(pairs, config, start)
@@ -88,7 +90,9 @@ class Manipulations(batches.Batches):
 
 
 def loss(expert: composite.Composite, batch: torch.Tensor, given: GammaOptions) -> torch.Tensor:
-    """Cross-entropy of the verdicts on a batch, and `weight` times that of the masks; `moved`: such pixels are fake."""
+    """Mean binary cross-entropy of the verdicts on a batch of Manipulations, plus `weight` times that of the masks. An
+    image with generated pixels is fake, with `moved` also one with moved pixels.
+    """
     masks, logits = expert.judged(batch[:, :3])
     truth = batch[:, 3:].to(logits)
     fake = truth.amax((2, 3)) @ truth.new_tensor([1, given.moved])  # never both in one image
@@ -130,7 +134,9 @@ class Gamma(ExpertBranch):
 
     @torch.inference_mode()
     def masks(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """What it holds for GENERATED and MOVED, bool [n, H, W, 2 or 0 without segmentation], of images [H, W, 3]."""
+        """The pixels that it holds for GENERATED and for MOVED, bool [n, H, W, 2] (without segmentation [n, H, W, 0]),
+        of uint8 images [H, W, 3].
+        """
         logits, _ = self.expert.judged(views.tensor(images))
         return (logits > 0).permute(0, 2, 3, 1).cpu().numpy()
 

@@ -18,7 +18,9 @@ FINENESS = 16  # bumps that fit the longer side
 
 
 class Manipulated(NamedTuple):
-    """A crop and the same manipulated, uint8 [H, W, 3], and the masks bool [H, W, 2], by GENERATED and MOVED."""
+    """A crop of a photograph and the same manipulated, both uint8 [H, W, 3], and the masks bool [H, W, 2], by GENERATED
+    and MOVED.
+    """
 
     real: np.ndarray
     fake: np.ndarray

@@ -33,7 +33,8 @@ ORTHOGONAL = 1e-3  # lambda, the weight of |M M' - I|; not stated in the README,
 
 
 class Memory(nn.Module):
-    """Prototypes `slots` [K, d]; each of `heads` parts of a feature looks at the `top` nearest of its own."""
+    """Prototypes, the parameter `slots` [K, d]; each of `heads` parts of a feature looks at the `top` nearest of its
+    own."""
 
     def __init__(self, slots: torch.Tensor, heads: int, top: int) -> None:
         super().__init__()
@@ -51,7 +52,9 @@ class Memory(nn.Module):
 
 
 def learn(features: np.ndarray, slots: int, heads: int, top: int, seed: int) -> Memory:
-    """Phase 1: a memory of features [n, d], starting from at most `slots` of them; draws depend on `seed` alone."""
+    """Phase 1: a memory that reconstructs features [n, d] of real images; it starts from `slots` of them, all of them
+    if there are fewer. Draws depend on `seed` alone.
+    """
     values = torch.from_numpy(features).float()
     draw = torch.Generator().manual_seed(seed)
     memory = Memory(values[torch.randperm(len(values), generator=draw)[:slots]].clone(), heads, top)
@@ -71,7 +74,9 @@ def _overlap(slots: torch.Tensor) -> torch.Tensor:
 
 
 def evidence(memory: Memory, patches: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of patches [n, p, d]: mean residual [n, d]; [n, 2] means of largest attention and of its entropy, in nats."""
+    """Of patch features [n, p, d]: the mean residual [n, d], and perplexity [n, 2], the means of the largest attention
+    weight and of the attention's entropy in nats.
+    """
     again, attention = memory(patches)
     entropy = -(attention * attention.clamp_min(1e-12).log()).sum(-1)
     sure = torch.stack([attention[..., 0].mean((1, 2)), entropy.mean((1, 2))], 1)
@@ -151,7 +156,9 @@ def of_reals(given: MirrorOptions, reals: pd.DataFrame, seed: int) -> Memory:
 
 
 class Unexplained(Calibrated):
-    """MIRROR without training: the mean squared residual of patches, calibrated on reals new to the memory."""
+    """What remains of MIRROR without training: the mean squared residual of the frozen backbone's patches, calibrated
+    on real images that the memory has not seen.
+    """
 
     kind = "memory"
 

@@ -51,7 +51,9 @@ def _agreement(branch, pairs: list[tuple[np.ndarray, np.ndarray]]) -> tuple[floa
 
 
 def agreement(found: np.ndarray, truth: np.ndarray) -> tuple[float, float, float]:
-    """IoU and F1 of bool masks [n, H, W, 2] over all pixels, and the share of untouched ones found; NaN for none."""
+    """IoU and F1 of bool masks [n, H, W, 2] over all pixels together, and the share of the untouched pixels in which
+    something is found; NaN where there are no such pixels.
+    """
     both, either, untouched = (found & truth).sum(), (found | truth).sum(), ~truth.any(3)
     iou, f1 = (both / either, 2 * both / (both + either)) if truth.any() else (np.nan, np.nan)
     return iou, f1, found.any(3)[untouched].mean() if untouched.any() else np.nan

@@ -27,7 +27,9 @@ _shared = [np.zeros(2**26, np.uint8)]  # the system gives memory when it is writ
 
 
 class Count(NamedTuple):
-    """Operations; bytes that a GPU waits for; bytes of the model, of all else at the peak, and of what trains."""
+    """Operations; bytes that a GPU waits for; bytes of the model, of all else that was alive at the peak, and of the
+    weights that train.
+    """
 
     flops: float
     read: float

@@ -31,7 +31,10 @@ PNG = 0.55  # of a photograph's pixels, in bytes (ours)
 
 
 def place(setting: Setting, wanted: str = "", only: str = "") -> str:
-    """Where to measure: `wanted`, a GPU, or a CPU for what suits one, else nowhere (""). Raises Refused."""
+    """Where to measure, `wanted` or a GPU; without one what a CPU is for on the CPU, and the large sizes nowhere ("").
+
+    Raises Refused where there is no GPU, or too little memory.
+    """
     gpu, free, large = torch.cuda.is_available(), psutil.virtual_memory().available / 1e9, MEMORY.get(setting.scale, 0)
     if wanted == "cuda" and not gpu:
         raise Refused("there is no GPU here: take --device cpu, or --computed")
@@ -83,7 +86,9 @@ def count_of(stage: Stage, setting: Setting, narrow: bool = False) -> tuple[Coun
 
 
 def measured(setting: Setting, device: str, steps: int, only: str = "") -> Iterator[Row]:
-    """Run every stage on "cuda" or "cpu", each in a process of its own; of several steps the first is not measured."""
+    """Run every stage on "cuda" or "cpu", each in a process of its own; the first of several steps warms up and is not
+    measured.
+    """
     alone = device == "cpu" and setting.scale in MEMORY
     setting = setting.single() if alone else setting
     for stage in asked(setting, only):
@@ -121,7 +126,9 @@ def built(stage: Stage, setting: Setting, folder: Path, device: str) -> tuple[An
 
 
 def apart(call: Callable, *given: Any) -> Any:
-    """What a call gives in a process of its own, with memory of its own; None where there is too little."""
+    """What a call gives in a process of its own, whose memory is its alone; None where there is too little, which is a
+    finding and no failure.
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])  # libraries are loaded once
     with ProcessPoolExecutor(1, context) as pool:

@@ -118,7 +118,9 @@ def preference(vlm: VLM, setting: Setting, folder: Path) -> Ready:
 
 
 def images(folder: Path, count: int, shapes: list[tuple[int, int]]) -> pd.DataFrame:
-    """Image-table rows of `count` random JPEG files of these widths and heights in turn, real before fake."""
+    """Image-table rows of `count` random JPEG files of these widths and heights in turn, each real one before its
+    fake.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     rng, rows = np.random.default_rng(0), []
     for index in range(count):

@@ -1,1 +1,2 @@
-"""What a score is and how it is judged: the score table, metrics, intervals, thresholds."""
+"""What a score is and how it is judged: the score table, metrics, intervals, thresholds. Serves notebooks
+02 to 05."""

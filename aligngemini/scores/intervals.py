@@ -212,7 +212,9 @@ def _benchmark(frame: pd.DataFrame, key: tuple, resamples: int, confidence: floa
 
 
 def absent(measured: pd.DataFrame, missing: pd.DataFrame) -> pd.Series:
-    """How many rows of `missing` (benchmark, subset) each row of `table` stands for, a mean for its benchmark; int."""
+    """How many rows of `missing` (benchmark, subset) each row of a `table` stands for; a mean, for all of its
+    benchmark; int.
+    """
     missing = missing if "benchmark" in missing else missing.assign(benchmark="")
     subsets, benchmarks = (missing.groupby(name).size() for name in ("subset", "benchmark"))
     counts = measured.subset.map(subsets).where(measured.subset != "mean", measured.benchmark.map(benchmarks))

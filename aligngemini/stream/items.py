@@ -28,7 +28,9 @@ class Remote(NamedTuple):
 
 
 def chunks(entries: list[Entry]) -> Iterator[list[tuple[str, Any]]]:
-    """(name, image) pairs of a part (path, Remote, bytes or Unreadable), always cut alike; at least one chunk."""
+    """(name, image) pairs of a part, always cut at the same places, one empty chunk where there is no image: an image
+    is a path, a Remote, bytes or an Unreadable.
+    """
     chunk: list[tuple[str, Any]] = []
     size, empty = 0, True
     for pair in (pair for entry in entries for pair in _pairs(entry)):

@@ -39,7 +39,9 @@ def check(name: str, answer: Any, run: SavedRun) -> None:
 
 
 def newest(run: SavedRun, notebook: str = "", **wanted: Any) -> SavedRun | None:
-    """The newest exercise run of `notebook` at the scale of `run` whose parameters are or hold `wanted`, or None."""
+    """Return the newest exercise run of `notebook` (of that of `run`) at the scale of `run` whose parameters are, or
+    hold, the values `wanted`; None if there is none.
+    """
     notebook = stages.find(notebook or run.notebook).name
     for each in reversed(saved_runs.complete(notebook, paths.outputs() / FOLDER)):
         values = {name: value if isinstance(value, list) else [value] for name, value in each.params.items()}

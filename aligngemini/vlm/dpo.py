@@ -99,7 +99,9 @@ def settings(config: VLMParams, checkpoints: Path):
 
 
 def _reentrant(arguments):
-    """ZeRO-3 recomputes activations beside frozen weights only in the older, reentrant way (huggingface/trl#2514)."""
+    """Under ZeRO-3, activations beside frozen weights can only be recomputed in the older, reentrant way
+    (huggingface/trl#2514).
+    """
     if arguments.deepspeed_plugin is not None and arguments.deepspeed_plugin.zero_stage == 3:
         arguments.activation_checkpointing_kwargs = {"use_reentrant": True}
     return arguments
@@ -171,7 +173,9 @@ def fit(
 
 
 def train(trainer, out: Path, facts: dict[str, Any]) -> Path:
-    """Train from the newest whole checkpoint; save adapter, its `facts` and history in `out`, by the first process."""
+    """Train, going on from the newest checkpoint that is as it was saved; save adapter and history in `out`, with
+    `facts`, the adapter's metadata. Of several processes the first one saves.
+    """
     from transformers.trainer_utils import get_last_checkpoint
 
     folder, accelerator = Path(trainer.args.output_dir), trainer.accelerator
@@ -195,7 +199,9 @@ def updates(pairs: int, config: VLMParams) -> int:
 
 
 def history(trainer) -> pd.DataFrame:
-    """The logged steps: step, loss, margin (reward of chosen minus rejected), preference accuracy, learning rate."""
+    """The logged steps: step, loss, margin (reward of chosen minus rejected), accuracy of the preference, learning
+    rate.
+    """
     names = {"rewards/margins": "margin", "rewards/accuracies": "accuracy"}
     rows = [row for row in trainer.state.log_history if "loss" in row]
     return pd.DataFrame(rows).rename(columns=names)[["step", "loss", "margin", "accuracy", "learning_rate"]]

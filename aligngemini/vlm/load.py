@@ -1,4 +1,6 @@
-"""Load a vision-language base, from the hub or a folder: any of transformers with a chat template; no code is run."""
+"""Load a vision-language base, from the hub or from a folder in hub format: any image-text-to-text model of
+transformers with a chat template. No code of its own is ever run.
+"""
 
 import gc
 import os
@@ -19,7 +21,9 @@ CODE = {"trust_remote_code": False}  # neither run nor asked about
 
 @dataclass
 class VLM:
-    """A model with its processor, which shrinks images to `max_pixels` (0: as the base says); and its `device`."""
+    """A model with its processor, which shrinks images to `max_pixels` (0: as the base says); `device` is where it
+    lives.
+    """
 
     model: Any
     processor: Any
@@ -91,7 +95,9 @@ def check_kind(name: str, options: dict[str, Any]) -> None:
 
 
 def place() -> str:
-    """The device of this process: its own GPU, or the CPU without one or where FSDP or DeepSpeed places the model."""
+    """The device of this process: its own GPU, or the CPU where there is none, or where FSDP or DeepSpeed puts the
+    model in pieces itself.
+    """
     pieces = any(os.environ.get(f"ACCELERATE_USE_{name}") == "true" for name in ("FSDP", "DEEPSPEED"))
     kind = "cpu" if pieces else devices.best()
     return f"{kind}:{os.environ.get('LOCAL_RANK', 0)}" if kind in devices.NARROW else kind

@@ -40,7 +40,9 @@ def share_with_reason(frame: pd.DataFrame) -> float:
 
 
 def dataset(frame: pd.DataFrame):
-    """The pairs as a `datasets.Dataset` in TRL's conversational form; pictures are read when a batch asks for them."""
+    """The pairs as a `datasets.Dataset` in TRL's conversational form; pictures are read only when a batch asks for
+    them.
+    """
     from datasets import Dataset
 
     def open_rows(rows: dict) -> dict:

@@ -27,7 +27,9 @@ def family(sentence: str) -> str:
 
 
 def outcome(said: str, truth: str) -> str:
-    """How an explanation relates to the truth: the same, false about the same thing, or about something unchecked."""
+    """How an explanation relates to the true sentence about its image: the same, a false one about the same thing, or
+    about something else, which is not checked.
+    """
     if said.rstrip(".") == truth.rstrip("."):
         return TRUE
     about = family(said)
@@ -37,7 +39,9 @@ def outcome(said: str, truth: str) -> str:
 
 
 def table(images: pd.DataFrame, reasons) -> pd.DataFrame:
-    """Shares of outcomes of reasons for images with a known truth (`remark`): plausible and violated, a row each."""
+    """Shares of outcomes for images with a known truth (`remark`) and the reasons given for them: a row for plausible
+    and one for violated images.
+    """
     outcomes = [outcome(said, truth) for said, truth in zip(reasons, images.remark, strict=True)]
     kinds = images.label.map({0: "plausible", 1: "violated"}).rename("image")
     shares = pd.crosstab(kinds.to_numpy(), outcomes, normalize="index", rownames=["image"], colnames=["reason"])

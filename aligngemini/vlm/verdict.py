@@ -28,7 +28,10 @@ EXPLAINED = 16  # images at once: ours
 
 
 def prompts(vlm: VLM, images: list[Image.Image], question: str = QUESTION) -> dict[str, torch.Tensor]:
-    """Inputs for one question about each image, padded on the left, on the model's device. Raises Unreadable."""
+    """Model inputs for one question about each image, padded on the left, on the model's device.
+
+    Raises Unreadable for an image that the model cannot look at.
+    """
     seen, (text, _) = [[look(vlm, image)] for image in images], template.rendered(vlm.processor, question)
     # A template writes the tokens that open a text itself.
     options = {"padding": True, "padding_side": "left", "add_special_tokens": False}

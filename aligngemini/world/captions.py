@@ -8,7 +8,10 @@ GROUND = {"meadow": "grass", "street": "asphalt", "lake": "water", "snow": "snow
 
 
 def remark(scene: Scene, family: str) -> str:
-    """One true sentence of the scene about what `family` concerns, "" if there is nothing to say. Raises KeyError."""
+    """One true sentence of the scene about what `family` concerns; of a violated scene it names the violation.
+
+    "" where there is nothing to say; raises KeyError for an unknown family.
+    """
     return _sentences(scene)[family]
 
 

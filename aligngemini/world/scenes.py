@@ -17,7 +17,9 @@ WEATHER |= {"snow": ("clear", "cloudy", "snowfall"), "desert": ("clear", "cloudy
 
 @dataclass(frozen=True)
 class Thing:
-    """One object; `height`, `lift` (0: it stands) and `x` are shares of the picture's sides."""
+    """One object: all that can be said about it. `height` and `lift` are shares of the picture's height, `x` of its
+    width; a thing with a `lift` above 0 touches nothing.
+    """
 
     kind: str
     colour: str
@@ -32,7 +34,9 @@ class Thing:
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture in words: place, hour, weather, light, things (the subject first), a sign that counts balloons."""
+    """A whole picture in words: place, hour, weather, light, things (the first is the subject), and a sign that counts
+    balloons.
+    """
 
     place: str
     hour: str

@@ -29,7 +29,9 @@ ANYTHING = Limits()
 
 @dataclass(frozen=True)
 class Picture:
-    """A painted scene: uint8 [size, size, 3], family ("": plausible), kind of subject, true sentence, description."""
+    """A painted scene: rgb uint8 [size, size, 3], its family ("" if plausible), the kind of its subject, the true
+    sentence about what tells it from its twin, and its description.
+    """
 
     rgb: np.ndarray
     family: str
