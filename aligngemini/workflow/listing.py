@@ -28,10 +28,11 @@ def text(manifests: list[dict[str, Any]], long: bool = False) -> str:
 
 
 def _fitted(rows: Any) -> Any:
-    """The table without the end of what came out where that is too long for the terminal (or 120 columns)."""
+    """The table without the end of results that are too long for the terminal (or 120 columns); errors stay whole."""
     taken = sum(max(len(name), rows[name].str.len().max()) + 1 for name in SHORT[:-1])
     room = max(LEAST, shutil.get_terminal_size((120, 24)).columns - taken)
-    return rows.assign(**{SHORT[-1]: rows[SHORT[-1]].map(lambda text: textwrap.shorten(text, room, placeholder=" …"))})
+    short = rows[SHORT[-1]].map(lambda text: textwrap.shorten(text, room, placeholder=" …"))
+    return rows.assign(**{SHORT[-1]: short.where(rows.status != "failed", rows[SHORT[-1]])})
 
 
 def _row(record: dict[str, Any]) -> dict[str, str]:
