@@ -65,8 +65,10 @@ def _wait(address: str, server: subprocess.Popen) -> None:
 
 
 @contextmanager
-def opened(address: str, name: str, width: int = 1280, height: int = 720) -> Iterator[Any]:
-    """A page of the browser in which all cells of a notebook are run."""
+def opened(
+    address: str, name: str, width: int = 1280, height: int = 720, waits: tuple[str, str] = ("img", "Scores of")
+) -> Iterator[Any]:
+    """A page of the browser in which all cells of a notebook are run; `waits`: role and name of what comes last."""
     with api.sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": width, "height": height})
@@ -76,7 +78,7 @@ def opened(address: str, name: str, width: int = 1280, height: int = 720) -> Ite
         page.get_by_text("| Idle").wait_for()  # what is run before the kernel is there is lost
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        page.get_by_role("img", name="Scores of").wait_for()
+        page.get_by_role(waits[0], name=waits[1]).first.wait_for()
         yield page
         browser.close()
 

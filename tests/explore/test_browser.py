@@ -1,11 +1,14 @@
-"""The explorer of notebook 04 in JupyterLab, in a real browser, by keyboard and mouse; skipped where there is none."""
+"""The explorers in JupyterLab, in a real browser, by keyboard and mouse; skipped where there is none."""
 
 import importlib.util
 import re
 
+import nbformat
 import pytest
 
 api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+from aligngemini.core import paths  # noqa: E402
+from aligngemini.detector import SHIPPED  # noqa: E402
 from aligngemini.explore import drawn  # noqa: E402
 from tests.explore import film  # noqa: E402
 
@@ -63,3 +66,51 @@ def _drag_and_click(page, plane, typed):
     chosen = page.get_by_role("combobox", name="open").locator("option:checked")
     api.expect(chosen).to_contain_text("image", timeout=PATIENCE)
     api.expect(chosen).not_to_have_text("no image", timeout=PATIENCE)
+
+
+OTHERS = """\
+import pathlib
+from types import SimpleNamespace
+from aligngemini.detector import Detector
+from aligngemini.explore import degradation, judge, supervision
+from tests.small import CHAIN
+folder = pathlib.Path({fusion!r})
+run = SimpleNamespace(folder=folder, path=folder.joinpath, data=SimpleNamespace(params=CHAIN))
+degradation.detector = judge.detector = lambda run: Detector.load()"""
+
+
+@pytest.fixture
+def others(runs, tmp_path, monkeypatch):
+    """A page of JupyterLab with the explorers of supervision, degradation and own images, all cells run."""
+    monkeypatch.setenv("PYTHONPATH", str(paths.ROOT))
+    cells = [OTHERS.format(fusion=str(runs[0])), f"supervision.supervision(pathlib.Path({str(runs[1])!r}))"]
+    cells += ["degradation.degradation(run)", "judge.judge(run)"]
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(book, tmp_path / "b.ipynb")
+    last = ("button", "similar training images")
+    with film.lab(tmp_path) as address, film.opened(address, "b.ipynb", 1280, 2400, last) as page:
+        yield page
+
+
+def test_supervision_degradation_and_own_images_answer_keyboard_and_mouse(others):
+    bars = others.locator(".js-plotly-plot").first
+    api.expect(bars.get_by_text("expert, pixel")).to_have_count(0, timeout=PATIENCE)
+    others.get_by_role("button", name="expert", exact=True).click()
+    api.expect(bars.get_by_text("expert, pixel").first).to_be_visible(timeout=PATIENCE)
+
+    def slider(name):
+        return others.locator(".widget-slider", has_text=name).get_by_role("slider")
+
+    slider("all four").focus()
+    others.keyboard.press("End")
+    answer = others.locator(".jp-OutputArea-output", has=others.locator(".widget-slider"))
+    api.expect(answer).to_contain_text(re.compile("real|fake"), timeout=PATIENCE)
+    api.expect(slider("JPEG")).to_have_attribute("aria-valuenow", re.compile("^50"), timeout=PATIENCE)
+
+    typed = others.get_by_role("textbox", name="or a path").last
+    typed.fill(str(SHIPPED / "known/4_pixel.jpg"))
+    typed.press("Enter")
+    judged = others.locator(".jp-OutputArea-output", has_text="similar training images")
+    api.expect(judged).to_contain_text("p(fake) is", timeout=PATIENCE)
+    assert judged.get_by_role("img").count() >= 2, "the image, and where the evidence lies"
