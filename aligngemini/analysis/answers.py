@@ -16,7 +16,7 @@ from aligngemini.scores.metrics import BALANCED
 AXES = ("semantic", "pixel")
 NARROW = 0.2  # width of an interval around one half up to which a value is called near chance; our choice
 SMALL = 0.05  # a loss of balanced accuracy that counts as none; our choice
-CHANGED = {  # what mixing did to a branch, by the word that answers for it
+CHANGED = {  # what mixing did to a branch, by the answer; of several answers the first one here is given
     "It hurts": "a loss",
     "Not shown": "loss or none, too few images to tell",
     "It does not hurt": f"no loss above {SMALL}",

@@ -44,9 +44,17 @@ def _noise(images: np.ndarray, sampled: Sample, rng: np.random.Generator) -> np.
     return (images + noise).clip(0, 255).astype(np.uint8)
 
 
+def _pepper(images: np.ndarray, sampled: Sample, rng: np.random.Generator) -> np.ndarray:
+    return images * (rng.random(images.shape[1:3], dtype=np.float32) >= sampled.pepper)[..., None]
+
+
 def _each(change: Callable[[Image.Image, Sample], Image.Image]) -> Callable[..., np.ndarray]:
     """A change of one Pillow image as a change of a stack."""
     return lambda images, sampled, rng: np.stack([np.asarray(change(Image.fromarray(rgb), sampled)) for rgb in images])
+
+
+def _sharpen(image: Image.Image, sampled: Sample) -> Image.Image:
+    return image.filter(ImageFilter.UnsharpMask(SHARPEN_SIGMA, round(100 * sampled.sharpen), threshold=0))
 
 
 def _colour(image: Image.Image, sampled: Sample) -> Image.Image:
@@ -85,13 +93,9 @@ CHANGES = {
     "flip": lambda images, sampled, rng: images[:, :, ::-1],
     "upend": lambda images, sampled, rng: images[:, ::-1],
     "noise": _noise,
-    "pepper": lambda images, sampled, rng: (
-        images * (rng.random(images.shape[1:3], dtype=np.float32) >= sampled.pepper)[..., None]
-    ),
+    "pepper": _pepper,
     "blur": _each(lambda image, sampled: image.filter(BLURS[sampled.kind](sampled))),
-    "sharpen": _each(
-        lambda image, sampled: image.filter(ImageFilter.UnsharpMask(SHARPEN_SIGMA, round(100 * sampled.sharpen), 0))
-    ),
+    "sharpen": _each(_sharpen),
     "colour": _each(_colour),
     "grey": _each(lambda image, sampled: image.convert("L").convert("RGB")),
 }

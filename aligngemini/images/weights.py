@@ -12,9 +12,16 @@ from aligngemini.core.params import Refused
 
 # diffusers' autoencoders of single images, and ours; SD2.1, SDXL, SD3.5 and FLUX.1 have an AutoencoderKL
 KINDS = (
-    "AutoencoderKL", "AutoencoderKLFlux2", "AutoencoderKLHunyuanImage", "AsymmetricAutoencoderKL", "AutoencoderDC",
-    "AutoencoderTiny", "VQModel", "PatchAutoencoder", "Upscaler",
-)  # fmt: skip
+    "AutoencoderKL",
+    "AutoencoderKLFlux2",
+    "AutoencoderKLHunyuanImage",
+    "AsymmetricAutoencoderKL",
+    "AutoencoderDC",
+    "AutoencoderTiny",
+    "VQModel",
+    "PatchAutoencoder",
+    "Upscaler",
+)
 WIDTHS = ("decoder_block_out_channels", "up_block_out_channels", "block_out_channels")  # as their configs call them
 
 

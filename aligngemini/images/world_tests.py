@@ -29,8 +29,9 @@ def names(cfg: DataParams) -> set[str]:
 
 def generators(cfg: DataParams) -> list[str]:
     """The autoencoders that only test: those named, and for a folder of several all in it but those of training."""
-    every, training = [each for name in cfg.generators for each in autoencoders_in(name)], [cfg.vae, *cfg.more_vaes]
-    return [name for name in every if paths.resolve(name) not in map(paths.resolve, training)]
+    training = {paths.resolve(name) for name in (cfg.vae, *cfg.more_vaes)}
+    every = [each for name in cfg.generators for each in autoencoders_in(name)]
+    return [name for name in every if paths.resolve(name) not in training]
 
 
 def _subset(generator: str) -> str:

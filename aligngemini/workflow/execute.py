@@ -149,7 +149,7 @@ def _execute(task: Task, asked: RunSpec, force: bool, executor: Local) -> None:
     executed = task.progress.with_name("notebook.ipynb")
     environment = {FILE: str(task.progress), "ALIGNGEMINI_OUTPUTS": str(paths.outputs())}
     environment[runs.FORCE] = asked.name if force else ""
-    environment |= executor.share(task.place, task.beside)
+    environment |= executor.variables(task.place, task.beside)
     given = paths.notebook(asked.notebook), executed, task.item.values(task.made), environment
     try:
         with manifest.room_on_disk(asked.home):

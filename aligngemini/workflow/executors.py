@@ -17,7 +17,7 @@ class Local:
     def __init__(self, jobs: int = 1) -> None:
         self.jobs = jobs
 
-    def share(self, place: int, beside: int) -> dict[str, str]:
+    def variables(self, place: int, beside: int) -> dict[str, str]:
         """The variables that give a kernel its share of this machine; arguments as of `share.variables`."""
         return share.variables(place, self.jobs, beside)
 
@@ -33,7 +33,7 @@ class Ray(Local):
         super().__init__(min(jobs or nodes.jobs, nodes.jobs))
         self.nodes, self.scratch = nodes, paths.outputs() / ".executing"
 
-    def share(self, place: int, beside: int) -> dict[str, str]:
+    def variables(self, place: int, beside: int) -> dict[str, str]:
         """As many threads as a task has processors."""
         return {share.THREADS: str(max(1, int(self.nodes.resources.cpus)))}
 

@@ -48,5 +48,6 @@ def selector(item: Item) -> str:
     """Return "latest name:value ..." for the run that an item makes: its seed, its point, what was asked for."""
     cfg = item.cfg({})
     values = {name: str(getattr(cfg, name)) for name in ("scale", "seed", *item.point, *item.asked)}
-    plain = [f"{name}:{value}" for name, value in values.items() if len(value.split()) == 1]  # blanks part conditions
+    # Blanks part the conditions, so that a value with one is none.
+    plain = [f"{name}:{value}" for name, value in values.items() if not any(map(str.isspace, value))]
     return " ".join(["latest", *plain])

@@ -11,15 +11,14 @@ import sys
 import threading
 import time
 from pathlib import Path
-
-from ray.cluster_utils import Cluster
+from typing import Any
 
 from aligngemini.core import manifest
+from tests import ray_nodes
 from tests.workflow.test_executors import makes_a_run
 
-NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "memory": 6 * 2**30}
+MEMORY = 6 * 2**30  # bytes of a node
 CORES = len(os.sched_getaffinity(0))
-SPEECH = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0", "OMP_NUM_THREADS": "1"}
 
 
 def complete(outputs: Path) -> dict[tuple[str, str], dict]:
@@ -47,7 +46,7 @@ def sweep(outputs: Path, words: list[str]) -> float:
     return time.monotonic() - began
 
 
-def lose(nodes: Cluster, outputs: Path, after: int) -> None:
+def lose(nodes: Any, outputs: Path, after: int) -> None:
     """Kill a node that makes a run, once `after` runs are complete."""
     while len(complete(outputs)) < after or not (busy := [n for n in nodes.worker_nodes if makes_a_run(n)]):
         time.sleep(0.2)
@@ -57,16 +56,11 @@ def lose(nodes: Cluster, outputs: Path, after: int) -> None:
 
 def on_cluster(outputs: Path, words: list[str], after: int) -> float:
     """Run a sweep on three nodes; lose one after `after` runs, none for 0."""
-    nodes = Cluster(initialize_head=True, head_node_args={"include_dashboard": False, **NODE})
-    try:
-        for _ in range(2):
-            nodes.add_node(**NODE)
+    with ray_nodes.three(memory=MEMORY) as nodes:
         killer = threading.Thread(target=lose, args=(nodes, outputs, after), daemon=True)
         if after:
             killer.start()
         return sweep(outputs, [*words, "--executor", "ray", "--address", nodes.address])
-    finally:
-        nodes.shutdown()
 
 
 def equal(one: dict, other: dict) -> int:
@@ -80,7 +74,7 @@ def equal(one: dict, other: dict) -> int:
 
 
 def main(home: Path, words: list[str]) -> None:
-    os.environ.update(SPEECH)
+    os.environ.update(ray_nodes.VARIABLES)
     home.mkdir(parents=True, exist_ok=True)
     seconds = {"local": sweep(home / "local", words)}
     print(f"local, {CORES} at once: {seconds['local']:.0f} s", flush=True)
