@@ -92,10 +92,16 @@ def settings(config: VLMParams, checkpoints: Path):
         dataloader_pin_memory=kind in devices.NARROW,
         bf16=dtype_for(config.precision) == torch.bfloat16,
         use_cpu=kind == "cpu",  # where `load` puts the base; bfloat16 is refused there otherwise
-        activation_checkpointing=config.gradient_checkpointing,
+        **{_recomputing(DPOConfig): config.gradient_checkpointing},
     )
     arguments._n_gpu = min(arguments.n_gpu, 1)  # a process has one GPU: TRL refuses to spread batches over several
     return _reentrant(arguments)
+
+
+def _recomputing(arguments) -> str:
+    """The option that computes activations anew; transformers 5.17 knows its older name alone."""
+    names = "activation_checkpointing", "gradient_checkpointing"
+    return next(name for name in names if hasattr(arguments, f"{name}_kwargs"))
 
 
 def _reentrant(arguments):
@@ -103,7 +109,7 @@ def _reentrant(arguments):
     (huggingface/trl#2514).
     """
     if arguments.deepspeed_plugin is not None and arguments.deepspeed_plugin.zero_stage == 3:
-        arguments.activation_checkpointing_kwargs = {"use_reentrant": True}
+        setattr(arguments, f"{_recomputing(arguments)}_kwargs", {"use_reentrant": True})
     return arguments
 
 

@@ -195,10 +195,11 @@ def test_bfloat16_can_be_asked_for_where_there_is_no_gpu(tmp_path):
     assert told.bf16 and told.device.type == "cpu"
 
 
+@pytest.mark.parametrize("option", ["activation_checkpointing", "gradient_checkpointing"])  # transformers 5.23, 5.17
 @pytest.mark.parametrize(("stage", "reentrant"), [(3, {"use_reentrant": True}), (2, None)])
-def test_pieces_of_zero3_are_gathered_again_where_activations_are_computed_again(stage, reentrant):
-    told = SimpleNamespace(deepspeed_plugin=SimpleNamespace(zero_stage=stage), activation_checkpointing_kwargs=None)
-    assert dpo._reentrant(told).activation_checkpointing_kwargs == reentrant
+def test_pieces_of_zero3_are_gathered_again_where_activations_are_computed_again(stage, reentrant, option):
+    told = SimpleNamespace(deepspeed_plugin=SimpleNamespace(zero_stage=stage), **{f"{option}_kwargs": None})
+    assert dpo._recomputing(told) == option and vars(dpo._reentrant(told))[f"{option}_kwargs"] == reentrant
 
 
 def test_the_adapter_of_a_four_bit_base_trains_in_float32(rows, tmp_path):
