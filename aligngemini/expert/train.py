@@ -20,6 +20,8 @@ from .batches import Batches, match_real_fake
 from .branch import ExpertBranch
 from .params import ExpertParams
 
+WORTH = 100_000_000  # pixels of views that another process is started for: some seconds of work (ours)
+
 
 def train(
     expert: Expert,
@@ -85,8 +87,10 @@ def minimise(
 
 
 def _ahead(batches: Batches, config: ExpertParams):
-    """The batches, read ahead in other processes; for a few updates these are not worth their start."""
-    ready = processes.ahead(batches, min(config.workers, 1 + len(batches) // (50 * config.gradient_accumulation)))
+    """The batches, read ahead in other processes; for little work these are not worth their start."""
+    views = 2 * config.batch_pairs * (1 + 2 * config.resized_views)
+    pixels = len(batches) * views * config.crop**2
+    ready = processes.ahead(batches, min(config.workers, 1 + pixels // WORTH))
     return (each.pin_memory() for each in ready) if devices.best() in devices.NARROW else ready
 
 

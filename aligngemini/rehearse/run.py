@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 import torch
 
+from aligngemini.core import devices
 from aligngemini.core.params import Refused
 from aligngemini.core.progress import progress, say
 
@@ -72,7 +73,7 @@ def count_of(stage: Stage, setting: Setting, narrow: bool = False) -> tuple[Coun
     narrow: as on a GPU, which computes in 16 bits and has room for whole photographs.
     """
     say(f"counting: {stage.name}")
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, devices.only("cpu"):
         model, module = built(stage, setting, Path(folder), models.HOLLOW)
         if narrow and stage.model == "vae":
             model.tile = max(max(shape) for shape in setting.shapes)
@@ -103,7 +104,7 @@ def measured(setting: Setting, device: str, steps: int, only: str = "") -> Itera
 
 def measure(stage: Stage, setting: Setting, device: str, steps: int) -> tuple[int, float, int, str]:
     """Images or pairs of a step, its seconds, bytes at the peak (see `_peak`), and the device's name."""
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, devices.only(device):
         model, module = built(stage, setting, Path(folder), device)
         weights = sum(each.nbytes for each in (*module.parameters(), *module.buffers()))
         libraries = psutil.Process().memory_info().rss - weights

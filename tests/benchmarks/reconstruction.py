@@ -44,7 +44,8 @@ def model(folder: Path, size: str) -> Path:
     torch.manual_seed(0)
     blocks = {"down_block_types": ["DownEncoderBlock2D"] * 4, "up_block_types": ["UpDecoderBlock2D"] * 4}
     widths = {"block_out_channels": WIDTHS[size], "layers_per_block": 2 if size == "full" else 1, "latent_channels": 4}
-    AutoencoderKL(norm_num_groups=min(32, WIDTHS[size][0]), **widths, **blocks).save_pretrained(folder / "vae")
+    rest = {"norm_num_groups": min(32, WIDTHS[size][0]), "force_upcast": False}  # as that of SD2.1, which float16 suits
+    AutoencoderKL(**widths, **blocks, **rest).save_pretrained(folder / "vae")
     return folder
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from aligngemini import cli
+from aligngemini.core import devices
 from aligngemini.rehearse import gpus, report, run, stages
 from aligngemini.rehearse.setting import SHORT
 
@@ -177,3 +178,11 @@ def test_a_scale_without_architectures_and_an_unknown_gpu_are_refused(words, why
     except SystemExit as leaves:
         code = leaves.code
     assert code == 2 and why in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["reconstruction", "expert training", "DPO"])
+def test_a_count_is_the_same_where_there_is_an_accelerator(name, monkeypatch):
+    (stage,) = stages.asked(small("mini"), name)
+    alone = run.count_of(stage, small("mini"))
+    monkeypatch.setattr(devices, "_found", lambda: "cuda")
+    assert run.count_of(stage, small("mini")) == alone
