@@ -180,6 +180,7 @@ def test_a_scale_without_architectures_and_an_unknown_gpu_are_refused(words, why
     assert code == 2 and why in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("error:.*pin_memory")
 @pytest.mark.parametrize("name", ["reconstruction", "expert training", "DPO"])
 def test_a_count_is_the_same_where_there_is_an_accelerator(name, monkeypatch):
     (stage,) = stages.asked(small("mini"), name)
