@@ -16,8 +16,19 @@ def loss(expert: Expert, images: torch.Tensor, contrastive_weight: float = 0.0) 
     """Mean binary cross-entropy, in nats, of a batch whose first half is real; with a weight w above 0 it counts
     1 - w, and w the contrastive loss of the features.
     """
-    label = torch.arange(2, device=expert.device).repeat_interleave(len(images) // 2).float()
-    features, logits = expert.judged(images)
+    return losses(expert, [images], contrastive_weight)[0]
+
+
+def losses(expert: Expert, parts: list[torch.Tensor], contrastive_weight: float = 0.0) -> torch.Tensor:
+    """The `loss` of each batch, [k]; the expert sees all their images at once."""
+    sizes = [len(images) for images in parts]
+    judged = expert.judged(torch.cat(parts) if len(parts) > 1 else parts[0])
+    each = zip(*(values.split(sizes) for values in judged), strict=True)
+    return torch.stack([_loss(features, logits, contrastive_weight) for features, logits in each])
+
+
+def _loss(features: torch.Tensor, logits: torch.Tensor, contrastive_weight: float) -> torch.Tensor:
+    label = torch.arange(2, device=logits.device).repeat_interleave(len(logits) // 2).float()
     entropy = functional.binary_cross_entropy_with_logits(logits, label)
     if not contrastive_weight:
         return entropy

@@ -1,6 +1,7 @@
 """Train the expert on pairs: a plain loop, resumable at any step, the same numbers however often it was killed."""
 
 import math
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -12,7 +13,8 @@ import torch
 
 from aligngemini.branches import domain
 from aligngemini.core import devices, processes, states
-from aligngemini.core.progress import progress
+from aligngemini.core.manifest import no_memory
+from aligngemini.core.progress import progress, say
 
 from . import adapter, degradation, objective
 from .backbone import Expert
@@ -74,12 +76,13 @@ def minimise(
     trained = {name: weight.detach() for name, weight in weights if weight.requires_grad}
     begun, log = states.resume(state, trained, optim)
     expert.model.train()
+    descend = updating(expert, optim, config, loss, penalty)
     ahead = _ahead(batches(begun * config.gradient_accumulation), config)
     for step in progress(range(begun, steps), "training the expert"):
         rate = config.learning_rate * objective.rate(step, steps, config.mode)
         for group in optim.param_groups:
             group["lr"] = rate
-        value = update(expert, optim, list(islice(ahead, config.gradient_accumulation)), config, loss, penalty)
+        value = descend(list(islice(ahead, config.gradient_accumulation)))
         log.append({"step": step + 1, "loss": value, "learning_rate": rate})
         if (step + 1) % config.checkpoint_steps == 0 and step + 1 < steps:
             states.save(state, trained, optim, step + 1, log)
@@ -94,6 +97,28 @@ def _ahead(batches: Batches, config: ExpertParams):
     return (each.pin_memory() for each in ready) if devices.best() in devices.NARROW else ready
 
 
+def updating(
+    expert: Expert, optim: torch.optim.Optimizer, config: ExpertParams, loss=None, penalty=None
+) -> Callable[[list[torch.Tensor]], float]:
+    """`update` for lists of batches: on an accelerator the expert sees as many batches at once as memory holds, all of
+    an update at first, which keeps a large GPU busy. A `loss` of one's own gets them one by one.
+    """
+    together = [1 if loss or devices.best() not in devices.NARROW else config.gradient_accumulation]
+
+    def step(parts: list[torch.Tensor]) -> float:
+        try:
+            return update(expert, optim, parts, config, loss, penalty, together[0])
+        except Exception as error:
+            if together[0] == 1 or not no_memory(error):
+                raise
+            traceback.clear_frames(error.__traceback__)  # what they hold does not fit beside fewer batches
+        together[0] = (together[0] + 1) // 2
+        say(f"the memory is too small for more: {together[0]} of {config.gradient_accumulation} batches at once")
+        return step(parts)
+
+    return step
+
+
 def update(
     expert: Expert,
     optim: torch.optim.Optimizer,
@@ -101,15 +126,17 @@ def update(
     config: ExpertParams,
     loss=None,
     penalty=None,
+    together: int = 1,
 ) -> float:
-    """One update on batches, for the expert's own loss such whose first halves are real; returns their mean loss,
-    `penalty()` left out.
+    """One update on batches, so many of them `together`, for the expert's own loss such whose first halves are real;
+    returns their mean loss, `penalty()` left out.
     """
     optim.zero_grad(set_to_none=True)
-    measure = loss or partial(objective.loss, contrastive_weight=config.contrastive_weight)
+    own = partial(objective.losses, contrastive_weight=config.contrastive_weight)
+    measure = (lambda expert, some: torch.stack([loss(expert, each) for each in some])) if loss else own
     total = torch.zeros((), device=expert.device)
-    for images in parts:
-        value = measure(expert, images) / len(parts)
+    for first in range(0, len(parts), together):
+        value = (measure(expert, parts[first : first + together]) / len(parts)).sum()
         value.backward()
         total += value.detach()
     if penalty:

@@ -130,8 +130,9 @@ def apart(call: Callable, *given: Any) -> Any:
     """What a call gives in a process of its own, whose memory is its alone; None where there is too little, which is a
     finding and no failure.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])  # libraries are loaded once
+    # libraries are loaded once, but where there is a GPU: some of them begin to use it, and it cannot be shared so
+    context = multiprocessing.get_context("spawn" if devices.best() == "cuda" else "forkserver")
+    context.set_forkserver_preload([__name__])
     with ProcessPoolExecutor(1, context) as pool:
         try:
             return pool.submit(call, *given).result()

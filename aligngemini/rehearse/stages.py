@@ -56,7 +56,7 @@ def expert_training(expert: Expert, setting: Setting, folder: Path) -> Ready:
     config, batches, optimiser = setting.expert, _batches(setting, folder), objective.optimiser(expert, setting.expert)
     parts = [batches[number] for number in range(config.gradient_accumulation)]
     expert.model.train()
-    return config.batch_pairs * len(parts), repeated(partial(train.update, expert, optimiser, parts, config))
+    return config.batch_pairs * len(parts), repeated(partial(train.updating(expert, optimiser, config), parts))
 
 
 def _batches(setting: Setting, folder: Path) -> Batches:

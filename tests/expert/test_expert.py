@@ -37,6 +37,38 @@ def test_an_update_of_several_batches_is_one_on_all_their_pairs(rows):
     assert torch.allclose(*moved, rtol=1e-3, atol=1e-6)
 
 
+def test_batches_that_the_expert_sees_at_once_count_as_they_do_one_by_one(rows):
+    """Each has a contrastive loss of its own; the gradients are the same but for rounding."""
+    cfg, moved = CFG.replace(batch_pairs=2, contrastive_weight=0.5), []
+    made = batches.Batches(batches.match_real_fake(rows, 0), cfg, 0)
+    for together in (1, 2, 3):
+        expert = fresh()
+        optim = objective.optimiser(expert, cfg)
+        moved.append([train.update(expert, optim, [made[i] for i in range(3)], cfg, together=together)])
+        moved[-1] += [w.grad for n, w in expert.model.named_parameters() if "lora_B" in n]
+    for found in moved[1:]:
+        assert found[0] == pytest.approx(moved[0][0], rel=1e-6)
+        assert all(torch.allclose(a, b, rtol=1e-3, atol=1e-6) for a, b in zip(found[1:], moved[0][1:], strict=True))
+
+
+def test_a_gpu_that_is_too_small_for_an_update_at_once_takes_it_in_pieces(rows, monkeypatch, capsys):
+    cfg, update, tried = CFG.replace(gradient_accumulation=4), train.update, []
+
+    def small(*given):
+        tried.append(given[-1])
+        if given[-1] > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return update(*given)
+
+    monkeypatch.setattr(train, "update", small)
+    monkeypatch.setattr(train.devices, "_found", lambda: "cuda")
+    with train.devices.only("cpu"):
+        expert, batch = fresh(), batches.Batches(batches.match_real_fake(rows, 0), CFG, 0)[0]
+    step = train.updating(expert, objective.optimiser(expert, cfg), cfg)
+    assert 0 < step([batch] * 4) < 10 and 0 < step([batch] * 4) < 10
+    assert tried == [4, 2, 1, 1] and "1 of 4 batches at once" in capsys.readouterr().err
+
+
 def test_six_views_train_like_two(rows, tmp_path):
     cfg = CFG.replace(resized_views=True, margin=16, contrastive_weight=0.5, pixel_mix_probability=0.5, workers=0)
     made = batches.Batches(batches.match_real_fake(rows, 0), cfg, 0)[0]
