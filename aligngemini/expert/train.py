@@ -22,7 +22,7 @@ from .batches import Batches, match_real_fake
 from .branch import ExpertBranch
 from .params import ExpertParams
 
-WORTH = 100_000_000  # pixels of views that another process is started for: some seconds of work (ours)
+WORTH = 30_000_000  # pixels of views that another process is started for: some seconds of work (ours)
 
 
 def train(

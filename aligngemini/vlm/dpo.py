@@ -67,14 +67,15 @@ def settings(config: VLMParams, checkpoints: Path):
     from trl import DPOConfig
 
     kind = devices.best()
+    at_once, steps = launch.shared(config, int(os.environ.get("WORLD_SIZE", 1)))
     arguments = DPOConfig(
         output_dir=str(checkpoints),
         beta=config.beta,
         loss_type=LOSSES[config.objective],
         learning_rate=config.learning_rate,
         num_train_epochs=config.epochs,
-        per_device_train_batch_size=config.batch_size,
-        gradient_accumulation_steps=launch.accumulation(config, int(os.environ.get("WORLD_SIZE", 1))),
+        per_device_train_batch_size=at_once,
+        gradient_accumulation_steps=steps,
         seed=config.seed,
         max_length=None,
         lr_scheduler_type="cosine",

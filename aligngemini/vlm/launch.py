@@ -33,7 +33,7 @@ def train(frame: pd.DataFrame, config: VLMParams, checkpoints: Path, out: Path) 
     """
     file, job = paths.resolve(config.accelerate_config), Path(checkpoints) / "job"
     asked = check(file)
-    accumulation(config, asked.num_processes)
+    shared(config, asked.num_processes)
     shutil.rmtree(job, ignore_errors=True)
     job.mkdir(parents=True)
     frame.to_parquet(job / "pairs.parquet", index=False)
@@ -66,18 +66,21 @@ def check(file: Path):
     return config
 
 
-def accumulation(config: VLMParams, processes: int) -> int:
-    """Steps per weight update of each of `processes`, so that an update sees as many pairs as with one process.
+def shared(config: VLMParams, processes: int) -> tuple[int, int]:
+    """Pairs at once, at most batch_size, and how often, in each of `processes`, so that an update sees as many pairs as
+    with one process.
 
-    Raises Refused where gradient_accumulation cannot be divided among them.
+    Raises Refused where the pairs of an update cannot be divided among them.
     """
-    steps, rest = divmod(config.gradient_accumulation, processes)
+    pairs = config.batch_size * config.gradient_accumulation
+    share, rest = divmod(pairs, processes)
     if rest:
         raise Refused(
-            f"gradient_accumulation {config.gradient_accumulation} cannot be divided among {processes} processes, "
-            f"which share the pairs of an update: give a multiple of {processes}."
+            f"the {pairs} pairs of an update cannot be divided among {processes} processes: "
+            f"let batch_size times gradient_accumulation be a multiple of {processes}."
         )
-    return steps
+    at_once = max(count for count in range(1, config.batch_size + 1) if not share % count)
+    return at_once, share // at_once
 
 
 def _run(file: Path, job: Path, cpu: bool) -> int:

@@ -91,7 +91,7 @@ def _quantised(how: str) -> None:
 def _processes(cfg: Any) -> None:
     from aligngemini.vlm import launch
 
-    launch.accumulation(cfg, launch.check(paths.resolve(cfg.accelerate_config)).num_processes)
+    launch.shared(cfg, launch.check(paths.resolve(cfg.accelerate_config)).num_processes)
 
 
 def _models(plan: Plan, coming: dict[str, int]) -> Iterator[Check]:

@@ -10,6 +10,8 @@ nothing (see aligngemini/expert/sample.py).
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,17 +36,21 @@ MODELS = {
 
 def lay(folder: Path, count: int) -> pd.DataFrame:
     """Rows of pairs of 640 x 480 PNGs: coarse shapes with grain, and without."""
-    rng, rows = np.random.default_rng(0), []
-    for number in range(count):
-        coarse = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8))
-        smooth = np.asarray(coarse.resize((640, 480), Image.Resampling.BICUBIC))
-        grainy = (smooth.astype(int) + rng.integers(-6, 7, smooth.shape)).clip(0, 255).astype(np.uint8)
-        for label, rgb in enumerate((grainy, smooth)):
-            path = folder / f"{number}_{label}.png"
-            Image.fromarray(rgb).save(path, compress_level=1)
-            row = {"image_id": path.stem, "path": str(path), "label": label, "pair_id": str(number)}
-            rows.append(row | {"jpeg_quality": 90.0})
-    return pd.DataFrame(rows)
+    with ThreadPoolExecutor() as pool:
+        return pd.DataFrame([row for pair in pool.map(partial(_pair, folder), range(count)) for row in pair])
+
+
+def _pair(folder: Path, number: int) -> list[dict]:
+    rng, rows = np.random.default_rng(number), []
+    coarse = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8))
+    smooth = np.asarray(coarse.resize((640, 480), Image.Resampling.BICUBIC))
+    grainy = (smooth.astype(int) + rng.integers(-6, 7, smooth.shape)).clip(0, 255).astype(np.uint8)
+    for label, rgb in enumerate((grainy, smooth)):
+        path = folder / f"{number}_{label}.png"
+        Image.fromarray(rgb).save(path, compress_level=1)
+        row = {"image_id": path.stem, "path": str(path), "label": label, "pair_id": str(number)}
+        rows.append(row | {"jpeg_quality": 90.0})
+    return rows
 
 
 def fresh(size: str, cfg) -> backbone.Expert:

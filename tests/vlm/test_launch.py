@@ -85,9 +85,16 @@ def test_a_file_that_is_no_configuration_is_refused(tmp_path):
 
 
 def test_an_update_that_cannot_be_shared_out_is_refused():
-    assert launch.accumulation(CFG.replace(gradient_accumulation=8), 4) == 2
     with pytest.raises(Refused, match="multiple of 3"):
-        launch.accumulation(CFG.replace(gradient_accumulation=8), 3)
+        launch.shared(CFG.replace(batch_size=1, gradient_accumulation=8), 3)
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "steps", "processes", "each"),
+    [(1, 8, 4, (1, 2)), (8, 1, 1, (8, 1)), (8, 1, 2, (4, 1)), (4, 3, 2, (3, 2)), (4, 2, 8, (1, 1))],
+)
+def test_processes_share_the_pairs_of_an_update(batch_size, steps, processes, each):
+    assert launch.shared(CFG.replace(batch_size=batch_size, gradient_accumulation=steps), processes) == each
 
 
 def test_ending_the_launcher_ends_what_it_started(tmp_path):
