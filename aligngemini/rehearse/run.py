@@ -8,9 +8,11 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 import psutil
 import torch
@@ -79,11 +81,21 @@ def count_of(stage: Stage, setting: Setting, narrow: bool = False) -> tuple[Coun
             model.tile = max(max(shape) for shape in setting.shapes)
         units, go = stage.run(model, setting, Path(folder) / "step")
         wanted, counts = setting.number(stage.tokens), []
-        with torch.autocast("cpu", torch.bfloat16, enabled=narrow and stage.model != "vlm"):
+        with _narrow(stage) if narrow else nullcontext():
             for tokens in FEW if wanted else (0,):
                 with models.answering(module, tokens):
                     counts.append(counted(lambda: go(1), module))
     return at(wanted, counts) if wanted else counts[0], units
+
+
+@contextmanager
+def _narrow(stage: Stage) -> Iterator[None]:
+    """Let a model compute in 16 bits, and TRL score the positions of answers alone, as both do on a GPU."""
+    from trl.trainer import utils
+
+    sixteen = torch.autocast("cpu", torch.bfloat16, enabled=stage.model != "vlm")
+    with sixteen, patch.object(utils, "_use_triton", lambda device: True):
+        yield
 
 
 def measured(setting: Setting, device: str, steps: int, only: str = "") -> Iterator[Row]:

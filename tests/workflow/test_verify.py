@@ -3,6 +3,7 @@
 import json
 import re
 
+import pandas as pd
 import pytest
 
 from aligngemini.core import run_spec, runs, stages, verified
@@ -127,8 +128,30 @@ def test_on_another_machine_the_last_digits_may_differ_and_more_may_not(both, mo
     assert reproduce.compared(one, other) == ["result auc: 0.500001 → 0.5"]
     other.manifest["environment"] = other.manifest["environment"] | {"accelerator": "another"}
     assert reproduce.compared(one, other) == []
-    other.manifest["results"] = {"images": 1, "auc": 0.51}
-    assert reproduce.compared(one, other) == ["result auc: 0.500001 → 0.51"]
+    other.manifest["results"] = {"images": 1, "auc": 0.505}
+    assert reproduce.compared(one, other) == []
+    other.manifest["results"] = {"images": 1, "auc": 0.52}
+    assert reproduce.compared(one, other) == ["result auc: 0.500001 → 0.52"]
+
+
+@pytest.mark.parametrize(
+    ("change", "differs"),
+    [
+        (lambda table: table.assign(score=table.score + 9e-4), False),
+        (lambda table: table.assign(path="elsewhere/" + table.path), False),
+        (lambda table: table.assign(score=table.score.where(table.index > 1, 0.9)), False),  # 2 of 400
+        (lambda table: table.assign(score=table.score.where(table.index > 2, 0.9)), True),
+        (lambda table: table.assign(image_id=table.image_id + "x"), True),
+        (lambda table: table.head(300), True),
+        (lambda table: table.assign(more=1.0), True),
+    ],
+)
+def test_another_machine_may_score_few_images_otherwise(tmp_path, change, differs):
+    table = pd.DataFrame({"image_id": [f"{n}" for n in range(400)], "path": "a.png", "score": 0.1})
+    for name, each in (("one", table), ("other", change(table))):
+        each.to_parquet(tmp_path / f"{name}.parquet")
+    assert reproduce._differ(tmp_path / "one.parquet", tmp_path / "other.parquet", exact=False) == differs
+    assert reproduce._differ(tmp_path / "one.parquet", tmp_path / "other.parquet", exact=True)
 
 
 def test_killed_runs_go_and_old_ones_if_asked_but_never_what_another_stands_on(little, both):
