@@ -110,6 +110,7 @@ def measured(setting: Setting, device: str, steps: int, only: str = "") -> Itera
         ran = apart(measure, stage, tried, device, steps)
         batch, seconds, peak, name = ran or (0, math.nan, math.nan, device)
         row = _row(stage, tried, "measured", name, batch, seconds / (batch or 1), peak)
+        say(f"{stage.name}: {row['a second']:.3g} a second, {row['peak, GB']:.3g} GB at the peak")
         count = count_of(stage, tried)[0] if device == "cpu" and stage.held else Count(*[math.nan] * 5)
         yield row | {"counted, GB": (count.weights + count.activations) / 1e9, "fits": bool(ran)}
 

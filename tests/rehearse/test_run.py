@@ -103,8 +103,9 @@ def test_a_stage_too_large_for_the_gpu_says_what_to_lower_and_the_others_go_on(m
     assert shown["a second"]["expert training"] == shown.minutes["expert training"] == "-"
 
 
-def test_what_is_counted_stands_beside_what_is_measured(monkeypatch):
+def test_what_is_counted_stands_beside_what_is_measured_and_is_said_at_once(monkeypatch, capsys):
     (row,), _ = rows_of(monkeypatch, small("mini"), "expert scoring")
+    assert "expert scoring: 6 a second, 2 GB at the peak" in capsys.readouterr().err
     assert (row["a second"], row["peak, GB"], row["counted, GB"]) == (6, 2, 3)
 
 
