@@ -19,7 +19,6 @@ from aligngemini.images.loaders.skips import SUFFIXES
 
 from . import record
 
-SWELL = 20  # times the archive's size that may come out of it: ours, images hardly shrink
 DAMAGE = (zipfile.BadZipFile, NotImplementedError, ValueError, *archives.DAMAGE)  # compressions that zipfile lacks, too
 
 
@@ -56,6 +55,8 @@ def readable(pack: Path) -> Iterator[None]:
         yield
     except Refused:
         raise
+    except archives.Swells as error:
+        raise Refused(f"{paths.short(pack)}: {error}") from error
     except DAMAGE as error:
         raise Refused(
             f"{paths.short(pack)} is cut short or damaged: delete it and run the same command again"
@@ -66,16 +67,14 @@ def _members(pack: Path, top: str) -> Iterator[Member]:
     """What may be images. Raises EOFError for a tar without an end."""
     if pack.suffix == ".zip":
         with zipfile.ZipFile(pack) as archive:
-            _bounded(pack, sum(info.file_size for info in archive.infolist()))
-            images = [info for info in archive.infolist() if _is_image(info.filename, info.filename.endswith("/"))]
+            members = list(archives.bounded(archive.infolist(), pack.stat().st_size, lambda info: info.file_size))
+            images = [info for info in members if _is_image(info.filename, info.filename.endswith("/"))]
             for info in images:
                 if PurePosixPath(info.filename).parts[0] in (top, "..", "/"):
                     yield Member(info.filename, _problem(info), info.file_size, partial(archive.read, info))
         return
-    total = 0
     with tarfile.open(pack, tarinfo=archives.Header) as tar:
-        for info in tar:
-            _bounded(pack, total := total + info.size)
+        for info in archives.bounded(tar, pack.stat().st_size, lambda info: info.size):
             if _is_image(info.name, info.isdir()):
                 problem = archives.problem(info.name, info.isreg(), info.size)
                 yield Member(info.name, problem, info.size, lambda info=info: tar.extractfile(info).read())
@@ -92,11 +91,6 @@ def _problem(info: zipfile.ZipInfo) -> str:
     if info.flag_bits & 1:
         return "it is encrypted"
     return archives.problem(info.filename, stat.S_IFMT(mode) in (0, stat.S_IFREG), info.file_size)
-
-
-def _bounded(pack: Path, total: int) -> None:
-    if total > SWELL * pack.stat().st_size + archives.LARGEST:
-        raise Refused(f"{paths.short(pack)} would swell to {total / 1e9:.0f} GB: no archive of pictures, delete it")
 
 
 def _put(folder: Path, name: str, member: Member, rows: dict[str, list]) -> str:

@@ -6,6 +6,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -161,3 +163,51 @@ def test_a_zip_with_a_nameless_member_gives_the_others(tmp_path):
 
 def test_a_null_character_in_a_name_leads_out_of_an_archive():
     assert archives.problem("g/a\0b.png", True, 3) == archives.LEADS_OUT
+
+
+def _many(count: int) -> bytes:
+    """A tar.gz of so many images, each of three bytes."""
+    file, head = io.BytesIO(), tarfile.TarInfo("a.png")
+    with tarfile.open(fileobj=file, mode="w:gz") as tar:
+        for head.name in (f"g/{number}.png" for number in range(count)):
+            head.size = 3
+            tar.addfile(head, io.BytesIO(b"abc"))
+    return file.getvalue()
+
+
+@pytest.fixture
+def little(monkeypatch):
+    """One megabyte may come out of a small archive."""
+    monkeypatch.setattr(archives, "LARGEST", 2**20)
+
+
+@pytest.mark.parametrize("count, fits", [(200, True), (2_000, False)])
+def test_a_shard_of_many_small_members_gives_all_of_them_or_none(count, fits, tmp_path, little):
+    pack = tmp_path / "data" / "a.tar.gz"
+    pack.parent.mkdir()
+    pack.write_bytes(_many(count))
+    target, refused = archives.unpacked(pack, pack.parent)
+    assert len(list(target.rglob("*.png"))) == (count if fits else 0)
+    assert refused == [] if fits else "would swell to " in refused[0][1] and "delete it" in refused[0][1]
+
+
+def test_what_is_fetched_with_many_small_members_is_refused(tmp_path, little):
+    (tmp_path / "a.tar.gz").write_bytes(_many(2_000))
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as pack:
+        for number in range(20):
+            pack.writestr(f"g/{number}.png", bytes(100_000))
+    for name, most in {"a.tar.gz": 400, "a.zip": 0}.items():
+        with pytest.raises(Refused, match=f"{name}: it would swell to . MB or more in .* files or more"):
+            archive.unpacked(tmp_path / name, tmp_path / f"of {name}", "g")
+        assert len(list(tmp_path.glob(f"of {name}/**/*.png"))) <= most
+
+
+def test_a_table_that_repeats_one_image_without_end_is_not_unpacked(tmp_path, little):
+    image = {"bytes": b"\x89PNG" + bytes(100_000), "path": "a.png"}
+    columns = {"image": [image] * 50, "generator": ["g"] * 50, "uid": [str(number) for number in range(50)]}
+    sizes = {"labels": pa.nulls(50, pa.list_(pa.null())), "width": [8] * 50, "height": [8] * 50}
+    pack = tmp_path / "data" / "a.parquet"
+    pack.parent.mkdir()
+    pq.write_table(pa.table(columns | sizes), pack)
+    target, refused = archives.unpacked(pack, pack.parent)
+    assert pack.stat().st_size < 150_000 and "would swell" in refused[0][1] and not list(target.rglob("*.png"))

@@ -1,7 +1,7 @@
 """Archives of images, unpacked once under the built data: tar files, and Parquet tables with images inside.
 
 Nothing in an archive is trusted: files are written below their own folder or not at all, links and devices
-never. An archive that changes is unpacked again.
+never, and all of them together take a bounded place. An archive that changes is unpacked again.
 """
 
 import errno
@@ -11,7 +11,9 @@ import lzma
 import os
 import tarfile
 import zlib
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,13 +29,20 @@ from . import skips
 
 NOTES = ".unpacked.json"
 MASKS = "masks"
-RULES = 3  # raised where other members are unpacked than before: what older rules unpacked is unpacked again
+RULES = 4  # raised where other members are unpacked than before: what older rules unpacked is unpacked again
 LARGEST = 2**30  # bytes of a file in an archive
+SWELL = 20  # times the archive's size that may come out of it, beside LARGEST: ours, images hardly shrink
+BLOCK = 4096  # bytes that the smallest file takes on a disk, so that their number is limited, too
 IMPOSSIBLE = 2**35  # bytes, of no member of a shard
 LEADS_OUT = "its path leads out of the archive"
 COLUMNS = ["image", "generator", "uid", "labels", "width", "height"]
 DAMAGE = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, pa.ArrowException, KeyError)
+Member = TypeVar("Member")
 NAMELESS = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.EINVAL, errno.EILSEQ)
+
+
+class Swells(Exception):
+    """What is in an archive takes more place than images of its size can."""
 
 
 def home(root: Path) -> Path:
@@ -65,6 +74,10 @@ def _replace(target: Path, pack: Path, stamp: list) -> None:
         folder.mkdir()
         try:
             unpack(pack, folder, refused)
+        except Swells as error:
+            atomic.remove(folder)
+            folder.mkdir()
+            refused[:] = [["", str(error)]]
         except Exception as error:  # of any kind: readers do not choose what damage makes them raise
             if getattr(error, "errno", None) or no_memory(error):
                 raise
@@ -74,7 +87,8 @@ def _replace(target: Path, pack: Path, stamp: list) -> None:
 
 def _unpack_tar(pack: Path, folder: Path, refused: list[list[str]]) -> None:
     with tarfile.open(pack, tarinfo=Header) as tar:
-        for member in progress(tar, f"unpacking {pack.name}"):
+        members = bounded(tar, pack.stat().st_size, lambda member: member.size)
+        for member in progress(members, f"unpacking {pack.name}"):
             if not member.isdir() and (reason := _member(tar, member, folder)):
                 refused.append([member.name, reason])
 
@@ -91,6 +105,17 @@ class Header(tarfile.TarInfo):
         except tarfile.HeaderError as error:
             raise tarfile.ReadError(f"{error}" if buf else "it has no end") from error
         return possible(member)
+
+
+def bounded(members: Iterable[Member], packed: int, size: Callable[[Member], int]) -> Iterator[Member]:
+    """Yield the members of an archive of `packed` bytes. Raises Swells where they are too large or too many for it."""
+    total = 0
+    for count, member in enumerate(members, 1):
+        total += max(size(member), BLOCK)
+        if total > SWELL * packed + LARGEST:
+            place = f"{total // 2**20:,} MB or more in {count:,} files or more"
+            raise Swells(f"it would swell to {place}: no archive of images, delete it")
+        yield member
 
 
 def possible(member: tarfile.TarInfo) -> tarfile.TarInfo:
@@ -151,6 +176,7 @@ def _unpack_table(pack: Path, folder: Path, refused: list[list[str]]) -> None:
     with pq.ParquetFile(pack) as table:
         batches = table.iter_batches(16, columns=COLUMNS)
         rows = (row for batch in batches for row in batch.to_pylist())
+        rows = bounded(rows, pack.stat().st_size, lambda row: len((row["image"] or {}).get("bytes") or b""))
         for row in progress(rows, f"unpacking {pack.name}", total=table.metadata.num_rows):
             if reason := _row(row, folder):
                 refused.append([f"{row['generator']}/{row['uid']}", reason])
@@ -175,12 +201,16 @@ def _masks(outlines: list[dict], size: tuple[int, int], folder: Path) -> str:
     """Write a mask for each category of outlines, filled with 255; why they are not all there, or ""."""
     if outlines and not 0 < size[0] * size[1] <= LIMIT:
         return f"no masks for a size of {size[0]} x {size[1]}"
-    masks = {outline["label"]: Image.new("L", size) for outline in outlines}
-    whole = [outline for outline in outlines if len(outline["points"] or []) >= 3]
-    for outline in whole:
-        points = [(int(point[0]), int(point[1])) for point in outline["points"]]
-        ImageDraw.Draw(masks[outline["label"]]).polygon(points, fill=255)
-    for category, mask in masks.items():
+    shapes: dict[str, list[list[tuple[int, int]]]] = {}
+    for outline in outlines:
+        points = [(int(point[0]), int(point[1])) for point in outline["points"] or []]
+        shapes.setdefault(outline["label"], []).append(points)
+    for category, polygons in shapes.items():  # one mask in memory at a time
+        mask = Image.new("L", size)
+        for points in polygons:
+            if len(points) >= 3:
+                ImageDraw.Draw(mask).polygon(points, fill=255)
         folder.mkdir(parents=True, exist_ok=True)
         mask.save(folder / f"{category}.png")
-    return "" if len(whole) == len(outlines) else "an outline of its artifacts has fewer than three points"
+    whole = all(len(points) >= 3 for polygons in shapes.values() for points in polygons)
+    return "" if whole else "an outline of its artifacts has fewer than three points"
