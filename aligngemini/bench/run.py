@@ -8,7 +8,7 @@ import pandas as pd
 
 from aligngemini.analysis import export, figures, published
 from aligngemini.branches.score_cache import Scores
-from aligngemini.core import json_file, manifest, values
+from aligngemini.core import json_file, manifest, redaction, values
 from aligngemini.core.cluster import Cluster
 from aligngemini.core.params import Refused
 from aligngemini.detector import Detector
@@ -103,7 +103,7 @@ def _facts(bench: Bench, views: list[View]) -> dict:
     fusions = {each.name: bench.fusion(each) for each in protocols}
     counts = pd.crosstab(rows["subset"], rows["label"]).reindex(columns=[0, 1], fill_value=0)
     return {
-        "command": ["aligngemini", *map(spelled, sys.argv[1:])],
+        "command": redaction.hidden(["aligngemini", *map(spelled, sys.argv[1:])]),
         "detector": {
             "branches": [{"name": n, "crop": crop, **each} for (n, crop), each in bench.facts.items() if n in names],
             "fusion": bench.detector.fusion.as_dict(),

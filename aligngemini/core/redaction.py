@@ -1,5 +1,6 @@
 """Secrets taken out of what is written of errors: sentences, manifests, logs and executed notebooks."""
 
+import hashlib
 import json
 import os
 import re
@@ -13,8 +14,13 @@ PATTERNS = (
     re.compile(r"\bhf_[A-Za-z0-9]{8,}"),
     re.compile(r"(?i)(?<=\bbearer )[^\s\"'<>\\,]+|(?<=\bbasic )[A-Za-z0-9+/=]{8,}"),
     re.compile(
-        r"(?i)(?<=[?&])((?:x-amz-)?(?:signature|credential|security-token)|\w*token|password|key)=[^&\s\"'<>\\]+"
+        r"(?i)(?<=[?&])([\w-]*(?:signature|credential|token|passw(or)?d|secret|key)|sig|auth|pwd)=[^&\s\"'<>\\]+"
     ),
+)
+# What changes in the query of an address when it is signed anew, at AWS and alike, or at Azure (s…).
+SIGNED = re.compile(r"(?i)[?&]([\w-]*signature|sig)=")
+SIGNING = re.compile(
+    r"(?i)(x-(amz|goog)-[\w-]+|signature|expires|policy|[\w-]*key-?(pair-)?id|\w*accessid|s\w{1,4})=.*"
 )
 # Variables of the environment that hold one.
 NAMES = re.compile(r"(?i)(token|password|passwd|secret|api_?key|access_?key)$")
@@ -33,6 +39,18 @@ def mapped(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, list):
         return [mapped(item, change) for item in value]
     return change(value) if isinstance(value, str) else value
+
+
+def public(address: str) -> str:
+    """Return an address as it may be written: without its user, password and signature, so that it stays the same when
+    it is signed anew; with `***` for other secrets, and a digest behind it, which tells two of them apart.
+    """
+    plain = re.sub(r"(?<=://)[^\s/]+@", "", address)
+    if SIGNED.search(plain):
+        stem, _, query = plain.partition("?")
+        plain = "?".join([stem, "&".join(part for part in query.split("&") if not SIGNING.fullmatch(part))]).rstrip("?")
+    clean = hidden(plain)
+    return clean if clean == plain else f"{clean}#{hashlib.sha256(plain.encode()).hexdigest()[:12]}"
 
 
 def hide(path: Path) -> None:

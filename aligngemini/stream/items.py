@@ -2,12 +2,14 @@
 
 import posixpath
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from fsspec import AbstractFileSystem
 
+from aligngemini.core import redaction
 from aligngemini.images import header
 from aligngemini.images.filenames import true
 from aligngemini.images.header import Unreadable
@@ -24,16 +26,17 @@ NAMES = ("image", "img", "bytes", "jpg", "jpeg", "png", "webp")  # columns in wh
 class Remote(NamedTuple):
     """A file that is fetched when its chunk is judged."""
 
-    address: str
+    system: AbstractFileSystem
+    path: str
 
 
-def chunks(entries: list[Entry]) -> Iterator[list[tuple[str, Any]]]:
+def chunks(entries: list[Entry], sources: Sequence[str] = ()) -> Iterator[list[tuple[str, Any]]]:
     """(name, image) pairs of a part, always cut at the same places, one empty chunk where there is no image: an image
-    is a path, a Remote, bytes or an Unreadable.
+    is a path, a Remote, bytes or an Unreadable. `sources` complete the addresses of the list.
     """
     chunk: list[tuple[str, Any]] = []
     size, empty = 0, True
-    for pair in (pair for entry in entries for pair in _pairs(entry)):
+    for pair in (pair for entry in entries for pair in _pairs(entry, sources)):
         size += len(pair[1]) if isinstance(pair[1], bytes) else 0
         chunk.append(pair)
         if len(chunk) == IMAGES or size > BYTES:
@@ -45,39 +48,39 @@ def chunks(entries: list[Entry]) -> Iterator[list[tuple[str, Any]]]:
 
 def fetched(chunk: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
     """A chunk whose remote files are bytes, fetched side by side where their store can do that."""
-    addresses = [image.address for _, image in chunk if isinstance(image, Remote)]
-    if not addresses:
-        return chunk
-    fs, _ = listing.system(addresses[0])
-    found = fs.cat([fs._strip_protocol(each) for each in addresses], on_error="return")
-    images = [
-        found.get(fs._strip_protocol(image.address)) if isinstance(image, Remote) else image for _, image in chunk
-    ]
-    return [(name, _readable(image)) for (name, _), image in zip(chunk, images, strict=True)]
+    remote = [image for _, image in chunk if isinstance(image, Remote)]
+    data: dict[Remote, Any] = {}
+    for system in dict.fromkeys(image.system for image in remote):
+        files = [image for image in remote if image.system is system]
+        # Unlike `cat`, which takes [ and ? in names for patterns.
+        found = system.cat_ranges([file.path for file in files], [None] * len(files), [None] * len(files))
+        data |= dict(zip(files, found, strict=True))
+    return [(name, _readable(data[image]) if isinstance(image, Remote) else image) for name, image in chunk]
 
 
 def _readable(image: Any) -> Any:
-    if image is None or isinstance(image, Exception) and not isinstance(image, Unreadable):
-        return Unreadable(f"the file cannot be read ({image})")
+    if isinstance(image, Exception):
+        return Unreadable(redaction.hidden(f"the file cannot be read ({image})"))
     return image
 
 
-def _pairs(entry: Entry) -> Iterator[tuple[str, Any]]:
+def _pairs(entry: Entry, sources: Sequence[str]) -> Iterator[tuple[str, Any]]:
     if entry.kind != "file":
-        yield from _members(entry)
+        yield from _members(entry, sources)
     elif entry.reason:
         yield entry.place, Unreadable(entry.reason)
     else:
-        yield entry.place, Remote(entry.place) if listing.REMOTE in entry.place else true(entry.place)
+        remote = listing.REMOTE in entry.place
+        yield entry.place, Remote(*listing.located(entry.place, sources)) if remote else true(entry.place)
 
 
-def _members(entry: Entry) -> Iterator[tuple[str, Any]]:
+def _members(entry: Entry, sources: Sequence[str]) -> Iterator[tuple[str, Any]]:
     read = {"tar": _tar, "parquet": _parquet}[entry.kind]
     try:
-        with listing.opened(entry.place) as file:
+        with listing.opened(entry.place, sources) as file:
             yield from read(entry, file)
     except (*archives.DAMAGE, OSError) as error:
-        yield entry.place, Unreadable(f"the shard cannot be read to its end ({error})")
+        yield entry.place, Unreadable(redaction.hidden(f"the shard cannot be read to its end ({error})"))
 
 
 def _tar(entry: Entry, file: Any) -> Iterator[tuple[str, Any]]:

@@ -1,9 +1,14 @@
-"""The list of what a stream judges: written once, one row group for each part, so that a part is always the same."""
+"""The list of what a stream judges: written once, one row group for each part, so that a part is always the same.
+
+Addresses stand in it without what is secret; `located` completes them with the sources, which every command gives anew.
+"""
 
 import itertools
 import os
 import posixpath
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +16,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from aligngemini.core import atomic
+from aligngemini.core import atomic, redaction
 from aligngemini.core.params import Refused, shown
 from aligngemini.images.filenames import spelled, true
 from aligngemini.images.loaders import folders
@@ -23,7 +28,7 @@ SCHEMA = pa.schema([("place", pa.string()), ("kind", pa.string()), ("group", pa.
 
 
 class Entry(NamedTuple):
-    """A file or shard: path or address, its kind, the row group of Parquet, and why a file is not tried as an image."""
+    """A file or shard: path or public address, its kind, the row group of Parquet, why a file is not tried as image."""
 
     place: str
     kind: str = "file"
@@ -70,9 +75,10 @@ def _entries(source: str) -> Iterator[Entry]:
     listed = _remote(source) if REMOTE in source else _local(source)
     empty = True
     for place, reason in listed:
-        kind = PACKED.get(posixpath.splitext(place)[1].lower(), "file")
+        name = place.partition("?")[0] if REMOTE in place else place
+        kind = PACKED.get(posixpath.splitext(name)[1].lower(), "file")
         if kind == "parquet":
-            yield from (Entry(place, kind, group) for group in range(_groups(place)))
+            yield from (Entry(place, kind, group) for group in range(_groups(place, source)))
         else:
             yield Entry(place, kind, 0, reason if kind == "file" else "")
         empty = False
@@ -89,11 +95,14 @@ def _local(source: str) -> Iterator[tuple[str, str]]:
 
 
 def _remote(source: str) -> Iterator[tuple[str, str]]:
-    fs, root = system(source)
+    stem, fs, top = _rooted(source)
+    root = top.rstrip("/")
     try:
-        found = [(posixpath.dirname(root), [], [posixpath.basename(root)])] if fs.isfile(root) else fs.walk(root)
+        found = [(posixpath.dirname(top), [], [posixpath.basename(top)])] if fs.isfile(top) else fs.walk(top)
         for folder, _, names in found:
-            yield from ((fs.unstrip_protocol(f"{folder}/{name}"), "") for name in sorted(names) if name[:1] != ".")
+            for path in (f"{folder.rstrip('/')}/{name}" for name in sorted(names) if name[:1] != "."):
+                below = path.startswith(root)  # links of a web page lead anywhere
+                yield stem + path.removeprefix(root) if below else redaction.public(fs.unstrip_protocol(path)), ""
     except (OSError, ValueError) as error:
         raise Refused(f"{shown(source)} cannot be read ({error}): check the address and its credentials") from error
 
@@ -106,17 +115,32 @@ def system(address: str) -> tuple[fsspec.AbstractFileSystem, str]:
         raise Refused(f"{shown(address)} cannot be read here: {error}") from error
 
 
-def opened(place: str):
+@cache
+def _rooted(source: str) -> tuple[str, fsspec.AbstractFileSystem, str]:
+    """The public address of a source, its file system, and its path in it."""
+    return re.sub("(?<=[^:/])/+$", "", redaction.public(source)), *system(source)
+
+
+def located(place: str, sources: Sequence[str]) -> tuple[fsspec.AbstractFileSystem, str]:
+    """The file system of a public address, and the path in it, by that of `sources` under which it lies."""
+    for stem, fs, top in (_rooted(each) for each in sources if REMOTE in each):
+        rest = place.removeprefix(stem)
+        if rest != place and rest[:1] in ("", "/"):
+            return fs, top.rstrip("/") + rest
+    return system(place)
+
+
+def opened(place: str, sources: Sequence[str]):
     """A shard, opened for reading bytes from any of its places."""
     if REMOTE not in place:
         return open(true(place), "rb")
-    fs, path = system(place)
+    fs, path = located(place, sources)
     return fs.open(path, "rb")
 
 
-def _groups(place: str) -> int:
+def _groups(place: str, source: str) -> int:
     try:
-        with opened(place) as file:
+        with opened(place, [source]) as file:
             return pq.read_metadata(file).num_row_groups
     except (OSError, pa.ArrowException):
         return 1  # the part says what is wrong

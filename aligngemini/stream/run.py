@@ -1,7 +1,7 @@
 """Judge a stream into a folder of Parquet parts, here or on a cluster; a killed command continues within a part."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from aligngemini.core import atomic, fingerprint, json_file, manifest, paths, reading
+from aligngemini.core import atomic, fingerprint, json_file, manifest, paths, reading, redaction
 from aligngemini.core.cluster import Cluster
 from aligngemini.core.params import Refused, shown
 from aligngemini.core.progress import Meter
@@ -41,7 +41,7 @@ def judge(
         missing = [number for number in numbers if not _whole(_file(folder, number))]
         before = len(numbers) - len(missing)
         meter = Meter("judging parts", len(numbers), before)
-        for done, _ in enumerate(_judged(detector, missing, folder, run, cascade, nodes), before + 1):
+        for done, _ in enumerate(_judged(detector, missing, folder, run, cascade, nodes, sources), before + 1):
             meter.update(done)
         meter.close()
         return sum((_counted(_file(folder, number)) for number in numbers), Counter())
@@ -64,8 +64,9 @@ def _alone(folder: Path) -> Iterator[None]:
 def _prepare(detector: Detector, sources: list[str], folder: Path, cascade: bool) -> None:
     """Write what the stream is and the list of its images, or check that they are the same as before."""
     models = [branch.identity() for branch in detector.branches]
+    places = [each if listing.REMOTE in each else str(Path(each).absolute()) for each in sources]
     facts = {
-        "sources": [each if listing.REMOTE in each else str(Path(each).absolute()) for each in sources],
+        "sources": [redaction.public(each) if listing.REMOTE in each else each for each in places],
         "detector": fingerprint.digest(json_file.plain([models, detector.fusion.as_dict(), detector.names])),
         "cascade": cascade,
     }
@@ -77,25 +78,26 @@ def _prepare(detector: Detector, sources: list[str], folder: Path, cascade: bool
     if any(folder.glob("part-*")):  # nobody knows of which images
         raise Refused(f"{paths.short(folder)} holds parts, but {FACTS} or {LIST} is damaged: give another --to")
     with manifest.room_on_disk(folder, "--to"):
-        listing.write(facts["sources"], folder / LIST)
+        listing.write(places, folder / LIST)
         json_file.write(folder / FACTS, facts)
 
 
 def _judged(
-    detector: Detector, numbers: list[int], folder: Path, run: str, cascade: bool, nodes: Cluster | None
-) -> Iterator[int]:
+    detector: Detector, numbers: list[int], folder: Path, run: str, cascade: bool, nodes: Cluster | None,
+    sources: list[str],
+) -> Iterator[int]:  # fmt: skip
     """Parts as they are done, here or on the nodes of a cluster."""
     if nodes is None:
-        return (part(detector, folder, number, cascade) for number in numbers)
-    return nodes.each(partial(_part_there, number, run, folder, cascade) for number in numbers)
+        return (part(detector, folder, number, cascade, sources) for number in numbers)
+    return nodes.each(partial(_part_there, number, run, folder, cascade, sources) for number in numbers)
 
 
-def _part_there(number: int, run: str, folder: Path, cascade: bool) -> int:
+def _part_there(number: int, run: str, folder: Path, cascade: bool, sources: list[str]) -> int:
     """`part`, on a node of a cluster."""
-    return part(of_process(run), folder, number, cascade)
+    return part(of_process(run), folder, number, cascade, sources)
 
 
-def part(detector: Detector, folder: Path, number: int, cascade: bool = False) -> int:
+def part(detector: Detector, folder: Path, number: int, cascade: bool = False, sources: Sequence[str] = ()) -> int:
     """Judge one part and return its number: its pieces are kept as they come, and become the part when all are there.
 
     Pieces are always cut at the same places, so that a part is the same to the last bit however often it was
@@ -105,7 +107,7 @@ def part(detector: Detector, folder: Path, number: int, cascade: bool = False) -
     pieces, files = target.with_suffix(""), []
     atomic.clear(pieces)
     with manifest.room_on_disk(folder, "--to"):
-        for at, chunk in enumerate(items.chunks(listing.part(folder / LIST, number))):
+        for at, chunk in enumerate(items.chunks(listing.part(folder / LIST, number), sources)):
             files.append(pieces / f"{at:05}.parquet")
             if not _whole(files[-1]):
                 _write(files[-1], detector.judged(items.fetched(chunk), cascade=cascade, label=""))

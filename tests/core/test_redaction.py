@@ -18,6 +18,7 @@ TOKEN = "hf_" + "abcdefghijklmnop"
         ("{'Authorization': 'Bearer abc.def-1'}", "{'Authorization': 'Bearer ***'}"),
         ("Authorization: Basic dXNlcjpwYTU1", "Authorization: Basic ***"),
         ("https://host/x?a=1&X-Amz-Signature=f00&token=t", "https://host/x?a=1&***&***"),
+        ("https://host/x?sig=f%2F&sv=1", "https://host/x?***&sv=1"),
         ("https://host/a@b and someone@example.org", "https://host/a@b and someone@example.org"),
         ("a basic idea of a bearer", "a basic idea of a bearer"),
     ],
@@ -25,6 +26,26 @@ TOKEN = "hf_" + "abcdefghijklmnop"
 def test_what_looks_like_a_secret_is_hidden_and_nothing_else(text, clean):
     assert redaction.hidden(text) == clean
     assert redaction.hidden({"a": [text, 1, None]}) == {"a": [clean, 1, None]}
+
+
+@pytest.mark.parametrize(
+    ("address", "clean"),
+    [
+        ("s3://bucket/shards/", "s3://bucket/shards/"),
+        ("https://me:pass@host/x/a.tar", "https://host/x/a.tar"),
+        ("https://host/a.tar?X-Amz-Date=1&X-Amz-Credential=c&X-Amz-Signature=s", "https://host/a.tar"),
+        ("https://host/a.tar?versionId=7&sv=1&se=2&sp=r&sig=s", "https://host/a.tar?versionId=7"),
+        ("https://host/a.tar?Expires=1&Signature=s&Key-Pair-Id=k", "https://host/a.tar"),
+        ("https://host/a.tar?page=2&se=1", "https://host/a.tar?page=2&se=1"),
+    ],
+)
+def test_an_address_is_written_without_password_and_signature(address, clean):
+    assert redaction.public(address) == clean
+
+
+def test_addresses_that_differ_in_a_key_or_token_stay_apart_and_do_not_tell_it():
+    one, other = (redaction.public(f"https://host/get?key=canary-{each}") for each in "ab")
+    assert one != other and one.startswith("https://host/get?***#") and "canary" not in one + other
 
 
 def test_what_the_environment_says_is_secret_is_hidden_wherever_it_stands(monkeypatch):

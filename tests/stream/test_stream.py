@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import tarfile
 
 import fsspec
@@ -11,13 +12,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from filelock import FileLock
+from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image
 
 from aligngemini import cli
+from aligngemini import detector as detectors
 from aligngemini.core.params import Refused
 from aligngemini.detector import Detector
 from aligngemini.fusion.rules import Fusion
 from aligngemini.stream import items, listing, run
+from tests.ray_nodes import nodes
+
+__all__ = ["nodes"]
 
 COUNT = 23
 
@@ -126,6 +132,73 @@ def test_files_behind_an_address_are_fetched_chunk_by_chunk(detector, small, tmp
     assert sorted(judged["shade_score"])[-1] == pytest.approx((COUNT - 1) * 10 / 255)
     with pytest.raises(Refused, match="cannot be read"):
         run.judge(detector, ["nowhere://bucket"], tmp_path / "other")
+
+
+def test_names_with_brackets_and_question_marks_are_names_and_no_patterns(detector, tmp_path):
+    for name in ("a [1].png", "b?.png", "c*.png"):
+        fsspec.filesystem("memory").pipe(f"/odd/{name}", png(1))
+    assert run.judge(detector, ["memory://odd"], tmp_path / "out")[0] == 3
+
+
+class Guarded(MemoryFileSystem):
+    """Files behind `guarded://USER:PASSWORD@HOST/PATH?QUERY`: without the secrets none is there."""
+
+    protocol, store, pseudo_dirs, cachable = "guarded", {}, [""], False
+
+    @classmethod
+    def _strip_protocol(cls, path):
+        return re.sub("guarded://(.*@)?host", "", path).split("?")[0].rstrip("/")
+
+    @staticmethod
+    def _get_kwargs_from_urls(address):
+        return {"open": "me:canary-pass@" in address or "canary-signature" in address}
+
+    def cat_file(self, path, start=None, end=None, **given):
+        if not self.storage_options.get("open"):
+            raise FileNotFoundError(f"guarded://me:canary-pass@host{path}?sig=canary-signature is gone")
+        return super().cat_file(path, start, end)
+
+    def _open(self, path, mode="rb", **given):
+        if mode == "rb" and not self.storage_options.get("open"):
+            raise FileNotFoundError(f"guarded://me:canary-pass@host{path}?sig=canary-signature is gone")
+        return super()._open(path, mode, **given)
+
+
+@pytest.fixture
+def guarded(tmp_path):
+    """Images and a shard behind a password and a signature."""
+    fsspec.register_implementation("guarded", Guarded, clobber=True)
+    for number in range(COUNT):
+        Guarded(open=True).pipe(f"/p/{number:03}.png", png(number))
+    Guarded(open=True).pipe("/a.tar", shard(tmp_path / "a.tar").read_bytes())
+    parquet(tmp_path / "a.parquet", lambda data: data)
+    Guarded(open=True).pipe("/a.parquet", (tmp_path / "a.parquet").read_bytes())
+    return [
+        "guarded://me:canary-pass@host/p/",
+        *map("guarded://host/a.{}?v=2&sig=canary-signature".format, ("tar", "parquet")),
+    ]
+
+
+def test_secrets_of_addresses_reach_no_file_and_the_same_images_go_on(guarded, detector, small, tmp_path, capfd):
+    detector.branches[0].stops = 60
+    with pytest.raises(KeyboardInterrupt):
+        run.judge(detector, guarded, tmp_path / "out")
+    detector.branches[0].stops = None
+    anew = [each.replace("sig=", "se=9&sig=another-") for each in guarded]
+    assert run.judge(detector, anew, tmp_path / "out").total() == 3 * COUNT
+    assert detector.branches[0].scored == 3 * COUNT, "no image was scored twice"
+    judged = table(tmp_path / "out")
+    assert judged["image"].is_unique and judged["image"].str.startswith("guarded://host/").all()
+    for part in (tmp_path / "out").glob("part-*"):
+        part.unlink()
+    run.judge(detector, [each.replace("canary-", "wrong-") for each in guarded], tmp_path / "out")
+    reasons = table(tmp_path / "out")["reason"]
+    assert reasons.str.contains("cannot be read").all() and reasons.str.contains("cannot be read to its end").any()
+    written = b"".join(path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file())
+    columns = table(tmp_path / "out").to_json() + pd.read_parquet(tmp_path / "out" / "list.parquet").to_json()
+    assert b"canary" not in written and "canary" not in columns + "".join(capfd.readouterr())
+    with pytest.raises(Refused, match="holds a stream of other sources"):
+        run.judge(detector, [each.replace("v=2", "v=3") for each in guarded], tmp_path / "out")
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -262,3 +335,18 @@ def test_a_folder_reached_by_a_link_is_not_judged_into_itself(detector, folder, 
         with pytest.raises(Refused, match="which is judged: give another --to"):
             run.judge(detector, [str(source)], out)
     assert not (folder / "out").exists()
+
+
+@pytest.mark.slow
+def test_the_nodes_of_a_ray_cluster_write_the_parts_of_one_process(nodes, tmp_path):
+    files = sorted((detectors.SHIPPED / "known").glob("*.jpg"))
+    for name, part in {"a": files[:4], "b": files[4:]}.items():
+        with tarfile.open(tmp_path / f"{name}.tar", "w") as tar:
+            for file in part:
+                tar.add(file, file.name)
+    words = ["detect", str(tmp_path / "a.tar"), str(tmp_path / "b.tar"), "--run", "shipped", "--to"]
+    assert cli.main([*words, str(tmp_path / "here")]) == 0
+    assert cli.main([*words, str(tmp_path / "there"), "--executor", "ray", "--address", nodes.address]) == 0
+    for part in sorted((tmp_path / "here").glob("part-*")):
+        assert (tmp_path / "there" / part.name).read_bytes() == part.read_bytes()
+    assert len(table(tmp_path / "there")) == len(files) and (table(tmp_path / "there")["reason"] == "").all()
