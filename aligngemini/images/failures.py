@@ -19,6 +19,10 @@ HOPELESS = 100  # images; after so many a broken model is not asked any more
 LONGEST = 200  # letters of an exception's own text
 
 
+class Unanswered(RuntimeError):
+    """A service has no answer on an image, and says what to do. Where it has none on any image, it is refused."""
+
+
 def attempt(function: Callable, *given) -> Any:
     """`function(*given)`, or the exception that it raised. DiskFull and Refused are about no image: they are raised."""
     try:
@@ -64,8 +68,8 @@ def halved(function: Callable[[list], Iterable], items: list) -> list:
 
 
 def reason(what: str, error: Exception) -> str:
-    """Why an image has no score: the words of Unreadable, or `what` with the exception's own words behind it."""
-    if isinstance(error, Unreadable):
+    """Why an image has no score: the words of Unreadable or Unanswered, or `what` with the exception's own behind."""
+    if isinstance(error, Unreadable | Unanswered):
         return str(error)
     return f"{what} ({type(error).__name__}: {' '.join(str(error).split())[:LONGEST]})"
 
@@ -94,8 +98,8 @@ class Failures:
             self.good.add(branch)
 
     def check(self, enough: int = MANY) -> None:
-        """Raise the exception of a branch that failed on `enough` images, on all of them alike."""
+        """Raise the exception of a branch that failed on `enough` images, on all alike; Refused for Unanswered."""
         for branch, errors in list(self.bad.items()):  # other threads may note more
             alike = {(type(error), re.sub(r"\d+", "", str(error))) for error in errors}
             if branch not in self.good and len(errors) >= enough and len(alike) == 1:
-                raise errors[0]
+                raise Refused(f"{branch}: {errors[0]}") if isinstance(errors[0], Unanswered) else errors[0]

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 import os
 import re
 import time
@@ -18,12 +19,14 @@ from aligngemini.branches.options import ByOptions, Options
 from aligngemini.core import fingerprint
 from aligngemini.core.params import Refused, param
 from aligngemini.images import aspect, jpeg
+from aligngemini.images.failures import Unanswered
 from aligngemini.images.header import Unreadable
 
 from .verdict import QUESTION, VERDICTS
 
 KEY = "VLLM_API_KEY"  # the variable in which vLLM itself looks for the key
 LIKELIEST = 20  # next tokens that the server names: its default limit
+IMPOSSIBLE = 0.01  # a log-probability is at most 0, but for rounding
 AT_ONCE = 16  # requests: the server makes batches of them
 PAUSES = (1.0, 4.0)  # seconds before a busy or restarting server is asked again
 TIMEOUT = 120
@@ -63,7 +66,10 @@ class Served(ByOptions):
         return jpeg.png(rgb)
 
     def p_fake(self, views: list[bytes]) -> np.ndarray:
-        """p(fake) as vlm.verdict.p_fake: the two-way softmax over the words that end the verdicts, float64 [n]."""
+        """p(fake) as vlm.verdict.p_fake: the two-way softmax over the words that end the verdicts, float64 [n].
+
+        Raises Unanswered where an answer holds no log-probabilities of them, Refused where there is no answer.
+        """
         with ThreadPoolExecutor(AT_ONCE) as pool:
             return np.array(list(pool.map(self._p_fake, views)))
 
@@ -78,10 +84,12 @@ class Served(ByOptions):
             found = {each["token"]: float(each["logprob"]) for each in token["top_logprobs"]}
             least = min(found.values())  # what is not named is no likelier than that
         except (LookupError, TypeError, ValueError) as error:
-            raise Refused(f"served: {self.options.url} answers without log-probabilities: {PROTOCOL}") from error
+            raise Unanswered(f"{self.options.url} answers without log-probabilities: {PROTOCOL}") from error
+        if not all(-math.inf < value < IMPOSSIBLE for value in found.values()):
+            raise Unanswered(f"{self.options.url} answers {found}, which are no log-probabilities: restart the server")
         real, fake = (found.get(f" {VERDICTS[label].split()[-1]}") for label in (0, 1))
         if real is None and fake is None:
-            raise RuntimeError(f"neither verdict is among the {len(found)} likeliest words: is it the tuned model?")
+            raise Unanswered(f"neither verdict is among the {len(found)} likeliest words: is it the tuned model?")
         return float(expit((least if fake is None else fake) - (least if real is None else real)))
 
     def _asked(self, what: str, body: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from PIL import Image
 from aligngemini import detector
 from aligngemini.branches.registry import KINDS
 from aligngemini.core.params import Refused
+from aligngemini.fusion.rules import Fusion
 from aligngemini.vlm import served, verdict
 
 TOLERANCE = 1e-5  # of p(fake), where both compute in float32: batches differ
@@ -31,7 +32,7 @@ class Answers(BaseHTTPRequestHandler):
         self.say(200, {"object": "list", "data": [card | {"id": "tuned", "max_model_len": 4096, "permission": []}]})
 
     def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.body = body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.seen.append((body, self.headers["Authorization"]))
         if self.server.fails:
             return self.say(*self.server.fails.pop())
@@ -115,11 +116,40 @@ def test_what_the_server_says_of_one_picture_concerns_that_picture(branch, serve
         branch.p_fake([b""])
 
 
-@pytest.mark.parametrize("body", [{}, [], {"choices": [{"logprobs": None}]}, {"choices": []}])
-def test_an_answer_without_log_probabilities_is_refused_with_what_is_needed(branch, server, body):
-    server.fails = [(200, body)]
+def logprob(value):
+    """An answer in which the log-probability of a verdict is `value`."""
+    top = [{"token": " fake", "logprob": value}, {"token": " real", "logprob": -0.5}]
+    return {"choices": [{"logprobs": {"content": [top[0] | {"top_logprobs": top}]}}]}
+
+
+SILENT = [{}, [], {"choices": [{"logprobs": None}]}, {"choices": []}, logprob(None), {"choices": [{}]}]
+WRONG = [*SILENT, logprob(float("nan")), logprob(float("-inf")), logprob(float("inf")), logprob(3.0), logprob("no")]
+
+
+@pytest.mark.parametrize("body", WRONG)
+def test_an_image_without_log_probabilities_has_a_reason_and_the_others_their_scores(branch, server, body):
+    dark = np.zeros((9, 9, 3), np.uint8)
+    bad = branch.prepare(dark)
+    say = Answers.say
+
+    class Sometimes(Answers):
+        def say(self, code, answer):
+            of_bad = self.command == "POST" and base64.b64encode(bad).decode() in json.dumps(self.body)
+            say(self, code, body if of_bad else answer)
+
+    server.RequestHandlerClass = Sometimes
+    table = detector.Detector([branch], Fusion("or", (0.5,)))([dark, *(dark + shade for shade in (50, 99, 200, 250))])
+    reason, *others = table["reason"]
+    assert "log-probabilities" in reason and np.isnan(table["served_score"][0]) and others == [""] * 4
+    assert table["served_score"][1:].between(0.9, 1).all() and table["verdict"][1:].eq(1).all()
+
+
+@pytest.mark.parametrize("body", SILENT[:3])
+def test_a_server_that_never_gives_log_probabilities_is_refused_with_what_is_needed(branch, server, body):
+    server.fails = [(200, body)] * 20
+    images = [np.full((9, 9, 3), shade, np.uint8) for shade in range(5)]
     with pytest.raises(Refused, match="without log-probabilities: give the url of a server of OpenAI's protocol"):
-        branch.p_fake([b""])
+        detector.Detector([branch], Fusion("or", (0.5,)))(images)
 
 
 @pytest.mark.parametrize("body", [{}, [], {"data": None}, {"data": [{}]}])
@@ -147,7 +177,8 @@ def test_a_key_that_no_header_can_hold_is_refused_and_not_printed(branch, monkey
     [
         ("url=ftp://here model=tuned", "url must be http"),
         ("url=http://me:secret@127.0.0.1:1 model=tuned", "holds a password .*VLLM_API_KEY"),
-        ("url='http://127.0.0.1:1/?auth=secret' model=tuned", "without a password"),
+        ("url='http://127.0.0.1:1/?auth=secret' model=tuned", "holds a password .*VLLM_API_KEY"),
+        ("url='http://127.0.0.1:1/?x=secret' model=tuned", "without a password"),
         ("url=http://127.0.0.1:port model=tuned", "url must be http"),
         ("url=http://127.0.0.1:1 model=tuned", "no answer from http://127.0.0.1:1/v1/models .*: start the server"),
     ],
