@@ -32,9 +32,9 @@ def resolve(text: str | Path, base: Path = ROOT) -> Path:
 def outputs() -> Path:
     """Return the folder of all runs: ALIGNGEMINI_OUTPUTS, or `outputs` in the project.
 
-    Raises `Refused` where a file stands in its way.
+    Raises `Refused` where a file stands in its way, and for an address.
     """
-    folder = resolve(os.environ.get("ALIGNGEMINI_OUTPUTS") or "outputs")
+    folder = resolve(_no_address(os.environ.get("ALIGNGEMINI_OUTPUTS") or "outputs", "ALIGNGEMINI_OUTPUTS"))
     there = _nearest(folder)
     if not os.path.isdir(there):
         why = f"{short(there)} is no folder; choose another place with --outputs or ALIGNGEMINI_OUTPUTS"
@@ -48,13 +48,13 @@ def set_outputs(folder: str | None) -> None:
         return
     if not folder.strip():
         raise Refused("--outputs is empty: give a folder for the runs, or leave it out")
-    os.environ["ALIGNGEMINI_OUTPUTS"] = str(resolve(folder, Path.cwd()))
+    os.environ["ALIGNGEMINI_OUTPUTS"] = str(resolve(_no_address(folder, "--outputs"), Path.cwd()))
     outputs()
 
 
 def built() -> Path:
     """Return the folder of what is made from data sets: ALIGNGEMINI_BUILT, or `data/built` in the project."""
-    return resolve(os.environ.get("ALIGNGEMINI_BUILT") or "data/built")
+    return resolve(_no_address(os.environ.get("ALIGNGEMINI_BUILT") or "data/built", "ALIGNGEMINI_BUILT"))
 
 
 def notebooks() -> Path:
@@ -81,7 +81,7 @@ def writable(folder: str | Path, option: str = "--outputs", *names: str) -> Path
     """
     if folder == "":
         raise Refused(f"{option} is empty: give a folder")
-    folder = Path(folder).absolute()
+    folder = Path(_no_address(folder, option)).absolute()
     with _refused(folder, option), tempfile.TemporaryFile(dir=_nearest(folder)):
         for path in (path for name in names for path in folder.glob(name)):
             writable_file(path, option)
@@ -90,7 +90,7 @@ def writable(folder: str | Path, option: str = "--outputs", *names: str) -> Path
 
 def writable_file(path: str | Path, option: str) -> Path:
     """Return `path`, absolute, if a file can be written there; its folder must be there. Raises `Refused`."""
-    path = Path(path).absolute()
+    path = Path(_no_address(path, option)).absolute()
     with _refused(path, option):
         if _nearest(path) not in (path, path.parent):
             raise FileNotFoundError(errno.ENOENT, f"there is no folder {short(path.parent)}")
@@ -100,6 +100,19 @@ def writable_file(path: str | Path, option: str) -> Path:
         if not there:
             path.unlink()
     return path
+
+
+def _no_address(text: str | Path, option: str) -> str | Path:
+    """Return `text`; raise `Refused` for an address, s3://bucket/runs, of which a path would make a folder called s3:.
+
+    Locks and moves that are whole or not at all are what object stores lack.
+    """
+    if "://" in str(text):
+        raise Refused(
+            f"{option} takes a folder, and {shown(str(text))} is an address: work in a folder of a disk or of a shared"
+            " file system, and copy what is complete there (docs/scale.md, Runs on an object store)"
+        )
+    return text
 
 
 def _nearest(path: Path) -> Path:

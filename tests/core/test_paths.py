@@ -90,6 +90,26 @@ def test_every_command_refuses_a_place_that_cannot_be_written_to(words, file, tm
     assert [path.name for path in tmp_path.iterdir()] == ["file"] and file.read_text() == "kept"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "--scale", "smoke", "--outputs", "memory://runs"],
+        ["runs", "--outputs", "s3://bucket/runs"],
+        ["detect", "set", "--to", "gs://bucket/x"],
+        ["detect", "set", "--csv", "https://host/x.csv"],
+        ["bench", "--benchmark", "set", "--out", "s3://bucket/x"],
+    ],
+    ids=" ".join,
+)
+def test_an_address_is_no_place_for_runs_and_tables_and_no_folder_is_made_of_it(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ALIGNGEMINI_OUTPUTS", str(tmp_path / "outputs"))
+    (tmp_path / "set").mkdir()
+    assert cli.main(words) == cli.REFUSED
+    assert f"{words[-2]} takes a folder, and '{words[-1]}' is an address: work in" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
+
+
 @pytest.mark.parametrize("words", [["audit", "set", "--out", "locked/a"], ["detect", "set", "--csv", "locked/v.csv"],
                                    ["detect", "set", "--csv", "mine.csv"]], ids=" ".join)  # fmt: skip
 def test_rights_are_obeyed_in_the_first_second(words, tmp_path):
