@@ -117,7 +117,7 @@ def test_the_report_of_any_run_of_04_or_05_can_be_made_anew(outputs, tmp_path):
 def test_the_terminal_ends_with_table_report_and_next_step(outputs):
     printed = (outputs / "printed.txt").read_text()
     assert all(word in printed for word in ("VLM", "expert", "usion", "semantic", "pixel", "both", "report.html"))
-    assert printed.index("\nworld\n") < printed.index("\nworld, degraded\n") < printed.index("\nworld, withheld\n")
+    assert printed.index("\nworld\n") < printed.index("\nworld, degraded\n") < printed.index("\nworld, held out\n")
 
 
 def test_the_first_notebook_shows_the_finished_run(here, tmp_path):

@@ -17,8 +17,8 @@ from .params import DataParams, autoencoders_in
 
 JOINT = ("semantic", "pixel", "both")
 CLEAN, DEGRADED = "world", "world, degraded"
-OTHERS, WITHHELD = "world, other generators", "world, withheld"
-BENCHMARKS = (CLEAN, DEGRADED, OTHERS, WITHHELD)
+OTHERS, HELD_OUT = "world, other generators", "world, held out"
+BENCHMARKS = (CLEAN, DEGRADED, OTHERS, HELD_OUT)
 
 
 def names(cfg: DataParams) -> set[str]:
@@ -45,7 +45,7 @@ def make(run, cfg: DataParams) -> tuple[pd.DataFrame, pd.DataFrame]:
     scenes, hidden = scene_images.different(shot)
     joint = _joint(scenes, reconstruct.run_pairs(run, cfg, scenes, "test", cfg.vae, cfg.vae_revision)[0])
     degraded = {f"{subset}, degraded": rows for subset, rows in _degraded(run, cfg, joint).items()}
-    tests = {CLEAN: joint, DEGRADED: degraded, OTHERS: _others(run, cfg, scenes), WITHHELD: _held_out(run, cfg)}
+    tests = {CLEAN: joint, DEGRADED: degraded, OTHERS: _others(run, cfg, scenes), HELD_OUT: _held_out(run, cfg)}
     parts, lost = [], [hidden]
     for benchmark, subsets in tests.items():
         for subset, rows in subsets.items():

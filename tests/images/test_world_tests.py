@@ -86,14 +86,14 @@ class Roller:
 
 
 @pytest.fixture(scope="module")
-def withheld(tmp_path_factory):
+def held_out(tmp_path_factory):
     cfg = few(train_images=60, validation_images=20, test_images=15, held_out=HELD_OUT)
-    return on_the_world(tmp_path_factory.mktemp("withheld") / "run", cfg)[1:]
+    return on_the_world(tmp_path_factory.mktemp("held_out") / "run", cfg)[1:]
 
 
-def test_what_is_held_out_never_occurs_in_training_nor_in_the_ordinary_subsets(withheld):
-    cfg, tables = withheld
-    ordinary = tables["test"][tables["test"]["benchmark"] != "world, withheld"]
+def test_what_is_held_out_never_occurs_in_training_nor_in_the_ordinary_subsets(held_out):
+    cfg, tables = held_out
+    ordinary = tables["test"][tables["test"]["benchmark"] != "world, held out"]
     for rows in (
         tables["semantic"],
         tables["pixel"],
@@ -116,9 +116,9 @@ def _scene(cfg, split: str, index: int) -> dict:
     return asdict(world.scene(cfg.seed, split, index, False, scene_images.seen(cfg))[0])
 
 
-def test_two_further_subsets_hold_what_was_held_out(withheld):
-    test = withheld[1]["test"]
-    subset = test[test["benchmark"] == "world, withheld"]
+def test_two_further_subsets_hold_what_was_held_out(held_out):
+    test = held_out[1]["test"]
+    subset = test[test["benchmark"] == "world, held out"]
     assert set(subset["subset"]) == {"unseen violations", "unseen things"} and set(subset["axis"]) == {
         "none",
         "semantic",
@@ -136,13 +136,13 @@ def test_held_out_things_alone_make_one_subset(new_run, small, smoother):
     assert "unseen things" in set(test["subset"]) and "unseen violations" not in set(test["subset"])
 
 
-def test_no_scene_stands_in_two_splits_or_two_sets(withheld):
-    tables = withheld[1]
+def test_no_scene_stands_in_two_splits_or_two_sets(held_out):
+    tables = held_out[1]
     assert table.content_overlap(tables).empty
     named = [set(tables[name]["pair_id"]) for name in ("semantic", "pixel", "joint", "test")]
     assert sum(map(len, named)) == len(set.union(*named))
     scenes_of = tables["test"].groupby("benchmark")["pair_id"].agg(set)
-    assert scenes_of["world"] == scenes_of["world, degraded"] and not scenes_of["world"] & scenes_of["world, withheld"]
+    assert scenes_of["world"] == scenes_of["world, degraded"] and not scenes_of["world"] & scenes_of["world, held out"]
 
 
 def test_nothing_held_out_leaves_the_world_as_it_was():
