@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import gc
 import json
 import os
 import signal
@@ -40,7 +41,7 @@ def main(words: list[str] | None = None) -> int:
     """Run the command line `words`; return 0 if all is complete, 1 failed, 2 refused, 130 stopped.
 
     `detect`, `audit`, `bench`, `compare`, `data`, `verify` and `reproduce` return 3 if they are done and have
-    something to tell, or left something out.
+    something to tell, or left something out. Without `words` it is the command line of this process.
     """
     from aligngemini.core.manifest import DiskFull, no_space
 
@@ -52,6 +53,8 @@ def main(words: list[str] | None = None) -> int:
     try:
         code = args.act(args) or DONE
         sys.stdout.flush()  # what cannot be printed is noticed here, not when Python ends
+        if words is None and gc.get_freeze_count():
+            terminal.end(code)
         return code
     except Refused as refusal:
         return _complain(str(refusal), REFUSED)

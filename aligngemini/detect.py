@@ -111,7 +111,7 @@ def _loaded(run: str) -> "Detector":
 
         return Detector.found(run)
     finally:
-        gc.freeze()  # also spares the search when Python ends
+        gc.freeze()  # spares the search at the end, too: see terminal.end
         gc.enable()
 
 

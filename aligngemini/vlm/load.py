@@ -49,7 +49,8 @@ def load(base: str, revision: str = "", precision: str = "auto", max_pixels: int
     `base` is a folder (relative ones start at the project) or a hub name; `quantise` is "" or "4bit". Raises Refused
     with the next step.
     """
-    gc.collect()  # a model that only a trainer still holds, and nobody the trainer, makes way first
+    if gc.isenabled():  # a model that only a trainer still holds, and nobody the trainer, makes way first
+        gc.collect()
     from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
     from transformers.utils import logging
 

@@ -1,5 +1,6 @@
 """What a command prints: every name whatever the stream can spell, and one sentence for an error without one."""
 
+import atexit
 import io
 import os
 import sys
@@ -27,6 +28,15 @@ def prepare() -> None:
 def abandon() -> None:
     """Give up what is still to be printed: Python would try once more when it ends, and complain."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def end(code: int) -> None:
+    """End the process at once. Python would take apart all that was loaded, which takes longer, and where garbage is
+    frozen, nanobind writes a page on what is left.
+    """
+    atexit._run_exitfuncs()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def unforeseen(error: Exception) -> str:

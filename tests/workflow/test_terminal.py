@@ -57,3 +57,16 @@ def test_output_that_nobody_can_take_is_an_exit_code_and_no_traceback(to, said, 
         words = {"stdout": full if to else left, "stderr": subprocess.PIPE, "env": environment, "text": True}
         done = subprocess.run([sys.executable, "-m", "aligngemini.cli", "runs"], timeout=60, **words)
     assert (done.returncode, done.stderr) == (cli.FAILED, said)
+
+
+def test_a_process_whose_garbage_is_frozen_ends_at_once_and_loses_nothing():
+    code = (
+        "import atexit, gc, sys, threading\n"
+        "from aligngemini import cli\n"
+        "cli._runs = lambda args: gc.freeze() or print('listed') or 3\n"
+        "atexit.register(print, 'handlers ran', file=sys.stderr)\n"
+        "threading._register_atexit(print, 'Python ended')\n"
+        "cli.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code, "runs"], timeout=60, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "listed\n", "handlers ran\n")
