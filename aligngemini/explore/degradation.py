@@ -16,7 +16,12 @@ from aligngemini.fusion import description, strengths
 from aligngemini.images import decode, degrade
 
 WIDEST, SIDE = 512, 224  # px: of a larger image its centre is used; of an image as it is shown
-LIMITS = {"scale": (0.1, 1, 0.05), "noise": (0, 32, 0.5), "blur": (0, 4, 0.1), "jpeg": (1, 100, 1)}
+LIMITS = {
+    "scale": {"min": 0.1, "max": 1, "step": 0.05},
+    "noise": {"min": 0, "max": 32, "step": 0.5},
+    "blur": {"min": 0, "max": 4, "step": 0.1},
+    "jpeg": {"min": 1, "max": 100, "step": 1},
+}
 SAYS = {"scale": "scale", "noise": "noise", "blur": "blur, px", "jpeg": "JPEG quality"}
 
 
@@ -67,9 +72,11 @@ class Explorer:
             options=examples, value=first, description="image", tooltip="image of the test", **show.NAMED
         )
         self.given = Given()
-        self.whole = _slider("all four", "all four together, as a share of the data's chain", 0, 1, 0.05, 0)
+        share = "all four together, as a share of the data's chain"
+        self.whole = show.Number("all four", share, min=0, max=1, step=0.05, value=0)
         self.four = {
-            name: _slider(SAYS[name], SAYS[name], *LIMITS[name], degrade.UNCHANGED[name]) for name in degrade.DRAWN
+            name: show.Number(SAYS[name], SAYS[name], **LIMITS[name], value=degrade.UNCHANGED[name])
+            for name in degrade.DRAWN
         }
         self.shown, self.said = ipywidgets.HTML(), ipywidgets.HTML()
         self.settling, self.score = False, show.Later(self.judge)
@@ -138,8 +145,3 @@ def _centre(where) -> np.ndarray:
     rgb = decode.read(where).rgb
     top, left = (max(0, (side - WIDEST) // 2) for side in rgb.shape[:2])
     return rgb[top : top + WIDEST, left : left + WIDEST].copy()
-
-
-def _slider(name: str, tooltip: str, least: float, most: float, step: float, value: float) -> ipywidgets.FloatSlider:
-    ends = {"min": least, "max": most, "step": step, "value": value}
-    return ipywidgets.FloatSlider(description=name, tooltip=tooltip, **ends, **show.NAMED)

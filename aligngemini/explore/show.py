@@ -14,7 +14,9 @@ from aligngemini.analysis import plane, style
 from aligngemini.branches import registry
 
 NAMED = {"style": {"description_width": "90px"}, "layout": ipywidgets.Layout(width="auto")}
+WIDE = {"style": {"description_width": "90px"}, "layout": ipywidgets.Layout(flex="1 1 auto", width="auto")}
 STEP = 0.02  # of a slider, in places on an axis of the plane
+SIX_DIGITS = (lambda at: float(f"{at:.6g}"), float)  # of a number as it is shown
 QUIET = 0.25  # seconds without a change before slow work begins
 TEMPLATES = Environment(autoescape=True, loader=FileSystemLoader(Path(__file__).parent), trim_blocks=True)
 LACKING = "A figure stands here that this page cannot draw: install plotly where the Jupyter server runs."
@@ -93,15 +95,27 @@ class Later:
         self.work()
 
 
+class Number(ipywidgets.HBox):
+    """A number, set by a slider or typed. A screen reader has no name for a slider of ipywidgets, but for the box."""
+
+    value = traitlets.Float()
+
+    def __init__(self, name: str, tooltip: str, **ends: float) -> None:
+        self.slider = ipywidgets.FloatSlider(description=name, tooltip=tooltip, readout=False, **ends, **WIDE)
+        self.typed = ipywidgets.BoundedFloatText(tooltip=tooltip, layout=ipywidgets.Layout(width="80px"), **ends)
+        super().__init__([self.slider, self.typed])
+        traitlets.link((self.slider, "value"), (self, "value"))
+        traitlets.link((self, "value"), (self.typed, "value"), transform=SIX_DIGITS)
+
+
 class Probability(ipywidgets.HBox):
     """A probability, set by a slider that is as fine near 0 and 1 as in the middle, or typed; it shows six digits."""
 
     value = traitlets.Float(0.5)
 
     def __init__(self, name: str, value: float) -> None:
-        width = {"style": {"description_width": "90px"}, "layout": ipywidgets.Layout(flex="1 1 auto", width="auto")}
         ends = {"min": -plane.EDGE, "max": plane.EDGE, "step": STEP, "readout": False}
-        self.slider = ipywidgets.FloatSlider(description=name, tooltip=f"{name}, slider", **ends, **width)
+        self.slider = ipywidgets.FloatSlider(description=name, tooltip=f"{name}, slider", **ends, **WIDE)
         self.typed = ipywidgets.BoundedFloatText(
             value, min=0, max=1, step=None, tooltip=f"{name}, 0 to 1", layout=ipywidgets.Layout(width="150px")
         )
@@ -109,7 +123,7 @@ class Probability(ipywidgets.HBox):
         self.observe(lambda _: self._follow(), "value")
         self.slider.observe(lambda change: self._slide(change["new"]), "value")
         self.value = value
-        traitlets.link((self, "value"), (self.typed, "value"), transform=(lambda at: float(f"{at:.6g}"), float))
+        traitlets.link((self, "value"), (self.typed, "value"), transform=SIX_DIGITS)
 
     def _follow(self) -> None:
         """Move the slider to a value that was not set by it."""

@@ -107,6 +107,11 @@ def test_supervision_degradation_and_own_images_answer_keyboard_and_mouse(others
     answer = others.locator(".jp-OutputArea-output", has=others.locator(".widget-slider"))
     api.expect(answer).to_contain_text(re.compile("real|fake"), timeout=PATIENCE)
     api.expect(slider("JPEG")).to_have_attribute("aria-valuenow", re.compile("^50"), timeout=PATIENCE)
+    typed = others.get_by_role("spinbutton", name="JPEG quality")
+    api.expect(typed).to_have_value("50", timeout=PATIENCE)
+    typed.fill("80")
+    typed.press("Enter")
+    api.expect(slider("JPEG")).to_have_attribute("aria-valuenow", re.compile("^80"), timeout=PATIENCE)
 
     typed = others.get_by_role("textbox", name="or a path").last
     typed.fill(str(SHIPPED / "known/4_pixel.jpg"))

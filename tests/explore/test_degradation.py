@@ -73,7 +73,8 @@ def test_it_opens_on_a_pixel_fake_as_it_is_and_loads_no_branch(run, judge):
     assert explorer.image.label == "a pixel fake" and judge.asked == 0 and "first change" in explorer.said.value
     assert np.array_equal(explorer.degraded, explorer.rgb) and explorer.rgb.shape == (40, 512, 3)
     assert explorer.shown.value.count("<img") == 5
-    assert all(slider.tooltip and slider.description for slider in (explorer.whole, *explorer.four.values()))
+    numbers = (explorer.whole, *explorer.four.values())
+    assert all(each.slider.tooltip and each.slider.description and each.typed.tooltip for each in numbers)
 
 
 def test_the_first_slider_moves_the_other_four_along_the_chain_and_asks_once(run, judge):
@@ -90,8 +91,10 @@ def test_the_first_slider_moves_the_other_four_along_the_chain_and_asks_once(run
 
 def test_one_slider_alone_counts_too(run, judge):
     explorer = degradation.Explorer(run)
-    explorer.four["blur"].value = 3.0
+    explorer.four["blur"].slider.value = 3.0
     assert judge.asked == 1 and "<b>real</b>" in explorer.said.value
+    explorer.four["blur"].typed.value = 0.0
+    assert judge.asked == 2 and explorer.four["blur"].slider.value == 0 and "<b>fake</b>" in explorer.said.value
 
 
 def test_an_image_of_ones_own_comes_by_path_or_upload_and_a_bad_one_is_said_to_be_bad(run, judge, tmp_path):
