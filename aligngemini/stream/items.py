@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 from fsspec import AbstractFileSystem
 
 from aligngemini.core import redaction
+from aligngemini.core.manifest import no_memory
+from aligngemini.core.params import Refused
 from aligngemini.images import header
 from aligngemini.images.filenames import true
 from aligngemini.images.header import Unreadable
@@ -79,7 +81,9 @@ def _members(entry: Entry, sources: Sequence[str]) -> Iterator[tuple[str, Any]]:
     try:
         with listing.opened(entry.place, sources) as file:
             yield from read(entry, file)
-    except (*archives.DAMAGE, OSError) as error:
+    except Exception as error:  # of any kind: readers do not choose what damage makes them raise
+        if isinstance(error, Refused) or no_memory(error):
+            raise
         yield entry.place, Unreadable(redaction.hidden(f"the shard cannot be read to its end ({error})"))
 
 

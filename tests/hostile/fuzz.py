@@ -23,7 +23,7 @@ with atheris.instrument_imports(include=["aligngemini", "PIL", "yaml", "tarfile"
     from aligngemini.images.loaders import archives, csv_lists
     from aligngemini.stream import items, listing
 
-from tests.hostile import test_images, test_recipes, test_runs, test_tables
+from tests.hostile import test_archives, test_images, test_recipes, test_runs, test_tables
 
 
 def image(path: Path) -> None:
@@ -60,7 +60,7 @@ READERS = {
     "run": (run, "manifest.json", lambda: [json.dumps(test_runs.RUN).encode()]),
     "recipe": (recipe, "x.yaml", lambda: map(str.encode, test_recipes.PIECES)),
     "list": (csv_lists.rows, "a.csv", lambda: ["\n".join(test_tables.LINES[i : i + 6]).encode() for i in range(20)]),
-    "tar": (tar, "a.tar", lambda: []),
+    "tar": (tar, "a.tar", lambda: [test_archives._many(2, mode) for mode in ("w", "w:gz")]),
 }
 
 

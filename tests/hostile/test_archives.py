@@ -145,6 +145,15 @@ def test_a_member_that_says_it_is_larger_than_any_disk_is_not_waited_for(tmp_pat
     assert [str(image) for _, image in pairs] == [f"the shard cannot be read to its end (a member of {2**50} bytes)"]
 
 
+@pytest.mark.parametrize("flags", [4, 8, 16, 4 + 8, 4 + 1])
+def test_a_shard_that_ends_within_the_head_of_gzip_is_said_to_be_damaged(tmp_path, flags):
+    file = tmp_path / "a.tgz"
+    for end in range(2, 16):
+        file.write_bytes((bytes([31, 139, 8, flags]) + bytes(6) + b"\x03\0abc\0")[:end])
+        pairs = [pair for chunk in items.chunks([Entry(str(file), "tar")]) for pair in chunk]
+        assert [str(image).partition(" (")[0] for _, image in pairs] == ["the shard cannot be read to its end"]
+
+
 def _refused(function) -> None:
     """Call `function`, which may refuse."""
     try:
@@ -165,10 +174,10 @@ def test_a_null_character_in_a_name_leads_out_of_an_archive():
     assert archives.problem("g/a\0b.png", True, 3) == archives.LEADS_OUT
 
 
-def _many(count: int) -> bytes:
-    """A tar.gz of so many images, each of three bytes."""
+def _many(count: int, mode: str = "w:gz") -> bytes:
+    """A tar of so many images, each of three bytes."""
     file, head = io.BytesIO(), tarfile.TarInfo("a.png")
-    with tarfile.open(fileobj=file, mode="w:gz") as tar:
+    with tarfile.open(fileobj=file, mode=mode) as tar:
         for head.name in (f"g/{number}.png" for number in range(count)):
             head.size = 3
             tar.addfile(head, io.BytesIO(b"abc"))
