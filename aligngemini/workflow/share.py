@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from collections import Counter
 
 import psutil
 from joblib import cpu_count
@@ -16,17 +17,26 @@ THREADS, GPUS = "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES"
 def jobs(text: str, plans: list[Plan]) -> int:
     """Return how many notebooks run at once: what `text` says, or one for each GPU, or else for each processor.
 
-    By itself it is no more than memory allows, and one where a recipe trains with several processes: these share the
-    GPUs themselves. Raises `Refused`.
+    Never more than can run at once, so that these divide all GPUs. By itself it is no more than memory allows, and one
+    where a recipe trains with several processes: these share the GPUs themselves. Raises `Refused`.
     """
+    most = sum(map(_at_once, plans))
     if text:
         if not text.isdecimal() or not int(text):
             raise Refused(f"--jobs takes a whole number of at least 1, such as 2, not {shown(text)}")
-        return int(text)
+        return min(int(text), most)
     if any(getattr(item.cfg({}), "accelerate_config", "") for plan in plans for item in plan.mine):
         return 1
     fitting = min(int(psutil.virtual_memory().available / 2**30 / plan.memory) if plan.memory else 1 for plan in plans)
-    return len(gpus()) or max(1, min(cpu_count(), fitting))
+    return min(len(gpus()) or max(1, min(cpu_count(), fitting)), most)
+
+
+def _at_once(plan: Plan) -> int:
+    """Return how many notebooks of a plan can run at once: those that stand on equally many others, one on another."""
+    depths: dict[str, int] = {}
+    for item in plan.mine:
+        depths[item.stage.name] = 1 + max(depths.get(name, 0) for name in item.reads)
+    return max(Counter(depths[item.stage.name] for item in plan.mine).values())
 
 
 def gpus() -> list[str]:

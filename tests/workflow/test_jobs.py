@@ -157,3 +157,20 @@ def test_processors_and_gpus_are_divided_and_what_the_user_set_stays(monkeypatch
     monkeypatch.setenv(share.THREADS, "3")
     monkeypatch.setenv(share.GPUS, "-1")
     assert share.variables(0, 2, 2) == {}
+
+
+def test_all_gpus_are_divided_among_the_notebooks_that_can_run_at_once(little, monkeypatch):
+    monkeypatch.setenv(share.GPUS, "0,1,2,3")
+    little.recipe("tiny/plan", {})
+    plans, seen = [plan.make("tiny")], {}
+
+    def answer(task, force, executor, left):
+        seen[task.item.stage.name] = executor.variables(task.place, task.beside).get(share.GPUS, "all")
+        return Answer(task.item.stage.name, task.item.label, executed=True)
+
+    monkeypatch.setattr(execute, "_answer", answer)
+    for text in ("", "4"):
+        execute.run(plans, executor=Local(share.jobs(text, plans)))
+        assert seen == {DATA: "all", VLM: "0,2", EXPERT: "1,3", FUSION: "all", ANALYSIS: "all"}
+    assert share.jobs("", plans * 2) == 4, "two seeds, two branches each"
+    assert share.jobs("", [plan.make("tiny", only="03")]) == 1
