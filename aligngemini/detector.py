@@ -13,6 +13,7 @@ import pandas as pd
 from .branches import registry, scoring
 from .branches.branch import Branch
 from .core import paths, runs, saved_runs, shipped, stages
+from .core.copies import Copies
 from .core.params import Refused
 from .fusion import description, join, outside
 from .fusion.rules import Fusion
@@ -91,15 +92,17 @@ class Detector:
         return self.judged(_listed(images), batch_size, cascade)
 
     def judged(
-        self, listed: Listed, batch_size: int = 32, cascade: bool = False, label: str = "judging images"
-    ) -> pd.DataFrame:
-        """`__call__` for (name, image) pairs; the image is an Unreadable where a reason is known already."""
+        self, listed: Listed, batch_size: int = 32, cascade: bool = False, label: str = "judging images",
+        copies: Copies | None = None,
+    ) -> pd.DataFrame:  # fmt: skip
+        """`__call__` for (name, image) pairs; the image is an Unreadable where a reason is known already. `copies`: as
+        of scoring.scored."""
         sheet, batches, order = _Sheet(self, len(listed)), _batches(listed, batch_size), self.branches
         if cascade:
             order = sorted(order, key=lambda branch: getattr(branch, "slow", False))
         looks, wanted = partial(scoring.plain_looks, order), sheet.undecided if cascade else None
         label = label if len(batches) > 1 else ""
-        for part in scoring.scored(batches, looks, batch_size, label, wanted, read=decode.pixels):
+        for part in scoring.scored(batches, looks, batch_size, label, wanted, copies, read=decode.pixels):
             for score in part:
                 sheet.note(score)
         table = sheet.table([name for name, _ in listed])

@@ -5,6 +5,7 @@ Only what the branches look at is in memory, never a batch of whole images.
 
 import math
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -52,6 +53,7 @@ def scored(
     batch_size: int,
     label: str = "",
     wanted: Callable[[Hashable, list[Hashable]], Iterable[bool]] | None = None,
+    copies: Copies | None = None,
     **reading,
 ) -> Iterator[list[Score]]:
     """Yield the scores of batches of images, as soon as they are there. A branch scores at most `batch_size` views at
@@ -59,10 +61,11 @@ def scored(
 
     `looks(item, rgb)` are made one after the other, of uint8 [H, W, 3]; `reading` goes to Feed. `wanted(key, names)`
     says which of a batch's images are scored under a look's key; it is asked when the looks before have their scores.
-    Without it, branches that can be copied score on all GPUs. Raises what is not about one image: see images.failures.
+    Without it, branches that can be copied score on all GPUs; `copies` keeps their copies for further calls. Raises
+    what is not about one image: see images.failures.
     """
     failures = Failures()
-    with Copies(1 if wanted else len(batches)) as copies:
+    with nullcontext(copies) if copies else Copies(1 if wanted else len(batches)) as copies:
 
         def work(batch: list) -> Iterable[list[Score]]:
             parts = _batch_scores(batch, batch_size, failures, copies, wanted)

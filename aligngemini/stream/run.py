@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from aligngemini.core import atomic, fingerprint, json_file, manifest, paths, reading, redaction
 from aligngemini.core.cluster import Cluster
+from aligngemini.core.copies import Copies
 from aligngemini.core.params import Refused, shown
 from aligngemini.core.progress import Meter
 from aligngemini.detector import Detector, of_process
@@ -87,21 +88,30 @@ def _judged(
     sources: list[str],
 ) -> Iterator[int]:  # fmt: skip
     """Parts as they are done, here or on the nodes of a cluster."""
-    if nodes is None:
-        return (part(detector, folder, number, cascade, sources) for number in numbers)
-    return nodes.each(partial(_part_there, number, run, folder, cascade, sources) for number in numbers)
+    if nodes:
+        yield from nodes.each(partial(_part_there, number, run, folder, cascade, sources) for number in numbers)
+        return
+    with _copies(cascade) as copies:
+        for number in numbers:
+            yield part(detector, folder, number, cascade, sources, copies)
 
 
 def _part_there(number: int, run: str, folder: Path, cascade: bool, sources: list[str]) -> int:
     """`part`, on a node of a cluster."""
-    return part(of_process(run), folder, number, cascade, sources)
+    with _copies(cascade) as copies:
+        return part(of_process(run), folder, number, cascade, sources, copies)
 
 
-def part(detector: Detector, folder: Path, number: int, cascade: bool = False, sources: Sequence[str] = ()) -> int:
+def _copies(cascade: bool) -> Copies:
+    """Models on as many devices as a chunk can have batches; a cascade asks one branch after the other, on one."""
+    return Copies(1 if cascade else items.IMAGES)
+
+
+def part(detector: Detector, folder: Path, number: int, cascade: bool, sources: Sequence[str], copies: Copies) -> int:
     """Judge one part and return its number: its pieces are kept as they come, and become the part when all are there.
 
     Pieces are always cut at the same places, so that a part is the same to the last bit however often it was
-    interrupted. Raises DiskFull.
+    interrupted. `copies` keeps the models that are copied to further GPUs. Raises DiskFull.
     """
     target = _file(folder, number)
     pieces, files = target.with_suffix(""), []
@@ -110,7 +120,7 @@ def part(detector: Detector, folder: Path, number: int, cascade: bool = False, s
         for at, chunk in enumerate(items.chunks(listing.part(folder / LIST, number), sources)):
             files.append(pieces / f"{at:05}.parquet")
             if not _whole(files[-1]):
-                _write(files[-1], detector.judged(items.fetched(chunk), cascade=cascade, label=""))
+                _write(files[-1], detector.judged(items.fetched(chunk), cascade=cascade, label="", copies=copies))
         _write(target, pd.concat([pd.read_parquet(file) for file in files], ignore_index=True))
     atomic.remove(pieces)
     return number

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import tarfile
+import weakref
 
 import fsspec
 import numpy as np
@@ -220,6 +221,25 @@ def test_an_interrupted_part_goes_on_where_it_was_and_is_the_same_to_the_last_bi
     assert {each.name for each in (tmp_path / "out").iterdir()} == {
         each.name for each in (tmp_path / "whole").iterdir()
     }
+
+
+def test_models_are_copied_to_another_device_once_for_all_chunks_and_freed(
+    detector, folder, small, tmp_path, two_devices
+):
+    class Copied(Shade):
+        made = []
+
+        def on(self, device):
+            other = Shade()
+            self.made.append(weakref.ref(other))
+            return other
+
+    run.judge(detector, [str(folder)], tmp_path / "plain")
+    detector.branches = [Copied()]
+    run.judge(detector, [str(folder)], tmp_path / "out")
+    (copy,) = Copied.made
+    assert copy() is None and 0 < detector.branches[0].scored < COUNT, "the copy has judged the others"
+    pd.testing.assert_frame_equal(table(tmp_path / "out"), table(tmp_path / "plain"), check_exact=True)
 
 
 def test_a_picture_that_came_later_does_not_move_the_others(detector, folder, small, tmp_path):
