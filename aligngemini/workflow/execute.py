@@ -96,7 +96,7 @@ def _existing(task: Task) -> list[Answer]:
     plan, item = task.plan, task.item
     if item.stage.place > plan.last.place:
         return []
-    needed = any(each.needs(item.stage.name) for each in plan.mine)
+    needed = any(each.needs(item, plan.items) for each in plan.mine)
     try:
         cfg = item.cfg(task.made)
         answer = Answer(item.stage.name, _exact(item.stage.name, cfg) or _latest(plan, item, cfg), executed=False)

@@ -5,7 +5,7 @@ import shlex
 
 from aligngemini.core import paths
 from aligngemini.workflow import tasks
-from aligngemini.workflow.plan import Item, Plan
+from aligngemini.workflow.plan import Plan
 from aligngemini.workflow.tasks import Task
 
 HEADER = """\
@@ -36,18 +36,9 @@ def _wave(task: Task) -> int:
 def _line(task: Task, number: int) -> str:
     made: dict[str, list[str]] = {}
     for each in task.before:
-        made.setdefault(each.item.stage.name, []).append(selector(each.item))
+        made.setdefault(each.item.stage.name, []).append(each.item.selector)
     executed = paths.outputs() / "executed" / f"{number:03}_{task.item.stage.name}.ipynb"
     values = json.dumps(task.item.values(made), ensure_ascii=False)
     outputs = f"ALIGNGEMINI_OUTPUTS={shlex.quote(str(paths.outputs()))}"
     words = ["papermill", str(paths.notebook(task.item.stage.name)), str(executed), "-y", values]
     return f"{outputs} {shlex.join(words)}"
-
-
-def selector(item: Item) -> str:
-    """Return "latest name:value ..." for the run that an item makes: its seed, its point, what was asked for."""
-    cfg = item.cfg({})
-    values = {name: str(getattr(cfg, name)) for name in ("scale", "seed", *item.point, *item.asked)}
-    # Blanks part the conditions, so that a value with one is none.
-    plain = [f"{name}:{value}" for name, value in values.items() if not any(map(str.isspace, value))]
-    return " ".join(["latest", *plain])

@@ -28,10 +28,22 @@ class Item:
         """Its notebook and point, e.g. "02_vlm_dpo, supervision mixed"."""
         return ", ".join([self.stage.name, *(f"{name} {value}" for name, value in self.point.items())])
 
-    def needs(self, notebook: str) -> bool:
-        """Tell whether it stands on a run of `notebook` that the command line does not choose."""
-        selectors = stages.selectors(self.cfg({}))
-        return any(each.notebook == notebook and each.field not in self.asked for each in selectors)
+    @property
+    def selector(self) -> str:
+        """The "latest name:value ..." of the run that it makes: its seed, its point, what was asked for."""
+        cfg = self.cfg({})
+        values = {name: str(getattr(cfg, name)) for name in ("scale", "seed", *self.point, *self.asked)}
+        # Blanks part the conditions, so that a value with one is none.
+        plain = [f"{name}:{value}" for name, value in values.items() if not any(map(str.isspace, value))]
+        return " ".join(["latest", *plain])
+
+    def needs(self, other: "Item", items: list["Item"]) -> bool:
+        """Tell whether it stands on the run of `other`, one of the `items` of its plan, without being told to."""
+        promised: dict[str, list[str]] = {}
+        for each in items:
+            promised.setdefault(each.stage.name, []).append(each.selector)
+        chosen = (each for each in stages.selectors(self.cfg(promised)) if each.field not in self.asked)
+        return any((each.notebook, each.text) == (other.stage.name, other.selector) for each in chosen)
 
     @property
     def reads(self) -> set[str]:

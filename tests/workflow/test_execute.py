@@ -58,6 +58,20 @@ def test_from_stands_on_what_is_there_and_only_runs_one(little, inline):
     assert code == 2 and "no complete run of 01_data_construction with scale tiny, seed 1" in said
 
 
+def test_the_fusion_alone_needs_the_pure_branches_and_the_analysis_all(little, inline):
+    def run(*words):
+        return little.run("run", "--scale", "tiny", "--only", *words)
+
+    assert run("01")[0] == run("02", "-p", "supervision", "semantic")[0] == 0
+    code, said = run("04")
+    assert code == 2 and "no complete run of 03_expert_lora with scale tiny, seed 0, supervision pixel: make" in said
+    assert run("03", "-p", "supervision", "pixel")[0] == 0
+    code, said = run("04")
+    assert code == 0 and said.count("standing on") == 2
+    code, said = run("05")
+    assert code == 2 and "no complete run of 02_vlm_dpo with scale tiny, seed 0, supervision mixed: make" in said
+
+
 def test_a_parameter_of_what_is_run_is_not_asked_of_what_is_only_stood_on(little, inline):
     assert little.run("run", "--scale", "tiny", "--only", "01")[0] == 0
     assert little.run("run", "--scale", "tiny", "--only", "02")[0] == 0

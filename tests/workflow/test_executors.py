@@ -17,7 +17,7 @@ import yaml
 from aligngemini.core import cluster, manifest, params, stages
 from aligngemini.core.cluster import Resources
 from aligngemini.core.params import Refused
-from aligngemini.workflow import execute, executors, kernel, lines, plan
+from aligngemini.workflow import execute, executors, kernel, plan
 from tests.ray_nodes import nodes
 
 __all__ = ["nodes"]
@@ -153,4 +153,4 @@ def test_the_error_of_a_notebook_on_a_node_is_told_as_that_of_one_here(ends):
 
 def test_an_empty_value_that_was_asked_for_stays_a_condition(little):
     item = next(each for each in plan.make("tiny", options=[("labeller", "")]).mine if each.stage.name == stages.VLM)
-    assert "labeller:" in lines.selector(item).split()
+    assert "labeller:" in item.selector.split()

@@ -60,8 +60,9 @@ def test_a_run_that_the_command_line_names_is_not_looked_for(little):
         plan.make("tiny", options=options).items[-2]
         for options in ([], [("branch_runs", "[vlm 0123, vlm latest supervision:mixed, scores a.csv]")])
     )
-    assert default.needs(stages.VLM) and not default.needs(stages.DATA)
-    assert not named.needs(stages.VLM) and not named.needs(stages.EXPERT)
+    _, vlm, mixed, expert, *_, analysis = items = plan.make("tiny").items
+    assert [default.needs(each, items) for each in items] == [each in (vlm, expert) for each in items]
+    assert analysis.needs(mixed, items) and not any(named.needs(each, items) for each in items)
 
 
 def test_recipes_give_way_to_the_grid_and_both_to_the_command_line(little):
