@@ -1,4 +1,5 @@
-"""A scale at true size without a download: `python -m tests.true_size laptop FOLDER`.
+"""A scale at true size without a download: `python -m tests.true_size laptop FOLDER`, with `01 03` behind it for these
+notebooks alone, in their pure form; a later call goes on in the same folder.
 
 The models of its recipes are built with random weights in the layout of the hub and served, with pictures of noise, by
 the loopback server. Then the commands that a user would type fetch them, check them and run every stage for a few steps
@@ -8,6 +9,7 @@ on this computer. What comes out means nothing; that it comes out is the point.
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -17,7 +19,7 @@ import torch
 from timm.models._hub import save_for_hf
 from transformers import AutoConfig, AutoModelForImageTextToText
 
-from aligngemini.core import recipes, stages
+from aligngemini.core import params, recipes, stages
 from aligngemini.fetch import echo4o, held_out
 from aligngemini.rehearse import models, processors
 from tests.fetch.conftest import jpeg, tarred, zipped
@@ -26,6 +28,7 @@ from tests.fetch.loopback import Loopback, _digests
 PICTURES = held_out.COUNT + 30  # of each source
 FEW = {"train_images": 8, "pixel_pairs": 4, "validation_images": 4, "joint_images": 2, "test_images": 2}
 FEW |= {"explain_images": 1, "workers": 1, "epochs": 1.0, "score_batch_size": 2, "gradient_accumulation": 1}
+PURE = {"02": {"supervision": "semantic"}, "03": {"supervision": "pixel"}}
 OF_A_GPU = {"colab": {"quantise": "", "precision": "bfloat16"}}  # what its recipes leave to a GPU
 
 
@@ -34,9 +37,13 @@ def serve(scale: str, folder: Path) -> Loopback:
     server = Loopback(folder / "hub")
     names = {name: recipes.recipe(scale, stages.STAGES[name]) for name in (stages.DATA, stages.VLM, stages.EXPERT)}
     home = server.hub / "models"
-    _vlm(names[stages.VLM]["base"], home)
-    _expert(names[stages.EXPERT]["base"], home)
-    _vae(names[stages.DATA]["vae"], home)
+    bases = names[stages.VLM]["base"], names[stages.EXPERT]["base"], names[stages.DATA]["vae"]
+    for make, base in zip((_vlm, _expert, _vae), bases, strict=True):
+        if not (home / base).exists():
+            (home / base).parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=folder) as unfinished:
+                make(base, Path(unfinished))
+                (Path(unfinished) / base).rename(home / base)
     pictures = [jpeg(seed, side=480) for seed in range(2 * PICTURES)]
     ids = [f"photo-{number}" for number in range(PICTURES)]
     lines = [f"{name}\thttps://images.unsplash.com/{name}" for name in ids]
@@ -44,10 +51,11 @@ def serve(scale: str, folder: Path) -> Loopback:
     server.files["/data/lite/latest"] = zipped({"photos.csv000": table.encode()})
     server.files |= {f"/photos/{name}": data for name, data in zip(ids, pictures, strict=False)}
     shard = server.hub / "datasets" / echo4o.REPO / echo4o.TOP / "images"
-    shard.mkdir(parents=True)
+    shard.mkdir(parents=True, exist_ok=True)
     (shard.parent / "conflict.jsonl").write_text("{}\n")
     files = {f"0-5000/{number}.jpg": data for number, data in enumerate(pictures[PICTURES:])}
-    (shard / "0-5000.tar.gz").write_bytes(tarred(files))
+    if not (shard / "0-5000.tar.gz").exists():  # one made later would be another file
+        (shard / "0-5000.tar.gz").write_bytes(tarred(files))
     for file in server.hub.rglob("*.safetensors"):
         _digests(file, file.stat().st_mtime_ns)  # now, so that no client waits for it
     return server
@@ -82,23 +90,39 @@ def _vae(base: str, home: Path) -> None:
     model.save_pretrained(home / base)
 
 
-def main(scale: str, folder: Path) -> None:
-    """Serve, then type what a user would."""
-    torch.manual_seed(0)
-    server, root = serve(scale, folder), folder / "raw"
-    places = {"HF_ENDPOINT": server.url, "HF_HUB_CACHE": str(folder / "cache"), "HF_HUB_OFFLINE": "0"}
-    places |= {"ALIGNGEMINI_UNSPLASH": f"{server.url}/data", "ALIGNGEMINI_UNSPLASH_IMAGES": f"{server.url}/photos"}
+def commands(scale: str, root: Path, outputs: Path, notebooks: list[str]) -> list[list[str]]:
+    """What a user types, after `aligngemini`: for the whole scale, or for some `notebooks` ("01", "03")."""
     few = FEW | {"plausible": root / "unsplash", "implausible": root / "echo4o", "photos": root / "unsplash"}
     few |= {"test": f"[{root / 'held_out.csv'}]"} | OF_A_GPU.get(scale, {})
-    given = [word for name, value in few.items() for word in ("-p", name, str(value))]
-    run = ["run", "--scale", scale, "--outputs", str(folder / "outputs"), *given]
-    fetch = ["data", "fetch", "--scale", scale, "--root", str(root)]
-    for words in ([*fetch, "--dry"], fetch, [*run, "--dry"], run):
+    fetch, run = ["data", "fetch", "--scale", scale, "--root", str(root)], ["run", "--scale", scale]
+    run += ["--outputs", str(outputs)]
+    whole = [*run, *_options(few, stages.ANALYSIS)]
+    one = {number: _options(few | PURE.get(number, {}), stages.find(number).name) for number in notebooks}
+    some = [[*run, "--only", number, *options] for number, options in one.items()]
+    return [[*fetch, "--dry"], fetch, [*whole, "--dry"], *(some or [whole])]
+
+
+def _options(values: dict[str, object], last: str) -> list[str]:
+    """The values as options for notebooks up to `last`: no other has a say in what is run."""
+    known = {name for stage in stages.STAGES.values() if stage.name <= last for name in params.names(stage.params)}
+    return [word for name, value in values.items() if name in known for word in ("-p", name, str(value))]
+
+
+def main(scale: str, folder: Path, notebooks: list[str]) -> None:
+    """Serve, then type what a user would."""
+    torch.manual_seed(0)
+    folder.mkdir(parents=True, exist_ok=True)
+    server = serve(scale, folder)
+    places = {"HF_ENDPOINT": server.url, "HF_HUB_CACHE": str(folder / "cache"), "HF_HUB_OFFLINE": "0"}
+    places |= {"ALIGNGEMINI_UNSPLASH": f"{server.url}/data", "ALIGNGEMINI_UNSPLASH_IMAGES": f"{server.url}/photos"}
+    for words in commands(scale, folder / "raw", folder / "outputs", notebooks):
         print(f"$ aligngemini {' '.join(words)}", flush=True)
         began = time.monotonic()
-        code = subprocess.run([sys.executable, "-m", "aligngemini.cli", *words], env=os.environ | places).returncode
-        print(f"exit code {code} after {time.monotonic() - began:.0f} s\n", flush=True)
+        process = subprocess.Popen([sys.executable, "-m", "aligngemini.cli", *words], env=os.environ | places)
+        _, status, used = os.wait4(process.pid, 0)  # the memory of its largest process, too
+        code, peak = os.waitstatus_to_exitcode(status), used.ru_maxrss / 1e6
+        print(f"exit code {code} after {time.monotonic() - began:.0f} s, peak {peak:.1f} GB\n", flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]).absolute())
+    main(sys.argv[1], Path(sys.argv[2]).absolute(), sys.argv[3:])
