@@ -4,8 +4,12 @@ BIN := .venv/bin
 READY := .venv/.ready
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))
 TYPED := aligngemini/branches aligngemini/fusion aligngemini/scores
+# One worker runs all tests of a file, so that what they share is made once; tests/conftest.py has the long files first.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+# Python keeps what it compiled: otherwise each worker and kernel compiles the package and the tests anew.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help workbook lab report check test test-gpu sync pages clean
+.PHONY: help workbook lab report check style fast test test-gpu sync pages clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -21,15 +25,20 @@ report: $(READY)  ## say where the report of the mini scale lies; make what it l
 	$(BIN)/aligngemini run --scale mini --from 05
 
 check: $(READY)  ## style, spelling, dependencies, types and the fast tests (about a minute)
+	@$(MAKE) --no-print-directory -j 2 style fast
+
+style: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/codespell aligngemini tests notebooks data/README.md docs *.md Makefile
 	$(BIN)/deptry aligngemini
 	$(BIN)/pyright $(TYPED)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 -m 'not gpu and not slow'
+
+fast: $(READY)
+	$(PYTEST) -m 'not gpu and not slow'
 
 test: $(READY)  ## every test that needs neither a GPU nor a network (minutes)
 	$(BIN)/ruff check .
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
+	$(PYTEST)
 
 test-gpu: $(READY)  ## the tests that need a GPU
 	$(BIN)/python -m pytest -q -m gpu

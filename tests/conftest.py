@@ -26,6 +26,14 @@ def two_devices(monkeypatch):
     monkeypatch.setattr(devices, "alike", lambda: [torch.device("cpu")] * 2)
 
 
+LONGEST = [  # files that take minutes: they go first, so that no worker waits for another at the end
+    "test_notebooks.py",
+    "workflow/test_execute.py",
+    "explore/test_browser.py",
+    "workflow/test_executors.py",
+    "kills/test_kills.py",
+    "mini/test_bases.py",
+]
 SLOW = {  # files of tests that train, start kernels or processes, or simulate: `make check` leaves them out
     "audit/test_command.py",
     "audit/test_degradation_strength.py",
@@ -77,8 +85,23 @@ SLOW = {  # files of tests that train, start kernels or processes, or simulate: 
 }
 
 
+def pytest_ignore_collect(collection_path, config):
+    """Import no SLOW file where none of its tests is asked for."""
+    return True if "not slow" in config.option.markexpr and _name(collection_path) in SLOW else None
+
+
 def pytest_collection_modifyitems(items):
-    """Mark the tests of SLOW files."""
+    """Mark the tests of SLOW files, and let the longest files begin."""
     for item in items:
-        if item.path.relative_to(HERE).as_posix() in SLOW:
+        if _name(item.path) in SLOW:
             item.add_marker("slow")
+    items.sort(key=lambda item: _turn(_name(item.path)))
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(HERE).as_posix() if path.is_relative_to(HERE) else ""
+
+
+def _turn(name: str) -> int:
+    """When a file's turn comes: the longest one by one, then the slow ones, then all others."""
+    return LONGEST.index(name) if name in LONGEST else len(LONGEST) + (name not in SLOW)

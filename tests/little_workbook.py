@@ -17,9 +17,9 @@ import yaml
 from safetensors.numpy import save_file
 
 from aligngemini import cli
-from aligngemini.core import parameter_table, params, paths, runs, stages
+from aligngemini.core import parameter_table, paths, runs, stages
 from aligngemini.workflow import kernel, share
-from tests import signals
+from tests import cells, signals
 
 SETUP = """\
 import json, os, random, time
@@ -57,11 +57,11 @@ class Little:
     def outputs(self) -> Path:
         return self.root / "outputs"
 
-    def write(self, notebook: str, *cells: str, parameters: str | None = None) -> Path:
-        """Write a notebook: its parameters cell, the setup, then `cells` (by default two drawing steps)."""
+    def write(self, notebook: str, *steps: str, parameters: str | None = None) -> Path:
+        """Write a notebook: its parameters cell, the setup, then `steps` (by default two drawing steps)."""
         source = parameter_table.cell(stages.STAGES[notebook].params) if parameters is None else parameters
         tagged = nbformat.v4.new_code_cell(source, metadata={"tags": ["parameters"]})
-        texts = [SETUP, DRAW, *(cells or (BODY, FINISH))]
+        texts = [SETUP, DRAW, *(steps or (BODY, FINISH))]
         filled = [nbformat.v4.new_code_cell(text.replace("{notebook}", notebook)) for text in texts]
         book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Little"), tagged, *filled])
         book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -151,14 +151,9 @@ def inline(monkeypatch) -> None:
     """Notebooks run in this process, one after another: a kernel costs seconds, for tests of what is run."""
 
     def execute(notebook: Path, executed: Path, parameters: dict, tell: dict[str, str]) -> None:
-        book = nbformat.read(notebook, as_version=4)
-        lines = [params.INJECTED, *(f"{name} = {value!r}" for name, value in parameters.items())]
-        book.cells.insert(2, nbformat.v4.new_code_cell("\n".join(lines)))
-        sources = [cell.source for cell in book.cells if cell.cell_type == "code"]
-        names = {"In": sources}
+        book = cells.given(notebook, parameters)
         with patch.dict(os.environ, tell):
-            for source in sources:
-                exec(source, names)
+            cells.play(book)
         nbformat.write(book, executed)
 
     monkeypatch.setattr(kernel, "execute", execute)

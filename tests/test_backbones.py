@@ -1,9 +1,6 @@
 """The workbook with other backbones by recipe alone: notebook 03 trains three families, notebook 04 joins them."""
 
 import json
-import os
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
@@ -12,7 +9,7 @@ import yaml
 from aligngemini.core import paths, runs, stages
 from aligngemini.expert.branch import ExpertBranch
 from aligngemini.images import decode, table
-from tests import backbones
+from tests import backbones, cells
 
 RECIPES = {  # base -> the side of its crops, px
     "vit_small_patch16_dinov3": 64,
@@ -25,29 +22,20 @@ RECIPES = {  # base -> the side of its crops, px
 def outputs(tmp_path_factory):
     """One data run, an expert on each backbone, and a fusion of them all."""
     home, folder = tmp_path_factory.mktemp("bases"), tmp_path_factory.mktemp("outputs")
-    papermill(folder, stages.DATA, {})
-    for name, crop in RECIPES.items():
-        papermill(folder, stages.EXPERT, {"base": backbones.folder(home, name), "crop": crop})
-    made = [f"expert {path.parent.name}" for path in folder.glob("03_expert_lora/*/manifest.json")]
-    papermill(folder, stages.FUSION, {"branch_runs": made})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ALIGNGEMINI_OUTPUTS", str(folder))
+        play(stages.DATA, {})
+        for name, crop in RECIPES.items():
+            play(stages.EXPERT, {"base": backbones.folder(home, name), "crop": crop})
+        made = [f"expert {path.parent.name}" for path in folder.glob("03_expert_lora/*/manifest.json")]
+        play(stages.FUSION, {"branch_runs": made})
     return folder
 
 
-def papermill(outputs, notebook: str, values: dict) -> None:
-    """Run a notebook with the recipe of the smoke scale and a few values of one's own, as a recipe of one's own."""
-    recipe = yaml.safe_load((paths.ROOT / f"notebooks/recipes/smoke/{notebook}.yaml").read_text()) | values
-    file = outputs.parent / f"{notebook}.yaml"
-    file.write_text(yaml.safe_dump(recipe))
-    words = [
-        sys.executable,
-        "-m",
-        "papermill",
-        str(paths.ROOT / f"notebooks/{notebook}.ipynb"),
-        str(file.with_suffix(".ipynb")),
-    ]
-    environment = os.environ | {"ALIGNGEMINI_OUTPUTS": str(outputs), "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run([*words, "-f", str(file)], env=environment, capture_output=True, text=True, cwd=outputs)
-    assert done.returncode == 0, done.stderr[-3000:]
+def play(notebook: str, values: dict) -> None:
+    """Run a notebook with the recipe of the smoke scale and a few values of one's own."""
+    recipe = yaml.safe_load((paths.ROOT / f"notebooks/recipes/smoke/{notebook}.yaml").read_text())
+    cells.play(cells.given(paths.notebook(notebook), recipe | values))
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -10,13 +10,19 @@ import nbformat
 import pandas as pd
 import pytest
 
+from aligngemini import cli
 from aligngemini.core import paths, runs, stages, values
+from aligngemini.core.params import Refused
 from aligngemini.detector import Detector
 from aligngemini.images import table, world_tests
 from aligngemini.scores import table as scores
 from aligngemini.teach import command as teach
 from aligngemini.teach import exercises
 from aligngemini.workflow import kernel
+from tests import cells
+from tests.little_workbook import closed
+
+__all__ = ["closed"]
 
 NAMES = list(stages.STAGES)
 
@@ -103,11 +109,11 @@ def test_the_report_is_whole_and_needs_no_network(outputs):
     assert "report.html" in json.loads((report.parent / "manifest.json").read_text())["files"]
 
 
-def test_the_report_of_any_run_of_04_or_05_can_be_made_anew(outputs, tmp_path):
+def test_the_report_of_any_run_of_04_or_05_can_be_made_anew(here, tmp_path, capsys):
     for notebook in (NAMES[3], NAMES[4]):
-        (folder,) = [path.parent for path in outputs.glob(f"{notebook}/*/manifest.json")]
-        done = command(outputs, "report", folder.name, "--to", str(tmp_path))
-        assert done.returncode == 0 and "Does alignment hold here?" in done.stdout, done.stderr
+        (folder,) = [path.parent for path in here.glob(f"{notebook}/*/manifest.json")]
+        assert cli.main(["report", folder.name, "--to", str(tmp_path)]) == 0
+        assert "Does alignment hold here?" in capsys.readouterr().out
         page = (tmp_path / f"{notebook[:2]}_{folder.name}.html").read_text(encoding="utf-8")
         assert "What this run found" in page and "01 - Data" in page
     again, first = page.partition("<body>")[2], (folder / "report.html").read_text().partition("<body>")[2]
@@ -135,23 +141,25 @@ def test_a_second_call_reuses_every_run_in_seconds(outputs):
     assert {p: p.stat().st_mtime_ns for p in outputs.glob("0*/*/manifest.json")} == before
 
 
-def test_runs_lists_what_is_there(outputs):
-    listed = json.loads(command(outputs, "runs", "--json").stdout)
+def test_runs_lists_what_is_there(here, capsys):
+    assert cli.main(["runs", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
     assert len(listed) == 7
     assert {record["run"]["status"] for record in listed} == {"complete"}
     assert {record["question"]["params"]["scale"] for record in listed} == {"smoke"}
-    shown = command(outputs, "runs").stdout
+    assert cli.main(["runs"]) == 0
+    shown = capsys.readouterr().out
     assert all(record["run"]["name"] in shown for record in listed)
 
 
-def test_detect_accounts_for_every_file(here, tmp_path):
+def test_detect_accounts_for_every_file(here, tmp_path, capsys):
     test = table.load(runs.load(NAMES[0], "latest", "smoke").path("test.parquet"))
     good = test.path.iloc[0]
     (tmp_path / "bad.jpg").write_bytes(b"\xff\xd8 broken")
-    done = command(here, "detect", good, str(tmp_path), "--csv", str(tmp_path / "out.csv"))
+    cli.main(["detect", good, str(tmp_path), "--csv", str(tmp_path / "out.csv")])
     frame = pd.read_csv(tmp_path / "out.csv")
     assert len(frame) == 2 and frame.vlm_score.notna().sum() == 1
-    assert frame.reason.fillna("").ne("").sum() == 1, done.stdout + done.stderr
+    assert frame.reason.fillna("").ne("").sum() == 1, capsys.readouterr()
 
 
 def test_the_detector_agrees_with_the_notebooks(here):
@@ -203,38 +211,30 @@ def test_papermill_shows_each_parameter_with_type_and_help():
     assert "supervision: str" in shown and "learning_rate: float" in shown and "training set" in shown
 
 
+def test_a_bad_parameter_is_refused_at_once_by_the_notebook_itself(outputs, tmp_path):
+    words = [str(paths.ROOT / "notebooks/03_expert_lora.ipynb"), str(tmp_path / "out.ipynb"), "-p", "crop", "40"]
+    words = [sys.executable, "-m", "papermill", *words]
+    done = subprocess.run(words, env=os.environ | {"ALIGNGEMINI_OUTPUTS": str(outputs)}, capture_output=True, text=True)
+    assert done.returncode != 0 and "Refused" in done.stderr and "14" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "value", "hint"),
-    [
-        ("supervison", "pixel", "supervision"),
-        ("learning_rate", "fast", "learning_rate must be a float"),
-        ("crop", "40", "14"),
-    ],
+    [("supervison", "pixel", "supervision"), ("learning_rate", "fast", "learning_rate must be a float")],
 )
-def test_bad_parameters_are_refused_at_once_by_the_notebook_itself(outputs, tmp_path, name, value, hint):
-    words = [
-        sys.executable,
-        "-m",
-        "papermill",
-        str(paths.ROOT / "notebooks/03_expert_lora.ipynb"),
-        str(tmp_path / "out.ipynb"),
-        "-r" if name == "learning_rate" else "-p",
-        name,
-        value,
-    ]
-    done = subprocess.run(words, env=os.environ | {"ALIGNGEMINI_OUTPUTS": str(outputs)}, capture_output=True, text=True)
-    assert done.returncode != 0 and "Refused" in done.stderr and hint in done.stderr
+def test_a_cell_refuses_parameters_with_a_hint(here, name, value, hint):
+    with pytest.raises(Refused, match=hint):
+        cells.play(cells.given(paths.notebook(NAMES[2]), {name: value}))
 
 
 @pytest.mark.parametrize("notebook", NAMES)
-def test_a_complete_run_that_is_opened_again_reuses_all_and_its_solutions_are_right(here, notebook, tmp_path):
+def test_a_complete_run_that_is_opened_again_reuses_all_and_its_solutions_are_right(here, notebook, tmp_path, capsys):
     run = runs.load(notebook, "latest", "smoke")
     before = {path: path.stat().st_mtime_ns for path in run.folder.rglob("*")}
-    executed, solved = tmp_path / "executed.ipynb", tmp_path / "solved.ipynb"
+    solved = tmp_path / "solved.ipynb"
     solved.write_text(teach.solution(paths.notebook(notebook)), encoding="utf-8")
-    kernel.execute(solved, executed, run.params, {"ALIGNGEMINI_OUTPUTS": str(here)})
-    outputs = [output for cell in nbformat.read(executed, as_version=4).cells for output in cell.get("outputs", ())]
-    lines = "".join(output["text"] for output in outputs if output.get("name") == "stdout").splitlines()
+    cells.play(cells.given(solved, run.params))
+    lines = capsys.readouterr().out.splitlines()
     verbs = [line.rpartition(": ")[2] for line in lines if re.fullmatch(r"\S+: (made|reused).*", line)]
     assert len(verbs) > 3 and set(verbs) == {"reused"}
     said = dict(line.split(": ", 1) for line in lines if re.match(r"\d\d-\d: ", line))

@@ -118,7 +118,7 @@ def test_make_sets_up_once_and_again_when_constraints_change(copy):
     assert _make("test", copy).returncode == 0
     lines = (copy / "log").read_text().splitlines()
     install = "python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .[dev]"
-    assert lines == [install, "ruff check .", "python -m pytest -q -n 2"]
+    assert lines == [install, "ruff check .", "python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder"]
     assert _make("test", copy).returncode == 0
     assert (copy / "log").read_text().count(install) == 1
     stamp = (copy / ".venv" / ".ready").stat().st_mtime
@@ -133,7 +133,9 @@ def test_continuous_integration_calls_the_tests():
 
 
 def test_every_file_that_is_marked_slow_is_there():
-    missing = [name for name in sorted(conftest.SLOW) if not (paths.ROOT / "tests" / name).is_file()]
+    missing = [
+        name for name in [*conftest.LONGEST, *sorted(conftest.SLOW)] if not (paths.ROOT / "tests" / name).is_file()
+    ]
     assert not missing
 
 

@@ -3,7 +3,6 @@
 import shutil
 import sys
 
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +10,7 @@ from PIL import Image
 
 from aligngemini import cli
 from aligngemini.branches.registry import KINDS, RULES, Kind
-from aligngemini.core import params, paths, runs, stages, values
+from aligngemini.core import paths, runs, stages, values
 from aligngemini.core.params import Refused
 from aligngemini.expert.params import ExpertParams
 from aligngemini.explore import fusion as explorer
@@ -21,6 +20,7 @@ from aligngemini.images.params import DataParams
 from aligngemini.scores import metrics
 from aligngemini.scores import table as scores
 from aligngemini.vlm.params import VLMParams
+from tests import cells
 
 SHIPPED = paths.resolve("data/mini/detector")
 AXES = {"semantic": "semantic", "pixel": "pixel", "both": "both"}  # subset -> axis of its fakes
@@ -111,13 +111,7 @@ def _trained(notebook, cfg, sets):
 
 def play(notebook, **given):
     """Run the cells of a notebook with these parameters, as papermill would."""
-    book = nbformat.read(paths.ROOT / "notebooks" / f"{notebook}.ipynb", as_version=4)
-    sources = [cell.source for cell in book.cells if cell.cell_type == "code"]
-    sources.insert(1, "\n".join([params.INJECTED, *(f"{name} = {value!r}" for name, value in given.items())]))
-    names = {"In": sources}
-    for source in sources:
-        exec(source, names)
-    return names["run"]
+    return cells.play(cells.given(paths.notebook(notebook), given))["run"]
 
 
 def goes_through(branches, names, tmp_path, capsys):

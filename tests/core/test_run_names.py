@@ -2,6 +2,7 @@
 
 import ast
 import shutil
+from functools import cache
 
 import pytest
 
@@ -87,10 +88,16 @@ def _codes(package, **changes):
     }
 
 
+@cache
+def _unchanged(package):
+    """What _codes gives for the copy as it is, which every test leaves behind as it was."""
+    return _codes(package)
+
+
 def _changed(package, module, change) -> set[str]:
     """The notebooks whose runs get other names when `change` is made to the text of a module."""
     path = _path(package, module)
-    before, text = _codes(package), path.read_text(encoding="utf-8")
+    before, text = _unchanged(package), path.read_text(encoding="utf-8")
     changed = change(text)
     assert changed != text
     path.write_text(changed, encoding="utf-8")
@@ -120,7 +127,7 @@ def test_a_line_that_decides_changes_the_names_of_the_runs_that_depend_on_it(pac
 
 def test_the_table_beside_a_module_decides_with_it(package):
     table = package / "world" / "kinds.yaml"
-    before, text = _codes(package), table.read_text()
+    before, text = _unchanged(package), table.read_text()
     table.write_text(text.replace("stature: 2", "stature: 3", 1))
     after = _codes(package)
     table.write_text(text)
@@ -214,6 +221,7 @@ def test_what_decides_imports_nothing_by_a_name_that_is_made_up():
 
 
 def test_the_list_of_unused_modules_holds_none_that_is_gone_or_used():
-    unsaid = {name for name in _modules() if name not in _deciding() and not code.is_apart(name)}
+    deciding = _deciding()
+    unsaid = {name for name in _modules() if name not in deciding and not code.is_apart(name)}
     gone = sorted(UNUSED.keys() - unsaid - {name.split(".")[0] for name in unsaid})
     assert not gone, f"take out of UNUSED what is no longer needed: {gone}"

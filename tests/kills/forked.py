@@ -9,8 +9,6 @@ import time
 import traceback
 from pathlib import Path
 
-import nbformat
-
 LIBRARIES = (
     "from transformers import AutoProcessor, Qwen2_5_VLForConditionalGeneration, Trainer",
     "from diffusers import AutoencoderKL",
@@ -80,20 +78,12 @@ def _redirect(log: Path) -> None:
 
 
 def _run(notebook: Path, values: dict, variables: dict[str, str]) -> None:
-    from aligngemini.core import params
-    from tests import signals
+    from tests import cells, signals
     from tests.kills import sitecustomize
 
     signals.as_usual()
     os.environ.update(variables)
     tempfile.tempdir = None
-    book = nbformat.read(notebook, as_version=4)
-    injected = "\n".join([params.INJECTED, *(f"{name} = {value!r}" for name, value in values.items())])
-    sources = [cell.source for cell in book.cells if cell.cell_type == "code"]
-    sources.insert(1, injected)
-    names = {"In": sources, "__name__": "__main__"}
-    sys.modules["__main__"].__dict__.update(names)
     if "KILLS_FOLDER" in variables:
         sitecustomize.watch(variables["KILLS_FOLDER"])
-    for source in sources:
-        exec(source, sys.modules["__main__"].__dict__)
+    cells.play(cells.given(notebook, values), sys.modules["__main__"].__dict__)

@@ -1,0 +1,25 @@
+"""The cells of a notebook in this very process: a kernel would first spend seconds on loading libraries."""
+
+from pathlib import Path
+
+import nbformat
+
+from aligngemini.core import params
+
+
+def given(notebook: Path, values: dict) -> nbformat.NotebookNode:
+    """The notebook with the parameters `values` in a cell behind that of its own, as papermill has them."""
+    book = nbformat.read(notebook, as_version=4)
+    at = next(place for place, cell in enumerate(book.cells) if cell.cell_type == "code") + 1
+    lines = [params.INJECTED, *(f"{name} = {value!r}" for name, value in values.items())]
+    book.cells.insert(at, nbformat.v4.new_code_cell("\n".join(lines)))
+    return book
+
+
+def play(book: nbformat.NotebookNode, names: dict | None = None) -> dict:
+    """Run all code cells of a notebook; return its names, which go into `names` if that is given."""
+    names = {} if names is None else names
+    names["In"] = [cell.source for cell in book.cells if cell.cell_type == "code"]
+    for source in names["In"]:
+        exec(source, names)
+    return names
