@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import nbformat
+import pytest
+import yaml
 
-from aligngemini.core import params
+from aligngemini.core import params, paths
 
 
 def given(notebook: Path, values: dict) -> nbformat.NotebookNode:
@@ -23,3 +25,11 @@ def play(book: nbformat.NotebookNode, names: dict | None = None) -> dict:
     for source in names["In"]:
         exec(source, names)
     return names
+
+
+def smoke(notebook: str, outputs: Path, **values) -> dict:
+    """Play a notebook, by its name, with the recipe of the smoke scale and a few values of one's own."""
+    recipe = yaml.safe_load((paths.ROOT / f"notebooks/recipes/smoke/{notebook}.yaml").read_text())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ALIGNGEMINI_OUTPUTS", str(outputs))
+        return play(given(paths.notebook(notebook), recipe | values))

@@ -4,9 +4,8 @@ import json
 
 import pandas as pd
 import pytest
-import yaml
 
-from aligngemini.core import paths, runs, stages
+from aligngemini.core import runs, stages
 from aligngemini.expert.branch import ExpertBranch
 from aligngemini.images import decode, table
 from tests import backbones, cells
@@ -22,20 +21,12 @@ RECIPES = {  # base -> the side of its crops, px
 def outputs(tmp_path_factory):
     """One data run, an expert on each backbone, and a fusion of them all."""
     home, folder = tmp_path_factory.mktemp("bases"), tmp_path_factory.mktemp("outputs")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ALIGNGEMINI_OUTPUTS", str(folder))
-        play(stages.DATA, {})
-        for name, crop in RECIPES.items():
-            play(stages.EXPERT, {"base": backbones.folder(home, name), "crop": crop})
-        made = [f"expert {path.parent.name}" for path in folder.glob("03_expert_lora/*/manifest.json")]
-        play(stages.FUSION, {"branch_runs": made})
+    cells.smoke(stages.DATA, folder)
+    for name, crop in RECIPES.items():
+        cells.smoke(stages.EXPERT, folder, base=backbones.folder(home, name), crop=crop)
+    made = [f"expert {path.parent.name}" for path in folder.glob("03_expert_lora/*/manifest.json")]
+    cells.smoke(stages.FUSION, folder, branch_runs=made)
     return folder
-
-
-def play(notebook: str, values: dict) -> None:
-    """Run a notebook with the recipe of the smoke scale and a few values of one's own."""
-    recipe = yaml.safe_load((paths.ROOT / f"notebooks/recipes/smoke/{notebook}.yaml").read_text())
-    cells.play(cells.given(paths.notebook(notebook), recipe | values))
 
 
 @pytest.mark.parametrize("name", RECIPES)

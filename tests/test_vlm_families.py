@@ -4,32 +4,23 @@ import json
 
 import pandas as pd
 import pytest
-import yaml
 
-from aligngemini.core import paths, stages
+from aligngemini.core import stages
 from tests import cells, families
-
-
-def play(notebook: str, outputs, **values) -> None:
-    """Run a notebook with the recipe of the smoke scale and a few values of one's own."""
-    recipe = yaml.safe_load((paths.ROOT / f"notebooks/recipes/smoke/{notebook}.yaml").read_text())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ALIGNGEMINI_OUTPUTS", str(outputs))
-        cells.play(cells.given(paths.notebook(notebook), recipe | values))
 
 
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory):
     """Outputs with a run of notebook 01, on which all others stand."""
     folder = tmp_path_factory.mktemp("outputs")
-    play(stages.DATA, folder)
+    cells.smoke(stages.DATA, folder)
     return folder
 
 
 @pytest.mark.parametrize("family", ["qwen3_vl", "smolvlm", "gemma3"])
 def test_notebook_02_trains_and_scores_with_a_tiny_model_of_the_family(outputs, tmp_path, family):
     base = families.write(family, tmp_path / family)
-    play(stages.VLM, outputs, base=str(base), supervision="semantic")
+    cells.smoke(stages.VLM, outputs, base=str(base), supervision="semantic")
     found = [path for path in outputs.glob(f"{stages.VLM}/*/manifest.json") if str(base) in path.read_text()]
     manifest = json.loads(found[0].read_text())
     assert len(found) == 1 and manifest["run"]["status"] == "complete"

@@ -89,7 +89,7 @@ def test_thresholds_under_a_budget_do_not_depend_on_the_order_of_branches_with_t
     data, label = validation(k, 60)
     data = np.round(data, digits)
     expected = fitted.thresholds(data, label, budget)
-    for order in itertools.permutations(range(k)):
+    for order in list(itertools.permutations(range(k)))[:: k - 1]:
         found = fitted.thresholds(data[:, order], label, budget)
         assert found == tuple(expected[place] for place in order)
 
