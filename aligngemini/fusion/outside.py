@@ -13,8 +13,8 @@ SMALL = ("smoke", "mini")  # scales whose images are all drawn
 TABLES = {"semantic": ("plausible", "implausible"), "pixel": ("photos",)}  # the sources of each training set
 QUIET = 0.05  # share of images outside, up to which nothing is said: 1 % of the validation images are outside, too
 NEXT = (
-    "`aligngemini run --scale paper` trains all branches on photographs, `--scale photo` shows how the expert does: "
-    "see docs/data.md"
+    "`aligngemini run --scale laptop`, `colab` or `paper` trains all branches on photographs, `--scale photo` shows "
+    "how the expert does: see docs/data.md"
 )
 AGAIN = "train on such images: see docs/data.md"
 
