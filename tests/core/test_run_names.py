@@ -137,9 +137,10 @@ def test_the_table_beside_a_module_decides_with_it(package):
 def test_a_branch_decides_where_the_parameters_name_it(package):
     with_it = {"branch_runs": ["expert latest", "frequency"]}
     module = _path(package, "branches.frequency")
-    before = [_codes(package), _codes(package, **with_it)]
-    module.write_text(_without_answer(module.read_text(), "prepare"))
+    before, text = [_codes(package), _codes(package, **with_it)], module.read_text()
+    module.write_text(_without_answer(text, "prepare"))
     after = [_codes(package), _codes(package, **with_it)]
+    module.write_text(text)
     assert {name for name in ALL if before[0][name] != after[0][name]} == {PEERS}, "whose default names it"
     assert {name for name in ALL if before[1][name] != after[1][name]} == {FUSION, PEERS}
 
