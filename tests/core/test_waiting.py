@@ -47,10 +47,10 @@ print(run.results["images"])
 """
 
 
-def test_five_processes_with_one_question_do_the_work_once_and_say_for_whom_they_wait(little):
-    asked = [_asking(little, "0") for _ in range(5)]
+def test_ten_processes_with_one_question_do_the_work_once_and_say_for_whom_they_wait(little):
+    asked = [_asking(little, "0") for _ in range(10)]
     ended = [process.communicate(timeout=300) for process in asked]
-    assert [out.splitlines()[-1:] for out, _ in ended] == [["1"]] * 5, ended
+    assert [out.splitlines()[-1:] for out, _ in ended] == [["1"]] * 10, ended
     assert len(little.log()) == 1
     waited = [err for _, err in ended if "another process makes" in err]
     assert waited and any(f"process {little.log()[0]} on " in err and "has been at it for 0:0" in err for err in waited)
