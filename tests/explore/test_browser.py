@@ -54,9 +54,12 @@ def test_keyboard_and_mouse_move_a_threshold_and_the_numbers_follow(page):
 
 def _drag_and_click(page, plane, typed):
     """The mouse pulls the line of the VLM's threshold, .4, to the left, and opens the image of a mark."""
-    for _ in film.pull(page, 0.4, steps=6):
-        pass
-    api.expect(typed).not_to_have_value("0.4", timeout=PATIENCE)
+    for _ in range(3):  # a plane that is drawn anew under the mouse lets the line go
+        for _ in film.pull(page, 0.4, steps=6):
+            pass
+        page.wait_for_timeout(5_000)
+        if typed.input_value() != "0.4":
+            break
     assert float(typed.input_value()) < 0.4
     reals = plane.locator("path[fill=none][stroke='var(--real)']").first.get_attribute("d")
     x, y = map(float, re.search(r"M([\d.]+),([\d.]+)", reals).groups())

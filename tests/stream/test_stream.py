@@ -144,7 +144,7 @@ def test_names_with_brackets_and_question_marks_are_names_and_no_patterns(detect
 class Guarded(MemoryFileSystem):
     """Files behind `guarded://USER:PASSWORD@HOST/PATH?QUERY`: without the secrets none is there."""
 
-    protocol, store, pseudo_dirs, cachable = "guarded", {}, [""], False
+    protocol, store, pseudo_dirs, cachable = "guarded", {}, [""], False  # codespell:ignore cachable
 
     @classmethod
     def _strip_protocol(cls, path):
