@@ -92,11 +92,16 @@ class Detector:
         return self.judged(_listed(images), batch_size, cascade)
 
     def judged(
-        self, listed: Listed, batch_size: int = 32, cascade: bool = False, label: str = "judging images",
+        self,
+        listed: Listed,
+        batch_size: int = 32,
+        cascade: bool = False,
+        label: str = "judging images",
         copies: Copies | None = None,
-    ) -> pd.DataFrame:  # fmt: skip
+    ) -> pd.DataFrame:
         """`__call__` for (name, image) pairs; the image is an Unreadable where a reason is known already. `copies`: as
-        of scoring.scored."""
+        of scoring.scored.
+        """
         sheet, batches, order = _Sheet(self, len(listed)), _batches(listed, batch_size), self.branches
         if cascade:
             order = sorted(order, key=lambda branch: getattr(branch, "slow", False))

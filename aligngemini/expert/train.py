@@ -102,6 +102,8 @@ def updating(
 ) -> Callable[[list[torch.Tensor]], float]:
     """`update` for lists of batches: on an accelerator the expert sees as many batches at once as memory holds, all of
     an update at first, which keeps a large GPU busy. A `loss` of one's own gets them one by one.
+
+    Where they do not fit, the update begins anew: what `failures.halved` would go on from has gradients already.
     """
     together = [1 if loss or devices.best() not in devices.NARROW else config.gradient_accumulation]
 
@@ -132,11 +134,14 @@ def update(
     returns their mean loss, `penalty()` left out.
     """
     optim.zero_grad(set_to_none=True)
-    own = partial(objective.losses, contrastive_weight=config.contrastive_weight)
-    measure = (lambda expert, some: torch.stack([loss(expert, each) for each in some])) if loss else own
     total = torch.zeros((), device=expert.device)
     for first in range(0, len(parts), together):
-        value = (measure(expert, parts[first : first + together]) / len(parts)).sum()
+        some = parts[first : first + together]
+        if loss:
+            values = torch.stack([loss(expert, each) for each in some])
+        else:
+            values = objective.losses(expert, some, config.contrastive_weight)
+        value = (values / len(parts)).sum()
         value.backward()
         total += value.detach()
     if penalty:

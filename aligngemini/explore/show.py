@@ -14,7 +14,7 @@ from aligngemini.analysis import plane, style
 from aligngemini.branches import registry
 
 NAMED = {"style": {"description_width": "90px"}, "layout": ipywidgets.Layout(width="auto")}
-WIDE = {"style": {"description_width": "90px"}, "layout": ipywidgets.Layout(flex="1 1 auto", width="auto")}
+WIDE = NAMED | {"layout": ipywidgets.Layout(flex="1 1 auto", width="auto")}
 STEP = 0.02  # of a slider, in places on an axis of the plane
 SIX_DIGITS = (lambda at: float(f"{at:.6g}"), float)  # of a number as it is shown
 QUIET = 0.25  # seconds without a change before slow work begins

@@ -84,9 +84,14 @@ def _prepare(detector: Detector, sources: list[str], folder: Path, cascade: bool
 
 
 def _judged(
-    detector: Detector, numbers: list[int], folder: Path, run: str, cascade: bool, nodes: Cluster | None,
+    detector: Detector,
+    numbers: list[int],
+    folder: Path,
+    run: str,
+    cascade: bool,
+    nodes: Cluster | None,
     sources: list[str],
-) -> Iterator[int]:  # fmt: skip
+) -> Iterator[int]:
     """Parts as they are done, here or on the nodes of a cluster."""
     if nodes:
         yield from nodes.each(partial(_part_there, number, run, folder, cascade, sources) for number in numbers)

@@ -15,10 +15,9 @@ if TYPE_CHECKING:  # pandas takes long to load, and every command reads this fil
     from aligngemini.core.saved_runs import SavedRun
 
 # What another machine may make of a run (ours; MEASUREMENTS.md has what two processors differed by)
-RESULT, SCORE = 0.01, 1e-3  # by which a result, and a number in a table of images, may differ, or by that share of it
-RARE = (
-    1 / 200
-)  # share of a table's images that may differ by more: a score close to a threshold falls on one side of it
+RESULT = 0.01  # by which a result may differ, or by twice that share of it, which is for counts of images
+SCORE = 1e-3  # by which a number in a table of images may differ, or by that share of it
+RARE = 1 / 200  # share of a table's images that may differ by more: those with a score next to a threshold
 HELP = (
     "make a run again from its manifest, in a folder of its own, and compare: bit by bit where the machine and the "
     f"versions are the same, else results to {RESULT:g} and the scores of images to {SCORE:g}, but for {RARE:.1%} of "

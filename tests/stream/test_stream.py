@@ -1,104 +1,26 @@
 """Streams: every form gives the same scores, and what was interrupted goes on as if it had not been."""
 
-import io
 import json
-import re
 import tarfile
 import weakref
 
-import fsspec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from filelock import FileLock
-from fsspec.implementations.memory import MemoryFileSystem
-from PIL import Image
 
 from aligngemini import cli
 from aligngemini import detector as detectors
 from aligngemini.core.params import Refused
 from aligngemini.detector import Detector
 from aligngemini.fusion.rules import Fusion
-from aligngemini.stream import items, listing, run
+from aligngemini.stream import listing, run
 from tests.ray_nodes import nodes
+from tests.stream.conftest import COUNT, Shade, parquet, png, shard, table
 
 __all__ = ["nodes"]
-
-COUNT = 23
-
-
-class Shade:
-    """A branch whose score is the mean of a image; it stops the command before image number `stops`."""
-
-    kind, name, crop, stops = "shade", "shade", 0, None
-
-    def __init__(self):
-        self.scored = 0
-
-    def prepare(self, rgb, source=None, crop=0):
-        return float(rgb.mean()) / 255
-
-    def p_fake(self, views):
-        if self.stops is not None and self.scored + len(views) > self.stops:
-            raise KeyboardInterrupt
-        self.scored += len(views)
-        return np.array(views)
-
-    def identity(self, crop=0):
-        return {"branch": self.kind}
-
-
-@pytest.fixture
-def detector():
-    return Detector([Shade()], Fusion("or", (0.5,)))
-
-
-@pytest.fixture
-def small(monkeypatch):
-    """Chunks of four, parts of ten."""
-    monkeypatch.setattr(items, "IMAGES", 4)
-    monkeypatch.setattr(listing.write, "__defaults__", (10,))
-
-
-def png(number):
-    file = io.BytesIO()
-    Image.fromarray(np.full((8, 8, 3), number * 10, np.uint8)).save(file, "PNG")
-    return file.getvalue()
-
-
-@pytest.fixture
-def folder(tmp_path):
-    for number in range(COUNT):
-        path = tmp_path / "images" / str(number % 3) / f"{number:03}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(png(number))
-    (tmp_path / "images" / "about.txt").write_text("words")
-    return tmp_path / "images"
-
-
-def shard(path, count=COUNT):
-    with tarfile.open(path, "w") as tar:
-        for number in range(count):
-            for suffix, data in ((".png", png(number)), (".cls", b"1"), (".json", b"{}")):
-                member = tarfile.TarInfo(f"{number:03}{suffix}")
-                member.size = len(data)
-                tar.addfile(member, io.BytesIO(data))
-    return path
-
-
-def parquet(path, column):
-    pd.DataFrame({"label": 0, "image": [column(png(number)) for number in range(COUNT)]}).to_parquet(
-        path, row_group_size=10
-    )
-    return path
-
-
-def table(folder):
-    """All parts in order."""
-    return pd.concat([pd.read_parquet(file) for file in sorted(folder.glob("part-*.parquet"))], ignore_index=True)
-
 
 FORMS = {
     "folder": lambda path, folder: folder,
@@ -119,87 +41,6 @@ def test_every_form_has_the_scores_of_its_images(form, detector, folder, small, 
     expected = {"tar": 1}.get(form, 3)
     assert len(list((tmp_path / "out").glob("part-*.parquet"))) == expected
     assert (form == "folder") == (len(judged) > COUNT), "the text is a row only where files are listed"
-
-
-def test_files_behind_an_address_are_fetched_chunk_by_chunk(detector, small, tmp_path):
-    memory = fsspec.filesystem("memory")
-    for number in range(COUNT):
-        memory.pipe(f"/bucket/p/{number:03}.png", png(number))
-    memory.pipe("/bucket/p/shard.tar", shard(tmp_path / "a.tar", 2).read_bytes())
-    counts = run.judge(detector, ["memory://bucket/p"], tmp_path / "out")
-    judged = table(tmp_path / "out")
-    assert len(judged) == COUNT + 2 and counts["lost"] == 0 and judged["image"].is_unique
-    assert judged["image"].str.startswith("memory://").all()
-    assert sorted(judged["shade_score"])[-1] == pytest.approx((COUNT - 1) * 10 / 255)
-    with pytest.raises(Refused, match="cannot be read"):
-        run.judge(detector, ["nowhere://bucket"], tmp_path / "other")
-
-
-def test_names_with_brackets_and_question_marks_are_names_and_no_patterns(detector, tmp_path):
-    for name in ("a [1].png", "b?.png", "c*.png"):
-        fsspec.filesystem("memory").pipe(f"/odd/{name}", png(1))
-    assert run.judge(detector, ["memory://odd"], tmp_path / "out")[0] == 3
-
-
-class Guarded(MemoryFileSystem):
-    """Files behind `guarded://USER:PASSWORD@HOST/PATH?QUERY`: without the secrets none is there."""
-
-    protocol, store, pseudo_dirs, cachable = "guarded", {}, [""], False  # codespell:ignore cachable
-
-    @classmethod
-    def _strip_protocol(cls, path):
-        return re.sub("guarded://(.*@)?host", "", path).split("?")[0].rstrip("/")
-
-    @staticmethod
-    def _get_kwargs_from_urls(address):
-        return {"open": "me:canary-pass@" in address or "canary-signature" in address}
-
-    def cat_file(self, path, start=None, end=None, **given):
-        if not self.storage_options.get("open"):
-            raise FileNotFoundError(f"guarded://me:canary-pass@host{path}?sig=canary-signature is gone")
-        return super().cat_file(path, start, end)
-
-    def _open(self, path, mode="rb", **given):
-        if mode == "rb" and not self.storage_options.get("open"):
-            raise FileNotFoundError(f"guarded://me:canary-pass@host{path}?sig=canary-signature is gone")
-        return super()._open(path, mode, **given)
-
-
-@pytest.fixture
-def guarded(tmp_path):
-    """Images and a shard behind a password and a signature."""
-    fsspec.register_implementation("guarded", Guarded, clobber=True)
-    for number in range(COUNT):
-        Guarded(open=True).pipe(f"/p/{number:03}.png", png(number))
-    Guarded(open=True).pipe("/a.tar", shard(tmp_path / "a.tar").read_bytes())
-    parquet(tmp_path / "a.parquet", lambda data: data)
-    Guarded(open=True).pipe("/a.parquet", (tmp_path / "a.parquet").read_bytes())
-    return [
-        "guarded://me:canary-pass@host/p/",
-        *map("guarded://host/a.{}?v=2&sig=canary-signature".format, ("tar", "parquet")),
-    ]
-
-
-def test_secrets_of_addresses_reach_no_file_and_the_same_images_go_on(guarded, detector, small, tmp_path, capfd):
-    detector.branches[0].stops = 60
-    with pytest.raises(KeyboardInterrupt):
-        run.judge(detector, guarded, tmp_path / "out")
-    detector.branches[0].stops = None
-    anew = [each.replace("sig=", "se=9&sig=another-") for each in guarded]
-    assert run.judge(detector, anew, tmp_path / "out").total() == 3 * COUNT
-    assert detector.branches[0].scored == 3 * COUNT, "no image was scored twice"
-    judged = table(tmp_path / "out")
-    assert judged["image"].is_unique and judged["image"].str.startswith("guarded://host/").all()
-    for part in (tmp_path / "out").glob("part-*"):
-        part.unlink()
-    run.judge(detector, [each.replace("canary-", "wrong-") for each in guarded], tmp_path / "out")
-    reasons = table(tmp_path / "out")["reason"]
-    assert reasons.str.contains("cannot be read").all() and reasons.str.contains("cannot be read to its end").any()
-    written = b"".join(path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file())
-    columns = table(tmp_path / "out").to_json() + pd.read_parquet(tmp_path / "out" / "list.parquet").to_json()
-    assert b"canary" not in written and "canary" not in columns + "".join(capfd.readouterr())
-    with pytest.raises(Refused, match="holds a stream of other sources"):
-        run.judge(detector, [each.replace("v=2", "v=3") for each in guarded], tmp_path / "out")
 
 
 @pytest.mark.parametrize("form", FORMS)
