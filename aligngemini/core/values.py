@@ -3,6 +3,8 @@
 import json
 import math
 import os
+import posixpath
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -79,14 +81,22 @@ def relative(path: str | Path, folder: Path) -> str:
     """
     if not str(path):
         return ""
-    path, folder = Path(path).absolute(), Path(folder).absolute()
-    inside = path.is_relative_to(folder) or path.is_relative_to(folder.parent.parent)
-    return Path(os.path.relpath(path, folder)).as_posix() if inside else path.as_posix()
+    parent, name = os.path.split(os.path.join(os.getcwd(), path))
+    return posixpath.join(_seen(parent, os.path.join(os.getcwd(), folder)), name)
+
+
+@lru_cache(maxsize=1024)  # a table has many images and few folders
+def _seen(parent: str, folder: str) -> str:
+    """The folder `parent` as a table in `folder` stores it; "" for that very folder."""
+    if not Path(parent).is_relative_to(Path(folder).parent.parent):
+        return Path(parent).as_posix()
+    seen = Path(os.path.relpath(parent, folder)).as_posix()
+    return "" if seen == "." else seen
 
 
 def absolute(path: str, folder: Path) -> str:
     """The absolute path of what `relative` gave."""
-    return os.path.normpath(Path(folder).absolute() / path) if path else ""
+    return os.path.normpath(os.path.join(os.getcwd(), folder, path)) if path else ""
 
 
 def same(one: Any, other: Any, close: float = CLOSE) -> bool:
