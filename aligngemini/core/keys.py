@@ -36,6 +36,7 @@ class _Key:
 
     def __init__(self, run: Any) -> None:
         self.run, self.seen = run, set()
+        self.outputs, self.partial = str(run.folder.parent.parent), f".{run.name}.partial"
 
     def plain(self, value: Any) -> Any:
         if value is None or isinstance(value, bool | int):
@@ -84,8 +85,7 @@ class _Key:
 
     def text(self, value: str) -> str:
         """A text, the same wherever the outputs lie and whether the run is complete or not."""
-        run, outputs = self.run, self.run.folder.parent.parent
-        return value.replace(str(outputs), "outputs").replace(f".{run.name}.partial", run.name)
+        return value.replace(self.outputs, "outputs").replace(self.partial, self.run.name)
 
     def array(self, value: Any) -> Any:
         """What NumPy makes of numbers, a tensor or an image; one that it cannot read counts by its type."""
