@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -176,6 +177,7 @@ def environment() -> dict[str, Any]:
     }
 
 
+@cache  # what is installed is asked for by every run
 def _version(name: str) -> str | None:
     try:
         return metadata.version(name)

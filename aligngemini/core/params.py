@@ -229,7 +229,9 @@ def _refusal(cls: type[Typed], problem: Mapping[str, Any]) -> Refused:
 
 
 def _check(name: str, value: Any, rules: Mapping[str, Any]) -> None:
-    if redaction.hidden(items := value if isinstance(value, list) else [value]) != items:
+    items = value if isinstance(value, list) else [value]
+    texts = [item for item in items if isinstance(item, str)]
+    if texts and redaction.hidden(texts) != texts:
         raise Refused(
             f"{name} holds a password or a token, and runs write it down: set HF_TOKEN, or VLLM_API_KEY for a server"
         )

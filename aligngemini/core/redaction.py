@@ -5,6 +5,7 @@ import json
 import os
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ SHORTEST = 8  # characters of such a variable that are a secret: a switch such a
 
 def hidden(value: Any) -> Any:
     """Return a text, or what JSON holds with the texts in it, with `***` for every secret."""
-    return mapped(value, _hidden)
+    return mapped(value, partial(_masked, sorted(_secrets(), key=len, reverse=True)))
 
 
 def mapped(value: Any, change: Callable[[str], str]) -> Any:
@@ -66,8 +67,8 @@ def hide(path: Path) -> None:
         path.write_text(clean, encoding="utf-8")
 
 
-def _hidden(text: str) -> str:
-    for secret in sorted(_secrets(), key=len, reverse=True):
+def _masked(secrets: list[str], text: str) -> str:
+    for secret in secrets:
         text = text.replace(secret, MASK)
     for pattern in PATTERNS:
         text = pattern.sub(MASK, text)
