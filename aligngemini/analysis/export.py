@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from aligngemini.analysis import tables
-from aligngemini.core import manifest
+from aligngemini.core import atomic, manifest
 
 
 def write(alignment: pd.DataFrame, folder: Path, name: str = "results") -> list[Path]:
@@ -13,12 +13,8 @@ def write(alignment: pd.DataFrame, folder: Path, name: str = "results") -> list[
     `wide` makes of it); return their paths."""
     rows = wide(alignment)
     texts = {"csv": alignment.to_csv(index=False), "md": markdown(rows) + "\n", "tex": latex(rows)}
-    paths = {ending: Path(folder) / f"{name}.{ending}" for ending in texts}
-    with manifest.room_on_disk(Path(folder)):
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        for ending, text in texts.items():
-            paths[ending].write_text(text, encoding="utf-8")
-    return list(paths.values())
+    with manifest.room_on_disk(folder):
+        return [atomic.write(folder / f"{name}.{ending}", text) for ending, text in texts.items()]
 
 
 def wide(alignment: pd.DataFrame) -> pd.DataFrame:

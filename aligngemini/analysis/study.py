@@ -8,7 +8,7 @@ import pandas as pd
 
 from aligngemini import __version__
 from aligngemini.analysis import export, seeds, study_tables
-from aligngemini.core import json_file, manifest
+from aligngemini.core import atomic, json_file, manifest, values
 from aligngemini.core.recipes import Study
 
 LIBRARIES = ("torch", "transformers", "peft", "trl", "timm", "diffusers", "scikit-learn")
@@ -74,11 +74,10 @@ def write(folder: Path, study: Study, command: str, runs: list, tables: dict[str
         for run in runs
     ]
     with manifest.room_on_disk(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        tables["table"].to_parquet(folder / "table.parquet", index=False)
+        values.write(folder / "table.parquet", tables["table"])
         for name, each in tables.items():
-            each.to_csv(folder / f"{name}.csv", index=False)
-        (folder / "table.md").write_text(section(study, command, runs, tables), encoding="utf-8")
+            atomic.write(folder / f"{name}.csv", each.to_csv(index=False))
+        atomic.write(folder / "table.md", section(study, command, runs, tables))
         json_file.write(folder / "study.json", about | {"command": command, "runs": made_of})
     return folder
 

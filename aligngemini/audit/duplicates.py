@@ -12,6 +12,8 @@ from scipy.fft import dctn
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from aligngemini.scores import intervals
+
 RELATIONS = {
     "duplicates": "have the content of another of their class",
     "two labels": "stand among the reals and among the fakes",
@@ -73,8 +75,7 @@ def group_ids(images: pd.DataFrame) -> pd.Series:
 
 def _groups(images: pd.DataFrame) -> pd.Series:
     """Numbers from 0 on: equal for images of one pair, or, without a pair, of one content."""
-    names = images["pair_id"].where(images["pair_id"] != "", images["image_id"])
-    return pd.Series(pd.factorize(names)[0], images.index)
+    return pd.Series(pd.factorize(intervals.groups(images))[0], images.index)
 
 
 def _of_equal(images: pd.DataFrame, others: pd.DataFrame, column: str) -> pd.Series:

@@ -52,4 +52,4 @@ def add(rows: pd.DataFrame, workers: int = 2) -> pd.DataFrame:
 
     Files of rows with a reason are not read.
     """
-    return scan_cache.added(rows, "looking at pictures", workers, scan_cache.Reading(read, NOTHING, (__name__,)))
+    return scan_cache.added(rows, workers, "looking at pictures", scan_cache.Reading(read, NOTHING, (__name__,)))

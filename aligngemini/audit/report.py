@@ -8,12 +8,12 @@ from pathlib import Path
 import pandas as pd
 from pyarrow import parquet
 
-from aligngemini.core import manifest, paths
+from aligngemini.core import atomic, manifest, paths, values
 from aligngemini.core.params import Refused
 from aligngemini.core.progress import progress
 from aligngemini.images import aspect, table
 from aligngemini.images.filenames import printable, spelled
-from aligngemini.images.loaders import benchmark_rows, folders, skips
+from aligngemini.images.loaders import benchmark_rows, scan_cache, skips
 from aligngemini.images.table import briefly
 from aligngemini.scores.cv_auroc import groups_per_class
 
@@ -115,8 +115,7 @@ def read(text: str, split: str = "test") -> pd.DataFrame:
     if path.suffix == ".parquet":
         rows = table.unchecked(path).assign(root=str(path))
     else:
-        scanned = benchmark_rows.rows(_absolute(text))
-        rows = folders.identified(scanned).assign(root=scanned["root"], split=split)
+        rows = scan_cache.added(benchmark_rows.rows(_absolute(text))).assign(split=split)
     if rows.empty:
         raise Refused(f"{text} holds no picture: give another set.")
     unlabelled = (rows["reason"] == "") & ~rows["label"].isin((0, 1))
@@ -167,11 +166,9 @@ def text(report: Report) -> str:
 def write(report: Report, folder: Path) -> Path:
     """Write audit.parquet (its parts), audit.md and left_out.csv into `folder`; raises DiskFull."""
     with manifest.room_on_disk(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        report.parts.to_parquet(folder / "audit.parquet", index=False)
-        page = f"```\n{text(report)}\n```\n\n**Verdict:** {report.verdict}\n"
-        (folder / "audit.md").write_text(page, encoding="utf-8")
-        report.left_out.to_csv(folder / "left_out.csv", index=False)
+        values.write(folder / "audit.parquet", report.parts)
+        atomic.write(folder / "audit.md", f"```\n{text(report)}\n```\n\n**Verdict:** {report.verdict}\n")
+        atomic.write(folder / "left_out.csv", report.left_out.to_csv(index=False))
     return folder
 
 

@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from aligngemini.core import seeds
 from aligngemini.core.params import Refused, shown
-from aligngemini.images import sources
+from aligngemini.images import sources, table
 from aligngemini.images.loaders import benchmark_rows, benchmarks, skips
 from aligngemini.images.params import DataParams
 
@@ -34,6 +33,8 @@ def find(benchmark: str, root: str = "", reals: str = "", sample: int = 0) -> Be
     `sample` (0: all) takes so many of each class and subset by hash of their content. Raises Refused for what is not
     there, is no benchmark or has no image that counts.
     """
+    if sample < 0:
+        raise Refused(f"--sample counts pictures of each class and subset, 0 for all: {sample} is too few.")
     text = _text(benchmark, root, reals)
     name, _ = benchmark_rows.split(text)
     rows = sources.collect(DataParams(test=[text]))
@@ -42,7 +43,7 @@ def find(benchmark: str, root: str = "", reals: str = "", sample: int = 0) -> Be
         why = [*skips.lost(rows)["reason"], "none has a label"][0]
         raise Refused(f"No picture of {benchmark} counts: {why}.")
     left_out = rows.loc[~usable, ["path", "subset", "reason"]].replace({"reason": {"": "without a label"}})
-    images = sampled(rows[usable], sample)
+    images = table.sample_each(rows[usable], sample, "bench").reset_index(drop=True)
     key = benchmarks.key(name) if name else ""
     return Benchmark(Path(rows["benchmark"].iloc[0]).name, key, images, left_out.reset_index(drop=True))
 
@@ -59,15 +60,3 @@ def _text(benchmark: str, root: str, reals: str) -> str:
             f"{shown(benchmark)} is no folder or list that is there: for a benchmark by name, say --root DIR."
         )
     return str(place)
-
-
-def sampled(rows: pd.DataFrame, each: int) -> pd.DataFrame:
-    """Return at most `each` (0: all) rows of every subset and class, by a hash of the content: another scan, another
-    machine or more images of another subset change nothing, and a larger sample holds the smaller one."""
-    if each < 0:
-        raise Refused(f"--sample counts pictures of each class and subset, 0 for all: {each} is too few.")
-    rows = rows.reset_index(drop=True)
-    if not each:
-        return rows
-    order = rows["image_id"].map(lambda name: seeds.rank(name, "bench")).sort_values().index
-    return rows.loc[order].groupby(["subset", "label"], sort=False).head(each).sort_index().reset_index(drop=True)

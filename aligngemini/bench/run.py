@@ -1,6 +1,7 @@
 """A benchmark from end to end: score what is new, count, and write it all down."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,15 +9,18 @@ import pandas as pd
 
 from aligngemini.analysis import export, figures, published
 from aligngemini.branches.score_cache import Scores
-from aligngemini.core import json_file, manifest, redaction, values
+from aligngemini.core import atomic, json_file, manifest, redaction, values
 from aligngemini.core.cluster import Cluster
 from aligngemini.core.params import Refused
-from aligngemini.detector import Detector
+from aligngemini.detector import Detector, of_process
 from aligngemini.images.filenames import spelled
 
-from . import distributed, results
+from . import results
 from .benchmark import Benchmark
+from .scoring import Reasons
 from .verdicts import Bench, View
+
+IMAGES = 2_000  # of one call on a cluster
 
 
 class Table(NamedTuple):
@@ -49,7 +53,7 @@ def run(
     both by the names in `runs`. Raises Refused if no image can be judged, DiskFull.
     """
     bench, plain = Bench(benchmark, detector, Scores()), [view for view in views if not view.perturbation]
-    distributed.score(bench, views, runs[0], nodes)
+    _score(bench, views, runs[0], nodes)
     judged = {view.title: bench.judged(view) for view in plain}
     lost = results.left_out({"": benchmark.left_out} | judged)
     verdicts = _verdicts(bench, plain)
@@ -67,7 +71,7 @@ def run(
         tables["published"] = Table("published by others, on all pictures", beside, published.shown(beside))
     if other:
         theirs = Bench(benchmark, other, bench.store)
-        distributed.score(theirs, plain, runs[1], nodes)
+        _score(theirs, plain, runs[1], nodes)
         paired = results.differences(verdicts, _verdicts(theirs, plain))
         heading = f"minus {results.THEIRS}, on the pictures that both judged; p after Holm"
         tables["against"] = Table(heading, paired, results.shown_differences(paired))
@@ -81,6 +85,24 @@ def run(
     tables["left_out"] = Table("left out", lost, results.reasons(lost))
     _write(folder, tables, judged, _facts(bench, plain))
     return Answer(tables, notes)
+
+
+def _score(bench: Bench, views: list[View], run: str, nodes: Cluster | None) -> None:
+    """`bench.score`, in this process or by the detector of `run` on the nodes. Raises DiskFull."""
+    if nodes is None:
+        return bench.score(views)
+    rows = bench.benchmark.rows
+    shares = rows.groupby(pd.factorize(rows["image_id"])[0] // IMAGES)  # all rows of an image together
+    benchmarks = (bench.benchmark._replace(rows=share, left_out=share[:0]) for _, share in shares)
+    for reasons in nodes.each(partial(_scored, each, views, run) for each in benchmarks):
+        bench.reasons |= reasons
+
+
+def _scored(benchmark: Benchmark, views: list[View], run: str) -> Reasons:
+    """Score a share on a node; why some of it has no score comes back."""
+    bench = Bench(benchmark, of_process(run), Scores())
+    bench.score(views)
+    return bench.reasons
 
 
 def _verdicts(bench: Bench, views: list[View]) -> pd.DataFrame:
@@ -128,12 +150,9 @@ def _write(folder: Path, tables: dict[str, Table], judged: dict[str, pd.DataFram
         page = {"include_plotlyjs": True, "include_mathjax": False, "config": {"displaylogo": False}}
         texts["robustness.html"] = figures.degradation(curves.rows, curves.heading).to_html(**page)
     with manifest.room_on_disk(folder):
-        folder.mkdir(parents=True, exist_ok=True)
         every = [frame.assign(protocol=protocol) for protocol, frame in judged.items()]
         files = [values.write(folder / "scores.parquet", pd.concat(every, ignore_index=True))]
         files += export.write(tables["measures"].rows, folder)
-        for name, text in texts.items():
-            (folder / name).write_text(text, encoding="utf-8")
-            files.append(folder / name)
+        files += [atomic.write(folder / name, text) for name, text in texts.items()]
         entries = {each.name: manifest.entry(folder, each.name) for each in files}
         json_file.write(folder / "bench.json", facts | {"files": entries})

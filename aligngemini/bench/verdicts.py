@@ -16,6 +16,7 @@ from aligngemini.detector import Detector
 from aligngemini.fusion import join, outside
 from aligngemini.fusion.rules import Fusion
 from aligngemini.images.protocols import Protocol, Treatment, treatment
+from aligngemini.scores import metrics
 
 from . import scoring
 from .benchmark import Benchmark
@@ -134,10 +135,10 @@ class Bench:
         parts = []
         for model, threshold in zip(self.detector.names, fusion.thresholds, strict=True):
             score = judged[f"{model}_score"]
-            verdict = score.gt(threshold).astype("Int8").mask(score.isna())
+            said = {"score": score, "verdict": metrics.verdicts(score, threshold)}
             title = f"{registry.title(model)}, {name}"
             strange = outside.of(judged["outside"], model)
-            parts.append(judged.assign(title=title, model=model, **same, score=score, verdict=verdict, outside=strange))
+            parts.append(judged.assign(title=title, model=model, **same, **said, outside=strange))
         fused = {"title": f"fusion ({fusion.rule}), {name}", "model": "fusion", "score": judged["fused_score"]}
         parts.append(judged.assign(**fused, **same, outside=judged["outside"] != ""))
         return pd.concat(parts, ignore_index=True)

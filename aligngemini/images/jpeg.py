@@ -51,13 +51,6 @@ def _saved(image: Image.Image, form: str, **options) -> bytes:
     return file.getvalue()
 
 
-def written_as(original: bytes) -> str:
-    """The format `like` gives to pixels of this original: JPEG, WEBP, or PNG for everything else."""
-    with header.opened(original) as image:
-        form = header.named_format(image)
-    return form if form in ("JPEG", "WEBP") else "PNG"
-
-
 def like(original: bytes, rgb: np.ndarray) -> bytes:
     """Encode uint8 [H, W, 3] the way `original` was: own quantisation tables and chroma subsampling for a
     JPEG (grey stays grey), lossless or lossy WebP, PNG for any other format. No metadata is carried over.

@@ -25,7 +25,7 @@ from .params import DataParams
 REMARK_REAL = "The fine texture looks like the grain of a camera."
 REMARK_FAKE = "The fine texture looks smooth like a decoder."
 UNCHANGED = "its reconstruction is the same picture"
-SUFFIX = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
+SUFFIX = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}  # of what jpeg.like writes; PNG for all other formats
 
 
 @dataclass(frozen=True)
@@ -104,13 +104,13 @@ def run_pairs(
 def _plan(row: dict, folder: Path, max_side: int, form: str, cell: int) -> Plan:
     data = header.contents(row["path"])
     with header.opened(data) as image:
-        turned = header.orientation(image)
+        turned, container = header.orientation(image), header.named_format(image)
         width, height = header.upright_size(image)
     left, top, right, bottom = window = _in_cells(grid_window(width, height, max_side, turned), cell)
     if why := aspect.reason(right - left, bottom - top):  # both branches may train on this set
         raise decode.Unreadable(why)
     stays = form == "original" and window == (0, 0, width, height) and jpeg.reproducible(data)
-    suffix = SUFFIX[jpeg.written_as(data)] if form == "original" else ".png"
+    suffix = SUFFIX.get(container, SUFFIX["PNG"]) if form == "original" else SUFFIX["PNG"]
     name = Path(row["path"]).stem if stays and Path(row["path"]).parent == folder else row["image_id"][:16]
     original = Path(row["path"]) if stays else folder / f"{name}_original{suffix}"
     return Plan(row, window, original, folder / f"{name}_reconstruction{suffix}", stays)
@@ -182,21 +182,15 @@ def _load(plan: Plan) -> tuple[bytes, np.ndarray]:
 
 def _remade(autoencoder, batch: list[tuple[Item, Any]]) -> tuple[list[tuple], list[tuple]]:
     """What `_save` needs of each image of a batch, and plans with the error of those that cannot be read."""
-    bad = [(item.source, error) for item, error in batch if isinstance(error, Exception)]
-    good = [(item.source, *image) for item, image in batch if not isinstance(image, Exception)]
-    again = _through(autoencoder, [rgb for *_, rgb in good])
-    return [(*one, made) for one, made in zip(good, again, strict=True)], bad
-
-
-def _through(autoencoder, images: list[np.ndarray]) -> list[np.ndarray]:
-    """Reconstructions of uint8 images [H, W, 3] of one batch, each of its own size; see `halved`."""
     from .autoencoder import fitted
 
-    if not images:
-        return []
-    whole = [fitted(rgb, autoencoder.factor) for rgb in images]
+    bad = [(item.source, error) for item, error in batch if isinstance(error, Exception)]
+    good = [(item.source, *image) for item, image in batch if not isinstance(image, Exception)]
+    if not good:
+        return [], bad
+    whole = [fitted(rgb, autoencoder.factor) for *_, rgb in good]  # images of one batch differ in less than a cell
     again = halved(lambda some: autoencoder.roundtrip(np.stack(some)), whole)
-    return [made[: rgb.shape[0], : rgb.shape[1]] for made, rgb in zip(again, images, strict=True)]
+    return [(*one, made[: one[2].shape[0], : one[2].shape[1]]) for one, made in zip(good, again, strict=True)], bad
 
 
 def _save(plan: Plan, data: bytes, rgb: np.ndarray, again: np.ndarray) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from aligngemini.core import seeds
 from aligngemini.core.params import Refused
 
 from . import image_files, joint_set, mixed_set, pixel_set, semantic_set, sources, table, world_tests
@@ -111,15 +110,8 @@ def _test(run, cfg: DataParams) -> tuple[pd.DataFrame, pd.DataFrame]:
     rows = listed[(listed["label"] >= 0) & (listed["image_id"] != "")]
     rows = rows[~rows["reason"].str.startswith(("same content", "the same content"))]
     rows = rows.drop_duplicates(["subset", "image_id"])  # damaged files may be copies of each other, too
-    chosen = _sampled(rows, cfg.test_images).assign(split="test", source=lambda rows: rows["benchmark"])
-    facts = {"axis": chosen["label"].map({0: "none", 1: "unknown"})}
+    chosen = table.sample_each(rows, cfg.test_images, "test")
+    facts = {"split": "test", "source": chosen["benchmark"], "axis": chosen["label"].map({0: "none", 1: "unknown"})}
     facts["pair_id"] = chosen["pair_id"].where(chosen["pair_id"] != "", chosen["image_id"].map(image_files.origin))
     lost = listed[~listed.index.isin(rows.index)]
     return pd.concat([world, chosen.assign(**facts)], ignore_index=True), pd.concat([lost, hidden])
-
-
-def _sampled(rows: pd.DataFrame, count: int) -> pd.DataFrame:
-    """The first `count` (0: all) images of each class and subset in hash order, the same for every seed."""
-    order = rows.assign(order=[seeds.rank(i, "test") for i in rows["image_id"]]).sort_values("order")
-    chosen = order.groupby(["subset", "label"]).head(count) if count else order
-    return chosen.sort_index().drop(columns="order")

@@ -8,7 +8,7 @@ from aligngemini.core import paths, seeds
 from aligngemini.core.params import Refused
 
 from . import world_tests
-from .loaders import benchmark_rows, folders
+from .loaders import benchmark_rows, folders, scan_cache
 from .params import WORLD, DataParams
 
 ROLES = {"plausible": 0, "implausible": 1, "photos": 0}
@@ -27,14 +27,14 @@ def counts(cfg: DataParams, train: int = 0) -> dict[str, int]:
 
 def collect(cfg: DataParams) -> pd.DataFrame:
     """Every file of the configured folders: role (plausible, implausible, photos, test), the columns of
-    folders.scan and folders.identified, and a reason wherever it cannot be used.
+    folders.scan and scan_cache.added, and a reason wherever it cannot be used.
     """
     parts = [_role(role, getattr(cfg, role), label) for role, label in ROLES.items() if getattr(cfg, role) != WORLD]
     parts += _tests([text for text in dict.fromkeys(cfg.test) if text != WORLD])
     if not parts:
         columns = ["role", "path", "label", "subset", "generator", "pair_id", "benchmark", "image_id", "reason"]
         return pd.DataFrame(columns=columns)
-    rows = folders.identified(pd.concat(parts, ignore_index=True), workers=cfg.workers)
+    rows = scan_cache.added(pd.concat(parts, ignore_index=True), cfg.workers).drop(columns="root")
     _prefix_subsets(rows, world_tests.names(cfg) if WORLD in cfg.test else set())
     for exclude in (_exclude_contradictions, _exclude_duplicates, _exclude_tested, _exclude_shared):
         exclude(rows)

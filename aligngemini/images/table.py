@@ -110,6 +110,16 @@ def sample_whole_pairs(rows: pd.DataFrame, limit: int) -> pd.DataFrame:
     return rows.assign(place=rows["pair_id"].map(order)).sort_values(["place", "label"]).head(limit)
 
 
+def sample_each(rows: pd.DataFrame, count: int, salt: str) -> pd.DataFrame:
+    """At most `count` (0: all) rows of every subset and class, by a hash of the content, in their order: another scan,
+    another machine or more images of another subset change nothing, and a larger sample holds the smaller one. The
+    index must be unique.
+    """
+    order = rows["image_id"].map(lambda name: seeds.rank(name, salt)).sort_values().index
+    chosen = rows.loc[order].groupby(["subset", "label"], sort=False).head(count) if count else rows
+    return chosen.sort_index()
+
+
 def training(run, supervision: str, own: str) -> pd.DataFrame:
     """The training table of a complete data run under a supervision, for a model made for the supervision `own` (of
     MIXED). Raises Refused as `load` does.

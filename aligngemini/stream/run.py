@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from aligngemini.core import atomic, fingerprint, json_file, manifest, paths, reading, redaction
+from aligngemini.core import atomic, fingerprint, json_file, manifest, paths, reading, redaction, values
 from aligngemini.core.cluster import Cluster
 from aligngemini.core.copies import Copies
 from aligngemini.core.params import Refused, shown
@@ -125,15 +125,10 @@ def part(detector: Detector, folder: Path, number: int, cascade: bool, sources: 
         for at, chunk in enumerate(items.chunks(listing.part(folder / LIST, number), sources)):
             files.append(pieces / f"{at:05}.parquet")
             if not _whole(files[-1]):
-                _write(files[-1], detector.judged(items.fetched(chunk), cascade=cascade, label="", copies=copies))
-        _write(target, pd.concat([pd.read_parquet(file) for file in files], ignore_index=True))
+                values.write(files[-1], detector.judged(items.fetched(chunk), cascade=cascade, label="", copies=copies))
+        values.write(target, pd.concat([pd.read_parquet(file) for file in files], ignore_index=True))
     atomic.remove(pieces)
     return number
-
-
-def _write(file: Path, table: pd.DataFrame) -> None:
-    with atomic.replacing(file) as temporary:
-        table.to_parquet(temporary, index=False)
 
 
 def _whole(file: Path) -> bool:

@@ -10,7 +10,6 @@ import pytest
 
 from aligngemini import cli
 from aligngemini.bench import scoring
-from aligngemini.bench.benchmark import sampled
 from aligngemini.images import scene_images
 
 
@@ -145,14 +144,6 @@ def test_two_runs_are_compared_on_the_same_pictures(detector, benchmark, bench, 
         assert (row.difference, row.only_this, row.only_other, row.n) == (-0.25, 0, 1, 4)
     assert (table.loc["expert"].difference == 0).all() and (table.p_holm >= table.p).all()
     assert "the other run" in capsys.readouterr().out and looked["vlm"] == 8
-
-
-def test_a_sample_is_the_start_of_a_fixed_order():
-    rows = pd.DataFrame({"image_id": [f"{i:064x}" for i in range(60)], "label": [0, 1] * 30, "subset": "a"})
-    few, more = sampled(rows, 3), sampled(rows, 8)
-    assert few.groupby("label").size().tolist() == [3, 3] and set(few.image_id) < set(more.image_id)
-    again = sampled(pd.concat([rows.sample(frac=1, random_state=1), rows.assign(subset="b")]), 3)
-    assert set(again[again.subset == "a"].image_id) == set(few.image_id) == set(again[again.subset == "b"].image_id)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from aligngemini import detector as detectors
-from aligngemini.bench import distributed
+from aligngemini.bench import run
 from aligngemini.core import cluster
 from tests.ray_nodes import nodes
 
@@ -38,7 +38,7 @@ def two(monkeypatch):
 def test_a_benchmark_that_nodes_score_has_the_tables_of_one_that_is_scored_here(
     benchmark, detector, bench, tmp_path, looked, two, monkeypatch
 ):
-    monkeypatch.setattr(distributed, "IMAGES", 3)
+    monkeypatch.setattr(run, "IMAGES", 3)
     detector.branches[0].refuses = lambda rgb: "it is dark" if rgb[..., 0].mean() < 28 else ""
     words = "--protocol", "native,aligned:16"
     assert bench(benchmark, *words, "--executor", "ray") == 3 and len(two) == 3
@@ -56,7 +56,7 @@ def test_a_benchmark_on_a_ray_cluster_has_the_tables_of_one_that_is_scored_here(
         folder = tmp_path / "set" / "g" / ("0_real" if "none" in file.name else "1_fake")
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, folder)
-    monkeypatch.setattr(distributed, "IMAGES", 4)
+    monkeypatch.setattr(run, "IMAGES", 4)
     monkeypatch.setenv("ALIGNGEMINI_OUTPUTS", str(tmp_path / "outputs"))
     words, tables = ("--run", "shipped", "--protocol", "native"), []
     for place in ("there", "here"):

@@ -63,7 +63,7 @@ def test_like_keeps_grey_grey(picture, saved):
 def test_like_for_other_formats(picture, saved):
     for form, written in {"PNG": "PNG", "GIF": "PNG", "BMP": "PNG", "TIFF": "PNG"}.items():
         original = saved(picture(), form)
-        assert opened(jpeg.like(original, picture())).format == jpeg.written_as(original) == written
+        assert opened(jpeg.like(original, picture())).format == written
         assert jpeg.reproducible(original) == (form == "PNG")
     lossless, lossy = saved(picture(), "WEBP", lossless=True), saved(picture(), "WEBP", quality=50)
     assert (decode.read(jpeg.like(lossless, picture())).rgb == picture()).all() and jpeg.reproducible(lossless)

@@ -90,3 +90,12 @@ def test_pairs_put_both_members_side_by_side():
     real, fake = {"pair_id": "p", "path": "/r"}, {"pair_id": "p", "path": "/f", "label": 1, "axis": "pixel"}
     side_by_side = table.pairs(rows(real, fake, {"pair_id": "lone"}))
     assert side_by_side[["pair_id", "real", "fake"]].values.tolist() == [["p", "/r", "/f"]]
+
+
+def test_a_sample_is_the_start_of_a_fixed_order():
+    rows = pd.DataFrame({"image_id": [f"{i:064x}" for i in range(60)], "label": [0, 1] * 30, "subset": "a"})
+    few, more = table.sample_each(rows, 3, "x"), table.sample_each(rows, 8, "x")
+    assert few.groupby("label").size().tolist() == [3, 3] and set(few.image_id) < set(more.image_id)
+    both = pd.concat([rows.sample(frac=1, random_state=1), rows.assign(subset="b")], ignore_index=True)
+    again = table.sample_each(both, 3, "x")
+    assert set(again[again.subset == "a"].image_id) == set(few.image_id) == set(again[again.subset == "b"].image_id)

@@ -130,7 +130,7 @@ def _member(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> str:
     name = PurePosixPath(member.name)
     if any(skips.hidden(part) and part != ".." for part in name.parts):
         return skips.HIDDEN
-    if reason := problem(member.name, member.isreg(), member.size) or filtered(member, folder):
+    if reason := problem(member.name, member.isreg(), member.size):
         return reason
     suffix = name.suffix.lower()
     if skips.called_text(suffix):  # shards hold a text beside each image
@@ -148,15 +148,6 @@ def problem(name: str, regular: bool, size: int) -> str:
     if path.is_absolute() or ".." in path.parts or not {"\\", "\0"}.isdisjoint(name):
         return LEADS_OUT
     return f"larger than {LARGEST // 2**20} MB" if size > LARGEST else ""
-
-
-def filtered(member: tarfile.TarInfo, folder: Path) -> str:
-    """Why Python's own filter does not let a member into `folder`, or ""."""
-    try:
-        tarfile.data_filter(member, str(folder))
-    except tarfile.FilterError:
-        return LEADS_OUT
-    return ""
 
 
 def _written(path: Path, data: bytes) -> str:

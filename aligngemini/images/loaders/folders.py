@@ -11,7 +11,7 @@ import pandas as pd
 from aligngemini.core.params import Refused
 
 from ..filenames import spelled
-from . import scan_cache, skips
+from . import skips
 from .benchmarks import BOTH, NEITHER, Layout
 
 PLAIN = Layout()
@@ -153,12 +153,3 @@ def _not_tried(path: str, layout: Layout) -> str:
     if skips.hidden(name):
         return skips.HIDDEN
     return skips.UNPACKED if layout.unpacks(name) else skips.reason(path) or layout.skipped_file(name)
-
-
-def identified(rows: pd.DataFrame, workers: int = 2) -> pd.DataFrame:
-    """Add decode.identify's facts to scanned rows: image_id, format, jpeg_quality, size, reason.
-
-    A file is read once, however many rows name it, and not again as long as its size and time stay the same. What has
-    a reason already is not read: it may be an archive of many gigabytes.
-    """
-    return scan_cache.added(rows, "reading headers", workers).drop(columns="root")

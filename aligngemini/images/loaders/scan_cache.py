@@ -34,8 +34,14 @@ class Reading(NamedTuple):
 IDENTITY = Reading(lambda path: decode.identify(path), decode.NOTHING, ("aligngemini.images.decode",))
 
 
-def added(rows: pd.DataFrame, label: str, workers: int, reading: Reading = IDENTITY) -> pd.DataFrame:
-    """`rows` (path, root, reason) with what `reading` finds; those that have a reason already are not read."""
+def added(
+    rows: pd.DataFrame, workers: int = 2, label: str = "reading headers", reading: Reading = IDENTITY
+) -> pd.DataFrame:
+    """`rows` (path, root, reason) with what `reading` finds; without one: image_id, format, jpeg_quality, width, height.
+
+    A file is read once, however many rows name it, and not again as long as its size and time stay the same. What has
+    a reason already is not read: it may be an archive of many gigabytes.
+    """
     roots = rows[rows["reason"] == ""].groupby("root", sort=False)["path"]
     parts = [_facts(root, set(files), label, workers, reading) for root, files in roots]
     facts = pd.concat([pd.DataFrame(columns=list(reading.blank)), *parts])

@@ -10,7 +10,7 @@ from PIL import Image
 
 from aligngemini.core import paths
 from aligngemini.core.params import Refused
-from aligngemini.images.loaders import archives, benchmark_rows, folders, skips
+from aligngemini.images.loaders import archives, benchmark_rows, scan_cache, skips
 from tests.images.miniatures import counts, reasons
 
 
@@ -104,7 +104,7 @@ def test_a_tar_with_names_of_any_encoding_is_unpacked(packed):
     rows = benchmark_rows.rows(f"AIGI-Now:{root}")
     said = reasons(rows)
     assert counts(rows) == {("g", 1): 2} and said["._b.png"] == said["c.png"] == skips.HIDDEN
-    assert set(folders.identified(rows)["format"]) == {"PNG", ""}
+    assert set(scan_cache.added(rows)["format"]) == {"PNG", ""}
     assert counts(benchmark_rows.rows(f"AIGI-Now:{root}")) == {("g", 1): 2}
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from aligngemini.core import reading
 from aligngemini.core.params import Refused
-from aligngemini.images.loaders import folders, skips
+from aligngemini.images.loaders import folders, scan_cache, skips
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_the_bytes_decide_and_every_file_is_accounted_for(tree):
     (root / "zero.png").touch()
     (root / "gone.png").symlink_to(root / "nowhere.png")
     (root / "self.png").symlink_to(root / "self.png")
-    rows = folders.identified(folders.scan(root))
+    rows = scan_cache.added(folders.scan(root))
     by_name = {os.path.basename(row["path"]): row for row in rows.to_dict("records")}
     assert by_name["real.jpg"]["format"] == by_name["nosuffix"]["format"] == "PNG"
     assert "not an image" in by_name["page.jpg"]["reason"] and "empty" in by_name["zero.png"]["reason"]
@@ -169,7 +169,7 @@ def test_every_file_of_a_folder_comes_back(tree):
     (root / "0_real" / "h.png.crdownload").write_bytes(b"\x89PNG")
     (root / "README").write_text("pictures of cats")
     os.mkfifo(root / "1_fake" / "pipe")
-    rows = folders.identified(folders.scan(root))
+    rows = scan_cache.added(folders.scan(root))
     said = {os.path.basename(row["path"]): row["reason"] for row in rows.to_dict("records")}
     assert [name for name, reason in said.items() if not reason] == [
         "a.png",
@@ -191,11 +191,11 @@ def test_names_that_are_no_utf_8_are_read_and_spelled_for_tables(tree, tmp_path)
     for name in (b"caf\xe9.png", b"caf\\xe9.png"):
         with open(strange + b"/" + name, "wb") as file:
             file.write((root / "1_fake/a.png").read_bytes() + name)
-    rows = folders.identified(folders.scan(root))
+    rows = scan_cache.added(folders.scan(root))
     rows.to_parquet(tmp_path / "rows.parquet")
     assert set(rows["reason"]) == {""} and rows["image_id"].nunique() == 3
     assert rows["path"].str.endswith("/caf\\xe9/0_real/caf\\xe9.png").sum() == 1 and "caf\\xe9" in set(rows["subset"])
-    inner = folders.identified(folders.scan(os.fsdecode(os.path.dirname(strange))))
+    inner = scan_cache.added(folders.scan(os.fsdecode(os.path.dirname(strange))))
     assert set(inner["reason"]) == {""} and set(inner["benchmark"]) == {"caf\\xe9"}
 
 
@@ -250,5 +250,5 @@ def test_one_file_by_two_links_is_two_rows(tree):
     root = tree("a.png")
     (root / "b.png").hardlink_to(root / "a.png")
     (root / "c.png").symlink_to(root / "a.png")
-    rows = folders.identified(folders.scan(root))
+    rows = scan_cache.added(folders.scan(root))
     assert len(rows) == 3 and rows["image_id"].nunique() == 1
