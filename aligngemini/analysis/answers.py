@@ -15,6 +15,7 @@ from aligngemini.scores.metrics import BALANCED
 
 AXES = ("semantic", "pixel")
 NARROW = 0.2  # width of an interval around one half up to which a value is called near chance; our choice
+SOME = 3  # places that a sentence names
 SMALL = 0.05  # a loss of balanced accuracy that counts as none; our choice
 CHANGED = {  # what mixing did to a branch, by the answer; of several answers the first one here is given
     "It hurts": "a loss",
@@ -176,6 +177,6 @@ def _missed(violations: pd.DataFrame) -> str:
     return f"of the violations it finds “{row.family}” least, {spell(row.called_fake, row.low, row.high)}"
 
 
-def _some(texts: Iterable[str], most: int = 3) -> str:
+def _some(texts: Iterable[str]) -> str:
     texts = list(texts)
-    return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")
+    return ", ".join(texts[:SOME]) + (f" and {len(texts) - SOME} more" if len(texts) > SOME else "")

@@ -8,13 +8,13 @@ from aligngemini.analysis import tables
 from aligngemini.core import atomic, manifest
 
 
-def write(alignment: pd.DataFrame, folder: Path, name: str = "results") -> list[Path]:
-    """Write <name>.csv (all of `alignment`, a table of tables.alignment, as measured), <name>.md and <name>.tex (what
-    `wide` makes of it); return their paths."""
+def write(alignment: pd.DataFrame, folder: Path) -> list[Path]:
+    """Write results.csv (all of `alignment`, a table of tables.alignment, as measured), results.md and results.tex
+    (what `wide` makes of it); return their paths."""
     rows = wide(alignment)
     texts = {"csv": alignment.to_csv(index=False), "md": markdown(rows) + "\n", "tex": latex(rows)}
     with manifest.room_on_disk(folder):
-        return [atomic.write(folder / f"{name}.{ending}", text) for ending, text in texts.items()]
+        return [atomic.write(folder / f"results.{ending}", text) for ending, text in texts.items()]
 
 
 def wide(alignment: pd.DataFrame) -> pd.DataFrame:

@@ -54,9 +54,10 @@ def heatmap(table: pd.DataFrame, title: str = "Balanced accuracy by subset") -> 
     return _tiles(value.astype(float), text.fillna(""), CHANCE, **look).update_xaxes(side="top")
 
 
-def agreement(table: pd.DataFrame, title: str = "Who agrees with whom") -> go.Figure:
+def agreement(table: pd.DataFrame) -> go.Figure:
     """Models × models coloured by Cohen's kappa of their verdicts; `table` is what tables.agreement gives."""
-    look = style.look(title, "Cohen's kappa of verdicts on the same images; blank is chance", 240 + 40 * len(table))
+    note = "Cohen's kappa of verdicts on the same images; blank is chance"
+    look = style.look("Who agrees with whom", note, 240 + 40 * len(table))
     figure = _tiles(table, table.map("{:.2f}".format), [[0, "#FFFFFF"], [1, style.HIGH]], **look)
     return figure.update_xaxes(side="bottom")
 
@@ -106,20 +107,20 @@ def dots(table: pd.DataFrame, title: str, note: str) -> go.Figure:
     return figure.update_layout(scattermode="group", legend_title="")
 
 
-def families(table: pd.DataFrame, title: str = "Which violations each model finds") -> go.Figure:
+def families(table: pd.DataFrame) -> go.Figure:
     """Families down, the share called fake across, real images, which should stay left, in the last row."""
     note = f"share called fake, with interval; the last row are real images; about {int(table.n.median())} of each"
     place = table.family.replace(tables.REALS, "no violation")
     order = pd.Series(pd.factorize(place)[0], table.index).sort_values(ascending=False, kind="stable").index
     rows = table.assign(place=place, value=table.called_fake, metric="share called fake").loc[order]
-    return dots(rows, title, note)
+    return dots(rows, "Which violations each model finds", note)
 
 
 def _bounded(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(above=table.high - table.value, below=table.value - table.low)
 
 
-def roc(verdicts: pd.DataFrame, title: str = "Ranking, whatever the threshold") -> go.Figure:
+def roc(verdicts: pd.DataFrame) -> go.Figure:
     """ROC curve of every model over one panel per subset; `verdicts` is what tables.judged gives."""
     rated = verdicts[verdicts.score.notna()]
     both = rated.groupby("subset").label.transform("nunique") == 2
@@ -131,7 +132,7 @@ def roc(verdicts: pd.DataFrame, title: str = "Ranking, whatever the threshold") 
     figure = panels(
         pd.concat(curves).round(4) if curves else pd.DataFrame(columns=["x", "y", "title", "subset"]),
         "subset",
-        style.titled(title, "share of fakes found against share of reals accused"),
+        style.titled("Ranking, whatever the threshold", "share of fakes found against share of reals accused"),
         330,
         **style.coded(verdicts, "line_dash"),
     )

@@ -85,7 +85,7 @@ def corrected(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def tested(part: pd.DataFrame, rng: np.random.Generator, resamples: int, confidence: float) -> dict:
+def tested(part: pd.DataFrame, rng: np.random.Generator, resamples: int = 2000, confidence: float = 0.95) -> dict:
     """MEASURED and RANKED, other minus pure, of the rows of one subset of `side_by_side`."""
     group = intervals.groups(part)
     gain = intervals.accuracy(part.label, part.other_verdict, rng, resamples, confidence, group, part.pure_verdict)

@@ -18,6 +18,7 @@ from aligngemini.images import decode, degrade
 
 SIDE = 168  # pixels; a small image is enlarged by whole factors with its pixels left square
 GAIN = 8  # of a difference: ours
+COUNT = 2  # images of each kind
 DECADES = 5  # of power that a spectrum shows, from black to white
 KINDS = {  # axis -> what such fakes are, and what stands beside one
     "semantic": ("Semantic fakes: the scene is impossible, the pixels are those of a camera", "its real twin"),
@@ -63,19 +64,19 @@ def strip(arrays: Iterable[np.ndarray], names: Iterable[str], side: int = SIDE) 
     return HTML(TEMPLATE.render(cards=cards, side=side))
 
 
-def kinds(verdicts: pd.DataFrame, count: int = 2) -> HTML:
-    """Of the first benchmark `count` real images, as many semantic fakes beside their real twins, and as many pixel
+def kinds(verdicts: pd.DataFrame) -> HTML:
+    """Of the first benchmark COUNT real images, as many semantic fakes beside their real twins, and as many pixel
     fakes beside their photographs; `verdicts` is what tables.judged gives. A fake without a pair is shown alone."""
     rows = tables.first(verdicts).drop_duplicates("image_id")
     rows = rows.assign(pair_id=rows.get("pair_id", ""), family=rows.get("family", "")).fillna({"pair_id": ""})
     reals = rows[rows.label == 0]
     twin = reals[reals.pair_id != ""].drop_duplicates("pair_id").set_index("pair_id").path
-    shown = {"Real": [([(path, "real")], "") for path in reals.path.iloc[::-1].head(count)]}
+    shown = {"Real": [([(path, "real")], "") for path in reals.path.iloc[::-1].head(COUNT)]}
     for axis, (heading, beside) in KINDS.items():
         fakes = rows[(rows.label == 1) & (rows["axis"] == axis)].fillna({"family": ""})
         fakes = fakes.drop_duplicates("family") if fakes.family.nunique() > 1 else fakes
         fakes = fakes.assign(twin=fakes.pair_id.map(twin)).sort_values("twin", kind="stable")
-        for row in fakes.head(count).itertuples():
+        for row in fakes.head(COUNT).itertuples():
             images = [(row.twin, beside)] if isinstance(row.twin, str) else []
             card = [*images, (row.path, f"{axis} fake")], row.family and f"what is wrong: {row.family}"
             shown.setdefault(heading, []).append(card)
@@ -86,16 +87,16 @@ def kinds(verdicts: pd.DataFrame, count: int = 2) -> HTML:
     return HTML("".join(parts))
 
 
-def traces(left: np.ndarray, right: np.ndarray, names: tuple[str, str], side: int = SIDE) -> HTML:
+def traces(left: np.ndarray, right: np.ndarray, names: tuple[str, str]) -> HTML:
     """Two versions uint8 [H, W, 3] of one image, the middle of both enlarged, their difference, and both spectra."""
     arrays = {each: array for each, array in zip(names, (left, right), strict=True)}
     arrays |= {f"{each}, enlarged": zoom(array) for each, array in zip(names, (left, right), strict=True)}
     arrays[f"difference × {GAIN}"] = difference(left, right)
     arrays |= {f"{each}, spectrum": spectrum(array) for each, array in zip(names, (left, right), strict=True)}
-    return strip(arrays.values(), arrays, side)
+    return strip(arrays.values(), arrays)
 
 
-def chain(left: np.ndarray, right: np.ndarray, ranges: Mapping[str, Sequence[float]], side: int = SIDE) -> HTML:
+def chain(left: np.ndarray, right: np.ndarray, ranges: Mapping[str, Sequence[float]]) -> HTML:
     """What is left of the difference of two versions uint8 [H, W, 3] of one image behind each change of the degradation
     alone, in the middle of its range, and behind all of them: the right one, the difference, and its spectrum.
     """
@@ -106,14 +107,14 @@ def chain(left: np.ndarray, right: np.ndarray, ranges: Mapping[str, Sequence[flo
         first, second = degrade.degrade(left, values), degrade.degrade(right, replace(values, grain=1))
         shown = {"image": second, "difference": difference(first, second), "spectrum": spectrum(second)}
         at = getattr(whole, name, "")
-        images = [(_encoded(array, side), f"{what} behind {name}", what) for what, array in shown.items()]
+        images = [(_encoded(array, SIDE), f"{what} behind {name}", what) for what, array in shown.items()]
         cards.append((images, f"{name} {at:.2g}" if at else name))
-    return HTML(TEMPLATE.render(cards=cards, side=side))
+    return HTML(TEMPLATE.render(cards=cards, side=SIDE))
 
 
-def flips(rows: pd.DataFrame, side: int = SIDE) -> HTML:
+def flips(rows: pd.DataFrame) -> HTML:
     """Images of a flips table with the truth, both scores, and which supervision is right."""
-    return sheet(rows, flip_caption, side)
+    return sheet(rows, flip_caption)
 
 
 def truth(row) -> str:

@@ -20,7 +20,7 @@ ROW = ["data", "point", "model", "supervision", "against", *PLACE]
 SPREAD = ["mean", "low", "high"]
 
 
-def gather(runs: list, confidence: float = 0.95) -> pd.DataFrame:
+def gather(runs: list) -> pd.DataFrame:
     """The table of a sweep from its runs (of workflow.sweep): levels first, then differences between them.
 
     Columns: data (point of notebook 01), point (of the model's own notebook), model, supervision, against ("" for
@@ -35,17 +35,17 @@ def gather(runs: list, confidence: float = 0.95) -> pd.DataFrame:
         keys = [name for name in [*ROW, "seed"] if name != "data"]
         pooled = long.groupby(keys, sort=False, as_index=False).value.mean()
         long = pd.concat([long, pooled.assign(data=f"mean of {count}")])
-    return spread(long, ROW, confidence)
+    return spread(long, ROW)
 
 
-def spread(long: pd.DataFrame, row: list[str], confidence: float = 0.95) -> pd.DataFrame:
-    """Long values (columns `row`, seed, value) as one column per seed, with the mean over seeds, Student's t interval
-    of it (NaN for one seed) and their number n; NaN are left out. Rows stand as they first appear.
+def spread(long: pd.DataFrame, row: list[str]) -> pd.DataFrame:
+    """Long values (columns `row`, seed, value) as one column per seed, with the mean over seeds, its 95 % interval
+    (Student's t; NaN for one seed) and their number n; NaN are left out. Rows stand as they first appear.
     """
     order = pd.MultiIndex.from_frame(long[row].drop_duplicates())
     wide = long.pivot(index=row, columns="seed", values="value").loc[order]
     n, mean = wide.count(axis=1), wide.mean(axis=1)
-    reach = stats.t.ppf((1 + confidence) / 2, n - 1) * wide.sem(axis=1)
+    reach = stats.t.ppf(0.975, n - 1) * wide.sem(axis=1)
     level = order.get_level_values("against") == "" if "against" in row else np.full(len(wide), True)
     low, high = mean - reach, mean + reach
     low, high = low.mask(level, low.clip(lower=0)), high.mask(level, high.clip(upper=1))  # a share is never more

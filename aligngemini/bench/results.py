@@ -94,7 +94,7 @@ def empty(verdicts: pd.DataFrame, protocols: list[str], lost: pd.DataFrame) -> l
     return sentences
 
 
-def differences(ours: pd.DataFrame, theirs: pd.DataFrame, resamples: int = 2000, confidence: float = 0.95):
+def differences(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
     """Return this run minus the other one, from Bench.verdicts of either, on the images that both judged.
 
     One row for each protocol, model and subset: n, difference of balanced accuracy with low and high, only_this and
@@ -108,7 +108,7 @@ def differences(ours: pd.DataFrame, theirs: pd.DataFrame, resamples: int = 2000,
         for subset, part in both.groupby("subset", sort=False):
             rng = generator("against", protocol, model, subset)
             about = dict(zip(ROW, (protocol, model, subset), strict=True))
-            rows.append(about | pairs.tested(part, rng, resamples, confidence))
+            rows.append(about | pairs.tested(part, rng))
     table = pd.DataFrame(rows, columns=[*ROW, *pairs.MEASURED, *pairs.RANKED])
     return pairs.corrected(table).rename(columns={"only_other": "only_this", "only_pure": "only_other"})
 

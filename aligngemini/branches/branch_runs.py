@@ -95,8 +95,3 @@ def field(usual: list[str], text: str, every: bool) -> Any:
     or the first of each kind.
     """
     return param(usual, text, filled=True, branches="every" if every else "first", read=read)
-
-
-def texts(kind: Kind, runs: list[str]) -> list[str]:
-    """The texts that name these runs of a kind."""
-    return [f"{kind.name} {run}" for run in runs]

@@ -113,17 +113,19 @@ def download(source: Repository, places: dict[str, Path], home: Path, option: st
             pool.map(lambda item: answered(source.name, lambda: run(*item)), names.items(), 1)
 
 
-def allowed(source: Repository, name: str) -> str:
-    """Ask the hub for a file without its content, and return its address; raises Refused where a licence or a login is
-    missing, which the repository itself does not tell.
+def allowed(source: Repository, name: str) -> None:
+    """Ask the hub for a file without its content; raises Refused where a licence or a login is missing, which the
+    repository itself does not tell.
     """
+    answered(source.name, partial(_address, source, name))
+
+
+def _address(source: Repository, name: str) -> str:
     url = huggingface_hub.hf_hub_url(source.name, name, repo_type=source.kind, revision=source.commit)
-    answered(source.name, lambda: huggingface_hub.get_hf_file_metadata(url))
+    huggingface_hub.get_hf_file_metadata(url)  # so that refusals come as the errors of the hub's client
     return url
 
 
 def _one(source: Repository, meter: web.Transfer, path: Path, name: str) -> None:
-    url = huggingface_hub.hf_hub_url(source.name, name, repo_type=source.kind, revision=source.commit)
-    huggingface_hub.get_hf_file_metadata(url)  # so that refusals come as the errors of the hub's client
     headers = utils.build_hf_headers() | web.PLAIN  # the client shows the token in them to no other host
-    web.download(url, path, source.sizes[name], source.digests[name], meter, headers)
+    web.download(_address(source, name), path, source.sizes[name], source.digests[name], meter, headers)

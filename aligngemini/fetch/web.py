@@ -33,22 +33,18 @@ class DownloadFailed(RuntimeError):
     """A file did not come; the text is the reason, fit for a sentence or a table."""
 
 
-class Transfer:
+class Transfer(Meter):
     """Progress of downloads, in MB; `had` bytes of `size` (0: not known) are there already."""
 
     def __init__(self, label: str, size: int, had: int = 0) -> None:
-        self.meter = Meter(f"{label}, MB", size // MB or None, had // MB)
+        super().__init__(f"{label}, MB", size // MB or None, had // MB)
         self.bytes, self.lock = had, threading.Lock()
 
     def update(self, size: int) -> None:
         """Note that `size` more bytes have come, from any thread."""
         with self.lock:
             self.bytes += size
-            self.meter.update(self.bytes // MB)
-
-    def close(self) -> None:
-        """End with one summary line."""
-        self.meter.close()
+            super().update(self.bytes // MB)
 
 
 def download(url: str, path: Path, size: int, version: str, meter: Transfer, headers: dict[str, str] = PLAIN) -> None:

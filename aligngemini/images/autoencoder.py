@@ -67,15 +67,12 @@ class Autoencoder:
         """
         height, width = rgb.shape[1:3]
         padded = fitted(rgb, self.factor)
-        whole = max(padded.shape[1:3]) <= self.tile
-        done = self._through(padded) if whole else np.stack([self._in_tiles(p) for p in padded])
-        return done[:, :height, :width]
-
-    def _through(self, rgb: np.ndarray) -> np.ndarray:
-        """uint8 [N, H, W, 3] of uint8 pictures whose sides are multiples of `factor`."""
-        step = self.batch(*rgb.shape[1:3])
-        parts = [self._in_bytes(self._batch_through(rgb[i : i + step])) for i in range(0, len(rgb), step)]
-        return np.concatenate(parts)
+        if max(padded.shape[1:3]) > self.tile:
+            done = [self._in_tiles(picture)[None] for picture in padded]
+        else:
+            step = self.batch(*padded.shape[1:3])
+            done = [self._in_bytes(self._batch_through(padded[i : i + step])) for i in range(0, len(padded), step)]
+        return np.concatenate(done)[:, :height, :width]
 
     def _batch_through(self, rgb: np.ndarray) -> torch.Tensor:
         """float32 [N, H, W, 3] in [0, 1], still on the device."""

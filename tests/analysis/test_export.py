@@ -18,7 +18,7 @@ def rows():
 
 
 def test_csv_comes_back_digit_by_digit(aligned, tmp_path):
-    path = export.write(aligned, tmp_path / "new", "table")[0]
+    path = export.write(aligned, tmp_path / "new")[0]
     back = pd.read_csv(path, keep_default_na=False, na_values={"auroc_low": "", "auroc_high": ""}, dtype={"run": str})
     pd.testing.assert_frame_equal(back, aligned, check_exact=True, check_dtype=False)
 

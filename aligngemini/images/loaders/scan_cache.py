@@ -37,7 +37,7 @@ IDENTITY = Reading(lambda path: decode.identify(path), decode.NOTHING, ("alignge
 def added(
     rows: pd.DataFrame, workers: int = 2, label: str = "reading headers", reading: Reading = IDENTITY
 ) -> pd.DataFrame:
-    """`rows` (path, root, reason) with what `reading` finds; without one: image_id, format, jpeg_quality, width, height.
+    """`rows` (path, root, reason) with what `reading` finds; IDENTITY: image_id, format, jpeg_quality, size, reason.
 
     A file is read once, however many rows name it, and not again as long as its size and time stay the same. What has
     a reason already is not read: it may be an archive of many gigabytes.
