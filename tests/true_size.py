@@ -64,8 +64,8 @@ def serve(scale: str, folder: Path) -> Loopback:
 def _vlm(base: str, home: Path) -> None:
     """A VLM of the published sizes behind the processor of its family, whose words are those of the mini one."""
     sizes = models.KNOWN[base]
-    processor = processors.of(sizes["model_type"])
-    config = AutoConfig.for_model(**sizes | processors.ids(processor))
+    processor, ids = processors.of(sizes["model_type"])
+    config = AutoConfig.for_model(**sizes | ids)
     model = AutoModelForImageTextToText.from_config(config, dtype=torch.bfloat16)
     model.save_pretrained(home / base, max_shard_size="2GB")
     processor.save_pretrained(home / base)

@@ -1,6 +1,5 @@
 """What a run shall compute: a notebook with its parameters and inputs, and the name that follows from them."""
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,32 +42,26 @@ class RunSpec:
         return self.home.with_name(f".{self.name}.lock")
 
 
-def make(notebook: str, cfg: Params, needs: dict[str, tuple[str, str]] | None = None) -> RunSpec:
+def make(notebook: str, cfg: Params) -> RunSpec:
     """Return the spec of the run of `notebook` with `cfg`; selectors are resolved to complete runs before it is named.
 
-    `needs`: label -> (upstream notebook, selector), by default those of the stage. Labels are free; runs that
-    the parameters do not select are a ValueError. Raises `Refused` if a run is missing, or if the runs do not
-    stand on the same data.
+    Raises `Refused` if a run is missing, or if the runs do not stand on the same data.
     """
-    needs = stages.needs(cfg) if needs is None else needs
-    if set(needs.values()) != set(stages.needs(cfg).values()):
-        raise ValueError(f"{notebook} needs exactly the runs its parameters select, {stages.needs(cfg)}, got {needs}")
-    inputs = {label: saved_runs.load(upstream, selector, cfg.scale) for label, (upstream, selector) in needs.items()}
+    inputs = {each.label: saved_runs.load(each.notebook, each.text, cfg.scale) for each in stages.selectors(cfg)}
     _check_same_data(list(inputs.values()))
-    answers = {label: fingerprint.of_answer(run.folder, run.manifest["files"]) for label, run in inputs.items()}
-    entries = {
-        label: {"notebook": run.notebook, "run": run.name, "files": answers[label]} for label, run in inputs.items()
-    }
     block = {
-        "params": cfg.model_dump() | _resolved(cfg, {need: inputs[label].name for label, need in needs.items()}),
-        "inputs": entries,
+        "params": cfg.model_dump() | _resolved(cfg, inputs),
+        "inputs": {label: _entry(run) for label, run in inputs.items()},
         "sources": {text: fingerprint.of_source(path) for text, path in sources(cfg).items()},
         **here(notebook, cfg),
     }
-    # Labels decide no result, so the name is made without them.
-    distinct = sorted({json.dumps(entry, sort_keys=True) for entry in entries.values()})
-    name = fingerprint.digest([notebook, block | {"inputs": distinct}])[: fingerprint.LENGTH]
-    return RunSpec(name, notebook, block)
+    return RunSpec(fingerprint.digest([notebook, block])[: fingerprint.LENGTH], notebook, block)
+
+
+def _entry(run: SavedRun) -> dict[str, str]:
+    """What stands in the manifest of a run that this one stands on."""
+    files = fingerprint.of_answer(run.folder, run.manifest["files"])
+    return {"notebook": run.notebook, "run": run.name, "files": files}
 
 
 def here(notebook: str, cfg: Params) -> dict[str, Any]:
@@ -90,15 +83,15 @@ def branches(cfg: Params) -> list[Any]:
     return [each for choices in stages.branches(cfg).values() for each in choices]
 
 
-def _resolved(cfg: Params, chosen: dict[tuple[str, str], str]) -> dict[str, Any]:
-    """Return the parameters that select runs, with the runs' names in them.
+def _resolved(cfg: Params, inputs: dict[str, SavedRun]) -> dict[str, Any]:
+    """Return the parameters that select runs, with the names of these `inputs` in them.
 
     Raises `Refused` if two of the branches that are joined are one run.
     """
     values: dict[str, Any] = {}
     first: dict[tuple[str, str, str], int] = {}
-    for field, place, _, upstream, selector in stages.selectors(cfg):
-        run = chosen[upstream, selector]
+    for field, place, label, upstream, _ in stages.selectors(cfg):
+        run = inputs[label].name
         if place is None:
             values[field] = run
             continue

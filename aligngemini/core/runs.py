@@ -24,14 +24,14 @@ NOTICE_SECONDS = 30
 _working: dict[Path, Run] = {}
 
 
-def start(notebook: str, cfg: Params, needs: dict[str, tuple[str, str]] | None = None) -> Run:
+def start(notebook: str, cfg: Params) -> Run:
     """Open the run of `notebook` with `cfg`: a working folder, or the complete run if it is there.
 
-    `needs`: label -> (upstream notebook, selector); by default what the parameters select, labelled "data",
-    "vlm", "expert", "fusion", "vlm 1", … Only one process works on a run; others wait here until it is
-    complete. Raises `Refused` if an upstream run is missing or damaged or nothing can be written, `DiskFull`.
+    Its `inputs` are the runs that the parameters select, labelled "data", "vlm", "expert", "fusion", "vlm 1", … Only
+    one process works on a run; others wait here until it is complete. Raises `Refused` if an upstream run is missing or
+    damaged or nothing can be written, `DiskFull`.
     """
-    spec = run_spec.make(notebook, cfg, needs)
+    spec = run_spec.make(notebook, cfg)
     if spec.partial in _working:  # the cell was run again in this very process
         _working.pop(spec.partial).close()
     forced = os.environ.get(FORCE) == spec.name

@@ -60,7 +60,8 @@ def find(text: str) -> Stage:
 
 class Selector(NamedTuple):
     """A text among parameters that selects a run: the field, its place there if the field is a list of branches, what
-    the manifest calls the run, the notebook that made it, and the text.
+    the manifest calls the run ("data" that of `data_run`, branches by their kind, "vlm", or "vlm 1", "vlm 2" if there
+    are several), the notebook that made it, and the text.
     """
 
     field: str
@@ -85,12 +86,3 @@ def selectors(cfg: Params) -> list[Selector]:
         trained = [(place, each) for place, each in enumerate(lists.get(name, [])) if each.kind.notebook]
         found += [Selector(name, at, each.label, each.kind.notebook, each.rest) for at, each in trained]
     return found
-
-
-def needs(cfg: Params) -> dict[str, tuple[str, str]]:
-    """Return the runs `cfg` stands on: label -> (upstream notebook, selector).
-
-    `data_run` is labelled "data"; the elements of `branch_runs` by their kind, "vlm", or "vlm 1", "vlm 2" if there are
-    several.
-    """
-    return {each.label: (each.notebook, each.text) for each in selectors(cfg)}

@@ -36,10 +36,10 @@ def act(args: argparse.Namespace) -> None:
     home = paths.writable(paths.outputs() / "rehearsal")
     if args.steps < 1:
         raise Refused(f"--steps takes a number of 1 or more, not {args.steps}")
-    from . import report, run, stages
+    from . import report, run, setting, stages
 
-    tried = stages.setting(args.scale, args.mixed)
-    stages.asked(tried, args.only)  # is checked before work begins
+    tried = setting.make(args.scale, args.mixed)
+    stages.of(tried, args.only)  # is checked before work begins
     device = "" if args.computed else run.place(tried, args.device, args.only)
     rows = list(run.computed(tried, GPUS[args.gpu], args.only))
     rows += run.measured(tried, device, args.steps, args.only) if device else []

@@ -1,11 +1,12 @@
 """What a stage takes, counted while it runs on the CPU without its arithmetic.
 
-What works on large tensors gives zeros at once, and they all lie in the same memory. Small tensors are computed, so
-that the stage goes its way. All that torch's flop counter knows gives zeros, whatever its size.
+What works on large tensors gives zeros at once. Small tensors are computed, so that the stage goes its way. All that
+torch's flop counter knows gives zeros, whatever its size.
 """
 
 import weakref
 from collections.abc import Callable
+from mmap import mmap
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -23,7 +24,6 @@ FEW = (2, 3, 4)  # tokens of the answers that are counted in the place of a long
 VALUES = {torch.Tag.dynamic_output_shape, torch.Tag.data_dependent_output}
 # What tells where an answer begins, once pairs share their prompts.
 WORDS = {torch.ops.aten.embedding.default, torch.ops.aten.masked_scatter.default}
-_shared = [np.zeros(2**26, np.uint8)]  # the system gives memory when it is written to, and nobody does
 
 
 class Count(NamedTuple):
@@ -110,11 +110,10 @@ def _tensors(values: Any) -> list[torch.Tensor]:
 
 
 def zeros(shape: torch.Tensor) -> torch.Tensor:
-    """Zeros on the CPU in the shape of a tensor; large ones are not to be written to."""
+    """Zeros on the CPU in the shape of a tensor. Large ones take no memory, which the system gives when it is written
+    to: nobody does.
+    """
     if shape.numel() <= LARGE:
         return torch.zeros_like(shape, device="cpu")
-    size = shape.untyped_storage().nbytes()
-    if size > _shared[0].nbytes:
-        _shared[0] = np.zeros(2 * size, np.uint8)
-    block = torch.frombuffer(_shared[0], dtype=shape.dtype, count=size // shape.itemsize)
+    block = torch.frombuffer(mmap(-1, shape.untyped_storage().nbytes()), dtype=shape.dtype)
     return block.as_strided(shape.shape, shape.stride())

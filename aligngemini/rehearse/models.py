@@ -5,8 +5,6 @@ stable-diffusion-2-1, which that file lacks and would else be true). Each functi
 module. On the device HOLLOW, a CPU, large weights are `flop_counter.zeros`.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -35,8 +33,8 @@ def vlm(setting: Setting, folder: Path, device: str) -> tuple[load.VLM, nn.Modul
 
     load.ignore_older_names()
     dtype, sizes = load.dtype_for(setting.vlm.precision), _sizes(setting.vlm.base)
-    processor = processors.of(sizes["model_type"])
-    config = AutoConfig.for_model(**sizes | processors.ids(processor))
+    processor, ids = processors.of(sizes["model_type"])
+    config = AutoConfig.for_model(**sizes | ids)
     with torch.device("meta" if device == HOLLOW else device):
         model = AutoModelForImageTextToText.from_config(config, dtype=dtype).eval()
     if device == HOLLOW:
@@ -47,17 +45,6 @@ def vlm(setting: Setting, folder: Path, device: str) -> tuple[load.VLM, nn.Modul
     model.generation_config = GenerationConfig(pad_token_id=0)  # no end: random weights talk to the last token
     image_size.limit(processor.image_processor, setting.vlm.max_pixels)
     return load.VLM(model, processor, setting.vlm.max_pixels), model
-
-
-@contextmanager
-def answering(vlm: nn.Module, tokens: int) -> Iterator[None]:
-    """Let the module of a VLM answer with so many tokens, whatever it is asked for; 0: as it is asked."""
-    if tokens:
-        vlm.generate = lambda **options: type(vlm).generate(vlm, **options | {"max_new_tokens": tokens})
-    try:
-        yield
-    finally:
-        vars(vlm).pop("generate", None)
 
 
 def expert(setting: Setting, folder: Path, device: str) -> tuple[backbone.Expert, nn.Module]:
@@ -80,7 +67,7 @@ def vae(setting: Setting, folder: Path, device: str) -> tuple[autoencoder.Autoen
 
     from aligngemini.images import patches
 
-    config, sizes = setting.vae, _sizes(setting.vae.vae)
+    config, sizes = setting.data, _sizes(setting.data.vae)
     kind = sizes["_class_name"]
     model = getattr(patches if hasattr(patches, kind) else diffusers, kind).from_config(sizes)
     model.save_pretrained(folder / "vae")

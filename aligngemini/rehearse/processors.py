@@ -31,18 +31,15 @@ def smolvlm() -> Any:
     return SmolVLMProcessor(images, words, video, image_seq_len=TOKENS, chat_template=chat)
 
 
-def of(kind: str) -> Any:
-    """The processor for a model of this type of transformers: the mini one for the Qwen family."""
-    from transformers import AutoProcessor
+def of(kind: str) -> tuple[Any, dict[str, int]]:
+    """The processor for a model of this type of transformers, the mini one for the Qwen family, and the ids of special
+    tokens that the model's configuration takes from it.
+    """
+    from transformers import AutoConfig, AutoProcessor
 
-    return smolvlm() if kind == "smolvlm" else AutoProcessor.from_pretrained(paths.resolve(MINI))
-
-
-def ids(processor: Any) -> dict[str, int]:
-    """The ids of special tokens that a configuration takes from the processor before it."""
-    from transformers import AutoConfig
-
-    if processor.__class__.__name__ == "SmolVLMProcessor":
-        return {"image_token_id": processor.image_token_id}
+    if kind == "smolvlm":
+        processor = smolvlm()
+        return processor, {"image_token_id": processor.image_token_id}
     config = AutoConfig.from_pretrained(paths.resolve(MINI)).to_dict()
-    return {name: value for name, value in config.items() if name.endswith("_token_id")}
+    ids = {name: value for name, value in config.items() if name.endswith("_token_id")}
+    return AutoProcessor.from_pretrained(paths.resolve(MINI)), ids

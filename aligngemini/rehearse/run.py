@@ -21,11 +21,11 @@ from aligngemini.core import devices
 from aligngemini.core.params import Refused
 from aligngemini.core.progress import progress, say
 
-from . import models
+from . import models, stages
 from .flop_counter import FEW, Count, at, counted
 from .gpus import GPU, smallest
 from .setting import SHORT, Setting
-from .stages import Stage, asked
+from .stages import Stage
 
 Row = dict[str, Any]
 MEMORY = {"paper": 20, "colab": 10}  # GB that the true sizes take on a CPU: most are the VLM's weights in bfloat16
@@ -41,7 +41,7 @@ def place(setting: Setting, wanted: str = "", only: str = "") -> str:
     gpu, free, large = torch.cuda.is_available(), psutil.virtual_memory().available / 1e9, MEMORY.get(setting.scale, 0)
     if wanted == "cuda" and not gpu:
         raise Refused("there is no GPU here: take --device cpu, or --computed")
-    if wanted == "cpu" and free < large and any(stage.model == "vlm" for stage in asked(setting, only)):
+    if wanted == "cpu" and free < large and any(stage.model == "vlm" for stage in stages.of(setting, only)):
         raise Refused(f"the true sizes take {large} GB of memory, {free:.0f} are free: free some, or take --computed")
     return wanted or ("cuda" if gpu else "" if large else "cpu")
 
@@ -50,14 +50,11 @@ def computed(setting: Setting, gpu: GPU, only: str = "", notebooks: Collection[s
     """Count every stage that works on a GPU, or those of `notebooks`, in batches of one; peak and time are those of the
     recipe's batches.
     """
-    stages = [
-        stage for stage in asked(setting, only) if stage.held and stage.notebook in (notebooks or [stage.notebook])
-    ]
-    for stage in progress(stages, "counting"):
+    asked = [each for each in stages.of(setting, only) if each.held and each.notebook in (notebooks or [each.notebook])]
+    for stage in progress(asked, "counting"):
         count, units = count_of(stage, setting.single(), narrow=True)
-        batch, flops = setting.number(stage.held), count.flops / units
-        peak = count.weights + batch * count.activations / units
-        row = _row(stage, setting, "computed", gpu.name, batch, gpu.seconds(flops, count.read / batch), peak)
+        flops, peak = count.flops / units, count.weights + stage.held * count.activations / units
+        row = _row(stage, setting, "computed", gpu.name, stage.held, gpu.seconds(flops, count.read / stage.held), peak)
         numbers = {"TFLOP each": flops / 1e12, "fits": gpu.fits(peak), "smallest GPU": smallest(peak)}
         yield row | numbers | {"disk, GB": _written(stage, setting, count) / 1e9}
 
@@ -65,7 +62,7 @@ def computed(setting: Setting, gpu: GPU, only: str = "", notebooks: Collection[s
 def _written(stage: Stage, setting: Setting, count: Count) -> float:
     """Bytes of the files that a stage leaves; scores and words take next to none."""
     if stage.unit == "photograph":
-        return 2 * setting.number(stage.many) * 3 * PNG * math.prod(setting.sizes["vae"])
+        return 2 * stage.many * 3 * PNG * math.prod(setting.photo)
     return TRAINED * count.trained if stage.unit == "pair" else 0.0
 
 
@@ -75,17 +72,17 @@ def count_of(stage: Stage, setting: Setting, narrow: bool = False) -> tuple[Coun
     narrow: as on a GPU, which computes in 16 bits and has room for whole photographs.
     """
     say(f"counting: {stage.name}")
+    counts, units = [], 0
     with TemporaryDirectory() as folder, devices.only("cpu"):
         model, module = built(stage, setting, Path(folder), models.HOLLOW)
         if narrow and stage.model == "vae":
             model.tile = max(max(shape) for shape in setting.shapes)
-        units, go = stage.run(model, setting, Path(folder) / "step")
-        wanted, counts = setting.number(stage.tokens), []
-        with _narrow(stage) if narrow else nullcontext():
-            for tokens in FEW if wanted else (0,):
-                with models.answering(module, tokens):
-                    counts.append(counted(lambda: go(1), module))
-    return at(wanted, counts) if wanted else counts[0], units
+        for tokens in FEW if stage.tokens else (0,):
+            short = setting._replace(explained=tokens, reason=tokens)
+            units, go = stage.run(model, short, Path(folder) / "step")
+            with _narrow(stage) if narrow else nullcontext():
+                counts.append(counted(lambda go=go: go(1), module))
+    return at(stage.tokens, counts) if stage.tokens else counts[0], units
 
 
 @contextmanager
@@ -100,19 +97,20 @@ def _narrow(stage: Stage) -> Iterator[None]:
 
 def measured(setting: Setting, device: str, steps: int, only: str = "") -> Iterator[Row]:
     """Run every stage on "cuda" or "cpu", each in a process of its own; the first of several steps warms up and is not
-    measured.
+    measured. A CPU takes the large sizes one by one, and answers in few words.
     """
-    alone = device == "cpu" and setting.scale in MEMORY
-    setting = setting.single() if alone else setting
-    for stage in asked(setting, only):
+    if device == "cpu" and setting.scale in MEMORY:
+        setting = setting.single()._replace(explained=SHORT, reason=SHORT)
+    for stage in stages.of(setting, only):
         say(f"rehearsing: {stage.name}")
-        tried = setting._replace(answer=SHORT, reason=SHORT) if alone and stage.tokens else setting
-        ran = apart(measure, stage, tried, device, steps)
+        ran = apart(measure, stage, setting, device, steps)
         batch, seconds, peak, name = ran or (0, math.nan, math.nan, device)
-        row = _row(stage, tried, "measured", name, batch, seconds / (batch or 1), peak)
+        row = _row(stage, setting, "measured", name, batch, seconds / (batch or 1), peak)
         say(f"{stage.name}: {row['a second']:.3g} a second, {row['peak, GB']:.3g} GB at the peak")
-        count = count_of(stage, tried)[0] if device == "cpu" and stage.held else Count(*[math.nan] * 5)
-        yield row | {"counted, GB": (count.weights + count.activations) / 1e9, "fits": bool(ran)}
+        if device == "cpu" and stage.held:
+            count = count_of(stage, setting)[0]
+            row |= {"counted, GB": (count.weights + count.activations) / 1e9}
+        yield row | {"fits": bool(ran)}
 
 
 def measure(stage: Stage, setting: Setting, device: str, steps: int) -> tuple[int, float, int, str]:
@@ -122,14 +120,12 @@ def measure(stage: Stage, setting: Setting, device: str, steps: int) -> tuple[in
         weights = sum(each.nbytes for each in (*module.parameters(), *module.buffers()))
         libraries = psutil.Process().memory_info().rss - weights
         units, go = stage.run(model, setting, Path(folder) / "step")
-        with models.answering(module, setting.number(stage.tokens)):
-            if steps > 1:
-                go(1)
-            started = _clock()
-            go(steps)
-            seconds = (_clock() - started) / steps
-    cuda = device == "cuda"
-    name = torch.cuda.get_device_name() if cuda else f"CPU, {torch.get_num_threads()} threads"
+        if steps > 1:
+            go(1)
+        started = _clock()
+        go(steps)
+        seconds = (_clock() - started) / steps
+    name = devices.name() if device == "cuda" else f"CPU, {torch.get_num_threads()} threads"
     return units, seconds, _peak(device, libraries), name
 
 
@@ -169,9 +165,9 @@ def _peak(device: str, libraries: int) -> int:
 
 def _row(stage: Stage, setting: Setting, how: str, device: str, batch: int, seconds: float, peak: float) -> Row:
     """What both have in common; `seconds` are those of one image or pair, `peak` is in bytes."""
-    units, processes = setting.number(stage.many), 1 if stage.held else max(1, setting.expert.workers)
-    size, minutes = "x".join(map(str, setting.sizes[stage.model])), units * seconds / processes / 60
+    processes = 1 if stage.held else max(1, setting.expert.workers)
+    size, minutes = "x".join(map(str, setting.size(stage.model))), stage.many * seconds / processes / 60
     names = {"stage": stage.name, "how": how, "on": device, "px": size, "batch": batch, "unit": stage.unit}
-    numbers = {"a second": 1 / seconds, "peak, GB": peak / 1e9, "counted, GB": math.nan, "for": units}
+    numbers = {"a second": 1 / seconds, "peak, GB": peak / 1e9, "counted, GB": math.nan, "for": stage.many}
     rest = {"TFLOP each": math.nan, "disk, GB": math.nan, "smallest GPU": "", "fits": True}
     return names | numbers | {"minutes": minutes} | rest | {"notebook": stage.notebook, "lower": stage.lower}

@@ -4,11 +4,13 @@ A stage takes its model, the setting and a folder of its own. It returns how man
 does a number of steps.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import NamedTuple
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -17,28 +19,27 @@ from PIL import Image
 from aligngemini.branches import scoring
 from aligngemini.branches.branch import Branch
 from aligngemini.core import params
-from aligngemini.core import stages as notebooks
+from aligngemini.core.stages import DATA, EXPERT, VLM
 from aligngemini.expert import objective, train
 from aligngemini.expert.backbone import Expert
 from aligngemini.expert.batches import Batches, match_real_fake
 from aligngemini.expert.branch import ExpertBranch
 from aligngemini.images import decode, reconstruct
-from aligngemini.images.autoencoder import Autoencoder
+from aligngemini.images.autoencoder import BUDGET, LIVE, Autoencoder
 from aligngemini.images.table import frame
-from aligngemini.vlm import dpo, labels, preference_pairs, verdict
+from aligngemini.vlm import dpo, labels, load, preference_pairs, verdict
 from aligngemini.vlm.branch import VLMBranch
-from aligngemini.vlm.load import VLM
 
-from .setting import Setting, setting
+from .setting import Setting
 
-__all__ = ["STAGES", "Setting", "Stage", "asked", "setting"]
 WORDS = "The fine texture looks like the grain of a camera."
+TESTED = {"colab": 2_000, "laptop": 2_000}  # images of the held-out list, the validation and the joint sets, about
 Ready = tuple[int, Callable[[int], object]]
 
 
 def reconstruction(model: Autoencoder, setting: Setting, folder: Path) -> Ready:
     """Photographs into pairs, from file to file, a full batch a step, or one of each shape."""
-    config, (width, height) = setting.vae, setting.shapes[0]
+    config, (width, height) = setting.data, setting.shapes[0]
     rows = images(folder, len(setting.shapes) if setting.mixed else model.batch(height, width), setting.shapes)
     run = partial(reconstruct.pairs, rows, model, max_side=config.max_side, workers=config.workers)
     return len(rows), repeated(lambda: run(Path(mkdtemp(dir=folder)), form=config.pair_format))
@@ -73,9 +74,9 @@ def expert_scoring(expert: Expert, setting: Setting, folder: Path) -> Ready:
     return _scored(branch, setting.expert.score_batch_size, setting.shapes, folder)
 
 
-def verdict_scoring(vlm: VLM, setting: Setting, folder: Path) -> Ready:
+def verdict_scoring(vlm: load.VLM, setting: Setting, folder: Path) -> Ready:
     """Scores of files, one batch a step."""
-    shapes = setting.shapes if setting.mixed else [setting.sizes["vlm"]]
+    shapes = setting.shapes if setting.mixed else [setting.size("vlm")]
     return _scored(VLMBranch(vlm), setting.vlm.score_batch_size, shapes, folder)
 
 
@@ -84,26 +85,27 @@ def _scored(branch: Branch, batch: int, shapes: list[tuple[int, int]], folder: P
     return batch, repeated(partial(scoring.table, rows, branch, "", batch))
 
 
-def explaining(vlm: VLM, setting: Setting, folder: Path) -> Ready:
+def explaining(vlm: load.VLM, setting: Setting, folder: Path) -> Ready:
     """Answers in words, one batch a step."""
-    shown = [Image.new("RGB", setting.sizes["vlm"], "grey")] * min(verdict.EXPLAINED, setting.vlm.score_batch_size)
-    return len(shown), repeated(partial(verdict.explain, vlm, shown, [1] * len(shown), setting.answer))
+    shown = [Image.new("RGB", setting.size("vlm"), "grey")] * min(verdict.EXPLAINED, setting.vlm.score_batch_size)
+    return len(shown), repeated(partial(verdict.explain, vlm, shown, [1] * len(shown), setting.explained))
 
 
-def labelling(vlm: VLM, setting: Setting, folder: Path) -> Ready:
+def labelling(vlm: load.VLM, setting: Setting, folder: Path) -> Ready:
     """Both answers to every image in words, one batch a step."""
-    rows = images(folder, setting.vlm.score_batch_size, [setting.sizes["vlm"]])
+    rows = images(folder, setting.vlm.score_batch_size, [setting.size("vlm")])
     run = partial(labels.label, vlm, rows, setting.vlm.seed, len(rows))
+    run = patch.object(labels, "TOKENS", setting.reason)(run)
     return len(rows), repeated(lambda: run(Path(mkdtemp(dir=folder))))
 
 
-def preference(vlm: VLM, setting: Setting, folder: Path) -> Ready:
+def preference(vlm: load.VLM, setting: Setting, folder: Path) -> Ready:
     """DPO by the real trainer, one update a step."""
     config, words = setting.vlm, len(vlm.processor.tokenizer(WORDS)["input_ids"])
     update, length = config.batch_size * config.gradient_accumulation, setting.answer * (config.reasons != "none")
     remark = " ".join([WORDS] * -(-length // words))
     chosen, rejected = (preference_pairs.answer(label, remark) for label in (0, 1))
-    rows = images(folder, update, [setting.sizes["vlm"]]).assign(chosen=chosen, rejected=rejected)
+    rows = images(folder, update, [setting.size("vlm")]).assign(chosen=chosen, rejected=rejected)
     for sizes in (vlm.model.config.get_text_config(), vlm.model.generation_config):
         sizes.eos_token_id = vlm.processor.tokenizer.eos_token_id  # else the trainer sets it, with a warning
     trainer = dpo.build(vlm, rows, config, folder / "checkpoints")
@@ -139,40 +141,46 @@ def repeated(step: Callable[[], object]) -> Callable[[int], object]:
 
 
 class Stage(NamedTuple):
-    """A stage of a model, what it counts, and what runs it; then names of numbers in the setting (`Setting.number`):
-    how many there are in the whole experiment, how many a GPU holds at once ("": it has no part in it), and tokens of
-    an answer that is generated; what to lower where memory is too small, and the notebook whose time it makes.
+    """A stage of a model, what it counts, and what runs it; how many there are in the whole experiment, and how many a
+    GPU holds at once (0: it has no part in it); what to lower where memory is too small, the notebook whose time it
+    makes, and tokens of an answer that is generated.
     """
 
     name: str
     model: str
     unit: str
     run: Callable[..., Ready]
-    many: str
-    held: str
+    many: float
+    held: int
     lower: str
     notebook: str = ""
-    tokens: str = ""
+    tokens: int = 0
 
 
-FEWER, SMALLER = "score_batch_size", "batch_pairs or crop"
-LESS = "batch_size or max_pixels, or set gradient_checkpointing"
-PAIRS, CROPS, IMAGES = "expert.batch_pairs", "expert.score_batch_size", "vlm.score_batch_size"
-STAGES = (
-    Stage("reconstruction", "vae", "photograph", reconstruction, "photos", "at_once", "max_side", notebooks.DATA),
-    Stage("expert views", "expert", "pair", expert_views, "views", "", "workers"),
-    Stage("expert training", "expert", "pair", expert_training, "views", PAIRS, SMALLER, notebooks.EXPERT),
-    Stage("expert scoring", "expert", "image", expert_scoring, "tested", CROPS, FEWER, notebooks.EXPERT),
-    Stage("verdict scoring", "vlm", "image", verdict_scoring, "tested", IMAGES, FEWER, notebooks.VLM),
-    Stage("explaining", "vlm", "image", explaining, "tested", "explained", "max_pixels", "", "answer"),
-    Stage("labelling", "vlm", "image", labelling, "vae.train_images", IMAGES, FEWER, notebooks.VLM, "reason"),
-    Stage("DPO", "vlm", "pair", preference, "preferences", "vlm.batch_size", LESS, notebooks.VLM),
-)
+def of(setting: Setting, only: str = "") -> list[Stage]:
+    """The stages that the recipes ask for, or one of them. Raises Refused where it is none.
 
-
-def asked(setting: Setting, only: str = "") -> list[Stage]:
-    """The stages that the recipes ask for, or one of them. Raises Refused where it is none."""
-    stages = [stage for stage in STAGES if stage.name != "labelling" or setting.vlm.labeller]
+    Images and pairs are as many as the recipes say (paper: 11.8K pairs of photograph and reconstruction, 5K real and 5K
+    surreal images with a preference pair each, arXiv 2512.06746), test images as TESTED says, or 10,000. A GPU holds as
+    many photographs as its budget allows at 256 channels of 16 bits.
+    """
+    data, vlm, expert = setting.data, setting.vlm, setting.expert
+    photos, tested = data.pixel_pairs or data.train_images // 2, TESTED.get(setting.scale, 10_000)
+    at_once = max(1, BUDGET["cuda"] // (LIVE * 256 * 2 * math.prod(setting.size("vae"))))
+    views, pairs, score = photos * expert.epochs, data.train_images * vlm.epochs, vlm.score_batch_size
+    fewer, crops = "score_batch_size", "batch_pairs or crop"
+    less = "batch_size or max_pixels, or set gradient_checkpointing"
+    stages = [
+        Stage("reconstruction", "vae", "photograph", reconstruction, photos, at_once, "max_side", DATA),
+        Stage("expert views", "expert", "pair", expert_views, views, 0, "workers"),
+        Stage("expert training", "expert", "pair", expert_training, views, expert.batch_pairs, crops, EXPERT),
+        Stage("expert scoring", "expert", "image", expert_scoring, tested, expert.score_batch_size, fewer, EXPERT),
+        Stage("verdict scoring", "vlm", "image", verdict_scoring, tested, score, fewer, VLM),
+        Stage("explaining", "vlm", "image", explaining, tested, verdict.EXPLAINED, "max_pixels", "", setting.explained),
+        Stage("labelling", "vlm", "image", labelling, data.train_images, score, fewer, VLM, setting.reason),
+        Stage("DPO", "vlm", "pair", preference, pairs, vlm.batch_size, less, VLM),
+    ]
+    stages = [stage for stage in stages if stage.name != "labelling" or vlm.labeller]
     names = [stage.name for stage in stages]
     if only and only not in names:
         raise params.unknown(only, names, f"the rehearsal of {setting.scale}", "stage")

@@ -167,13 +167,12 @@ def _memory(plan: Plan, written: dict[str, float]) -> Iterator[Check]:
         yield Check(row["notebook"], f"memory for {row['stage']}", partial(_fits, row, machine, plan.scale))
 
 
-def _counted(scale: str, vae: Any, vlm: Any, expert: Any, machine: Any, notebooks: list[str]) -> list[dict[str, Any]]:
+def _counted(scale: str, data: Any, vlm: Any, expert: Any, machine: Any, notebooks: list[str]) -> list[dict[str, Any]]:
     """The computed rows of a rehearsal of some notebooks with these parameters."""
-    from aligngemini.rehearse import run
-    from aligngemini.rehearse import stages as rehearsed
+    from aligngemini.rehearse import run, setting
 
-    setting = rehearsed.setting(scale)._replace(vae=vae, vlm=vlm, expert=expert)
-    return list(run.computed(setting, machine, notebooks=notebooks))
+    tried = setting.make(scale)._replace(data=data, vlm=vlm, expert=expert)
+    return list(run.computed(tried, machine, notebooks=notebooks))
 
 
 def _machine() -> Any:

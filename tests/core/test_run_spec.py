@@ -37,14 +37,10 @@ def test_latest_is_resolved_before_the_name_is_made(little):
     assert latest.block["params"]["data_run"] == first.name
 
 
-def test_labels_of_needs_are_free_but_the_runs_are_those_of_the_parameters(little):
+def test_a_run_knows_the_runs_that_its_parameters_select(little):
     data = small.made(DATA, small.data(little), images=1)
-    cfg = small.vlm(little)
-    run = runs.start(VLM, cfg, needs={"pictures": (DATA, cfg.data_run)})
-    assert run.inputs["pictures"].name == run.data.name == data.name
-    assert run.name == run_spec.make(VLM, cfg).name
-    with pytest.raises(ValueError, match="exactly"):
-        runs.start(VLM, cfg, needs={"data": (DATA, "other")})
+    run = runs.start(VLM, small.vlm(little))
+    assert run.inputs["data"].name == run.data.name == data.name
 
 
 def test_selectors_find_the_latest_with_a_value(little):

@@ -83,12 +83,16 @@ def test_other_stages_are_refused(text):
         stages.find(text)
 
 
+def needs(cfg) -> dict[str, tuple[str, str]]:
+    return {each.label: (each.notebook, each.text) for each in stages.selectors(cfg)}
+
+
 def test_needs_are_labelled_after_their_parameters():
-    assert stages.needs(DataParams()) == {}
-    assert stages.needs(VLMParams()) == {"data": (stages.DATA, "latest")}
-    labels = list(stages.needs(AnalysisParams()))
+    assert needs(DataParams()) == {}
+    assert needs(VLMParams()) == {"data": (stages.DATA, "latest")}
+    labels = list(needs(AnalysisParams()))
     assert labels == ["fusion", "vlm 1", "vlm 2", "expert 1", "expert 2"]
     mixed = FusionParams(branch_runs=["scores my scores.csv", "expert 0123", "vlm latest seed:1", "frequency"])
     spaced = FusionParams(branch_runs=["scores\tmy scores.csv", "expert  0123", " vlm\nlatest seed:1 ", "frequency"])
-    assert stages.needs(spaced) == stages.needs(mixed)
-    assert stages.needs(mixed) == {"expert": (stages.EXPERT, "0123"), "vlm": (stages.VLM, "latest seed:1")}
+    assert needs(spaced) == needs(mixed)
+    assert needs(mixed) == {"expert": (stages.EXPERT, "0123"), "vlm": (stages.VLM, "latest seed:1")}

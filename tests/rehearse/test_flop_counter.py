@@ -8,19 +8,23 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from aligngemini.rehearse import flop_counter, models, run, stages
+from aligngemini.rehearse import flop_counter, models, run, setting, stages
 
-MINI = stages.setting("mini")
+MINI = setting.make("mini")
 SMALL = MINI._replace(
     expert=MINI.expert.replace(batch_pairs=4, score_batch_size=4, workers=0),
-    vlm=MINI.vlm.replace(batch_size=2, score_batch_size=2, gradient_checkpointing=True, precision="float32"),
-    sizes=MINI.sizes | {"vae": (224, 336)},
+    vlm=MINI.vlm.replace(
+        batch_size=2, score_batch_size=2, gradient_checkpointing=True, precision="float32", labeller="base"
+    ),
+    photo=(224, 336),
     answer=4,
+    explained=4,
 )
 
 
-def named(name: str) -> stages.Stage:
-    return next(stage for stage in stages.STAGES if stage.name == name)
+def named(name: str, tried=SMALL) -> stages.Stage:
+    (stage,) = stages.of(tried, name)
+    return stage
 
 
 def ready(name: str, tried, folder, device: str = "cpu"):
@@ -75,10 +79,10 @@ def test_weights_that_are_read_for_every_word_are_counted(both):
 
 @pytest.mark.parametrize("name", ["explaining", "labelling"])
 def test_a_long_answer_is_counted_from_short_ones(name):
-    tried = SMALL._replace(answer=9, reason=9)
-    short, units = run.count_of(named(name), tried)
+    tried = SMALL._replace(explained=9, reason=9)
+    short, units = run.count_of(named(name, tried), tried)
     with patch.object(run, "FEW", (9,)), patch.object(run, "at", lambda tokens, counts: counts[0]):
-        long, _ = run.count_of(named(name), tried)
+        long, _ = run.count_of(named(name, tried), tried)
     assert units > 0 and short == pytest.approx(long)
 
 

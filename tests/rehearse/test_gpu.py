@@ -2,7 +2,7 @@
 
 import pytest
 
-from aligngemini.rehearse import run, stages
+from aligngemini.rehearse import run, setting
 from tests import gpu
 
 pytestmark = gpu.needed
@@ -17,7 +17,7 @@ LARGE = 70  # GB: the paper recipes are for one GPU of 80
     ],
 )
 def test_every_stage_runs_in_the_batches_of_its_recipe(scale):
-    rows = list(run.measured(stages.setting(scale), "cuda", 1))
+    rows = list(run.measured(setting.make(scale), "cuda", 1))
     assert {row["stage"] for row in rows} >= {"reconstruction", "expert training", "verdict scoring", "DPO"}
     for row in rows:
         assert row["fits"], f"{row['stage']} in batches of {row['batch']} does not fit: lower {row['lower']}"

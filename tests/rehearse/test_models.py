@@ -4,10 +4,10 @@ import psutil
 import pytest
 
 from aligngemini.expert import backbone
-from aligngemini.rehearse import models, stages
+from aligngemini.rehearse import models, setting
 from aligngemini.vlm import verdict
 
-PAPER = stages.setting("paper")
+PAPER = setting.make("paper")
 BLOCKS = {f"blocks.{block}.{layer}" for block in range(24) for layer in ("attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2")}
 # DINOv2's ViT-L/14 has 304,368,640, one mask token among them that only its pretraining needs; our head adds one logit.
 EXPERT = 304_368_640 - 1024 + 1024 + 1
@@ -34,7 +34,7 @@ def test_the_vlm_has_as_many_weights_as_published_and_takes_no_memory_for_them()
     [("colab", 3_754_622_976, 83_653_863, 86.6), ("laptop", 256_484_928, 2_445_063, 22.1)],  # the cards say of experts
 )
 def test_the_models_of_the_scales_between_have_as_many_weights_as_published(scale, vlm, vae, expert, tmp_path):
-    tried = stages.setting(scale)
+    tried = setting.make(scale)
     assert weights(models.vlm(tried.single(), None, models.HOLLOW)[1]) == vlm
     assert weights(models.vae(tried, tmp_path, "cpu")[1]) == vae
     module = models.expert(tried, None, "meta")[1]
@@ -62,7 +62,7 @@ def test_the_adapters_of_the_expert_land_on_the_four_layers_of_every_block_and_n
 def test_the_mini_processor_can_ask_the_large_model(vlm):
     from PIL import Image
 
-    config, batch = vlm.model.config, verdict.prompts(vlm, [Image.new("RGB", PAPER.sizes["vlm"])] * 2)
+    config, batch = vlm.model.config, verdict.prompts(vlm, [Image.new("RGB", PAPER.size("vlm"))] * 2)
     assert len(vlm.processor.tokenizer) <= models.WORDS <= config.text_config.vocab_size
     assert int((batch["input_ids"] == config.image_token_id).sum()) == 2 * 256
     assert int(batch["input_ids"].max()) < config.text_config.vocab_size
@@ -76,8 +76,8 @@ def test_no_two_words_of_a_model_without_weights_are_alike(vlm):
 def test_smolvlm2_is_asked_behind_its_own_processor_and_sees_one_tile_of_64_tokens():
     from PIL import Image
 
-    laptop = stages.setting("laptop")
+    laptop = setting.make("laptop")
     model, _ = models.vlm(laptop.single(), None, models.HOLLOW)
-    batch = verdict.prompts(model, [Image.new("RGB", laptop.sizes["vlm"])] * 2)
+    batch = verdict.prompts(model, [Image.new("RGB", laptop.size("vlm"))] * 2)
     assert (batch["input_ids"] == model.model.config.image_token_id).sum(1).tolist() == [64, 64]
     assert len(model.processor.tokenizer) <= models.WORDS

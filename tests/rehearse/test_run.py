@@ -10,8 +10,8 @@ import torch
 
 from aligngemini import cli
 from aligngemini.core import devices
-from aligngemini.rehearse import gpus, report, run, stages
-from aligngemini.rehearse.setting import SHORT
+from aligngemini.rehearse import gpus, report, run, setting, stages
+from aligngemini.rehearse.setting import SHORT, Setting
 
 STAGES = [
     "reconstruction",
@@ -23,23 +23,23 @@ STAGES = [
     "labelling",
     "DPO",
 ]
-SETTING = stages.setting
+SETTING = setting.make
 RAN = (3, 0.5, 2_000_000_000, "CPU")  # images of a step, its seconds, bytes at the peak, and where
 
 
-def small(scale: str, mixed: bool = False) -> stages.Setting:
+def small(scale: str, mixed: bool = False) -> Setting:
     """The recipes of mini in batches of two, with what that of paper has besides."""
     told = SETTING(scale, mixed)
-    vae = told.vae.replace(vae_latent="sampled", pair_format="png")
+    data = told.data.replace(vae_latent="sampled", pair_format="png")
     expert = told.expert.replace(batch_pairs=2, score_batch_size=2, workers=0, resized_views=True)
     vlm = told.vlm.replace(
         batch_size=2, score_batch_size=2, labeller="base", share_prompt=True, gradient_checkpointing=True
     )
-    return told._replace(vae=vae, expert=expert, vlm=vlm, answer=4, reason=8)
+    return told._replace(data=data, expert=expert, vlm=vlm, answer=4, explained=4, reason=8)
 
 
 def test_the_command_runs_and_computes_every_stage_and_writes_what_it_prints(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(stages, "setting", small)
+    monkeypatch.setattr(setting, "make", small)
     assert cli.main(["rehearse", "--scale", "mini", "--steps", "1", "--outputs", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     (path,) = (tmp_path / "rehearsal").glob("*.json")
@@ -59,7 +59,7 @@ def test_the_command_runs_and_computes_every_stage_and_writes_what_it_prints(tmp
 
 
 def test_one_stage_is_only_computed_where_that_is_asked_for(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(stages, "setting", small)
+    monkeypatch.setattr(setting, "make", small)
     words = ["rehearse", "--scale", "mini", "--computed", "--only", "reconstruction", "--mixed"]
     assert cli.main([*words, "--outputs", str(tmp_path)]) == 0
     assert "computed" in (printed := capsys.readouterr().out) and "measured CPU" not in printed
@@ -69,10 +69,10 @@ def test_one_stage_is_only_computed_where_that_is_asked_for(tmp_path, capsys, mo
 @pytest.mark.parametrize("name", ["expert views", "expert scoring", "reconstruction"])
 def test_photographs_of_four_shapes_go_in_one_batch(name, tmp_path):
     tried = small("mini", mixed=True).single()
-    (stage,) = stages.asked(tried, name)
+    (stage,) = stages.of(tried, name)
     units, go = stage.run(run.built(stage, tried, tmp_path, "cpu")[0], tried, tmp_path / "step")
     go(1)
-    assert units == len(tried.shapes) == len(set(stages.setting("paper", mixed=True).shapes)) == 4
+    assert units == len(tried.shapes) == len(set(SETTING("paper", mixed=True).shapes)) == 4
 
 
 def large(*words):
@@ -113,7 +113,7 @@ def test_what_is_counted_stands_beside_what_is_measured_and_is_said_at_once(monk
 def test_the_first_step_warms_up_and_is_measured_only_where_it_is_alone(steps, calls, monkeypatch):
     asked = []
     monkeypatch.setattr(run, "built", lambda *words: (None, torch.nn.Linear(1, 1)))
-    stage = stages.asked(small("mini"), "expert scoring")[0]._replace(run=lambda *words: (4, asked.append))
+    stage = stages.of(small("mini"), "expert scoring")[0]._replace(run=lambda *words: (4, asked.append))
     units, seconds, peak, name = run.measure(stage, small("mini"), "cpu", steps)
     assert (units, asked) == (4, calls) and 0 < seconds < 1 and name.startswith("CPU")
 
@@ -121,8 +121,8 @@ def test_the_first_step_warms_up_and_is_measured_only_where_it_is_alone(steps, c
 def test_a_cpu_takes_the_true_sizes_one_by_one_and_answers_in_few_words(monkeypatch):
     _, tried = rows_of(monkeypatch, SETTING("paper"))
     assert tried[0].expert.batch_pairs == tried[0].vlm.batch_size == tried[0].vlm.gradient_accumulation == 1
-    assert tried[0].vlm.precision == "bfloat16" and tried[0].sizes["vae"] == (640, 480)
-    assert [each.answer for each in tried[-3:]] == [SHORT, SHORT, 100]
+    assert tried[0].vlm.precision == "bfloat16" and tried[0].size("vae") == (640, 480)
+    assert [(each.explained, each.reason, each.answer) for each in tried[-3:]] == [(SHORT, SHORT, 100)] * 3
 
 
 def test_without_a_gpu_the_true_sizes_are_measured_only_where_that_is_asked_for_and_there_is_memory(monkeypatch):
@@ -140,7 +140,7 @@ def test_without_a_gpu_the_true_sizes_are_measured_only_where_that_is_asked_for_
 
 
 def test_labelling_is_rehearsed_where_the_recipe_has_a_labeller():
-    paper, mini = ([stage.name for stage in stages.asked(SETTING(scale))] for scale in ("paper", "mini"))
+    paper, mini = ([stage.name for stage in stages.of(SETTING(scale))] for scale in ("paper", "mini"))
     assert paper == STAGES and mini == [name for name in STAGES if name != "labelling"]
 
 
@@ -184,7 +184,7 @@ def test_a_scale_without_architectures_and_an_unknown_gpu_are_refused(words, why
 @pytest.mark.filterwarnings("error:.*pin_memory")
 @pytest.mark.parametrize("name", ["reconstruction", "expert training", "DPO"])
 def test_a_count_is_the_same_where_there_is_an_accelerator(name, monkeypatch):
-    (stage,) = stages.asked(small("mini"), name)
+    (stage,) = stages.of(small("mini"), name)
     alone = run.count_of(stage, small("mini"))
     monkeypatch.setattr(devices, "_found", lambda: "cuda")
     assert run.count_of(stage, small("mini")) == alone
