@@ -11,7 +11,7 @@ from .plan import Plan
 
 
 class Check(NamedTuple):
-    """One thing that a notebook needs; `run` raises `Refused` where it is not there, and may return a note."""
+    """One thing that a notebook needs; `run` raises `Refused` where it is not there, and may return a text, a note."""
 
     notebook: str
     what: str
@@ -25,14 +25,14 @@ def quick(plan: Plan) -> Iterator[Check]:
         name, cfg = item.stage.name, item.cfg({})
         yield Check(name, "notebook", partial(_notebook, name))
         for each in run_spec.named(cfg):
-            yield Check(name, f"{each.field} {each.text}", partial(_located, each))
+            yield Check(name, f"{each.field} {each.text}", each.paths)
         for each in run_spec.branches(cfg):
             if each.kind.file:
                 yield Check(name, f"scores {each.rest}", partial(lambda one: one.kind.load().check(one.rest), each))
         for each in stages.selectors(cfg):
             if each.field in item.asked and each.notebook not in executed:
                 load = partial(saved_runs.load, each.notebook, each.text, plan.scale)
-                yield Check(name, f"{each.field} {each.text}", lambda load=load: load() and None)
+                yield Check(name, f"{each.field} {each.text}", load)
         if repository := getattr(cfg, "push_to_hub", ""):
             yield Check(name, f"push_to_hub {repository}", partial(hub.check, repository))
 
@@ -40,7 +40,3 @@ def quick(plan: Plan) -> Iterator[Check]:
 def _notebook(name: str) -> None:
     if not paths.notebook(name).is_file():
         raise Refused(f"there is no notebook {paths.notebook(name)}: work from a checkout")
-
-
-def _located(named: run_spec.Named) -> None:
-    named.paths()

@@ -57,17 +57,20 @@ def text(rows: pd.DataFrame) -> str:
 
 def _row(check: Check) -> tuple[str, str, str, str]:
     try:
-        return check.notebook, check.what, OK, check.run() or ""
+        note = check.run()
+        return check.notebook, check.what, OK, note if isinstance(note, str) else ""
     except Refused as refusal:
         return check.notebook, check.what, MISSING, str(refusal)
 
 
 def _packages(plan: Plan) -> Iterator[Check]:
     yield Check(ALL, "packages", _installed)
-    yield Check(ALL, f"outputs {paths.short(paths.outputs())}", lambda: paths.writable(paths.outputs()) and None)
+    yield Check(ALL, f"outputs {paths.short(paths.outputs())}", partial(paths.writable, paths.outputs()))
     for cfg in _configs(plan, stages.VLM):
         if cfg.quantise:
-            yield Check(stages.VLM, f"quantise {cfg.quantise}", partial(_quantised, cfg.quantise))
+            from aligngemini.vlm import load
+
+            yield Check(stages.VLM, f"quantise {cfg.quantise}", partial(load.quantised, cfg.quantise))
         if cfg.accelerate_config:
             yield Check(stages.VLM, f"accelerate_config {cfg.accelerate_config}", partial(_processes, cfg))
 
@@ -80,12 +83,6 @@ def _installed() -> str:
     if lacking:
         raise Refused(f"not installed: {', '.join(lacking)}; `pip install -e .`")
     return f"{len(names)} installed"
-
-
-def _quantised(how: str) -> None:
-    from aligngemini.vlm import load
-
-    load.quantised(how)
 
 
 def _processes(cfg: Any) -> None:

@@ -1,7 +1,7 @@
 """Where notebooks run: in kernels of this machine, or in those of a Ray cluster that sees the same files."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from aligngemini.core import cluster, paths
 from aligngemini.core.cluster import Cluster
@@ -40,13 +40,11 @@ class Ray(Local):
     def execute(self, notebook: Path, executed: Path, values: dict[str, Any], environment: dict[str, str]) -> None:
         """Run it on some node; once more on another one where its kernel died, and where the node was lost."""
         given = notebook, executed, values, environment
-        end = self.nodes.call(_execute, *given, stopped=kernel.stopping)
-        if end.died:
-            end = self.nodes.call(_execute, *given, avoid=end.node, stopped=kernel.stopping)
-        if end.died:
-            raise kernel.Died(end.evalue)
-        if end.ename:
-            raise Raised(end)
+        node, error = self.nodes.call(_execute, *given, stopped=kernel.stopping)
+        if isinstance(error, kernel.Died):
+            _, error = self.nodes.call(_execute, *given, avoid=node, stopped=kernel.stopping)
+        if error:
+            raise error
 
 
 def asked(args: Any, plans: list[Plan]) -> Local:
@@ -57,28 +55,23 @@ def asked(args: Any, plans: list[Plan]) -> Local:
     return Ray(nodes, share.jobs(args.jobs, plans) if args.jobs else 0)
 
 
-class End(NamedTuple):
-    """How a notebook ended on a node: the name and the text of its error, "" for none, and whether its kernel died."""
-
-    node: str
-    ename: str = ""
-    evalue: str = ""
-    died: bool = False
-
-
 class Raised(RuntimeError):
     """The error of a notebook that ran elsewhere, with `ename` and `evalue` as papermill's has them."""
 
-    def __init__(self, end: End) -> None:
-        super().__init__(end.evalue)
-        self.ename, self.evalue = end.ename, end.evalue
+    def __init__(self, ename: str, evalue: str) -> None:
+        super().__init__(ename, evalue)
+        self.ename, self.evalue = ename, evalue
 
 
-def _execute(notebook: Path, executed: Path, values: dict[str, Any], environment: dict[str, str]) -> End:
-    """Run a notebook on this node. Errors come back as texts: not every one can be sent."""
+def _execute(
+    notebook: Path, executed: Path, values: dict[str, Any], environment: dict[str, str]
+) -> tuple[str, Exception | None]:
+    """Run a notebook on this node; return the node and its error, in a form that can be sent."""
     try:
         kernel.execute(notebook, executed, values, environment)
+    except kernel.Died as error:
+        return cluster.node(), error
     except Exception as error:
-        name, text = getattr(error, "ename", type(error).__name__), str(getattr(error, "evalue", error))
-        return End(cluster.node(), name, text, isinstance(error, kernel.Died))
-    return End(cluster.node())
+        text = str(getattr(error, "evalue", error))
+        return cluster.node(), Raised(getattr(error, "ename", type(error).__name__), text)
+    return cluster.node(), None

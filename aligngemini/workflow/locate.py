@@ -7,7 +7,6 @@ from aligngemini.core.params import Refused, shown
 from aligngemini.core.saved_runs import SavedRun
 
 EVERY = (stages.ANALYSIS, stages.FUSION, stages.PEERS, stages.EXPERT, stages.VLM, stages.DATA)
-RUN = "a run's name or its beginning, latest, or a run's folder"
 
 
 def run(text: str, *notebooks: str, check: bool = True) -> SavedRun:

@@ -135,7 +135,7 @@ def ends(little):
 
 
 def test_a_kernel_that_died_is_tried_once_more_on_another_node(ends):
-    died, well = executors.End("one", "Died", "short of memory", died=True), executors.End("two")
+    died, well = ("one", kernel.Died("short of memory")), ("two", None)
     ends.ends = [died, well]
     ends.execute("notebook", "executed", {}, {})
     assert ends.asked == ["", "one"]
@@ -145,7 +145,7 @@ def test_a_kernel_that_died_is_tried_once_more_on_another_node(ends):
 
 
 def test_the_error_of_a_notebook_on_a_node_is_told_as_that_of_one_here(ends):
-    ends.ends = [executors.End("one", "Refused", "there is no light.")]
+    ends.ends = [("one", executors.Raised("Refused", "there is no light."))]
     with pytest.raises(execute.StageRefused, match="01_data_construction failed: Refused: there is no light. Mend"):
         execute.run([plan.make("tiny", only="01")], executor=ends)
     assert ends.asked == [""]
