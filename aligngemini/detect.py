@@ -5,14 +5,13 @@ import gc
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .core import cluster, paths
 from .core.codes import ANEW, CONTINUES, DONE, FAILED, FOUND
+from .core.manifest import room_on_disk
 from .core.params import Refused, shown
-
-if TYPE_CHECKING:
-    from .detector import Detector
+from .images import filenames
 
 EPILOG = """Exit code 3: done, but an image could not be judged (texts and hidden files are no images).
 Every file of a folder is a row, with verdict and scores, or with the reason why it is no readable image.
@@ -60,7 +59,6 @@ def _table(args: argparse.Namespace) -> int:
         raise Refused(f"there is no image or folder {shown(missing[0])}: check the path")
     file = paths.writable_file(args.csv, "--csv") if args.csv else None
     print("loading the detector ...", file=sys.stderr, flush=True)  # a sign of life: the libraries take seconds
-    from .images import filenames
     from .images.loaders import skips
 
     if file and file.is_file() and not skips.reason(file):
@@ -83,8 +81,6 @@ def _table(args: argparse.Namespace) -> int:
 
 def _write(table: Any, file: Path, name: str) -> None:
     """Write the table of a detector as CSV, and say what it holds."""
-    from .core.manifest import room_on_disk
-
     with room_on_disk(file, "--csv"):
         table.to_csv(file, index=False)
     counts = [f"{(table['verdict'] == verdict).sum()} {word}" for verdict, word in WORDS.items()]
@@ -94,8 +90,6 @@ def _write(table: Any, file: Path, name: str) -> None:
 
 def _print(table: Any, as_json: bool) -> None:
     """Print the table of a detector, without the columns that say nothing, or all of it as JSON."""
-    from .images import filenames
-
     if as_json:
         return print(table.to_json(orient="records", lines=True, force_ascii=False), end="")
     names, words = table["image"].map(filenames.printable), table["verdict"].map(WORDS).fillna("")
@@ -103,8 +97,8 @@ def _print(table: Any, as_json: bool) -> None:
     print(said.loc[:, (said != "").any()].to_string(index=False))
 
 
-def _loaded(run: str) -> "Detector":
-    """Load the detector; garbage is looked for neither meanwhile nor later in what was loaded, a million objects."""
+def _loaded(run: str) -> Any:
+    """Load a Detector; garbage is looked for neither meanwhile nor later in what was loaded, a million objects."""
     gc.disable()
     try:
         from .detector import Detector

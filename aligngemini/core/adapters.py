@@ -5,6 +5,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from safetensors import safe_open
+
 from aligngemini.core import json_file, models, reading, shipped
 from aligngemini.core.params import Refused, said
 
@@ -90,7 +92,6 @@ def put(model, folder: Path):
 def check_keys(model, folder: Path) -> None:
     """Raise Refused unless the weights saved in `folder` are exactly those of the PEFT model's adapter, by name."""
     from peft import get_peft_model_state_dict
-    from safetensors import safe_open
 
     with safe_open(Path(folder) / WEIGHTS, framework="pt") as file:
         saved = set(file.keys())

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
+from pyarrow import Table, parquet
 
 from aligngemini.core import atomic, fingerprint, paths
 from aligngemini.core.progress import say_once
@@ -17,8 +18,6 @@ def write(path: Path, table: pd.DataFrame) -> None:
 
     The index is left out. Raises OSError.
     """
-    from pyarrow import Table, parquet
-
     rows = Table.from_pandas(table, preserve_index=False)
     digest = fingerprint.of_rows(rows.to_pandas())
     with atomic.replacing(path) as temporary:
@@ -27,8 +26,6 @@ def write(path: Path, table: pd.DataFrame) -> None:
 
 def read(path: Path) -> pd.DataFrame | None:
     """Return what `write` wrote; None where there is no such file, or any of it has changed."""
-    from pyarrow import parquet
-
     try:
         rows = parquet.read_table(path)
         table = rows.to_pandas()

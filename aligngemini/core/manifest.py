@@ -15,6 +15,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from aligngemini.core import devices, fingerprint, json_file, paths, reading
 
 NAME = "manifest.json"
@@ -158,8 +160,6 @@ def entry(folder: Path, name: str) -> dict[str, Any]:
 
 def environment() -> dict[str, Any]:
     """Return versions of what the project depends on, Python, machine, accelerator and the state of the checkout."""
-    import psutil
-
     commit = _git("rev-parse", "HEAD")
     required = metadata.requires("aligngemini") or [] if _version("aligngemini") else []
     return {

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from safetensors import SafetensorError, safe_open
+
 from . import paths, reading, redaction, shipped
 from .manifest import no_memory
 from .params import Refused, said, shown
@@ -114,8 +116,6 @@ def shards(index: Path) -> list[str]:
 
 
 def _damage(file: Path) -> str:
-    from safetensors import SafetensorError, safe_open
-
     if not file.is_file():
         return "is no file, or a link that leads nowhere"
     if file.suffix in (".json", ".safetensors", ".jinja") and not file.stat().st_size:

@@ -2,6 +2,9 @@
 captions.
 """
 
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast, Qwen2_5_VLProcessor, Qwen2VLImageProcessor, Qwen2VLVideoProcessor
+
 from aligngemini.world import captions, world
 from aligngemini.world.scenes import FAMILIES
 
@@ -31,9 +34,6 @@ def corpus(count: int = 600, seed: int = 0) -> list[str]:
 
 def tokenizer(vocabulary: int = 768):
     """A `PreTrainedTokenizerFast` of at most `vocabulary` tokens; every byte is known, so any text can be read."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
-
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
@@ -47,8 +47,6 @@ def tokenizer(vocabulary: int = 768):
 
 def processor(size: int = 112):
     """The Qwen2.5-VL processor at the small world's size: pictures of size x size become (size / 28)² tokens."""
-    from transformers import Qwen2_5_VLProcessor, Qwen2VLImageProcessor, Qwen2VLVideoProcessor
-
     pixels = {"shortest_edge": 28 * 28, "longest_edge": size * size}
     words = tokenizer()
     images = Qwen2VLImageProcessor(size=pixels, patch_size=14, merge_size=2, temporal_patch_size=2)

@@ -1,7 +1,5 @@
 """Conversations about pictures from which the small language model learns to describe, to answer and to choose."""
 
-from functools import cache
-
 import numpy as np
 import torch
 from PIL import Image
@@ -20,6 +18,7 @@ from .language import HINT
 DESCRIBE = "Describe the picture."
 ADJECTIVES = ("real", "fake", *COLOURS)
 DEGRADED = 0.5  # share of pictures that go through the degradation chain, as a real VLM has seen poor pictures too
+RANGES = degrade.ranges(DataParams())
 BLOCK = 16  # lessons of one kind in a row, so that a batch needs little padding
 REMARKED = 0.8  # share of an evaluative base's lessons that say whether the scene is usual or strange
 HARD = ("count", "placement", "number")  # hardest to see or to tell: half of all lessons are drawn from these
@@ -44,13 +43,8 @@ def seen(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A scene as a camera shows it, half the time heavily degraded: uint8 in, uint8 out, same size."""
     rgb, quality = photograph(rgb, rng)
     if rng.random() < DEGRADED:
-        return degrade.degrade(rgb, degrade.draw(_ranges(), rng))
+        return degrade.degrade(rgb, degrade.draw(RANGES, rng))
     return degrade.compress(rgb, quality)
-
-
-@cache
-def _ranges() -> dict:
-    return degrade.ranges(DataParams())
 
 
 def lesson(

@@ -4,7 +4,9 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import timm
 import torch
+from timm.models import save_for_hf
 
 from aligngemini.core.seeds import generator
 from aligngemini.images import degrade
@@ -41,9 +43,6 @@ def batch(seed: int, step: int) -> dict[str, torch.Tensor]:
 
 def pretrain(out: Path, work: Path, steps: int, seed: int = 0, rate: float = 1e-3) -> dict:
     """Make the base in `out` (timm's hub format); returns its card with the share of variance explained per setting."""
-    import timm
-    from timm.models import save_for_hf
-
     torch.manual_seed(seed)
     backbone = begun(timm.create_model(EXPERT_NAME, **EXPERT_SHAPE), seed)
     module = torch.nn.Sequential(backbone, torch.nn.Linear(EXPERT_SHAPE["embed_dim"], len(RANGES)))

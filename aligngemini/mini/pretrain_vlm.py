@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 from PIL import Image
+from transformers import Qwen2_5_VLForConditionalGeneration
 
 from aligngemini.world import captions
 
@@ -30,8 +31,6 @@ def pretrain(name: str, out: Path, work: Path, steps: int, seed: int = 0) -> dic
     Five eighths of `steps` open the eyes, as many teach words, and twice as many of short lessons come last. Eyes and
     words are the same in both bases: they are trained once, in the folder `vlm_shared` beside `work`.
     """
-    from transformers import Qwen2_5_VLForConditionalGeneration
-
     torch.manual_seed(seed)
     tools, shared = processor(), work.with_name("vlm_shared")
     share = {"eyes": steps * 5 // 8, "words": steps * 5 // 8, "last": steps * 5 // 4}
@@ -73,7 +72,7 @@ def _loss(model, batch: dict) -> torch.Tensor:
     return model(**batch).loss
 
 
-BATCH, BATCHES = 16, 48  # pictures at a time, and how often: about 35 of each family, violated or not
+BATCHES = 48  # of BATCH pictures that are examined: about 35 of each family, violated or not
 JUDGE = f"Is this image usual or strange? {HINT}"
 WORDS = ("usual", "strange")  # for a picture that is not violated, and for one that is
 

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 UTILISATION = 0.4  # share of the peak rate that training reaches (ours; .35 to .5 is usual at this size)
 HOPPER = 0.15  # the same of an H100, which waits for its processor: .12 to .20 in the stages of MEASUREMENTS.md
+MEMORY = {"paper": 20, "colab": 10}  # GB that true sizes take without a GPU: most are the VLM's weights in bfloat16
 USABLE = 0.9  # share of the memory left by driver, libraries and gaps between blocks (ours)
 
 

@@ -7,13 +7,15 @@ module. On the device HOLLOW, a CPU, large weights are `flop_counter.zeros`.
 
 from pathlib import Path
 
+import diffusers
 import torch
 from torch import nn
+from transformers import AutoConfig, AutoModelForImageTextToText, GenerationConfig
 
 from aligngemini.core import paths, reading
 from aligngemini.core.params import Refused
 from aligngemini.expert import architectures, backbone
-from aligngemini.images import autoencoder
+from aligngemini.images import autoencoder, patches
 from aligngemini.vlm import image_size, load
 
 from . import flop_counter, processors
@@ -29,8 +31,6 @@ def vlm(setting: Setting, folder: Path, device: str) -> tuple[load.VLM, nn.Modul
 
     It is made on its device and in its dtype from the start, so that no weight is ever there twice.
     """
-    from transformers import AutoConfig, AutoModelForImageTextToText, GenerationConfig
-
     load.ignore_older_names()
     dtype, sizes = load.dtype_for(setting.vlm.precision), _sizes(setting.vlm.base)
     processor, ids = processors.of(sizes["model_type"])
@@ -63,10 +63,6 @@ def expert(setting: Setting, folder: Path, device: str) -> tuple[backbone.Expert
 
 def vae(setting: Setting, folder: Path, device: str) -> tuple[autoencoder.Autoencoder, nn.Module]:
     """The autoencoder of the recipe, saved and loaded as one from the hub is."""
-    import diffusers
-
-    from aligngemini.images import patches
-
     config, sizes = setting.data, _sizes(setting.data.vae)
     kind = sizes["_class_name"]
     model = getattr(patches if hasattr(patches, kind) else diffusers, kind).from_config(sizes)

@@ -3,6 +3,9 @@
 from importlib.resources import files
 from typing import Any
 
+import transformers
+from tokenizers import Tokenizer
+
 from aligngemini.core import paths
 
 MINI = "data/mini/vlm"
@@ -17,29 +20,24 @@ NAMED = {
 
 def smolvlm() -> Any:
     """SmolVLM2's own processor and chat template, with images as its card has them: up to four tiles a side."""
-    from tokenizers import Tokenizer
-    from transformers import PreTrainedTokenizerFast, SmolVLMImageProcessor, SmolVLMProcessor, SmolVLMVideoProcessor
-
     core = Tokenizer.from_file(str(paths.resolve(MINI) / "tokenizer.json"))
-    ends = {"eos_token": NAMED["end_of_utterance_token"], "pad_token": "<|endoftext|>"}
-    words = PreTrainedTokenizerFast(tokenizer_object=core, padding_side="left", extra_special_tokens=NAMED, **ends)
+    tokens = {"eos_token": NAMED["end_of_utterance_token"], "pad_token": "<|endoftext|>", "extra_special_tokens": NAMED}
+    words = transformers.PreTrainedTokenizerFast(tokenizer_object=core, padding_side="left", **tokens)
     words.add_special_tokens({"extra_special_tokens": list(NAMED.values())}, replace_extra_special_tokens=False)
     sizes = {"max_image_size": {"longest_edge": TILE}}
-    images = SmolVLMImageProcessor(size={"longest_edge": 4 * TILE}, **sizes)
-    video = SmolVLMVideoProcessor(size={"longest_edge": TILE}, **sizes)
+    images = transformers.SmolVLMImageProcessor(size={"longest_edge": 4 * TILE}, **sizes)
+    video = transformers.SmolVLMVideoProcessor(size={"longest_edge": TILE}, **sizes)
     chat = (files("trl") / "chat_templates" / "smolvlm.jinja").read_text()
-    return SmolVLMProcessor(images, words, video, image_seq_len=TOKENS, chat_template=chat)
+    return transformers.SmolVLMProcessor(images, words, video, image_seq_len=TOKENS, chat_template=chat)
 
 
 def of(kind: str) -> tuple[Any, dict[str, int]]:
     """The processor for a model of this type of transformers, the mini one for the Qwen family, and the ids of special
     tokens that the model's configuration takes from it.
     """
-    from transformers import AutoConfig, AutoProcessor
-
     if kind == "smolvlm":
         processor = smolvlm()
         return processor, {"image_token_id": processor.image_token_id}
-    config = AutoConfig.from_pretrained(paths.resolve(MINI)).to_dict()
+    config = transformers.AutoConfig.from_pretrained(paths.resolve(MINI)).to_dict()
     ids = {name: value for name, value in config.items() if name.endswith("_token_id")}
-    return AutoProcessor.from_pretrained(paths.resolve(MINI)), ids
+    return transformers.AutoProcessor.from_pretrained(paths.resolve(MINI)), ids

@@ -16,6 +16,7 @@ from unittest.mock import patch
 
 import psutil
 import torch
+from trl.trainer import utils
 
 from aligngemini.core import devices
 from aligngemini.core.params import Refused
@@ -23,12 +24,11 @@ from aligngemini.core.progress import progress, say
 
 from . import models, stages
 from .flop_counter import FEW, Count, at, counted
-from .gpus import GPU, smallest
+from .gpus import GPU, MEMORY, smallest
 from .setting import SHORT, Setting
 from .stages import Stage
 
 Row = dict[str, Any]
-MEMORY = {"paper": 20, "colab": 10}  # GB that the true sizes take on a CPU: most are the VLM's weights in bfloat16
 TRAINED = 7  # times the adapter's bytes on disk: itself, and two checkpoints with Adam's two numbers for each
 PNG = 0.55  # of a photograph's pixels, in bytes (ours)
 
@@ -88,8 +88,6 @@ def count_of(stage: Stage, setting: Setting, narrow: bool = False) -> tuple[Coun
 @contextmanager
 def _narrow(stage: Stage) -> Iterator[None]:
     """Let a model compute in 16 bits, and TRL score the positions of answers alone, as both do on a GPU."""
-    from trl.trainer import utils
-
     sixteen = torch.autocast("cpu", torch.bfloat16, enabled=stage.model != "vlm")
     with sixteen, patch.object(utils, "_use_triton", lambda device: True):
         yield

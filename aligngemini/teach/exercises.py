@@ -6,6 +6,7 @@ from numbers import Real
 from typing import Any
 
 import pandas as pd
+from safetensors import safe_open
 
 from aligngemini.analysis import tables
 from aligngemini.audit import cues, data_run
@@ -100,8 +101,6 @@ def _recoded(run: SavedRun) -> float:
 
 
 def _lora(run: SavedRun) -> int:
-    from safetensors import safe_open
-
     with safe_open(run.path("adapter", "adapter_model.safetensors"), "numpy") as file:
         return 2 * sum(file.get_tensor(name).size for name in file.keys() if "lora_" in name)  # noqa: SIM118
 

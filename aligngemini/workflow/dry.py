@@ -18,6 +18,7 @@ from aligngemini.fetch import bases, record, web
 from aligngemini.images import sources
 from aligngemini.images.loaders import benchmark_rows
 from aligngemini.images.params import WORLD
+from aligngemini.rehearse.gpus import GPU, MEMORY
 
 from . import checks
 from .checks import Check
@@ -164,7 +165,7 @@ def _memory(plan: Plan, written: dict[str, float]) -> Iterator[Check]:
         yield Check(row["notebook"], f"memory for {row['stage']}", partial(_fits, row, machine, plan.scale))
 
 
-def _counted(scale: str, data: Any, vlm: Any, expert: Any, machine: Any, notebooks: list[str]) -> list[dict[str, Any]]:
+def _counted(scale: str, data: Any, vlm: Any, expert: Any, machine: GPU, notebooks: list[str]) -> list[dict[str, Any]]:
     """The computed rows of a rehearsal of some notebooks with these parameters."""
     from aligngemini.rehearse import run, setting
 
@@ -172,11 +173,9 @@ def _counted(scale: str, data: Any, vlm: Any, expert: Any, machine: Any, noteboo
     return list(run.computed(tried, machine, notebooks=notebooks))
 
 
-def _machine() -> Any:
+def _machine() -> GPU:
     """The GPU of this machine, or its memory where it has none."""
     import torch
-
-    from aligngemini.rehearse.gpus import GPU
 
     if not torch.cuda.is_available():
         return GPU("", psutil.virtual_memory().total / 1e9, 1, 1)
@@ -184,12 +183,10 @@ def _machine() -> Any:
     return GPU(card.name, card.total_memory / 1e9, 1, 1)
 
 
-def _fits(row: dict[str, Any], machine: Any, scale: str) -> str:
+def _fits(row: dict[str, Any], machine: GPU, scale: str) -> str:
     """Say what a stage takes; raises Refused where that is too much, or where the scale needs a GPU and has none."""
-    from aligngemini.rehearse import run
-
     peak = row["peak, GB"]  # of a GPU, which computes in 16 bits
-    if not machine.name and scale in run.MEMORY:
+    if not machine.name and scale in MEMORY:
         smallest = f"the smallest that it fits: {row['smallest GPU']}"
         raise Refused(f"{peak:.1f} GB by count, and there is no GPU here; {smallest}; or take --scale laptop")
     peak *= 1 if machine.name else 2  # a processor computes in float32

@@ -33,8 +33,8 @@ def run(plans: list[Plan], force: bool = False, executor: Local | None = None) -
     complete stops what stands on it. When all others have ended this raises `Failed`, `StageRefused` or `DiskFull`:
     running again continues there.
     """
-    for plan in plans:
-        check(plan)
+    for check in (check for plan in plans for check in checks.quick(plan)):
+        check.run()  # what would fail hours later: notebooks, models, folders, runs that are not there, no login
     every = tasks.make(plans)
     for task in every:
         if not task.plan.runs(task.item):
@@ -82,20 +82,12 @@ def _joined(failures: list[Exception]) -> Exception:
     return kind("\n".join(map(str, failures)))
 
 
-def check(plan: Plan) -> None:
-    """Refuse in the first second what would fail hours later: notebooks, models, folders, runs not there, no login."""
-    for each in checks.quick(plan):
-        each.run()
-
-
 def _existing(task: Task) -> list[Answer]:
     """Return the complete run of a stage that is not executed: that of these very parameters, else the latest like it.
 
     There may be none if nothing that is executed needs it, or the command line names other runs.
     """
     plan, item = task.plan, task.item
-    if item.stage.place > plan.last.place:
-        return []
     needed = any(each.needs(item, plan.items) for each in plan.mine)
     try:
         cfg = item.cfg(task.made)

@@ -5,6 +5,8 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from aligngemini.core import paths
 from aligngemini.core.progress import spell
 
@@ -17,8 +19,6 @@ DIGITS = 6  # of the name of a run that another stands on
 
 def text(manifests: list[dict[str, Any]], long: bool = False) -> str:
     """Return one line per manifest of `runs.all()`, the newest last: all that is known, or what fits the terminal."""
-    import pandas as pd
-
     if not manifests:
         return "there are no runs yet: make them with `aligngemini run`"
     rows = pd.DataFrame(map(_row, manifests))

@@ -99,7 +99,7 @@ def _runs(which: str, made: dict[str, list[str]]) -> list[str]:
 
 @dataclass(frozen=True)
 class Plan:
-    """What one command runs: `items` in order, of which only those from `first` to `last` are executed.
+    """What one command runs: `items` in order, of which only those from the stage `first` on are executed.
 
     `memory`: gigabytes that one notebook takes, 0 if nobody knows. `part`: which part of a sweep it is.
     """
@@ -109,7 +109,6 @@ class Plan:
     question: str
     items: list[Item]
     first: Stage
-    last: Stage
     minutes: dict[str, float]
     memory: float = 0
     part: str = ""
@@ -121,7 +120,7 @@ class Plan:
 
     def runs(self, item: Item) -> bool:
         """Tell whether `item` is executed; otherwise a complete run of it is looked up."""
-        return self.first.place <= item.stage.place <= self.last.place
+        return self.first.place <= item.stage.place
 
 
 def make(
@@ -153,16 +152,14 @@ def make(
     end = stages.find(only) if only else usual[-1]
     asked = _asked(options or [], end, problems)
     items: list[Item] = []
-    for stage in usual:
+    for stage in usual[: usual.index(end) + 1]:
         try:
             items += _items(stage, scale, grid.get(stage.name, {}), asked[stage.name])
         except BadStage as refusal:
             if problems is None:
                 raise
             problems += [(stage.name, sentence) for sentence in refusal.sentences]
-    return Plan(
-        scale, asked_study.name, asked_study.question, items, start, end, settings["minutes"], settings["memory"]
-    )
+    return Plan(scale, asked_study.name, asked_study.question, items, start, settings["minutes"], settings["memory"])
 
 
 class BadStage(Refused):

@@ -82,7 +82,7 @@ def _made(run: "SavedRun", names: dict[str, str]) -> "SavedRun":
     usual = vars(stage.params())
     given = {name: redaction.mapped(value, renamed) for name, value in run.params.items() if usual[name] != value}
     item = plan.Item(stage, {}, given | {"scale": run.scale}, given)
-    (answers,) = execute.run([plan.Plan(run.scale, "", "", [item], stage, stage, {})])
+    (answers,) = execute.run([plan.Plan(run.scale, "", "", [item], stage, {})])
     return saved_runs.load(run.notebook, answers[-1].name)
 
 

@@ -70,7 +70,7 @@ def _plan(scale: str, study: Study, seed: int, data: dict[str, Any], options: li
     if missing := sorted(joined - set(study.grid)):
         raise Refused(f"study {study.name} has {stages.FUSION}: then its grid must name {' and '.join(missing)}, too")
     part = ", ".join(filter(None, [f"seed {seed}", spelt(data, study.varied)]))  # such as "seed 1, held_out shadow dog"
-    return dataclasses.replace(whole, items=items, last=items[-1].stage, part=part)
+    return dataclasses.replace(whole, items=items, part=part)
 
 
 def run(parts: list[Part], executor: Local | None = None) -> list[Made]:

@@ -40,11 +40,8 @@ def told(found: Iterable[tuple["SavedRun", str]]) -> list[str]:
     runs: dict[str, list[SavedRun]] = {}
     for run, line in found:
         runs.setdefault(line, []).append(run)
-    return [f"{_names(of)}: {line}" if len(of) == 1 else f"{line}\n{_wrapped(_names(of))}" for line, of in runs.items()]
-
-
-def _wrapped(names: str) -> str:
-    return textwrap.fill(names, 120, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+    wrapped = textwrap.TextWrapper(120, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False).fill
+    return [f"{_names(of)}: {line}" if len(of) == 1 else f"{line}\n{wrapped(_names(of))}" for line, of in runs.items()]
 
 
 def _names(runs: list["SavedRun"]) -> str:
