@@ -48,7 +48,7 @@ sync: $(READY)  ## write parameter cells, the recipes of mini and the heads of d
 
 pages: $(READY)  ## write the newest mini run to docs/notebooks, and a film of its explorer (needs chromium or Chrome)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[pages]'
-	$(BIN)/python -m aligngemini.analysis.pages docs/notebooks
+	$(BIN)/python -m tests.analysis.pages docs/notebooks
 	$(BIN)/python -m tests.explore.film docs/fusion-explorer.webp
 
 clean:  ## remove the environment and caches, never data or outputs

@@ -11,8 +11,6 @@ from PIL import Image, ImageChops
 from . import header, jpeg
 from .header import LIMIT, TOO_LARGE, Unreadable, contents, named_format, opened
 
-__all__ = ["LIMIT", "Decoded", "Unreadable", "identify", "pixels", "read"]
-
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,

@@ -12,18 +12,17 @@ KINDS = {"image_id": "str", "branch": "str", "supervision": "str", "score": "flo
 COLUMNS = tuple(KINDS)
 
 
-def make(image_id, score, branch: str, supervision: str, reason=None, **more) -> pd.DataFrame:
+def make(image_id, score, branch: str, supervision: str, reason=None) -> pd.DataFrame:
     """Build a checked score table from parallel sequences of length n.
 
-    `score` holds floats in [0, 1], NaN where there is none; `reason` (default: all '') says why. Further
-    columns, such as `label` of a validation table, are given by name. Raises Refused if a row breaks the
-    rules of `check`.
+    `score` holds floats in [0, 1], NaN where there is none; `reason` (default: all '') says why. Raises Refused if a
+    row breaks the rules of `check`.
     """
     names = pd.Series(list(image_id), dtype="str")  # also where there are none
     frame = pd.DataFrame({"image_id": names, "branch": branch, "supervision": supervision})
     frame["score"] = np.asarray(score, dtype=np.float64)
     frame["reason"] = [""] * len(frame) if reason is None else list(reason)
-    return check(frame.assign(**more))
+    return check(frame)
 
 
 def check(frame: pd.DataFrame) -> pd.DataFrame:

@@ -6,7 +6,8 @@ import nbformat
 import plotly.graph_objects as go
 from nbformat import v4
 
-from aligngemini.analysis import pages, report
+from aligngemini.analysis import report
+from tests.analysis import pages
 
 PIXEL = base64.b64encode(b"pixels").decode()
 

@@ -21,7 +21,7 @@ def good(**changes) -> pd.DataFrame:
 
 
 def test_round_trip_keeps_every_row_and_the_label(tmp_path):
-    frame = table.make(["a", "b"], [0.25, np.nan], "expert", "pixel", ["", "too small"], label=[0, 1])
+    frame = table.make(["a", "b"], [0.25, np.nan], "expert", "pixel", ["", "too small"]).assign(label=[0, 1])
     frame.to_parquet(tmp_path / "scores.parquet")
     back = table.load(tmp_path / "scores.parquet")
     assert back.image_id.tolist() == ["a", "b"] and back.label.tolist() == [0, 1]
