@@ -1,16 +1,15 @@
 """A web server on this machine: plain files with ranges and entity tags, a hub with its routes, and bad days."""
 
-import hashlib
 import json
 import re
 import sys
 import threading
 import time
-from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from tests.fetch.content import Content, blob, sha256
 from tests.fetch.uploads import Uploads
 
 COMMIT = "1f" * 20
@@ -76,9 +75,9 @@ class Handler(Uploads, BaseHTTPRequestHandler):
         if told := re.fullmatch(r"/(datasets/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
             return self._resolve(told[1] or "models/", told[2], told[4])
         if told := re.fullmatch(r"/cdn/([0-9a-f]{64})", path):
-            return self._file(next(f for f in server.hub.rglob("*") if f.is_file() and _sha256(f) == told[1]))
+            return self._file(next(f for f in server.hub.rglob("*") if f.is_file() and sha256(f) == told[1]))
         if path in server.files:
-            return self._body(server.files[path], path)
+            return self._body(Content(server.files[path]), path)
         self._send(b"", 404)
 
     def _api(self, path: str) -> None:
@@ -108,61 +107,60 @@ class Handler(Uploads, BaseHTTPRequestHandler):
         if not file.is_file():
             return self._send(b"", 404, known | {"X-Error-Code": "EntryNotFound"})
         if not name.endswith(LFS):
-            return self._send(file.read_bytes(), 200, known | {"ETag": f'"{_blob(file)}"'})
-        linked = {"X-Linked-ETag": f'"{_sha256(file)}"', "X-Linked-Size": str(file.stat().st_size)}
+            return self._send(file.read_bytes(), 200, known | {"ETag": f'"{blob(file)}"'})
+        linked = {"X-Linked-ETag": f'"{sha256(file)}"', "X-Linked-Size": str(file.stat().st_size)}
         cdn = f"http://localhost:{self.server.server_address[1]}"  # another host than the hub's own, as its CDN is
-        self._send(b"", 302, known | linked | {"Location": f"{cdn}/cdn/{_sha256(file)}"})
+        self._send(b"", 302, known | linked | {"Location": f"{cdn}/cdn/{sha256(file)}"})
 
     def _file(self, file: Path) -> None:
-        self._body(file.read_bytes(), file.relative_to(self.server.hub).as_posix())
+        self._body(Content(file), file.relative_to(self.server.hub).as_posix())
 
-    def _body(self, data: bytes, path: str) -> None:
-        etag = f'"{hashlib.md5(data).hexdigest()}"'
+    def _body(self, content: Content, path: str) -> None:
+        headers = {"ETag": content.etag}
         for pattern, other in self.server.swapped.items():
-            data = other if re.search(pattern, path) else data
-        told = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        meant = self.headers.get("If-Range", etag) == etag
-        start = int(told[1]) if told and meant and not self.server.no_range else 0
-        headers = {"ETag": etag}
-        if start and start >= len(data):
-            return self._send(b"", 416, headers | {"Content-Range": f"bytes */{len(data)}"})
-        headers |= {"Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}"} if start else {}
+            content = Content(other) if re.search(pattern, path) else content
+        part = self._wanted(headers["ETag"], content.size)
+        start, stop = part or (0, content.size)
+        if part and start >= content.size:
+            return self._send(b"", 416, headers | {"Content-Range": f"bytes */{content.size}"})
+        headers |= {"Content-Range": f"bytes {start}-{stop - 1}/{content.size}"} if part else {}
         stall = self._until(self.server.stall, path)
         if stall is not None:
-            self.wfile.write(b"HTTP/1.1 200 OK\r\nETag: %s\r\nContent-Length: %d\r\n\r\n" % (etag.encode(), len(data)))
-            self.wfile.write(data[:stall])
+            self._head(200, headers, content.size)
+            self._copy(content, 0, stall)
             return time.sleep(60)
-        self._send(data[start:], 206 if start else 200, headers, self._until(self.server.cut, path))
+        self._head(206 if part else 200, headers, stop - start)
+        cut = self._until(self.server.cut, path)
+        self._copy(content, start, stop if cut is None else min(stop, start + cut))
+        self.close_connection |= cut is not None
+
+    def _wanted(self, etag: str, size: int) -> tuple[int, int] | None:
+        """Where the asked part of a content begins and ends; None for all of it."""
+        told = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        if not told or self.server.no_range or self.headers.get("If-Range", etag) != etag:
+            return None
+        return int(told[1]), min(int(told[2] or size) + 1, size)
+
+    def _copy(self, content: Content, start: int, stop: int) -> None:
+        """Send a part of a content, by the kernel if it is a file."""
+        if self.command != "HEAD" and stop > start:
+            with content.opened() as file:
+                self.connection.sendfile(file, start, stop - start)
 
     def _until(self, days: dict[str, int], path: str) -> int | None:
         found = next((pattern for pattern in days if re.search(pattern, path)), None)
         return days.pop(found) if found and self.command == "GET" else None
 
-    def _send(self, body: bytes, status: int = 200, headers: dict | None = None, cut: int | None = None) -> None:
+    def _send(self, body: bytes, status: int = 200, headers: dict | None = None) -> None:
+        self._head(status, headers or {}, len(body))
+        self._copy(Content(body), 0, len(body))
+
+    def _head(self, status: int, headers: dict, length: int) -> None:
         self.send_response(status)
-        for name, value in (headers or {}).items():
+        for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(length))
         self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body[:cut])
-        if cut is not None:
-            self.close_connection = True
-
-
-def _sha256(file: Path) -> str:
-    return _digests(file, file.stat().st_mtime_ns)[0]
-
-
-def _blob(file: Path) -> str:
-    return _digests(file, file.stat().st_mtime_ns)[1]
-
-
-@cache
-def _digests(file: Path, changed: int) -> tuple[str, str]:
-    """SHA-256 of a file, and what git calls it; models have gigabytes, and are asked for often."""
-    data = file.read_bytes()
-    return hashlib.sha256(data).hexdigest(), hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
 def _sibling(file: Path, folder: Path) -> dict:
@@ -173,5 +171,5 @@ def _sibling(file: Path, folder: Path) -> dict:
 
 def _entry(file: Path, folder: Path) -> dict:
     size, name = file.stat().st_size, file.relative_to(folder).as_posix()
-    lfs = {"lfs": {"oid": _sha256(file), "size": size, "pointerSize": 130}} if name.endswith(LFS) else {}
-    return {"type": "file", "path": name, "size": size, "oid": _blob(file)} | lfs
+    lfs = {"lfs": {"oid": sha256(file), "size": size, "pointerSize": 130}} if name.endswith(LFS) else {}
+    return {"type": "file", "path": name, "size": size, "oid": blob(file)} | lfs
