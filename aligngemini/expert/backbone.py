@@ -72,8 +72,12 @@ class Expert:
 
     def pixels(self, images: torch.Tensor) -> torch.Tensor:
         """float32 [n, 3, H, W] on the model's device, brought to its mean and deviation, of images of 0 to 255."""
+        return self.moved(images).float().div_(255).sub_(self.mean).div_(self.std)
+
+    def moved(self, images: torch.Tensor) -> torch.Tensor:
+        """The images on the model's device."""
         pinned = images.is_pinned()  # from other memory, Apple GPUs read after it is given back (pytorch#189690)
-        return images.to(self.device, non_blocking=pinned).float().div_(255).sub_(self.mean).div_(self.std)
+        return images.to(self.device, non_blocking=pinned)
 
     def features(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """What `architectures.features` gives of images of 0 to 255, [n, 3, H, W]. Raises Refused for other sides."""

@@ -4,6 +4,7 @@ and those that bring a fake nearer to its photograph.
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
@@ -41,16 +42,40 @@ def apply(images: np.ndarray, sampled: Sample, chain: Sequence[str], rng: np.ran
 
 def _noise(images: np.ndarray, sampled: Sample, rng: np.random.Generator) -> np.ndarray:
     noise = rng.standard_normal(images.shape[1:], dtype=np.float32) * sampled.noise
-    return (images + noise).clip(0, 255).astype(np.uint8)
+    return np.stack([(rgb + noise).clip(0, 255).astype(np.uint8) for rgb in images])  # one by one, they stay in cache
 
 
 def _pepper(images: np.ndarray, sampled: Sample, rng: np.random.Generator) -> np.ndarray:
-    return images * (rng.random(images.shape[1:3], dtype=np.float32) >= sampled.pepper)[..., None]
+    kept = rng.random(images.shape[1:3], dtype=np.float32) >= sampled.pepper
+    return images * np.repeat(kept[..., None], 3, axis=2)  # repeated: numpy is slow where the last axis is broadcast
 
 
 def _each(change: Callable[[Image.Image, Sample], Image.Image]) -> Callable[..., np.ndarray]:
     """A change of one Pillow image as a change of a stack."""
     return lambda images, sampled, rng: np.stack([np.asarray(change(Image.fromarray(rgb), sampled)) for rgb in images])
+
+
+def median(rgb: np.ndarray) -> np.ndarray:
+    """uint8 [H, W, 3] whose values are the medians of their 3 x 3 neighbours; the edge goes on outside.
+
+    The same as Pillow's MedianFilter(3), several times faster. The median of nine values in three sorted columns is the
+    median of three: the largest of the smallest, the median of the middle ones, the smallest of the largest.
+    """
+    padded = np.pad(rgb, ((1, 1), (1, 1), (0, 0)), mode="edge")
+    low, middle, high = (_neighbours(column, 1) for column in _ordered(*_neighbours(padded, 0)))
+    return _ordered(_ordered(*low)[2], _ordered(*middle)[1], _ordered(*high)[0])[1]
+
+
+def _neighbours(values: np.ndarray, axis: int) -> np.ndarray:
+    """The values before, at and after each place of an axis but its ends: [3, ...], without a copy."""
+    return np.moveaxis(np.lib.stride_tricks.sliding_window_view(values, 3, axis), -1, 0)
+
+
+def _ordered(first: np.ndarray, second: np.ndarray, third: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The smallest, the middle and the largest of three arrays, value by value."""
+    first, second = np.minimum(first, second), np.maximum(first, second)
+    second, third = np.minimum(second, third), np.maximum(second, third)
+    return np.minimum(first, second), np.maximum(first, second), third
 
 
 def _sharpen(image: Image.Image, sampled: Sample) -> Image.Image:
@@ -72,6 +97,11 @@ def _bell(side: int, sigma: float) -> ImageFilter.Kernel:
     return ImageFilter.Kernel((side, side), (weights / weights.sum()).ravel().tolist(), scale=1)
 
 
+def _filtered(kernel: Callable[[Sample], Any]) -> Callable[[np.ndarray, Sample], np.ndarray]:
+    """A filter of Pillow as a change of one image."""
+    return lambda rgb, sampled: np.asarray(Image.fromarray(rgb).filter(kernel(sampled)))
+
+
 def _line(side: int, angle: float) -> ImageFilter.Kernel:
     """A stroke through the middle, as wide as the kernel."""
     steps, weights = np.arange(side) - side // 2, np.zeros((side, side))
@@ -81,11 +111,11 @@ def _line(side: int, angle: float) -> ImageFilter.Kernel:
 
 
 BLURS = {
-    "gaussian": lambda sampled: ImageFilter.GaussianBlur(sampled.blur),
-    "gaussian 3": lambda sampled: _bell(3, sampled.sigma),
-    "gaussian 5": lambda sampled: _bell(5, sampled.sigma),
-    "median 3": lambda sampled: ImageFilter.MedianFilter(3),
-    "motion 5": lambda sampled: _line(5, sampled.angle),
+    "gaussian": _filtered(lambda sampled: ImageFilter.GaussianBlur(sampled.blur)),
+    "gaussian 3": _filtered(lambda sampled: _bell(3, sampled.sigma)),
+    "gaussian 5": _filtered(lambda sampled: _bell(5, sampled.sigma)),
+    "median 3": lambda rgb, sampled: median(rgb),
+    "motion 5": _filtered(lambda sampled: _line(5, sampled.angle)),
 }
 # Each is called as its value in Sample, and maps (images uint8 [n, S, S, 3], Sample, generator) to images.
 CHANGES = {
@@ -94,7 +124,7 @@ CHANGES = {
     "upend": lambda images, sampled, rng: images[:, ::-1],
     "noise": _noise,
     "pepper": _pepper,
-    "blur": _each(lambda image, sampled: image.filter(BLURS[sampled.kind](sampled))),
+    "blur": lambda images, sampled, rng: np.stack([BLURS[sampled.kind](rgb, sampled) for rgb in images]),
     "sharpen": _each(_sharpen),
     "colour": _each(_colour),
     "grey": _each(lambda image, sampled: image.convert("L").convert("RGB")),

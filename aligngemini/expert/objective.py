@@ -22,7 +22,8 @@ def loss(expert: Expert, images: torch.Tensor, contrastive_weight: float = 0.0) 
 def losses(expert: Expert, parts: list[torch.Tensor], contrastive_weight: float = 0.0) -> torch.Tensor:
     """The `loss` of each batch, [k]; the expert sees all their images at once."""
     sizes = [len(images) for images in parts]
-    judged = expert.judged(torch.cat(parts) if len(parts) > 1 else parts[0])
+    images = [expert.moved(each) for each in parts]  # joined there: what is joined here lies in no pinned memory
+    judged = expert.judged(torch.cat(images) if len(images) > 1 else images[0])
     each = zip(*(values.split(sizes) for values in judged), strict=True)
     return torch.stack([_loss(features, logits, contrastive_weight) for features, logits in each])
 

@@ -110,4 +110,4 @@ def window(rgb: np.ndarray, size: int, top: float = 0.5, left: float = 0.5) -> n
 
 def tensor(images: Sequence[np.ndarray]) -> torch.Tensor:
     """uint8 [n, H, W, 3] images as one uint8 tensor [n, 3, H, W]."""
-    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()
+    return torch.from_numpy(np.asarray(images)).permute(0, 3, 1, 2).contiguous()

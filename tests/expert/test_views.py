@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import scipy.fft
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from aligngemini.core.seeds import generator
 from aligngemini.expert import changes, views
@@ -140,6 +140,12 @@ def test_a_blur_keeps_the_mean_and_takes_the_grain(two, kind):
     done = changes.apply(np.stack(two[:1]), drawn, ["blur"], generator("grain"))[0]
     grain = [np.abs(np.diff(rgb.astype(int), axis=1)).mean() for rgb in (two[0], done)]
     assert abs(done.mean() - two[0].mean()) < 1 and grain[1] < 0.85 * grain[0]
+
+
+@pytest.mark.parametrize("shape", [(31, 20), (1, 9), (2, 2)])
+def test_the_median_is_pillows(shape):
+    rgb = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    assert np.array_equal(changes.median(rgb), np.asarray(Image.fromarray(rgb).filter(ImageFilter.MedianFilter(3))))
 
 
 def test_the_order_of_the_chain_is_kept(two):
