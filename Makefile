@@ -43,7 +43,7 @@ test: $(READY)  ## every test that needs neither a GPU nor a network (minutes)
 test-gpu: $(READY)  ## the tests that need a GPU
 	$(BIN)/python -m pytest -q -m gpu
 
-sync: $(READY)  ## write parameter cells, the recipes of mini and the heads of docs/studies.md from their sources
+sync: $(READY)  ## write parameter cells, the recipes of mini, the heads of docs/studies.md and, for a clone of GitHub, badges
 	$(BIN)/python -m aligngemini.workflow.sync
 
 pages: $(READY)  ## write the newest mini run to docs/notebooks, and a film of its explorer (needs chromium or Chrome)

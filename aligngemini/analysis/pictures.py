@@ -66,19 +66,21 @@ def strip(arrays: Iterable[np.ndarray], names: Iterable[str], side: int = SIDE) 
 
 def kinds(verdicts: pd.DataFrame) -> HTML:
     """Of the first benchmark COUNT real images, as many semantic fakes beside their real twins, and as many pixel
-    fakes beside their photographs; `verdicts` is what tables.judged gives. A fake without a pair is shown alone."""
+    fakes beside their photographs; `verdicts` is what tables.judged gives. A fake without a pair is shown alone; one
+    with a violation has its family beneath, and the sentence of the image table that says it."""
     rows = tables.first(verdicts).drop_duplicates("image_id")
-    rows = rows.assign(pair_id=rows.get("pair_id", ""), family=rows.get("family", "")).fillna({"pair_id": ""})
+    texts = {name: rows.get(name, "") for name in ("pair_id", "family", "remark")}
+    rows = rows.assign(**texts).fillna(dict.fromkeys(texts, ""))
     reals = rows[rows.label == 0]
     twin = reals[reals.pair_id != ""].drop_duplicates("pair_id").set_index("pair_id").path
     shown = {"Real": [([(path, "real")], "") for path in reals.path.iloc[::-1].head(COUNT)]}
     for axis, (heading, beside) in KINDS.items():
-        fakes = rows[(rows.label == 1) & (rows["axis"] == axis)].fillna({"family": ""})
+        fakes = rows[(rows.label == 1) & (rows["axis"] == axis)]
         fakes = fakes.drop_duplicates("family") if fakes.family.nunique() > 1 else fakes
         fakes = fakes.assign(twin=fakes.pair_id.map(twin)).sort_values("twin", kind="stable")
         for row in fakes.head(COUNT).itertuples():
             images = [(row.twin, beside)] if isinstance(row.twin, str) else []
-            card = [*images, (row.path, f"{axis} fake")], row.family and f"what is wrong: {row.family}"
+            card = [*images, (row.path, f"{axis} fake")], row.family and f"what is wrong: {row.family}. {row.remark}"
             shown.setdefault(heading, []).append(card)
     parts = []
     for heading, found in shown.items():

@@ -20,7 +20,8 @@ if TYPE_CHECKING:  # it finds runs, and decides nothing
 
 REALS = "none"  # the family of an image without a violation
 KEYS = ["title", "model", "supervision", "run"]
-CARRIED = ("benchmark", "subset", "image_id", "pair_id", "label", "axis", "family", "generator", "source", "path")
+FACTS = ("pair_id", "label", "axis", "family", "remark", "generator", "source", "path")
+CARRIED = ("benchmark", "subset", "image_id", *FACTS)
 
 
 def judged(

@@ -160,7 +160,7 @@ def entry(folder: Path, name: str) -> dict[str, Any]:
 
 def environment() -> dict[str, Any]:
     """Return versions of what the project depends on, Python, machine, accelerator and the state of the checkout."""
-    commit = _git("rev-parse", "HEAD")
+    commit = git("rev-parse", "HEAD")
     required = metadata.requires("aligngemini") or [] if _version("aligngemini") else []
     return {
         # ";" begins the condition of an extra
@@ -173,7 +173,7 @@ def environment() -> dict[str, Any]:
         },
         # torch is not imported here: it costs seconds that a fusion run does not have to spend
         "accelerator": (devices.name() or None) if "torch" in sys.modules else None,
-        "git": {"commit": commit or None, "dirty": bool(_git("status", "--porcelain")) if commit else None},
+        "git": {"commit": commit or None, "dirty": bool(git("status", "--porcelain")) if commit else None},
     }
 
 
@@ -185,7 +185,8 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _git(*words: str) -> str:
+def git(*words: str) -> str:
+    """Return what git answers in the repository, '' where it fails or there is none."""
     try:
         done = subprocess.run(["git", *words], cwd=paths.ROOT, capture_output=True, text=True, timeout=20)
     except (OSError, subprocess.TimeoutExpired):

@@ -1,13 +1,25 @@
-"""`make sync`: write parameter cells, the recipes of the scale mini, and the heads of docs/studies.md."""
+"""`make sync`: write parameter cells, the recipes of mini, the heads of docs/studies.md, and badges of the README."""
 
 import json
 import re
 
 from aligngemini.analysis import study
-from aligngemini.core import parameter_table, paths, recipes
+from aligngemini.core import manifest, parameter_table, paths, recipes
 from aligngemini.core.stages import STAGES, Stage
 
-STUDIES = paths.ROOT / "docs/studies.md"
+README, STUDIES = paths.ROOT / "README.md", paths.ROOT / "docs/studies.md"
+GITHUB = re.compile(r"(?:(?:https|ssh)://)?(?:[^@/]*@)?github\.com[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?")
+BADGES = {  # where the repository can be opened: the badge and the link, as each service documents them
+    "Colab": (
+        "https://colab.research.google.com/assets/colab-badge.svg",
+        "https://colab.research.google.com/github/{}/blob/main/notebooks/colab.ipynb",
+    ),
+    "Binder": (
+        "https://mybinder.org/badge_logo.svg",
+        "https://mybinder.org/v2/gh/{}/main?labpath=notebooks/00_start.ipynb",
+    ),
+    "Codespaces": ("https://github.com/codespaces/badge.svg", "https://codespaces.new/{}"),
+}
 
 
 def notebook(stage: Stage) -> str:
@@ -31,13 +43,27 @@ def studies(page: str) -> str:
     return intro.rstrip() + "".join(f"\n\n{_section(name, bodies.get(name, ''))}" for name in recipes.studies()) + "\n"
 
 
+def badges(page: str, origin: str) -> str:
+    """Return the page with badges under its title that open the repository at `origin`, and with its address to clone.
+
+    An `origin` that is no address of GitHub leaves the page as it is.
+    """
+    if not (found := GITHUB.fullmatch(origin)):
+        return page
+    links = [f"[![{name}]({badge})]({link.format(found[1])})" for name, (badge, link) in BADGES.items()]
+    title, body = re.sub(r"^\[!\[.*\n\n", "", page, flags=re.MULTILINE).split("\n\n", 1)
+    body = re.sub(r"git clone \S+", f"git clone https://github.com/{found[1]}", body)
+    return f"{title}\n\n{' '.join(links)}\n\n{body}"
+
+
 def _section(name: str, body: str) -> str:
     answer = re.sub(r"^\*\*(Question|Design)\.\*\*.*$", "", body, flags=re.MULTILINE).strip()
     return study.head(recipes.study(name)) + (answer or "Not measured yet.")
 
 
 if __name__ == "__main__":
-    files = {STUDIES: studies(STUDIES.read_text(encoding="utf-8"))}
+    readme, origin = README.read_text(encoding="utf-8"), manifest.git("remote", "get-url", "origin")
+    files = {STUDIES: studies(STUDIES.read_text(encoding="utf-8")), README: badges(readme, origin)}
     for stage in STAGES.values():
         files[paths.notebook(stage.name)] = notebook(stage)
         files[recipes.folder() / "mini" / f"{stage.name}.yaml"] = recipe(stage)

@@ -78,10 +78,11 @@ def test_a_small_jpeg_is_shown_as_it_is_unless_it_carries_more_than_a_picture(tm
 
 
 def test_the_two_kinds_of_fakes_stand_beside_their_twin_and_their_photograph(verdicts):
-    paired = verdicts.assign(pair_id=verdicts.image_id.str[-5:])
+    paired = verdicts.assign(pair_id=verdicts.image_id.str[-5:], remark="The dog has five legs.")
     real, semantic, pixel = pictures.kinds(paired).data.split("<h3>")[1:]
     assert [part.count("<img") for part in (real, semantic, pixel)] == [2, 4, 4]
     assert semantic.index("its real twin") < semantic.index("semantic fake<") and "what is wrong: count" in semantic
+    assert "what is wrong: count. The dog has five legs." in semantic
     assert pixel.count("<figcaption>its photograph") == 2 and "what is wrong" not in pixel
     alone = pictures.kinds(verdicts[verdicts["axis"] != "pixel"]).data
     assert alone.count("<img") == 4 and "Pixel fakes" not in alone

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import pytest
 import yaml
 
 from aligngemini.core import fields, params, paths, recipes
@@ -24,3 +25,22 @@ def test_a_changed_default_reaches_cell_and_recipe():
     stage = SimpleNamespace(name="04_fusion", params=Other)
     assert "false_positives: float = 0.1  #" in sync.notebook(stage)
     assert yaml.safe_load(sync.recipe(stage))["resamples"] == 500
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://github.com/me/mine.git", "git@github.com:me/mine.git", "https://me:secret@github.com/me/mine"]
+)
+def test_a_repository_on_github_has_badges_and_its_own_address_to_clone(origin):
+    page = sync.README.read_text(encoding="utf-8")
+    made = sync.badges(page, origin)
+    assert made.count("[![") == len(sync.BADGES)
+    assert "https://codespaces.new/me/mine)" in made and "git clone https://github.com/me/mine aligngemini" in made
+    assert "secret" not in made
+    assert sync.badges(made, "https://github.com/you/yours") == made.replace("me/mine", "you/yours")
+    assert len(made.splitlines()) <= 90
+
+
+@pytest.mark.parametrize("origin", ["", "/home/me/mine", "https://example.org/me/mine.git"])
+def test_elsewhere_the_page_stays_as_it_is(origin):
+    page = sync.README.read_text(encoding="utf-8")
+    assert sync.badges(page, origin) == page
