@@ -19,7 +19,7 @@ workbook: $(READY)  ## run all notebooks at mini scale and write the report (min
 	$(BIN)/aligngemini run --scale mini
 
 lab: $(READY)  ## open the notebooks in JupyterLab
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks
 
 report: $(READY)  ## say where the report of the mini scale lies; make what it lacks
 	$(BIN)/aligngemini run --scale mini --from 05

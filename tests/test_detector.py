@@ -67,6 +67,7 @@ def test_it_says_what_it_is_and_on_which_pictures_its_verdicts_mean_nothing(dete
     assert table.outside.tolist() == ["", "", "vlm", "vlm"] and table.vlm_score.tolist() == [0.25] * 4
     assert strange.remark(table).startswith("2 of 4 images are unlike all training images of the VLM (drawn scenes)")
     assert not strange.remark(table[:2])
+    assert strange.remark(table[3:]).startswith("the image is unlike all training images of the VLM (drawn scenes)")
 
 
 def test_a_branch_that_cannot_tell_says_what_it_was_trained_on(detector):

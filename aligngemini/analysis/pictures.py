@@ -114,9 +114,18 @@ def chain(left: np.ndarray, right: np.ndarray, ranges: Mapping[str, Sequence[flo
     return HTML(TEMPLATE.render(cards=cards, side=SIDE))
 
 
-def flips(rows: pd.DataFrame) -> HTML:
-    """Images of a flips table with the truth, both scores, and which supervision is right."""
-    return sheet(rows, flip_caption)
+def flips(rows: pd.DataFrame, count: int) -> HTML:
+    """Of a flips table the first `count` scenes of each model with the truth, both scores, and which supervision is
+    right.
+    """
+    return sheet(one_of_each_scene(rows).groupby("model", sort=False).head(count), flip_caption)
+
+
+def one_of_each_scene(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a flips table without further images of the same pair, of the same two models."""
+    pair = rows.get("pair_id", pd.Series("", rows.index))
+    scene = pair.where(pair != "", rows.image_id)
+    return rows[~rows.assign(scene=scene).duplicated(["pure", "other", "scene"])]
 
 
 def truth(row) -> str:

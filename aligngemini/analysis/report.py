@@ -31,7 +31,7 @@ RUNNING = re.compile(r"Run\([^,]+, running\)")  # how a run shows itself in its 
 TITLE, SIZE = "05 - Analysis", "@@size@@"
 SAVED = ("alignment", "thresholds", "published", "differences", "confusion", "families", "flips")  # by notebook 05
 COUPLE, TESTED = ["pure", "other", "benchmark", "subset"], ["n", "difference", "low", "high", "p", "p_holm"]
-SIGN = "A difference is `other` minus `pure`, in balanced accuracy. p_holm is p after Holm's correction for all rows."
+SIGN = "A difference is other minus pure, in balanced accuracy. p_holm is p after Holm's correction for all rows."
 THRESHOLDS = "published: the threshold 0.5, as published; validation: the one chosen on validation images."
 TEMPLATES = jinja2.FileSystemLoader(Path(__file__).parent)  # report.html.j2 is the page, chapter.html.j2 a notebook
 
@@ -76,8 +76,9 @@ def report(run: Run, text: str, saved: dict[str, pd.DataFrame], verdicts: pd.Dat
     """The whole page, which loads nothing from elsewhere, for a run of notebook 05.
 
     `text` is its story, `saved` the tables that it keeps, by the names of their files without the
-    suffix; `verdicts` is what tables.judged gives, and `shown` the number of flipped images. The notebooks of all
-    runs below it follow; for one whose folder holds no notebook.ipynb a line says so, and which command makes it.
+    suffix; `verdicts` is what tables.judged gives, and `shown` the number of flipped images of a model. The notebooks
+    of all runs below it follow; for one whose folder holds no notebook.ipynb a line says so, and which command makes
+    it.
     """
     exporter = HTMLExporter(
         template_name="basic", extra_loaders=[TEMPLATES], template_file="chapter.html.j2", embed_images=False
@@ -128,9 +129,10 @@ def _parts(text: str, saved: dict[str, pd.DataFrame], verdicts: pd.DataFrame, sh
     alignment, violations, flips = saved["alignment"], saved["families"], saved["flips"]
     known, differences = saved["published"].dropna(subset="ours"), saved["differences"]
     confusion = tables.first(saved["confusion"]).set_index(["title", "subset"]).drop(columns=["model", "benchmark"])
+    confusion = confusion.rename(columns=style.CELLS)
     parts = {
         "Which violations are found": [figures.families(violations)] if len(violations) else [],
-        "Verdicts that flip": [pictures.flips(flips.drop_duplicates("image_id").head(shown))] if len(flips) else [],
+        "Verdicts that flip": [pictures.flips(flips, shown)] if len(flips) else [],
         "Differences on the same images": [style.prose(SIGN), differences.set_index(COUPLE)[TESTED].round(3)]
         if len(differences)
         else [],

@@ -30,6 +30,7 @@ MARKS = {  # of models or rules in their order: under the supervision that suits
     },
 }
 TRUTH = {"real": REAL, "fake": FAKE}
+CELLS = {"real_real": "real → real", "real_fake": "real → fake", "fake_real": "fake → real", "fake_fake": "fake → fake"}
 INK, MUTED, GRID, PALE = "#22272E", "#5C6570", "#E6E9ED", "#F4F6F8"
 LOW, HIGH = "#F5B487", "#7FB9DE"  # ends of a scale around chance on which INK can be read
 DARK = {"#FFFFFF": "#14181D", "white": "#14181D", INK: "#E8EBEF", MUTED: "#A3ADB8", GRID: "#2D343C", PALE: "#1D232A"}

@@ -22,6 +22,7 @@ LIMITS = {
     "blur": {"min": 0, "max": 4, "step": 0.1},
     "jpeg": {"min": 1, "max": 100, "step": 1},
 }
+SCORES = "to the right: strength of the degradation; dotted: the branches' thresholds"
 SAYS = {"scale": "scale", "noise": "noise", "blur": "blur, px", "jpeg": "JPEG quality"}
 
 
@@ -39,8 +40,8 @@ def picture(run) -> go.Figure:
     colours = branches.branch.map(style.colours(rows.branch)).to_dict()
     figure = px.line(
         rows, x="share", y="score", color="title", facet_col="example", symbol="title", markers=True,
-        color_discrete_map=colours, labels={"share": "strength of the degradation", "title": "", "score": "p(fake)"},
-        **style.look("Images behind more and more of the degradation", "dotted: the branches' thresholds", 380),
+        color_discrete_map=colours, labels={"share": "", "title": "", "score": "p(fake)"},
+        **style.look("Images behind more and more of the degradation", SCORES, 380),
     )  # fmt: skip
     figure.for_each_annotation(lambda each: each.update(text=each.text.removeprefix("example=")))
     for title, at in branches.threshold.items():
@@ -128,9 +129,9 @@ class Explorer:
     def pixels(self) -> None:
         """Show the image before and after, the difference, and both spectra."""
         after = self.degraded
-        spectra = map(pictures.spectrum, (self.rgb, after))
+        spectra = map(pictures.spectrum, (after, self.rgb))  # what changes comes first: a small screen ends there
         made = [self.rgb, after, pictures.difference(self.rgb, after), *spectra]
-        names = ["before", "after", f"difference × {pictures.GAIN}", "spectrum before", "spectrum after"]
+        names = ["before", "after", f"difference × {pictures.GAIN}", "spectrum after", "spectrum before"]
         self.shown.value = pictures.strip(made, names, SIDE).data
 
     def judge(self) -> None:

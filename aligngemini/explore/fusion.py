@@ -24,7 +24,6 @@ from aligngemini.scores import metrics
 NOTE = "Exploring only: the run's own thresholds were chosen on validation images."
 FITTED = "This rule was fitted on the joint validation set: moving a threshold has no effect on it."
 RAW = "This rule takes the scores as they are: moving a threshold has no effect on it."
-CELLS = {"real_real": "real → real", "real_fake": "real → fake", "fake_real": "fake → real", "fake_fake": "fake → fake"}
 CARDS, THUMB = 8, 112  # images in the gallery at most, and their sides, px
 
 
@@ -190,7 +189,7 @@ class Explorer:
         missing = self.counts.missing.get(self.counts.rows.benchmark.iloc[images[0]], 0)
         template = show.TEMPLATES.get_template("fusion.html.j2").make_module({"font": style.FONT})
         answer = template.answer(rows[-1], self.before(part), confusion, branches, rule)
-        return str(answer), str(template.subsets(rows, missing, CELLS, metrics.BALANCED))
+        return str(answer), str(template.subsets(rows, missing, style.CELLS, metrics.BALANCED))
 
     def look(self) -> None:
         """Show images whose verdict is not that of the run: half of them now right, half now wrong."""
@@ -198,8 +197,10 @@ class Explorer:
         moved = self.counts.moved(self.part.value, verdict, own)
         right = moved.verdict == moved.label
         chosen = pd.concat([moved[right].head(CARDS // 2), moved[~right].head(CARDS // 2)])
-        line = f"{len(moved) or 'No'} images change verdict against this run's own setting"
-        line += f": {right.sum()} are now right, {len(moved) - right.sum()} now wrong." if len(moved) else "."
+        line = "No images change verdict against this run's own setting."
+        if len(moved):
+            line = f"Images that change verdict against this run's own setting: {len(moved)} ({right.sum()} now right, "
+            line += f"{len(moved) - right.sum()} now wrong)."
         sheet = pictures.sheet(chosen, self.opened.caption, THUMB).data if len(chosen) else ""
         self.opened.offer([*chosen.index])
         self.gallery.value = f"<div style='font:13px {style.FONT}' role='status'>{line}</div>{sheet}"

@@ -27,7 +27,7 @@ from aligngemini.peers.evidence import covered, evidence, squares
 
 SQUARES = 8  # along each side of a crop
 DELETED, DRAWS = 6, 8  # squares that are deleted together, and random choices of as many
-MOST, KNOWN, ALIKE, SIDE, BATCH = 6, 600, 6, 224, 32  # images judged, training images compared, those shown; px
+MOST, KNOWN, ALIKE, SIDE, BATCH = 6, 600, 6, 224, 32  # images judged, known images compared, those shown; px
 
 
 def picture(run) -> HTML:
@@ -39,11 +39,11 @@ def picture(run) -> HTML:
 
 def judge(run) -> ipywidgets.Widget:
     """Return the explorer: images by upload or path, the verdict on each, where the evidence of a branch that looks at
-    a crop lies, and on request the training images most like it. Nothing is saved.
+    a crop lies, and on request the training and test images most like it. Nothing is saved.
     """
     given, shown, found = Given(several=True), ipywidgets.HTML(show.said("No image yet.")), ipywidgets.HTML()
     alike = ipywidgets.Button(
-        description="similar training images", tooltip="find the training images most like the first"
+        description="similar known images", tooltip="find the training and test images most like the first"
     )
     alike.layout = ipywidgets.Layout(width="190px", margin="2px 0 2px 92px")
 
@@ -120,8 +120,8 @@ def deleted(branch: Branch, view: np.ndarray, heat: np.ndarray, side: int) -> tu
 
 
 def similar(run, where) -> str:
-    """HTML of the training images most like an image, by the cosine of features of the frozen base of the first branch
-    that looks at a crop.
+    """HTML of the training and test images most like an image, by the cosine of features of the frozen base of the
+    first branch that looks at a crop.
     """
     looks = next((each for each in detector(run).branches if each.crop and "base" in getattr(each, "base", {})), None)
     if looks is None:
@@ -134,17 +134,17 @@ def similar(run, where) -> str:
     own = _features(looks, [rgb])
     nearest = np.argsort(features @ own[0])[::-1][:ALIKE]
     rows = images.iloc[nearest].assign(cosine=(features @ own[0])[nearest])
-    sheet = pictures.sheet(rows, lambda row: f"{pictures.truth(row)}\ncosine {row.cosine:.2f}", 112).data
-    return f"<p>The most similar of {len(images)} training images:</p>{sheet}"
+    sheet = pictures.sheet(rows, lambda row: f"{row.split}: {pictures.truth(row)}\ncosine {row.cosine:.2f}", 112).data
+    return f"<p>The most similar of {len(images)} training and test images:</p>{sheet}"
 
 
 @lru_cache(maxsize=1)
 def known(run, branch: Branch) -> tuple[np.ndarray, pd.DataFrame]:
-    """Features float64 [n, d] of at most KNOWN training images of both pure sets, drawn from a seed, and their rows."""
-    tables = [load(run.data.path(f"{name}.parquet")) for name in ("semantic", "pixel")]
-    rows = pd.concat([rows[(rows.split == "train") & (rows.reason == "")] for rows in tables]).drop_duplicates(
-        "image_id"
-    )
+    """Features float64 [n, d] of at most KNOWN images, drawn from a seed, and their rows: of the training parts of both
+    pure sets and of the test.
+    """
+    rows = pd.concat([load(run.data.path(f"{name}.parquet")) for name in ("semantic", "pixel", "test")])
+    rows = rows[rows.split.isin(("train", "test")) & (rows.reason == "")].drop_duplicates("image_id")
     rows = rows.sample(min(KNOWN, len(rows)), random_state=0).reset_index(drop=True)
     steps = [rows.path[at : at + BATCH] for at in range(0, len(rows), BATCH)]
     made = [

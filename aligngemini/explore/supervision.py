@@ -121,8 +121,4 @@ def flipped(turned: pd.DataFrame, model: str, kind: str, subset: str, family: st
     """Return rows of the flips table, one per scene: unless BESIDE, those that this supervision alone has right."""
     wanted = ((model == ALL) | (turned.model == model)) & ((kind == BESIDE) | (turned.right == kind))
     wanted &= (family == ANY) | (turned.family == family)
-    chosen = turned[wanted & ((subset == EVERY) | (turned.subset == subset))]
-    if "pair_id" not in chosen:  # of a run from before flips knew it
-        chosen = chosen.assign(pair_id="")
-    scene = chosen.pair_id.where(chosen.pair_id != "", chosen.image_id)
-    return chosen[~chosen.assign(scene=scene).duplicated(["pure", "other", "scene"])]
+    return pictures.one_of_each_scene(turned[wanted & ((subset == EVERY) | (turned.subset == subset))])

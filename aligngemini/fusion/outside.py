@@ -55,4 +55,5 @@ def _part(count: int | None, total: int, what: str, who: str) -> str:
     if count is None:
         return f"all training images of {who} are {what}"
     fact = f" ({what})" if what else ""
-    return f"{count} of {total} images are unlike all training images of {who}{fact}"
+    unlike = f"{count} of {total} images are" if total > 1 else "the image is"
+    return f"{unlike} unlike all training images of {who}{fact}"

@@ -50,11 +50,17 @@ def test_captions_are_text_not_markup(tmp_path):
 
 def test_flips_name_truth_scores_and_who_is_right(verdicts):
     rows = pairs.flips(verdicts).head(2)
-    html = pictures.flips(rows)
+    html = pictures.flips(rows, 2)
     assert len(shown(html)) == 2
     row = rows.iloc[0]
     assert f"VLM, mixed: {['real', 'fake'][row.other_verdict]} ({row.other_score:.2f})" in html.data
     assert f"right: {row.right}" in html.data
+
+
+def test_flips_show_one_image_of_a_scene_and_as_many_scenes_of_each_model(verdicts):
+    rows = pairs.flips(verdicts)
+    assert len(shown(pictures.flips(rows, 3))) == 3 * rows.model.nunique()
+    assert len(shown(pictures.flips(rows.assign(pair_id="one"), 3))) == rows.drop_duplicates(["pure", "other"]).shape[0]
 
 
 @pytest.mark.parametrize(

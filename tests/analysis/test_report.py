@@ -133,7 +133,7 @@ def test_the_answers_stand_first_then_chart_pictures_tables_folds_and_chapters(p
     places = [main.index(text) for text in [*wanted, "Some <em>prose"]]
     assert places == sorted(places) and main.count("no heading") == 1
     assert main[: places[wanted.index("<th>VLM, semantic</th>")]].count('class="figure"') == 1, "one chart on top"
-    assert main.count("<img") == 6 + 3
+    assert main.count("<img") == 6 + 2 * 3, "the two kinds of fakes, and three flipped images of each of two models"
 
 
 def test_what_is_long_lies_behind_folds_and_wide_tables_scroll_under_their_key(page):

@@ -91,7 +91,7 @@ def others(runs, tmp_path, monkeypatch):
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(book, tmp_path / "b.ipynb")
-    last = ("button", "similar training images")
+    last = ("button", "similar known images")
     with film.lab(tmp_path) as address, film.opened(address, "b.ipynb", 1280, 2400, last) as page:
         yield page
 
@@ -119,6 +119,6 @@ def test_supervision_degradation_and_own_images_answer_keyboard_and_mouse(others
     typed = others.get_by_role("textbox", name="or a path").last
     typed.fill(str(SHIPPED / "known/4_pixel.jpg"))
     typed.press("Enter")
-    judged = others.locator(".jp-OutputArea-output", has_text="similar training images")
+    judged = others.locator(".jp-OutputArea-output", has_text="similar known images")
     api.expect(judged).to_contain_text("p(fake) is", timeout=PATIENCE)
     assert judged.get_by_role("img").count() >= 2, "the image, and where the evidence lies"

@@ -23,6 +23,12 @@ class Bright:
         return np.array([1 - np.exp(-60 * (np.asarray(view) > 200).mean()) for view in views])
 
 
+class Run:
+    """A run whose data run gives the names of its tables for their paths."""
+
+    data = SimpleNamespace(path=str)
+
+
 @pytest.fixture(autouse=True)
 def detector(monkeypatch):
     made = Detector([Bright()], Fusion("or", (0.5,)))
@@ -68,13 +74,28 @@ def test_the_widget_judges_what_is_typed(spot):
     assert not found.value
 
 
-def test_training_images_are_found_by_the_features_of_the_base(spot, monkeypatch, detector):
+def test_known_images_are_found_by_the_features_of_the_base(spot, monkeypatch, detector):
     detector.branches[0].base = {"base": "x", "revision": ""}
-    images = judge.pd.DataFrame([{"path": str(spot), "label": 1, "axis": "pixel", "family": ""}] * 3)
+    images = judge.pd.DataFrame([{"path": str(spot), "label": 1, "axis": "pixel", "family": "", "split": "test"}] * 3)
     monkeypatch.setattr(judge, "known", lambda run, branch: (np.array([[1.0, 0], [0.6, 0.8], [0, 1]]), images))
     monkeypatch.setattr(judge, "_features", lambda branch, images: np.array([[0.0, 1]]))
     page = judge.similar(SimpleNamespace(), str(spot))
     assert page.index("cosine 1.00") < page.index("cosine 0.80") < page.index("cosine 0.00")
+    assert page.count("test: fake, pixel") == 3
+
+
+def test_training_and_test_images_are_compared_but_none_of_validation(spot, monkeypatch):
+    splits = {"semantic": ["train", "validation"], "pixel": ["train", "train"], "test": ["test"]}
+    tables = {
+        f"{name}.parquet": judge.pd.DataFrame(
+            {"path": str(spot), "reason": "", "split": each, "image_id": [f"{name}{i}" for i in range(len(each))]}
+        )
+        for name, each in splits.items()
+    }
+    monkeypatch.setattr(judge, "load", tables.get)
+    monkeypatch.setattr(judge, "_features", lambda branch, images: np.ones((len(images), 2)))
+    features, rows = judge.known(Run(), Bright())
+    assert sorted(rows.split) == ["test", "train", "train", "train"] and len(features) == 4
 
 
 def test_a_folder_without_an_image_is_answered_by_a_sentence(tmp_path):
