@@ -101,6 +101,9 @@ def test_supervision_degradation_and_own_images_answer_keyboard_and_mouse(others
     api.expect(bars.get_by_text("expert, pixel")).to_have_count(0, timeout=PATIENCE)
     others.get_by_role("button", name="expert", exact=True).click()
     api.expect(bars.get_by_text("expert, pixel").first).to_be_visible(timeout=PATIENCE)
+    flipped = others.locator(".pictures img").first
+    flipped.click()
+    assert flipped.evaluate("image => image.getBoundingClientRect().width > 2 * image.offsetWidth"), "it is enlarged"
 
     def slider(name):
         return others.locator(".widget-slider", has_text=name).get_by_role("slider")
