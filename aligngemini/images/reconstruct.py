@@ -48,26 +48,21 @@ class Plan:
 
 
 def pairs(
-    rows: pd.DataFrame,
-    autoencoder,
-    folder: Path,
-    max_side: int = 1024,
-    workers: int = 2,
-    label: str = "reconstructing",
-    form: str = "original",
-    crop: bool = False,
+    rows: pd.DataFrame, autoencoder, folder: Path, cfg: DataParams, label: str = "pairs", form: str = "original"
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Reconstruct photographs (rows with path, image_id): rows of all pairs, and (path, reason) of failures.
 
     Each pair shares format, quantisation tables, chroma subsampling, size and pair_id. A photograph whose
-    longer side exceeds `max_side` is cut to its centre on the JPEG grid; then, and wherever the original's
+    longer side exceeds `cfg.max_side` is cut to its centre on the JPEG grid; then, and wherever the original's
     container cannot be written again (see jpeg.reproducible), the original is re-encoded too. Batches whose files
     are already there are not made again. form "png": both members are stored lossless, as DDA does, the reconstruction
-    without the original's compression; `jpeg_quality` remains the original's. crop: sides are cut around the centre
-    to whole latent cells, as DDA does, instead of being padded for the autoencoder and cut back (ours).
+    without the original's compression; `jpeg_quality` remains the original's. Of these, `cfg.reconstruction` dda cuts
+    the sides around the centre to whole latent cells, instead of padding them for the autoencoder and cutting them back
+    (ours). Pairs that stand beside whole photographs are of the form "original".
     """
-    plan = partial(_plan, folder=folder, max_side=max_side, form=form, cell=autoencoder.factor if crop else 1)
-    with ThreadPoolExecutor(max(1, workers)) as pool:
+    cell = autoencoder.factor if form == "png" and cfg.reconstruction == "dda" else 1
+    plan = partial(_plan, folder=folder, max_side=cfg.max_side, form=form, cell=cell)
+    with ThreadPoolExecutor(cfg.workers) as pool:
         records = rows.to_dict("records")
         plans = list(pool.map(partial(attempt, plan), records))
         failed = [
@@ -76,7 +71,7 @@ def pairs(
             if isinstance(error, Exception)
         ]
         plans = [plan for plan in plans if isinstance(plan, Plan)]
-        failed += _reconstruct(plans, autoencoder, pool, workers, label)
+        failed += _reconstruct(plans, autoencoder, pool, cfg.workers, label)
         lost = {item["path"] for item in failed}
         both = pool.map(partial(_rows, generator=autoencoder.name), [p for p in plans if p.row["path"] not in lost])
         distinct, alike = _distinct(list(both))
@@ -88,17 +83,15 @@ def run_pairs(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`pairs` of a data run by the autoencoder called `name` (folder or hub name), under images/<which>.
 
-    What it was goes to autoencoder_<which>.json. Pairs that stand beside whole photographs are not cropped.
+    What it was goes to autoencoder_<which>.json.
     """
     from . import autoencoder
 
-    dda = cfg.reconstruction == "dda"
-    options = {"sample": cfg.vae_latent == "sampled", "seed": cfg.seed, "dtype": cfg.vae_dtype, "truncate": dda}
-    model = autoencoder.load(name, revision, **options)
+    options = {"sample": cfg.vae_latent == "sampled", "seed": cfg.seed, "dtype": cfg.vae_dtype}
+    model = autoencoder.load(name, revision, **options, truncate=cfg.reconstruction == "dda")
     used = {"name": name, "revision": models.commit(name, revision), "dtype": model.number}
     run.save(f"autoencoder_{which}.json", used)
-    folder, label = run.path("images", which), f"{which} reconstructions"
-    return pairs(photographs, model, folder, cfg.max_side, cfg.workers, label, form, dda and form == "png")
+    return pairs(photographs, model, run.path("images", which), cfg, f"{which} reconstructions", form)
 
 
 def _plan(row: dict, folder: Path, max_side: int, form: str, cell: int) -> Plan:

@@ -41,8 +41,8 @@ def reconstruction(model: Autoencoder, setting: Setting, folder: Path) -> Ready:
     """Photographs into pairs, from file to file, a full batch a step, or one of each shape."""
     config, (width, height) = setting.data, setting.shapes[0]
     rows = images(folder, len(setting.shapes) if setting.mixed else model.batch(height, width), setting.shapes)
-    run = partial(reconstruct.pairs, rows, model, max_side=config.max_side, workers=config.workers)
-    return len(rows), repeated(lambda: run(Path(mkdtemp(dir=folder)), form=config.pair_format))
+    run = partial(reconstruct.pairs, rows, model, cfg=config, form=config.pair_format)
+    return len(rows), repeated(lambda: run(Path(mkdtemp(dir=folder))))
 
 
 def expert_views(expert: Expert, setting: Setting, folder: Path) -> Ready:

@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 
 from aligngemini.images import autoencoder, decode, jpeg, reconstruct
+from aligngemini.images.params import DataParams
 
 SIZES = [(640, 480), (480, 640), (640, 427), (640, 426), (640, 428), (500, 375), (612, 612), (640, 425)]  # as in COCO
 WIDTHS = {"small": (8, 8, 8, 8), "full": (128, 256, 512, 512)}
@@ -84,12 +85,13 @@ def main(count: int, size: str, form: str) -> None:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         (root / "photographs").mkdir()
+        config = DataParams(workers=WORKERS)
         rows, place = lay(root / "photographs", count), str(model(root, size))
         ours, exact = autoencoder.load(place), autoencoder.load(place, dtype="float32")
         for shape in {(row.height, row.width) for row in rows.itertuples()}:
             exact.roundtrip(np.zeros((1, *shape, 3), np.uint8))  # convolutions choose their algorithm once
-        reconstruct.pairs(rows, ours, root / "warm", workers=WORKERS, form=form)
-        quick = rate(lambda: reconstruct.pairs(rows, ours, root / "ours", workers=WORKERS, form=form), count)
+        reconstruct.pairs(rows, ours, root / "warm", config, form=form)
+        quick = rate(lambda: reconstruct.pairs(rows, ours, root / "ours", config, form=form), count)
         few = rows.head(max(len(SIZES), count // 4))
         plain = rate(lambda: obvious(exact.roundtrip, few, root / "exact", form), len(few))
         alike = rate(lambda: obvious(ours.roundtrip, few, root / "alike", form), len(few))

@@ -10,7 +10,10 @@ from PIL import Image, JpegImagePlugin
 
 from aligngemini.core import atomic
 from aligngemini.images import autoencoder, decode, jpeg, reconstruct, sets
+from aligngemini.images.params import DataParams
 from tests.images.conftest import Smoother
+
+DDA = DataParams(reconstruction="dda", pair_format="png")
 
 
 @pytest.fixture
@@ -44,7 +47,7 @@ def two(made: pd.DataFrame) -> tuple[dict, dict]:
 def test_a_plain_jpeg_stays_where_it_is_and_gets_a_twin(photographs, picture, saved, tmp_path):
     tables = [[7] * 64, [9] * 64]
     rows = photographs(a=saved(picture(), "JPEG", qtables=tables, subsampling=1))
-    made, failed = reconstruct.pairs(rows, Smoother(), tmp_path / "out")
+    made, failed = reconstruct.pairs(rows, Smoother(), tmp_path / "out", DataParams())
     real, fake = two(made)
     assert len(failed) == 0 and real["path"] == rows["path"][0] and real["image_id"] == rows["image_id"][0]
     assert container(real["path"]) == container(fake["path"])
@@ -55,7 +58,7 @@ def test_a_plain_jpeg_stays_where_it_is_and_gets_a_twin(photographs, picture, sa
 
 def test_the_reconstruction_is_the_autoencoders(photographs, picture, saved, tmp_path):
     rows = photographs(a=saved(picture(), "PNG"))
-    _, fake = two(reconstruct.pairs(rows, Smoother(), tmp_path / "out")[0])
+    _, fake = two(reconstruct.pairs(rows, Smoother(), tmp_path / "out", DataParams())[0])
     assert (decode.read(fake["path"]).rgb == Smoother().roundtrip(picture()[None])[0]).all()
 
 
@@ -72,7 +75,7 @@ def test_where_the_container_cannot_stay_both_members_are_written_alike(
         "webp": lambda: saved(image, "WEBP"),
         "large": lambda: saved(image, "JPEG", quality=60),
     }[case]()
-    made, _ = reconstruct.pairs(photographs(a=data), Smoother(), tmp_path / "out", max_side=100)
+    made, _ = reconstruct.pairs(photographs(a=data), Smoother(), tmp_path / "out", DataParams(max_side=100))
     real, fake = two(made)
     assert real["path"].startswith(str(tmp_path / "out")) and container(real["path"]) == container(fake["path"])
     assert max(real["width"], real["height"]) <= 150 and min(real["width"], real["height"]) <= 100
@@ -100,7 +103,7 @@ def test_windows_lie_on_the_files_own_grid(picture, saved, rotated_exif, orienta
 def test_the_second_jpeg_of_a_cut_photograph_costs_almost_nothing(photographs, picture, saved, tmp_path):
     """Cut off the grid, the block phase would tell the re-encoded original apart."""
     rows = photographs(a=saved(picture(300, 210), "JPEG", quality=60, subsampling=0))
-    real, _ = two(reconstruct.pairs(rows, Smoother(), tmp_path / "out", max_side=128)[0])
+    real, _ = two(reconstruct.pairs(rows, Smoother(), tmp_path / "out", DataParams(max_side=128))[0])
     left, top, right, bottom = reconstruct.grid_window(300, 210, 128)
     cut = decode.read(rows["path"][0]).rgb[top:bottom, left:right].astype(int)
     shifted = decode.read(jpeg.like((tmp_path / "photos" / "a").read_bytes(), np.roll(cut, 3, 1).astype(np.uint8))).rgb
@@ -114,13 +117,13 @@ def test_the_second_jpeg_of_a_cut_photograph_costs_almost_nothing(photographs, p
 def test_a_second_try_makes_only_what_is_missing(photographs, picture, saved, tmp_path):
     rows = photographs(**{f"p{i}": saved(picture(32, 32, i), "JPEG") for i in range(6)})
     first = Smoother(most=2)
-    made, _ = reconstruct.pairs(rows, first, tmp_path / "out")
+    made, _ = reconstruct.pairs(rows, first, tmp_path / "out", DataParams())
     before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
     gone = tmp_path / "out" / sorted(before)[0]
     data = gone.read_bytes()
     gone.unlink()
     again = Smoother(most=2)
-    made_again, _ = reconstruct.pairs(rows, again, tmp_path / "out")
+    made_again, _ = reconstruct.pairs(rows, again, tmp_path / "out", DataParams())
     assert first.seen == 6 and again.seen == 2 and gone.read_bytes() == data
     pd.testing.assert_frame_equal(made, made_again)
     kept = [p for p in (tmp_path / "out").iterdir() if p.stat().st_mtime_ns == before[p.name]]
@@ -150,12 +153,12 @@ class Copied(Smoother):
 def test_two_devices_reconstruct_as_one_does_and_go_on_after_a_kill(photographs, picture, saved, tmp_path, two_devices):
     rows = photographs(**{f"p{i}": saved(picture(32, 32, i), "JPEG") for i in range(6)}, bad=b"nothing")
     with pytest.raises(KeyboardInterrupt):
-        reconstruct.pairs(rows, Copied(fails=True), tmp_path / "out")
+        reconstruct.pairs(rows, Copied(fails=True), tmp_path / "out", DataParams())
     before = len(list((tmp_path / "out").glob("*.jpg")))
     model = Copied()
-    made, failed = reconstruct.pairs(rows, model, tmp_path / "out")
+    made, failed = reconstruct.pairs(rows, model, tmp_path / "out", DataParams())
     assert before == 2 and model.seen + model.other.seen == 4 and model.seen and model.other.seen
-    alone, same = reconstruct.pairs(rows, Smoother(most=1), tmp_path / "alone")
+    alone, same = reconstruct.pairs(rows, Smoother(most=1), tmp_path / "alone", DataParams())
     pd.testing.assert_frame_equal(made.drop(columns="path"), alone.drop(columns="path"))
     pd.testing.assert_frame_equal(failed, same)
 
@@ -164,7 +167,7 @@ def test_unreadable_photographs_come_back_with_their_reason(photographs, picture
     whole = saved(picture(), "JPEG")
     rows = photographs(a=whole, b=whole[: len(whole) // 2], c=b"nothing", d=saved(picture(seed=2), "PNG"))
     (tmp_path / "photos" / "d").unlink()
-    made, failed = reconstruct.pairs(rows, Smoother(), tmp_path / "out")
+    made, failed = reconstruct.pairs(rows, Smoother(), tmp_path / "out", DataParams())
     assert list(made["pair_id"].unique()) == [made["pair_id"][0]] and len(made) == 2
     words = dict(zip(failed["path"].str[-1], failed["reason"], strict=True))
     assert "damaged" in words["b"] and "not an image" in words["c"] and "not there" in words["d"]
@@ -173,7 +176,7 @@ def test_unreadable_photographs_come_back_with_their_reason(photographs, picture
 def test_pictures_that_become_the_same_are_left_out(photographs, picture, saved, rotated_exif, tmp_path):
     turned = [saved(picture(), "JPEG", exif=rotated_exif(3), comment=text) for text in ("one", "two")]
     rows = photographs(a=turned[0], b=turned[1], c=saved(np.full((32, 32, 3), 90, np.uint8), "PNG"))
-    made, failed = reconstruct.pairs(rows, Smoother(), tmp_path / "out")
+    made, failed = reconstruct.pairs(rows, Smoother(), tmp_path / "out", DataParams())
     assert len(made) == 2 and made["image_id"].is_unique
     assert sorted(failed["reason"]) == [
         "its reconstruction is the same picture",
@@ -190,7 +193,7 @@ def test_pictures_of_one_size_go_through_together(photographs, picture, saved, t
             return super().roundtrip(rgb)
 
     files = {f"{w}_{i}": saved(picture(w, 32, i), "PNG") for i in range(3) for w in (32, 48)}
-    reconstruct.pairs(photographs(**files), Counting(), tmp_path / "out")
+    reconstruct.pairs(photographs(**files), Counting(), tmp_path / "out", DataParams())
     assert Counting.shapes == [(3, 32, 32, 3), (3, 32, 48, 3)]
 
 
@@ -206,7 +209,7 @@ def test_pictures_that_are_padded_to_one_size_go_through_together_and_come_back_
 
     sizes = [(48, 30), (47, 32), (41, 25), (48, 24)]
     files = {f"p{i}": saved(picture(*size, i), "PNG") for i, size in enumerate(sizes)}
-    made, _ = reconstruct.pairs(photographs(**files), Sharp(), tmp_path / "out")
+    made, _ = reconstruct.pairs(photographs(**files), Sharp(), tmp_path / "out", DataParams())
     assert Sharp.shapes == [(1, 24, 48, 3), (3, 32, 48, 3)]
     for index, size in enumerate(sizes):
         both = [Image.open(path) for path in made[made["pair_id"] == made["pair_id"].unique()[index]]["path"]]
@@ -228,13 +231,13 @@ def test_files_are_written_while_the_autoencoder_works_on_the_next_batch(
 
     monkeypatch.setattr(atomic, "write", lambda *file: waited.append(second.wait(10)) or write(*file))
     rows = photographs(**{f"p{i}": saved(picture(32, 32, i), "PNG") for i in range(3)})
-    made, failed = reconstruct.pairs(rows, Ringing(most=1), tmp_path / "out")
+    made, failed = reconstruct.pairs(rows, Ringing(most=1), tmp_path / "out", DataParams())
     assert len(made) == 6 and failed.empty and waited == [True] * 3
 
 
 def test_pairs_in_png_are_lossless_and_the_quality_of_the_original_stays_known(photographs, picture, saved, tmp_path):
     rows = photographs(a=saved(picture(), "JPEG", quality=75), b=saved(picture(seed=1), "PNG"))
-    made, _ = reconstruct.pairs(rows, Smoother(), tmp_path / "out", form="png")
+    made, _ = reconstruct.pairs(rows, Smoother(), tmp_path / "out", DataParams(), form="png")
     pair = made[made["jpeg_quality"] == 75]
     real, fake = two(pair)
     assert set(made["format"]) == {"PNG"} and len(pair) == 2 and made["jpeg_quality"].isna().sum() == 2
@@ -245,7 +248,7 @@ def test_pairs_in_png_are_lossless_and_the_quality_of_the_original_stays_known(p
 
 def test_a_grey_photograph_has_a_grey_reconstruction(photographs, picture, saved, tmp_path):
     rows = photographs(a=saved(Image.fromarray(picture()).convert("L"), "JPEG"))
-    real, fake = two(reconstruct.pairs(rows, Smoother(), tmp_path / "out")[0])
+    real, fake = two(reconstruct.pairs(rows, Smoother(), tmp_path / "out", DataParams())[0])
     assert Image.open(fake["path"]).mode == Image.open(real["path"]).mode == "L"
 
 
@@ -254,7 +257,7 @@ def test_cropped_pairs_are_cut_to_whole_cells_around_the_centre_as_in_the_dda_co
     photographs, picture, saved, tmp_path, size
 ):
     rows = photographs(a=saved(picture(*size), "PNG"))
-    real, fake = two(reconstruct.pairs(rows, Smoother(), tmp_path / "out", form="png", crop=True)[0])
+    real, fake = two(reconstruct.pairs(rows, Smoother(), tmp_path / "out", DDA, form="png")[0])
     width, height = (side // 8 * 8 or side for side in size)
     left, top = (size[0] - width) // 2, (size[1] - height) // 2
     cut = picture(*size)[top : top + height, left : left + width]
