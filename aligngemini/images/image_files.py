@@ -15,6 +15,7 @@ from aligngemini.core.progress import progress
 from aligngemini.world import camera
 
 from . import decode, degrade, jpeg
+from .params import DataParams
 
 BATCH = 25  # images per task: large enough to hide the cost of handing it over
 
@@ -35,37 +36,37 @@ def save(path: Path, data: bytes) -> dict:
     return {"path": str(atomic.write(path, data))} | decode.identify(path)
 
 
-def save_degraded(path: Path, rgb: np.ndarray, ranges: dict, seed: int, key: str) -> dict:
-    """Degrade uint8 [H, W, 3] and write it as PNG: `save`'s facts and the values, sampled for `seed` and `key`."""
-    values = degrade.draw(ranges, degrade.generator(seed, key))
+def save_degraded(path: Path, rgb: np.ndarray, cfg: DataParams, key: str) -> dict:
+    """Degrade uint8 [H, W, 3] and write it as PNG: `save`'s facts and the values, sampled for `cfg.seed` and `key`."""
+    values = degrade.draw(degrade.ranges(cfg), degrade.generator(cfg.seed, key))
     return values.columns() | save(path, jpeg.png(degrade.degrade(rgb, values)))
 
 
-def degraded_copy(row: dict, folder: str, seed: int, ranges: dict) -> dict:
+def degraded_copy(row: dict, folder: str, cfg: DataParams) -> dict:
     """Degrade the image of a row (path, pair_id) and write it as PNG: what replaces the facts of the row.
 
     All images of a pair_id share one sample, so that the degradation itself tells no two of them apart.
     """
     path, key = Path(folder) / f"{Path(row['path']).stem}.png", f"laundered/{row['pair_id']}"
-    return save_degraded(path, decode.read(row["path"]).rgb, ranges, seed, key)  # the key's old word keeps the pixels
+    return save_degraded(path, decode.read(row["path"]).rgb, cfg, key)  # the key's old word keeps the pixels
 
 
-def square_of_file(row: dict, folder: str, seed: int, split: str, size: int, ranges: dict | None) -> dict:
+def square_of_file(row: dict, folder: str, cfg: DataParams, split: str, degraded: bool) -> dict:
     """Crop the file of a row to a square and resize it; the new row, or the old one with its reason.
 
-    It is degraded by `ranges` and written as PNG, or undegraded as JPEG of a camera's quality if `ranges` is None.
+    It is `degraded` and written as PNG, or else as JPEG of a camera's quality.
     """
     try:
-        rgb = squared(row["path"], row["width"], row["height"], size)
+        rgb = squared(row["path"], row["width"], row["height"], cfg.image_size)
     except decode.Unreadable as error:
         return row | {"reason": str(error)}
     image_id, side = row["image_id"], "implausible" if row["label"] else "plausible"
-    path = Path(folder) / f"{split}_{image_id[:16]}_{side}.{'jpg' if ranges is None else 'png'}"
-    if ranges is None:
-        quality = camera.settings(seeds.generator("camera", seed, image_id))["quality"]
-        saved = save(path, jpeg.encode(rgb, round(quality)))
+    path = Path(folder) / f"{split}_{image_id[:16]}_{side}.{'png' if degraded else 'jpg'}"
+    if degraded:
+        saved = save_degraded(path, rgb, cfg, image_id)
     else:
-        saved = save_degraded(path, rgb, ranges, seed, image_id)
+        quality = camera.settings(seeds.generator("camera", cfg.seed, image_id))["quality"]
+        saved = save(path, jpeg.encode(rgb, round(quality)))
     axis, generator = ("semantic", row["generator"]) if row["label"] else ("none", "")
     facts = {"pair_id": origin(image_id), "axis": axis, "split": split, "subset": "semantic", "generator": generator}
     return row | facts | saved

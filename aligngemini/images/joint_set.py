@@ -42,9 +42,9 @@ def _squares(run, cfg: DataParams) -> pd.DataFrame:
     sets = {"plausible": semantic_set, "photos": pixel_set} if cfg.joint_images else {}
     files = [part.divided(run, cfg)[0]["joint"] for role, part in sets.items() if getattr(cfg, role) != WORLD]
     items = pd.concat(files).to_dict("records") if files else []
-    fixed = {"folder": str(run.path("images", NAME)), "seed": cfg.seed, "split": NAME, "size": cfg.image_size}
+    fixed = {"folder": str(run.path("images", NAME)), "cfg": cfg, "split": NAME, "degraded": False}
     label = "joint validation pictures"
-    rows = image_files.in_parallel(image_files.square_of_file, items, cfg.workers, label, ranges=None, **fixed)
+    rows = image_files.in_parallel(image_files.square_of_file, items, cfg.workers, label, **fixed)
     squares = pd.DataFrame(rows, columns=None if rows else ["path", "role", "image_id", "reason"])
     twice = (squares["reason"] == "") & squares.duplicated("image_id")  # files that differed in metadata alone
     return squares.assign(reason=squares["reason"].mask(twice, "same picture as another file"))

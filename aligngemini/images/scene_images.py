@@ -46,27 +46,20 @@ def photograph(
 
 
 def scene_file(
-    item: tuple[int, bool],
-    folder: str,
-    seed: int,
-    split: str,
-    which: str,
-    size: int,
-    ranges: dict | None,
-    limits: Limits = ANYTHING,
+    item: tuple[int, bool], folder: str, cfg: DataParams, split: str, which: str, limits=ANYTHING, degraded=False
 ) -> dict:
     """Write the photograph of the scene (index, violated) of "<split>/<which>": its row of the image table.
 
-    It is a JPEG as the camera gives it, or degraded and PNG if `ranges` are given.
+    It is a JPEG as the camera gives it, or `degraded` and PNG.
     """
     index, violated = item
     pair = f"{split}/{which}/{index}"
-    picture, data = photograph(seed, f"{split}/{which}", index, violated, size, limits)
+    picture, data = photograph(cfg.seed, f"{split}/{which}", index, violated, cfg.image_size, limits)
     path = Path(folder) / f"{split}_{index:06d}_{'implausible' if violated else 'plausible'}"
-    if ranges is None:
-        saved = image_files.save(path.with_suffix(".jpg"), data)
+    if degraded:
+        saved = image_files.save_degraded(path.with_suffix(".png"), decode.read(data).rgb, cfg, pair)
     else:
-        saved = image_files.save_degraded(path.with_suffix(".png"), decode.read(data).rgb, ranges, seed, pair)
+        saved = image_files.save(path.with_suffix(".jpg"), data)
     origin = {"source": "world", "generator": "world" if violated else "", "benchmark": "world"}
     label = {"label": int(violated), "axis": "semantic" if violated else "none", "split": split, "subset": which}
     facts = {"pair_id": pair, "family": picture.family, "kind": picture.kind, "remark": picture.remark}
@@ -74,15 +67,15 @@ def scene_file(
 
 
 def images(
-    run, cfg: DataParams, split: str, which: str, count: int, limits: Limits, sides: Collection[bool], ranges=None
+    run, cfg: DataParams, split: str, which: str, count: int, limits: Limits, sides: Collection[bool], degraded=False
 ) -> pd.DataFrame:
     """Image table of `count` scenes of "<split>/<which>" on the given `sides` (violated or not), see `scene_file`.
 
     The scenes depend on seed, split and `which` alone: no two of these share one.
     """
     items = [(index, violated) for index in range(count) for violated in sides]
-    fixed = {"folder": str(run.path("images", which)), "seed": cfg.seed, "split": split, "which": which}
-    fixed |= {"size": cfg.image_size, "ranges": ranges, "limits": limits}
+    fixed = {"folder": str(run.path("images", which)), "cfg": cfg, "limits": limits, "degraded": degraded}
+    fixed |= {"split": split, "which": which}
     return frame(image_files.in_parallel(scene_file, items, cfg.workers, f"{which} pictures, {split}", **fixed))
 
 

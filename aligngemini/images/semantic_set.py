@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from . import degrade, image_files, scene_images, sources
+from . import image_files, scene_images, sources
 from .params import WORLD, DataParams
 
 SIDES = {"plausible": 0, "implausible": 1}  # labels of the folders
@@ -14,9 +14,9 @@ def make(run, cfg: DataParams) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _from_world(run, cfg: DataParams) -> tuple[pd.DataFrame, pd.DataFrame]:
-    limits, ranges = scene_images.seen(cfg), degrade.ranges(cfg)
+    limits = scene_images.seen(cfg)
     parts = [
-        scene_images.images(run, cfg, split, "semantic", count, limits, (False, True), ranges)
+        scene_images.images(run, cfg, split, "semantic", count, limits, (False, True), degraded=True)
         for split, count in sources.counts(cfg).items()
     ]
     rows, alike = zip(*map(scene_images.different, parts), strict=True)
@@ -25,12 +25,11 @@ def _from_world(run, cfg: DataParams) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def _from_folders(run, cfg: DataParams) -> tuple[pd.DataFrame, pd.DataFrame]:
     splits, listed = divided(run, cfg)
-    fixed = {"folder": str(run.path("images", "semantic")), "seed": cfg.seed, "size": cfg.image_size}
+    fixed = {"folder": str(run.path("images", "semantic")), "cfg": cfg, "degraded": True}
     rows = []
     for split in sources.counts(cfg):
         items, label = splits[split].to_dict("records"), f"semantic pictures, {split}"
-        options = fixed | {"split": split, "ranges": degrade.ranges(cfg)}
-        rows += image_files.in_parallel(image_files.square_of_file, items, cfg.workers, label, **options)
+        rows += image_files.in_parallel(image_files.square_of_file, items, cfg.workers, label, split=split, **fixed)
     squares = pd.DataFrame(rows)
     return balanced(squares[squares["reason"] == ""]), pd.concat([listed, squares])
 

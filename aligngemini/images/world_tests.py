@@ -12,7 +12,7 @@ import pandas as pd
 
 from aligngemini.core import paths
 
-from . import degrade, image_files, reconstruct, scene_images, table
+from . import image_files, reconstruct, scene_images, table
 from .params import DataParams, autoencoders_in
 
 JOINT = ("semantic", "pixel", "both")
@@ -76,7 +76,7 @@ def _beside(reals: pd.DataFrame, again: pd.DataFrame) -> pd.DataFrame:
 def _degraded(run, cfg: DataParams, joint: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """The joint subsets degraded: every image once, whatever the number of subsets it stands in."""
     once = pd.concat(joint.values()).drop_duplicates("image_id")
-    fixed = {"folder": str(run.path("images", "degraded")), "seed": cfg.seed, "ranges": degrade.ranges(cfg)}
+    fixed = {"folder": str(run.path("images", "degraded")), "cfg": cfg}
     items = once[["path", "pair_id"]].to_dict("records")
     copies = image_files.in_parallel(image_files.degraded_copy, items, cfg.workers, "degraded images", **fixed)
     facts = pd.DataFrame(copies, index=once["image_id"])
@@ -95,8 +95,8 @@ def _others(run, cfg: DataParams, scenes: pd.DataFrame) -> dict[str, pd.DataFram
 
 
 def _held_out(run, cfg: DataParams) -> dict[str, pd.DataFrame]:
-    ranges, images = degrade.ranges(cfg), scene_images.images
+    images = scene_images.images
     return {
-        subset: images(run, cfg, "test", subset, cfg.test_images, limits, (False, True), ranges)
+        subset: images(run, cfg, "test", subset, cfg.test_images, limits, (False, True), degraded=True)
         for subset, limits in scene_images.held_out(cfg).items()
     }

@@ -11,6 +11,7 @@ import pytest
 from aligngemini import cli
 from aligngemini.bench import scoring
 from aligngemini.images import scene_images
+from aligngemini.images.params import DataParams
 
 
 def _value(out, name, **where):
@@ -178,7 +179,7 @@ def test_the_shipped_detector_scores_as_it_does_by_itself(tmp_path, monkeypatch)
     for name, violated in (("0_real", False), ("1_fake", True)):
         (tmp_path / "drawn" / name).mkdir(parents=True)
         for i in range(2):
-            scene_images.scene_file((i, violated), str(tmp_path / "drawn" / name), 0, "b", "c", 112, None)
+            scene_images.scene_file((i, violated), str(tmp_path / "drawn" / name), DataParams(), "b", "c")
     words = ["--benchmark", str(tmp_path / "drawn"), "--run", "shipped", "--protocol", "native,published"]
     assert cli.main(["bench", *words, "--out", str(tmp_path / "out")]) == 0
     told = pd.read_parquet(tmp_path / "out" / "scores.parquet")

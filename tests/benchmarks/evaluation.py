@@ -10,6 +10,7 @@ from pathlib import Path
 
 from aligngemini.detector import Detector
 from aligngemini.images import scene_images
+from aligngemini.images.params import DataParams
 
 
 def rate(detector: Detector, files: list[str], batch: int) -> float:
@@ -23,7 +24,7 @@ def main(count: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "pictures").mkdir()
         items = [(i, bool(i % 2)) for i in range(count)]
-        fixed = (f"{folder}/pictures", 0, "benchmark", "evaluation", 112, None)
+        fixed = (f"{folder}/pictures", DataParams(), "benchmark", "evaluation")
         rows = [scene_images.scene_file(item, *fixed) for item in items]
         files, detector = [row["path"] for row in rows], Detector.load()
         detector(files[:4])

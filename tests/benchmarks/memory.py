@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from aligngemini.images import scene_images
+from aligngemini.images.params import DataParams
 
 CLI = [sys.executable, "-m", "aligngemini.cli"]
 BENCH = [*CLI, "bench", "--run", "shipped", "--protocol", "native", "--benchmark"]
@@ -28,7 +29,7 @@ def lay(root: Path, count: int) -> Path:
         folder = root / str(count) / place
         folder.mkdir(parents=True)
         for i in range(count // 2):
-            scene_images.scene_file((i, violated), str(folder), 0, "benchmark", "m", 112, None)
+            scene_images.scene_file((i, violated), str(folder), DataParams(), "benchmark", "m")
     return root / str(count)
 
 
