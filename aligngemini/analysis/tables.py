@@ -84,16 +84,14 @@ def alignment(verdicts: pd.DataFrame, resamples: int = 2000, confidence: float =
     return table[[*first, *[name for name in table if name not in first]]]
 
 
-def cut_twice(
-    images: pd.DataFrame, models: list[Model], resamples: int = 2000, confidence: float = 0.95, seed: int = 0
-):
+def cut_twice(images: pd.DataFrame, models: list[Model], *resampling) -> pd.DataFrame:
     """The means of `alignment` by the published threshold, one half, and by each model's validation (where it is
-    known): the column thresholds says which, and so does title."""
+    known): the column thresholds says which, and so does title. `resampling`: resamples, confidence and seed."""
     parts = []
     for name in ("published", "validation"):
         cut = [each._replace(threshold=0.5 if name == "published" else each.validation) for each in models]
         cut = [each for each in cut if each.threshold is not None]
-        table = alignment(judged(images, cut), resamples, confidence, seed)
+        table = alignment(judged(images, cut), *resampling)
         parts.append(table[table.subset == "mean"].assign(thresholds=name, title=table.title + ", " + name))
     return pd.concat(parts, ignore_index=True)
 

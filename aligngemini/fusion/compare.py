@@ -60,20 +60,15 @@ def judged(
 
 
 def at_each(
-    joined: pd.DataFrame,
-    names: Sequence[str],
-    choices: Mapping[str, tuple[Sequence[float], rules.Fusion]],
-    resamples: int = 2000,
-    confidence: float = 0.95,
-    seed: int = 0,
+    joined: pd.DataFrame, names: Sequence[str], choices: Mapping[str, tuple[Sequence[float], rules.Fusion]], *resampling
 ) -> pd.DataFrame:
     """`compare` for the branches and one rule under several choices: name -> (thresholds, the fusion with them).
 
-    Further columns: thresholds (the name) and title (rule and name).
+    Further columns: thresholds (the name) and title (rule and name). `resampling`: resamples, confidence and seed.
     """
     tables = []
     for choice, (thresholds, fusion) in choices.items():
-        table = compare(joined, names, thresholds, {fusion.rule: fusion}, resamples, confidence, seed)
+        table = compare(joined, names, thresholds, {fusion.rule: fusion}, *resampling)
         tables.append(table.assign(thresholds=choice, title=table.rule.map(registry.title) + ", " + choice))
     return pd.concat(tables, ignore_index=True)
 
