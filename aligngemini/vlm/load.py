@@ -14,7 +14,7 @@ import torch
 from aligngemini.core import devices, models
 from aligngemini.core.params import Refused
 
-from . import image_size, parts, template
+from . import image_size, parts, patch_embedding, template
 
 CODE = {"trust_remote_code": False}  # neither run nor asked about
 
@@ -72,6 +72,7 @@ def load(base: str, revision: str = "", precision: str = "auto", max_pixels: int
             raise ValueError(f"its weights lack {len(report['missing_keys'])} tensors")
         if why := parts.lacks(model):
             raise ValueError(f"the model has {why}, which its scores need; choose one of another family")
+    patch_embedding.make(model)
     if max_pixels:
         image_size.limit(processor.image_processor, max_pixels)
     return VLM((model if quantise else model.to(place())).eval(), processor, max_pixels)
