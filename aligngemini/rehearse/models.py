@@ -16,7 +16,7 @@ from aligngemini.core import paths, reading
 from aligngemini.core.params import Refused
 from aligngemini.expert import architectures, backbone
 from aligngemini.images import autoencoder, patches
-from aligngemini.vlm import image_size, load
+from aligngemini.vlm import image_size, load, patch_embedding
 
 from . import flop_counter, processors
 from .setting import Setting
@@ -37,6 +37,7 @@ def vlm(setting: Setting, folder: Path, device: str) -> tuple[load.VLM, nn.Modul
     config = AutoConfig.for_model(**sizes | ids)
     with torch.device("meta" if device == HOLLOW else device):
         model = AutoModelForImageTextToText.from_config(config, dtype=dtype).eval()
+    patch_embedding.make(model)
     if device == HOLLOW:
         words = _hollowed(model, device).get_input_embeddings().weight
         words.data = torch.empty_like(words)  # of a size that takes no memory before it is written to

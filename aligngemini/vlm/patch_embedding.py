@@ -21,5 +21,5 @@ class PatchEmbedding(nn.Conv3d):
 def make(model: nn.Module) -> None:
     """Let every three-dimensional convolution of `model` be a PatchEmbedding; weights and names stay as they are."""
     for module in model.modules():
-        if type(module) is nn.Conv3d and not any(map(int, module.padding)) and module.groups == 1:
+        if type(module) is nn.Conv3d and (module.padding, module.groups) == ((0, 0, 0), 1):
             module.__class__ = PatchEmbedding

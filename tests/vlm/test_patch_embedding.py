@@ -34,6 +34,6 @@ def test_whole_images_are_convolved_as_ever_and_weights_keep_their_names():
 
 
 def test_a_convolution_that_pads_stays_what_it_is():
-    model = nn.Sequential(nn.Conv3d(3, 4, 3, padding=1))
+    model = nn.Sequential(nn.Conv3d(3, 4, 3, padding="same"))
     patch_embedding.make(model)
     assert type(model[0]) is nn.Conv3d
