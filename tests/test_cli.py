@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -88,7 +89,9 @@ def test_a_whole_run_ends_with_the_headline_the_report_and_what_to_do_next(outpu
     from aligngemini.analysis import answers
 
     made = [
-        execute.Answer(name, "0123456789ab", executed=False) for name, stage in stages.STAGES.items() if not stage.asked
+        SimpleNamespace(notebook=name, folder=outputs / name / "0123456789ab")
+        for name, stage in stages.STAGES.items()
+        if not stage.asked
     ]
     monkeypatch.setattr(execute, "run", lambda plans, force, jobs: [made])
     monkeypatch.setattr(answers, "headline", lambda folder: "world\nvlm 81.0")

@@ -1,37 +1,21 @@
 """The device that models compute on: the accelerator that torch has, else the processor."""
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from typing import Any
 
 AUTO = "auto"  # of a number format: whatever suits this machine
 NARROW = ("cuda", "xpu")  # kinds of accelerator on which auto means 16 bits; Apple's stays in float32
-_chosen = [""]  # kind of device that `only` asks for
 
 
 def best() -> str:
     """The kind of device to compute on: "cuda" (NVIDIA, and AMD by ROCm), "mps", "xpu" ..., "cpu" without any."""
-    return _chosen[0] or _found()
-
-
-def _found() -> str:
     import torch  # takes seconds, so only where it is asked
 
     if torch.cuda.is_available():
         return "cuda"
     found = torch.accelerator.current_accelerator(check_available=True)
     return found.type if found and found.type != "cuda" else "cpu"
-
-
-@contextmanager
-def only(kind: str) -> Iterator[None]:
-    """Compute on this kind of device until the end of a `with` block, whatever the machine has."""
-    before, _chosen[0] = _chosen[0], kind
-    try:
-        yield
-    finally:
-        _chosen[0] = before
 
 
 def name() -> str:

@@ -32,8 +32,9 @@ def _watch(owner: int) -> None:
         os._exit(1)
 
 
-def ahead(dataset, workers: int, **options: Any) -> Iterator[Any]:
+def ahead(dataset, workers: int, places: range | None = None, **options: Any) -> Iterator[Any]:
     """Yield dataset[0], dataset[1], … (tensors, or dicts of tensors), made ahead by `workers` processes (0: by this).
+    `places`: only these, of a dataset that need have no length.
 
     They come through a pipe. torch would pass them through /dev/shm, which has 64 MB in a container by default, and
     wait for ever once it is full. Where no process can be started, this one makes the items. `options` are those of
@@ -41,7 +42,7 @@ def ahead(dataset, workers: int, **options: Any) -> Iterator[Any]:
     """
     from torch.utils.data import DataLoader, default_convert
 
-    loader = partial(DataLoader, dataset, batch_size=None, collate_fn=_arrays)
+    loader = partial(DataLoader, dataset, batch_size=None, sampler=places, collate_fn=_arrays)
     try:
         items = iter(loader(num_workers=workers, worker_init_fn=partial(_begin, os.getpid()), **options))
     except OSError as error:  # semaphores, too, are files of /dev/shm

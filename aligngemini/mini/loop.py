@@ -6,23 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch.utils.data import Dataset
 
 from aligngemini.core import devices, processes, states
 from aligngemini.core.progress import note
 
 
-class Steps(Dataset):
+class Batches:
     """Batches addressed by step number, so that workers and restarts change nothing."""
 
-    def __init__(self, make: Callable[[int], dict], start: int, stop: int):
-        self.make, self.start, self.stop = make, start, stop
+    def __init__(self, make: Callable[[int], dict]):
+        self.make = make
 
-    def __len__(self) -> int:
-        return self.stop - self.start
-
-    def __getitem__(self, i: int) -> dict:
-        return self.make(self.start + i)
+    def __getitem__(self, step: int) -> dict:
+        return self.make(step)
 
 
 def cosine(step: int, steps: int, warm: int = 100) -> float:
@@ -43,7 +39,8 @@ def fit(
     module.to(where).train()
     optimiser = torch.optim.AdamW(module.parameters(), lr=rate, weight_decay=0.02, betas=(0.9, 0.98))
     start, log = states.resume(folder / "checkpoint.pt", module.state_dict(), optimiser)
-    batches = processes.ahead(Steps(make_batch, start, steps), workers, prefetch_factor=4 if workers else None)
+    prefetched = 4 if workers else None
+    batches = processes.ahead(Batches(make_batch), workers, range(start, steps), prefetch_factor=prefetched)
     begun, losses = time.time() - (log[-1]["seconds"] if log else 0.0), []
     for step, batch in enumerate(batches, start):
         for group in optimiser.param_groups:

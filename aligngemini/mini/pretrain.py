@@ -25,15 +25,12 @@ def main(only: str = "", out: str = "data/mini", steps: int = 0, seed: int = 0) 
     A killed run goes on from its last checkpoint when called again. `steps` overrides the number of steps (for trials).
     """
     names = [only] if only else list(STEPS)
-    made = {name: make(name, paths.resolve(out) / place(name), steps or STEPS[name], seed) for name in names}
-    for left in [] if only else paths.resolve(out).glob(".work-*"):  # what the VLMs share waits for the other one
+    home = paths.resolve(out)
+    folders = {name: home / bases.FOLDERS[name].relative_to(bases.HOME) for name in names}
+    made = {name: make(name, folder, steps or STEPS[name], seed) for name, folder in folders.items()}
+    for left in [] if only else home.glob(".work-*"):  # what the VLMs share waits for the other one
         shutil.rmtree(left)
     return made
-
-
-def place(name: str) -> str:
-    """The folder of a base: its name, for an autoencoder under `vae` or `upscalers`."""
-    return str(bases.FOLDERS[name].relative_to(bases.HOME))
 
 
 def make(name: str, folder: Path, steps: int, seed: int) -> dict:

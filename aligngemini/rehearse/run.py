@@ -73,7 +73,7 @@ def count_of(stage: Stage, setting: Setting, narrow: bool = False) -> tuple[Coun
     """
     say(f"counting: {stage.name}")
     counts, units = [], 0
-    with TemporaryDirectory() as folder, devices.only("cpu"):
+    with TemporaryDirectory() as folder, patch.object(devices, "best", return_value="cpu"):
         model, module = built(stage, setting, Path(folder), models.HOLLOW)
         if narrow and stage.model == "vae":
             model.tile = max(max(shape) for shape in setting.shapes)
@@ -113,7 +113,7 @@ def measured(setting: Setting, device: str, steps: int, only: str = "") -> Itera
 
 def measure(stage: Stage, setting: Setting, device: str, steps: int) -> tuple[int, float, int, str]:
     """Images or pairs of a step, its seconds, bytes at the peak (see `_peak`), and the device's name."""
-    with TemporaryDirectory() as folder, devices.only(device):
+    with TemporaryDirectory() as folder, patch.object(devices, "best", return_value=device):
         model, module = built(stage, setting, Path(folder), device)
         weights = sum(each.nbytes for each in (*module.parameters(), *module.buffers()))
         libraries = psutil.Process().memory_info().rss - weights

@@ -12,10 +12,11 @@ from aligngemini.core.manifest import DiskFull
 from aligngemini.core.params import Params, Refused
 from aligngemini.core.progress import FILE, spell
 from aligngemini.core.run_spec import RunSpec
+from aligngemini.core.saved_runs import SavedRun
 from aligngemini.workflow import checks, kernel, scratch, status, tasks
 from aligngemini.workflow.executors import Local
 from aligngemini.workflow.plan import Item, Plan
-from aligngemini.workflow.tasks import Answer, Task
+from aligngemini.workflow.tasks import Task
 from aligngemini.workflow.terminal import Failed
 
 _looking = threading.Lock()  # one thread at a time reads and checks complete runs
@@ -25,8 +26,8 @@ class StageRefused(Refused):
     """A notebook refused its parameters or inputs while it ran; the text is that of `Failed`."""
 
 
-def run(plans: list[Plan], force: bool = False, executor: Local | None = None) -> list[list[Answer]]:
-    """Answer all items of the plans, one after another if no `executor` runs more; return the answers of each plan in
+def run(plans: list[Plan], force: bool = False, executor: Local | None = None) -> list[list[SavedRun]]:
+    """Answer all items of the plans, one after another if no `executor` runs more; return the runs of each plan in
     order, those only looked up included.
 
     Raises `Refused` before anything starts if a notebook or an upstream run is missing. A notebook that does not become
@@ -46,7 +47,7 @@ def run(plans: list[Plan], force: bool = False, executor: Local | None = None) -
 def _work(waiting: list[Task], force: bool, executor: Local) -> None:
     """Complete the tasks, each as soon as it is ready and one of the places of the executor is free."""
     jobs = executor.jobs
-    running: dict[Future[Answer], Task] = {}
+    running: dict[Future[SavedRun], Task] = {}
     failures: list[Exception] = []
 
     def left() -> float:
@@ -82,7 +83,7 @@ def _joined(failures: list[Exception]) -> Exception:
     return kind("\n".join(map(str, failures)))
 
 
-def _existing(task: Task) -> list[Answer]:
+def _existing(task: Task) -> list[SavedRun]:
     """Return the complete run of a stage that is not executed: that of these very parameters, else the latest like it.
 
     There may be none if nothing that is executed needs it, or the command line names other runs.
@@ -91,41 +92,41 @@ def _existing(task: Task) -> list[Answer]:
     needed = any(each.needs(item, plan.items) for each in plan.mine)
     try:
         cfg = item.cfg(task.made)
-        answer = Answer(item.stage.name, _exact(item.stage.name, cfg) or _latest(plan, item, cfg), executed=False)
+        run = _exact(item.stage.name, cfg) or _latest(plan, item, cfg)
     except Refused:
         if needed:
             raise
         return []
     if needed:
-        print(f"{task.title}: standing on {paths.short(answer.folder)}", flush=True)
-    return [answer]
+        print(f"{task.title}: standing on {paths.short(run.folder)}", flush=True)
+    return [run]
 
 
-def _exact(notebook: str, cfg: Params) -> str | None:
+def _exact(notebook: str, cfg: Params) -> SavedRun | None:
     try:
-        return saved_runs.load(notebook, run_spec.make(notebook, cfg).name).name
+        return saved_runs.load(notebook, run_spec.make(notebook, cfg).name)
     except Refused:
         return None
 
 
-def _latest(plan: Plan, item: Item, cfg: Params) -> str:
+def _latest(plan: Plan, item: Item, cfg: Params) -> SavedRun:
     """Return the latest run like `item`. What the command line says of stages that are executed is not asked of it:
     `--from 03 -p epochs 2` speaks of 03, though 02 has epochs, too."""
     executed = {name for each in plan.mine for name in each.asked}
     alike = [name for name in item.asked if name not in executed]
     wanted = {name: getattr(cfg, name) for name in ["seed", *item.point, *alike]}
-    return saved_runs.latest(item.stage.name, {"scale": plan.scale} | wanted).name
+    return saved_runs.latest(item.stage.name, {"scale": plan.scale} | wanted)
 
 
-def _answer(task: Task, force: bool, executor: Local, left: Callable[[], float]) -> Answer:
+def _answer(task: Task, force: bool, executor: Local, left: Callable[[], float]) -> SavedRun:
     """Return the complete run of a task, executed if there is none; `left`: the seconds that all will take."""
     with _looking:
         asked = run_spec.make(task.item.stage.name, task.item.cfg(task.made))
         if asked.home.exists() and not force:
-            saved_runs.load(asked.notebook, asked.name)  # refuses a damaged one
+            run = saved_runs.load(asked.notebook, asked.name)  # refuses a damaged one
             if (asked.home / "notebook.ipynb").is_file():
                 status.say(f"{task.title}: reused, {paths.short(asked.home)}")
-                return Answer(asked.notebook, asked.name, executed=False)
+                return run
         paths.writable(asked.home.parent)
     task.began = time.monotonic()
     with scratch.folder(executor.scratch) as folder:
@@ -133,7 +134,7 @@ def _answer(task: Task, force: bool, executor: Local, left: Callable[[], float])
         with status.shown(lambda: status.line(task.title, task.elapsed, left(), task.progress), task.place):
             _execute(task, asked, force, executor)
     status.say(f"{task.title}: complete in {spell(task.elapsed)}, {paths.short(asked.home)}")
-    return Answer(asked.notebook, asked.name, executed=True)
+    return saved_runs.named(asked.notebook, asked.name)
 
 
 def _execute(task: Task, asked: RunSpec, force: bool, executor: Local) -> None:

@@ -7,10 +7,10 @@ from aligngemini.branches.registry import KINDS
 from aligngemini.core import recipes, stages
 from aligngemini.core.params import Refused
 from aligngemini.core.recipes import Study
+from aligngemini.core.saved_runs import SavedRun
 from aligngemini.workflow import execute, plan
 from aligngemini.workflow.executors import Local
 from aligngemini.workflow.plan import Plan
-from aligngemini.workflow.tasks import Answer
 
 TRAINED = {kind.notebook: kind.name for kind in KINDS.values() if kind.notebook}
 COLUMNS = ("supervision",)  # parameters that have a column of their own in the table
@@ -33,7 +33,7 @@ class Made(NamedTuple):
     seed: int
     data: str
     point: str
-    answer: Answer
+    answer: SavedRun
 
 
 def spelt(point: dict[str, Any], varied: set[str]) -> str:

@@ -6,39 +6,27 @@ import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
-from aligngemini.core import paths, reading
+from aligngemini.core import reading
+from aligngemini.core.saved_runs import SavedRun
 from aligngemini.workflow import status
 from aligngemini.workflow.plan import Item, Plan
-
-
-class Answer(NamedTuple):
-    """A stage that is complete. `executed`: by this command; otherwise it was before."""
-
-    notebook: str
-    name: str
-    executed: bool
-
-    @property
-    def folder(self) -> Path:
-        """The folder of its run."""
-        return paths.outputs() / self.notebook / self.name
 
 
 @dataclass(eq=False)
 class Task:
     """One item of a plan. `before`: the tasks whose runs decide its parameters. `seconds`: how long it may take.
 
-    `answers` is None until it is complete, `began` and `progress` (the file where its notebook says how far it is)
-    until it is executed. `place`: which of the notebooks that run at once it is, `beside`: how many ran when it began.
+    `answers` are its complete runs, at most one, and None until it is complete. `began` and `progress` (the file where
+    its notebook says how far it is) are set when it is executed. `place`: which of the notebooks that run at once it
+    is, `beside`: how many ran when it began.
     """
 
     plan: Plan
     item: Item
     title: str
     before: list["Task"]
-    answers: list[Answer] | None = None
+    answers: list[SavedRun] | None = None
     seconds: float = 0.0
     began: float = 0.0
     progress: Path = Path()
@@ -55,7 +43,7 @@ class Task:
         """Notebook -> names of the runs that it can stand on."""
         found: dict[str, list[str]] = {}
         for each in self.before:
-            found.setdefault(each.item.stage.name, []).extend(answer.name for answer in each.answers or [])
+            found.setdefault(each.item.stage.name, []).extend(run.name for run in each.answers or [])
         return found
 
     def stands_on(self, other: "Task") -> bool:
@@ -71,10 +59,10 @@ class Task:
         """Return the seconds it still takes: those that are expected, or what its notebook says."""
         return max(self.seconds - self.elapsed, reading.known(self.progress).get("left") or 0.0)
 
-    def end(self, answer: Answer, waiting: list["Task"]) -> None:
-        """Note the answer; what waits of the same notebook is expected to take as long."""
-        self.answers = [answer]
-        for each in waiting if answer.executed else []:
+    def end(self, run: SavedRun, waiting: list["Task"]) -> None:
+        """Note the complete run; what waits of the same notebook is expected to take as long as it took to execute."""
+        self.answers = [run]
+        for each in waiting if self.began else []:
             if each.item.stage == self.item.stage:
                 each.seconds = self.elapsed
 

@@ -61,9 +61,8 @@ def test_a_gpu_that_is_too_small_for_an_update_at_once_takes_it_in_pieces(rows, 
         return update(*given)
 
     monkeypatch.setattr(train, "update", small)
-    monkeypatch.setattr(train.devices, "_found", lambda: "cuda")
-    with train.devices.only("cpu"):
-        expert, batch = fresh(), batches.Batches(batches.match_real_fake(rows, 0), CFG, 0)[0]
+    expert, batch = fresh(), batches.Batches(batches.match_real_fake(rows, 0), CFG, 0)[0]
+    monkeypatch.setattr(train.devices, "best", lambda: "cuda")
     step = train.updating(expert, objective.optimiser(expert, cfg), cfg)
     assert 0 < step([batch] * 4) < 10 and 0 < step([batch] * 4) < 10
     assert tried == [4, 2, 1, 1] and "1 of 4 batches at once" in capsys.readouterr().err

@@ -186,5 +186,5 @@ def test_a_scale_without_architectures_and_an_unknown_gpu_are_refused(words, why
 def test_a_count_is_the_same_where_there_is_an_accelerator(name, monkeypatch):
     (stage,) = stages.of(small("mini"), name)
     alone = run.count_of(stage, small("mini"))
-    monkeypatch.setattr(devices, "_found", lambda: "cuda")
+    monkeypatch.setattr(devices, "best", lambda: "cuda")
     assert run.count_of(stage, small("mini")) == alone

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,7 +11,6 @@ from aligngemini.core import stages
 from aligngemini.core.params import Refused
 from aligngemini.workflow import execute, kernel, plan, share, status, tasks
 from aligngemini.workflow.executors import Local
-from aligngemini.workflow.tasks import Answer
 
 DATA, VLM, EXPERT, FUSION, ANALYSIS, PEERS = stages.STAGES
 
@@ -32,7 +32,7 @@ def answered(little, monkeypatch):
             busy.remove(name)
         if name in failing:
             raise failing[name]
-        return Answer(task.item.stage.name, name, executed=True)
+        return SimpleNamespace(notebook=task.item.stage.name, name=name)
 
     monkeypatch.setattr(execute, "_answer", answer)
     return began, at_once, failing
@@ -51,7 +51,7 @@ def test_a_notebook_that_nothing_runs_beside_knows_so(little, monkeypatch):
 
     def answer(task, force, executor, left):
         beside.setdefault(task.item.stage.name, []).append(task.beside)
-        return Answer(task.item.stage.name, task.item.label, executed=True)
+        return SimpleNamespace(notebook=task.item.stage.name, name=task.item.label)
 
     monkeypatch.setattr(execute, "_answer", answer)
     execute.run([plan.make("tiny")], executor=Local(2))
@@ -110,7 +110,7 @@ def test_the_time_left_counts_what_runs_side_by_side_once_and_what_waits_after_i
     assert tasks.left(waiting, 2) == 10 + 30 + 20 + 5 + 1
     assert tasks.left(waiting, 9) == 10 + 30 + 5 + 1
     data, *others = waiting
-    data.end(Answer(DATA, "0", executed=False), others)
+    data.end(SimpleNamespace(name="0"), others)
     assert tasks.left(others, 2) == 30 + 20 + 5 + 1 and tasks.left([], 2) == 0
 
 
@@ -118,7 +118,7 @@ def test_what_waits_is_expected_to_take_as_long_as_the_last_of_its_notebook(litt
     monkeypatch.setattr(status, "expected", lambda *_: 60.0)
     _, semantic, mixed, *_ = tasks.make([plan.make("tiny")])
     semantic.began = tasks.time.monotonic() - 500
-    semantic.end(Answer(VLM, "0", executed=True), [mixed])
+    semantic.end(SimpleNamespace(name="0"), [mixed])
     assert mixed.seconds == pytest.approx(500, abs=5)
 
 
@@ -166,7 +166,7 @@ def test_all_gpus_are_divided_among_the_notebooks_that_can_run_at_once(little, m
 
     def answer(task, force, executor, left):
         seen[task.item.stage.name] = executor.variables(task.place, task.beside).get(share.GPUS, "all")
-        return Answer(task.item.stage.name, task.item.label, executed=True)
+        return SimpleNamespace(notebook=task.item.stage.name, name=task.item.label)
 
     monkeypatch.setattr(execute, "_answer", answer)
     for text in ("", "4"):
