@@ -44,7 +44,7 @@ test-gpu: $(READY)  ## the tests that need a GPU
 	$(BIN)/python -m pytest -q -m gpu
 
 sync: $(READY)  ## write parameter cells, the recipes of mini, the heads of docs/studies.md and, for a clone of GitHub, badges
-	$(BIN)/python -m aligngemini.workflow.sync
+	$(BIN)/python -m tests.workflow.sync
 
 pages: $(READY)  ## write the newest mini run to docs/notebooks, and a film of its explorer (needs chromium or Chrome)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[pages]'

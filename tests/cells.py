@@ -1,5 +1,6 @@
 """The cells of a notebook in this very process: a kernel would first spend seconds on loading libraries."""
 
+import json
 from pathlib import Path
 
 import nbformat
@@ -7,6 +8,19 @@ import pytest
 import yaml
 
 from aligngemini.core import params, paths
+from aligngemini.core.params import ADVANCED, Typed, main_names, spell
+
+
+def parameters(cls: type[Typed]) -> str:
+    """The source of the cell tagged `parameters`, lines `name: type = default  # help`, then `advanced`."""
+    lines, default = [], cls()
+    for name in main_names(cls):
+        field = cls.model_fields[name]
+        value = json.dumps(getattr(default, name), ensure_ascii=False)
+        value = value.capitalize() if field.annotation is bool else value
+        lines.append(f"{name}: {spell(field.annotation)} = {value}  # {field.description}")
+    lines.append(f'{ADVANCED}: dict = {{}}  # other parameters, each as "NAME": value; the table below lists them all')
+    return "\n".join(lines)
 
 
 def given(notebook: Path, values: dict) -> nbformat.NotebookNode:

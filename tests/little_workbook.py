@@ -17,7 +17,7 @@ import yaml
 from safetensors.numpy import save_file
 
 from aligngemini import cli
-from aligngemini.core import parameter_table, paths, runs, stages
+from aligngemini.core import paths, runs, stages
 from aligngemini.workflow import kernel, share
 from tests import cells, signals
 
@@ -59,7 +59,7 @@ class Little:
 
     def write(self, notebook: str, *steps: str, parameters: str | None = None) -> Path:
         """Write a notebook: its parameters cell, the setup, then `steps` (by default two drawing steps)."""
-        source = parameter_table.cell(stages.STAGES[notebook].params) if parameters is None else parameters
+        source = cells.parameters(stages.STAGES[notebook].params) if parameters is None else parameters
         tagged = nbformat.v4.new_code_cell(source, metadata={"tags": ["parameters"]})
         texts = [SETUP, DRAW, *(steps or (BODY, FINISH))]
         filled = [nbformat.v4.new_code_cell(text.replace("{notebook}", notebook)) for text in texts]

@@ -12,7 +12,8 @@ import nbformat
 import pytest
 import yaml
 
-from aligngemini.core import parameter_table, params, paths, stages
+from aligngemini.core import params, paths, stages
+from tests import cells
 
 NOTEBOOKS = {name: paths.ROOT / "notebooks" / f"{name}.ipynb" for name in stages.STAGES}
 SECTIONS = ["Parameters", "Setup", "Results", "Explore", "Exercises"]
@@ -59,7 +60,7 @@ def test_cell_ids_are_unique(notebook):
 
 def test_the_first_code_cell_holds_the_parameters_of_the_dataclass(notebook):
     (cell,) = parameters(notebook)
-    assert cell.source == code(notebook)[0] == parameter_table.cell(stages.STAGES[notebook.name].params)
+    assert cell.source == code(notebook)[0] == cells.parameters(stages.STAGES[notebook.name].params)
 
 
 def test_the_parameters_cell_fits_on_a_screen_and_the_setup_shows_the_table_of_all(notebook):

@@ -1,23 +1,10 @@
-"""The parameters of a notebook as they are shown: in its parameters cell, and in tables of type, value and help."""
+"""The parameters of a notebook as tables of type, value and help."""
 
-import json
 from typing import Any
 
 import pandas as pd
 
-from aligngemini.core.params import ADVANCED, Params, Typed, main_names, rules, spell
-
-
-def cell(cls: type[Typed]) -> str:
-    """Return the source of the cell tagged `parameters`, lines `name: type = default  # help`, then `advanced`."""
-    lines, default = [], cls()
-    for name in main_names(cls):
-        field = cls.model_fields[name]
-        value = json.dumps(getattr(default, name), ensure_ascii=False)
-        value = value.capitalize() if field.annotation is bool else value
-        lines.append(f"{name}: {spell(field.annotation)} = {value}  # {field.description}")
-    lines.append(f'{ADVANCED}: dict = {{}}  # other parameters, each as "NAME": value; the table below lists them all')
-    return "\n".join(lines)
+from aligngemini.core.params import ADVANCED, Params, main_names, rules, spell
 
 
 def rows(config: Params) -> pd.DataFrame:

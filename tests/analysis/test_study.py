@@ -8,7 +8,7 @@ import pytest
 from aligngemini.analysis import seeds, study
 from aligngemini.core import paths, recipes
 from aligngemini.core.params import Refused
-from aligngemini.workflow import sync
+from tests.workflow import sync
 
 ASKED = recipes.Study("little", "Is it so?", {"02_vlm_dpo": {}}, "Two are compared.", ["balanced accuracy", "found"])
 

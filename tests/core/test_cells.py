@@ -7,9 +7,10 @@ import nbformat
 import pandas as pd
 import pytest
 
-from aligngemini.core import parameter_table, runs, stages
+from aligngemini.core import runs, stages
 from aligngemini.images.params import DataParams
 from aligngemini.workflow import kernel
+from tests import cells
 
 SETUP = f"""\
 import pandas as pd
@@ -27,7 +28,7 @@ class Lab:
     """A notebook in a kernel; its cells may be changed and run again in any order."""
 
     def __init__(self, little, cfg):
-        sources = [parameter_table.cell(DataParams), f"scale, vae = {cfg.scale!r}, {cfg.vae!r}"]
+        sources = [cells.parameters(DataParams), f"scale, vae = {cfg.scale!r}, {cfg.vae!r}"]
         self.sources = [*sources, SETUP, FUNCTION, TABLE, TOTAL, FINISH]
         self.little, self.cells = little, [nbformat.v4.new_code_cell(source) for source in self.sources]
 

@@ -5,8 +5,9 @@ import re
 import numpy as np
 import pytest
 
-from aligngemini.core import parameter_table, params
+from aligngemini.core import params
 from aligngemini.core.params import Params, Refused, advanced, param
+from tests import cells
 
 
 class Little(Params):
@@ -119,7 +120,7 @@ def test_text_that_is_no_yaml_is_refused():
 
 
 def test_the_parameters_cell_holds_the_main_fields_and_gives_the_defaults_back():
-    source = parameter_table.cell(Little)
+    source = cells.parameters(Little)
     namespace: dict = {}
     exec(source, namespace)
     assert params.read(Little, namespace) == Little()

@@ -67,7 +67,7 @@ UNUSED = {  # modules, or rooms but for what notebooks import of them: what uses
     "core.verified": "runs, to refuse damaged ones",
     "stream": "the command `detect --to`",
     "teach": "the command `teach`, and cells of exercises",
-    "workflow": "the command line, and `make sync`",
+    "workflow": "the command line",
 }
 
 

@@ -5,19 +5,20 @@ import papermill
 import pytest
 
 from aligngemini.analysis.params import AnalysisParams
-from aligngemini.core import parameter_table, params, stages
+from aligngemini.core import params, stages
 from aligngemini.core.params import Refused
 from aligngemini.expert.params import ExpertParams
 from aligngemini.fusion.params import FusionParams
 from aligngemini.images.params import DataParams
 from aligngemini.vlm.params import VLMParams
+from tests import cells
 
 CLASSES = [stage.params for stage in stages.STAGES.values()]
 
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_papermill_shows_the_main_parameters_with_type_and_help(cls, tmp_path):
-    tagged = nbformat.v4.new_code_cell(parameter_table.cell(cls), metadata={"tags": ["parameters"]})
+    tagged = nbformat.v4.new_code_cell(cells.parameters(cls), metadata={"tags": ["parameters"]})
     book = nbformat.v4.new_notebook(cells=[tagged])
     book.metadata["kernelspec"] = {"name": "python3", "language": "python", "display_name": "Python 3"}
     nbformat.write(book, tmp_path / "book.ipynb")

@@ -8,7 +8,7 @@ import yaml
 from aligngemini.core import fields, params, paths, recipes
 from aligngemini.core.stages import STAGES
 from aligngemini.fusion.params import FusionParams
-from aligngemini.workflow import sync
+from tests.workflow import sync
 
 
 def test_cells_and_recipes_in_git_are_what_it_writes():

@@ -4,8 +4,9 @@ import json
 import re
 
 from aligngemini.analysis import study
-from aligngemini.core import manifest, parameter_table, paths, recipes
+from aligngemini.core import manifest, paths, recipes
 from aligngemini.core.stages import STAGES, Stage
+from tests import cells
 
 README, STUDIES = paths.ROOT / "README.md", paths.ROOT / "docs/studies.md"
 GITHUB = re.compile(r"(?:(?:https|ssh)://)?(?:[^@/]*@)?github\.com[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?")
@@ -26,7 +27,7 @@ def notebook(stage: Stage) -> str:
     """Return the notebook of a stage as text, with the parameter cell that its class of parameters asks for."""
     book = json.loads(paths.notebook(stage.name).read_text(encoding="utf-8"))
     (cell,) = (cell for cell in book["cells"] if "parameters" in cell["metadata"].get("tags", []))
-    cell["source"] = parameter_table.cell(stage.params).splitlines(keepends=True)
+    cell["source"] = cells.parameters(stage.params).splitlines(keepends=True)
     return json.dumps(book, indent=1, ensure_ascii=False) + "\n"
 
 
