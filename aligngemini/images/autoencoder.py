@@ -2,8 +2,6 @@
 
 import hashlib
 import math
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -27,22 +25,22 @@ class Autoencoder:
 
     factor: pixels per side of a latent cell; name: what it was loaded from, as asked; tile: longest side
     sent through in one piece; dtype: what the model computes in, while pictures become numbers and numbers bytes in
-    float32; truncate: bytes are cut, as the DDA code does, not rounded (ours).
+    float32; sample, seed: see `load`; truncate: bytes are cut, as the DDA code does, not rounded (ours).
     """
 
-    def __init__(
-        self, name: str, factor: int, width: int, encode: Callable, decode: Callable, device: str, dtype: torch.dtype
-    ):
-        self.name, self.factor, self.device, self.dtype = name, factor, device, dtype
-        self.truncate = False
-        self._encode, self._decode = encode, decode
-        self._pixels = BUDGET.get(device, BUDGET["cpu"]) // (LIVE * width * dtype.itemsize)
+    def __init__(self, name: str, model, device: str, sample: bool = False, seed: int = 0):
+        self.name, self.device, self.dtype, self.truncate = name, device, model.dtype, False
+        self.model = model.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+        self._sample, self._seed = sample, seed
+        self._pixels = BUDGET.get(device, BUDGET["cpu"]) // (LIVE * weights.widest(model.config) * self.dtype.itemsize)
         self.tile = max(4 * OVERLAP, math.isqrt(self._pixels) // OVERLAP * OVERLAP)
+        probe = np.zeros((1, PROBE, PROBE, 3), np.uint8)
+        with torch.inference_mode():
+            self.factor = PROBE // self._encode(torch.zeros(1, 3, PROBE, PROBE, device=device), probe).shape[-1]
 
     def on(self, device: torch.device) -> Self:
         """A copy on another device."""
-        model = self._encode.args[0]
-        other = devices.copied(self, model, device)
+        other = devices.copied(self, self.model, device)
         other.device = str(device)
         return other
 
@@ -82,6 +80,20 @@ class Autoencoder:
         if not images.isfinite().all():
             raise Refused(f"{self.name} overflows in {self.number}: give vae_dtype float32, or other weights.")
         return images.clamp(0, 1).permute(0, 2, 3, 1)
+
+    def _encode(self, x: torch.Tensor, rgb: np.ndarray) -> torch.Tensor:
+        """Latents of images in [0, 1]. Scaling and shift, which are for a diffusion model, would cancel out."""
+        code = self.model.encode((x * 2 - 1).to(self.dtype))
+        if not hasattr(code, "latent_dist"):  # without a distribution there is nothing to sample
+            return code[0]
+        latent = code.latent_dist
+        if not self._sample:
+            return latent.mean
+        noise = torch.stack([_noise(self._seed, image, latent.mean.shape[1:]) for image in rgb])
+        return latent.mean + latent.std * noise.to(latent.mean)
+
+    def _decode(self, z: torch.Tensor) -> torch.Tensor:
+        return self.model.decode(z).sample.float() / 2 + 0.5
 
     def _in_tiles(self, rgb: np.ndarray) -> np.ndarray:
         total = np.zeros(rgb.shape, np.float32)
@@ -132,7 +144,7 @@ def load(
         models.check(Path(place), "autoencoder")
 
     def open_in(number: torch.dtype) -> Autoencoder:
-        return _opened(source, weights.opened(place, revision, number, auto), sample, seed, device)
+        return Autoencoder(source, weights.opened(place, revision, number, auto), device, sample, seed)
 
     model = open_in(getattr(torch, first))
     if model.dtype == torch.float16:
@@ -154,31 +166,6 @@ def _extremes() -> np.ndarray:
     checked = (255 * (np.indices(black.shape[:2]).sum(0) // 8 % 2))[..., None].astype(np.uint8)
     noise = np.random.default_rng(0).integers(0, 256, black.shape, np.uint8)
     return np.stack([black, black + 255, black + checked, noise])
-
-
-def _opened(name: str, model, sample: bool, seed: int, device: str) -> Autoencoder:
-    """Scaling and shift of the latents are for the diffusion model and cancel out on the way through and back."""
-    model = model.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
-    encode, decode = partial(_encoded, model, sample, seed), partial(_decoded, model)  # can be copied with the model
-    probe = np.zeros((1, PROBE, PROBE, 3), np.uint8)
-    with torch.inference_mode():
-        cells = encode(torch.zeros(1, 3, PROBE, PROBE, device=device), probe).shape[-1]
-    return Autoencoder(name, PROBE // cells, weights.widest(model.config), encode, decode, device, model.dtype)
-
-
-def _encoded(model, sample: bool, seed: int, x: torch.Tensor, rgb: np.ndarray) -> torch.Tensor:
-    code = model.encode((x * 2 - 1).to(model.dtype))
-    if not hasattr(code, "latent_dist"):  # without a distribution there is nothing to sample
-        return code[0]
-    latent = code.latent_dist
-    if not sample:
-        return latent.mean
-    noise = torch.stack([_noise(seed, image, latent.mean.shape[1:]) for image in rgb])
-    return latent.mean + latent.std * noise.to(latent.mean)
-
-
-def _decoded(model, z: torch.Tensor) -> torch.Tensor:
-    return model.decode(z).sample.float() / 2 + 0.5
 
 
 def _noise(seed: int, image: np.ndarray, shape: tuple[int, ...]) -> torch.Tensor:

@@ -2,14 +2,30 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from aligngemini.core.params import Refused
 from aligngemini.images import autoencoder
 from tests.card import CARD, Card
+
+
+class Shuffled(torch.nn.Module):
+    """A model without weights whose latents are the pixels of 8 x 8 squares; `width` is what it says of its layers."""
+
+    def __init__(self, width: int = 8, dtype: torch.dtype = torch.float32):
+        super().__init__()
+        self.config, self.dtype = {"block_out_channels": (width, width)}, dtype
+
+    def encode(self, x):
+        return (pixel_unshuffle(x, 8),)
+
+    def decode(self, z):
+        return SimpleNamespace(sample=pixel_shuffle(z, 8))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (8, 8), (13, 31), (40, 24)])
@@ -101,7 +117,8 @@ def test_float16_that_is_asked_for_is_refused_where_it_overflows(overflowing):
 
 
 def test_a_picture_that_overflows_ends_the_run_rather_than_be_made_in_another_format(picture):
-    model = autoencoder.Autoencoder("a/b", 8, 8, lambda x, rgb: x, lambda z: z / 0, "cpu", torch.float16)
+    model = autoencoder.Autoencoder("a/b", Shuffled(dtype=torch.float16), "cpu")
+    model.model.decode = lambda z: SimpleNamespace(sample=pixel_shuffle(z / 0, 8))
     with pytest.raises(Refused, match="a/b overflows in float16: give vae_dtype float32"):
         model.roundtrip(picture()[None])
 
@@ -116,7 +133,7 @@ def test_float32_is_not_rounded_to_ten_bits_by_a_card(kl_folder, monkeypatch):
 
 def test_bytes_are_rounded_or_as_in_the_dda_code_truncated():
     shares = torch.tensor([10.4, 10.6, 255.0]) / 255
-    model = autoencoder.Autoencoder("nothing", 8, 8, None, None, "cpu", torch.float32)
+    model = autoencoder.Autoencoder("nothing", Shuffled(), "cpu")
     assert model._in_bytes(shares).tolist() == [10, 11, 255]
     model.truncate = True
     assert model._in_bytes(shares).tolist() == [10, 10, 255]
@@ -139,7 +156,7 @@ class Blurless(autoencoder.Autoencoder):
     """Sends pictures through unchanged, so that only padding and tiling can alter them."""
 
     def __init__(self, tile: int):
-        super().__init__("nothing", 8, 1, lambda x, rgb: x, lambda z: z, "cpu", torch.float32)
+        super().__init__("nothing", Shuffled(1), "cpu")
         self.tile, self.largest = tile, 0
 
     def _batch_through(self, rgb):
@@ -157,7 +174,7 @@ def test_tiles_cover_the_picture_without_seams(picture, size):
 def test_memory_budget_bounds_batch_and_tile(kl_folder):
     model = autoencoder.load(str(kl_folder))
     assert model.batch(32, 32) > model.batch(480, 640) == model.batch(2000, 2000) == 1  # on a CPU
-    wide = autoencoder.Autoencoder("wide", 8, 256, None, None, "cpu", torch.float32)
+    wide = autoencoder.Autoencoder("wide", Shuffled(256), "cpu")
     assert wide.tile**2 * 256 * 4 * autoencoder.LIVE <= 2**30
 
 
