@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +40,7 @@ class Feed:
     batches: Sequence[Sequence[Item]]
     prepare: Callable[[Item, np.ndarray], object]
     label: str = ""  # of the progress, "" for none
-    read: Callable[[Any], np.ndarray] = lambda source: decode.read(source).rgb
+    read: Callable[[Any], np.ndarray] = decode.pixels
     workers: int = WORKERS
     through: Callable[[Iterator[list]], Iterator] = iter  # what is done with the batches, in order
 
@@ -53,15 +53,13 @@ class Feed:
             yield from progress(results, self.label, sum(sizes), max(sizes, default=1)) if self.label else results
 
     def _batches(self, pool: Executor) -> Iterator[list[tuple[Item, Any]]]:
-        following = self._submit(0, pool)
-        for place in range(len(self.batches)):
-            current, following = following, self._submit(place + 1, pool)
-            yield [(item, future.result()) for item, future in current]
-            current.clear()  # a future keeps its result
-
-    def _submit(self, place: int, pool: Executor) -> list[tuple[Item, Future]]:
-        batch = self.batches[place] if place < len(self.batches) else ()
-        return [(item, pool.submit(attempt, self._prepared, item)) for item in batch]
+        current = None
+        for batch in (*self.batches, ()):
+            following = [(item, pool.submit(attempt, self._prepared, item)) for item in batch]
+            if current is not None:
+                yield [(item, future.result()) for item, future in current]
+                current.clear()  # a future keeps its result
+            current = following
 
     def _prepared(self, item: Item) -> object:
         if item.reason:
