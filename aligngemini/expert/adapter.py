@@ -9,7 +9,7 @@ from aligngemini.core import adapters, devices
 from aligngemini.core.params import Refused
 
 from . import degradation
-from .backbone import Expert, as_released, colours
+from .backbone import Expert, as_released, colours, uncast
 from .params import ExpertParams
 
 SUMMARY = (
@@ -59,4 +59,5 @@ def with_adapter(expert: Expert, folder: Path) -> Expert:
     expert = as_released(expert) if metadata.get("mode") == "faithful" else expert
     probe = degradation.load(folder, expert.model.num_features)
     precision = metadata.get("precision", devices.AUTO)
-    return replace(expert, model=adapters.put(expert.model, folder), probe=probe, precision=precision, **shares)
+    model = uncast(adapters.put(expert.model, folder))
+    return replace(expert, model=model, probe=probe, precision=precision, **shares)

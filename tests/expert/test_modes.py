@@ -163,6 +163,26 @@ def test_a_faithful_adapter_comes_back_computed_as_it_was_trained(rows, tmp_path
         assert again.p_fake(crops).tolist() == expert.p_fake(crops).tolist()
 
 
+def _gradients(rows, cast: bool) -> tuple[torch.dtype, list[torch.Tensor]]:
+    """What LoRA's first matrix gets in an update in bfloat16, and the gradients; cast: as PEFT does of its own."""
+    expert, given = replace(fresh(), precision="bfloat16"), []
+    for name, layer in expert.model.named_modules():
+        if cast and hasattr(layer, "cast_input_dtype_enabled"):
+            layer.cast_input_dtype_enabled = True
+        if name.endswith("lora_B.default"):
+            torch.nn.init.normal_(layer.weight, std=0.02)
+        if name.endswith("fc2.lora_A.default"):
+            layer.register_forward_pre_hook(lambda layer, values: given.append(values[0].dtype))
+    objective.loss(expert, batches.Batches(batches.match_real_fake(rows, 0), CFG)[0]).backward()
+    return given[0], [weight.grad for weight in expert.model.parameters() if weight.requires_grad]
+
+
+def test_lora_copies_nothing_to_float32_for_autocast_to_copy_it_back_and_gradients_stay(rows):
+    (as_peft, wide), (ours, narrow) = (_gradients(rows, cast) for cast in (True, False))
+    assert (as_peft, ours) == (torch.float32, torch.bfloat16)
+    assert all(torch.equal(*pair) and pair[0].any() for pair in zip(wide, narrow, strict=True))
+
+
 def test_an_adapter_trained_in_bfloat16_on_a_processor_judges_in_bfloat16(rows, tmp_path):
     expert, cfg = fresh(), CFG.replace(precision="bfloat16", epochs=0.3, workers=0)
     expert = replace(expert, precision="bfloat16")
