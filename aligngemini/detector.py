@@ -107,7 +107,7 @@ class Detector:
             order = sorted(order, key=lambda branch: getattr(branch, "slow", False))
         looks, wanted = partial(scoring.plain_looks, order), sheet.undecided if cascade else None
         label = label if len(batches) > 1 else ""
-        for part in scoring.scored(batches, looks, batch_size, label, wanted, copies, read=decode.pixels):
+        for part in scoring.scored(batches, looks, batch_size, label, wanted, copies):
             for score in part:
                 sheet.note(score)
         table = sheet.table([name for name, _ in listed])
@@ -138,7 +138,7 @@ class Detector:
         threshold = self.fusion.thresholds[self.names.index(branch.name)]
         batches, sentences = _batches(listed, batch_size), [""] * len(listed)
         label = "explaining verdicts" if len(batches) > 1 else ""
-        for batch in Feed(batches, lambda item, rgb: attempt(branch.prepare, rgb, item.source), label, decode.pixels):
+        for batch in Feed(batches, lambda item, rgb: attempt(branch.prepare, rgb, item.source), label):
             views = {item.name: view for item, view in batch if not isinstance(view, Exception)}
             scores = dict(zip(views, each(branch.p_fake, list(views.values())), strict=True))
             good = [place for place, score in scores.items() if not isinstance(score, Exception)]

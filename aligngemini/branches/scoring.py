@@ -14,6 +14,7 @@ import pandas as pd
 from PIL.Image import Image
 
 from aligngemini.core.copies import Copies
+from aligngemini.images import decode
 from aligngemini.images.failures import HOPELESS, Failures, attempt, each, reason
 from aligngemini.images.feed import Feed, Item, batched, items
 from aligngemini.scores import table as score_table
@@ -54,13 +55,14 @@ def scored(
     label: str = "",
     wanted: Callable[[Hashable, list[Hashable]], Iterable[bool]] | None = None,
     copies: Copies | None = None,
-    **reading,
+    read: Callable[[Any], np.ndarray] = decode.pixels,
 ) -> Iterator[list[Score]]:
     """Yield the scores of batches of images, as soon as they are there. A branch scores at most `batch_size` views at
     once.
 
-    `looks(item, rgb)` are made one after the other, of uint8 [H, W, 3]; `reading` goes to Feed. `wanted(key, names)`
-    says which of a batch's images are scored under a look's key; it is asked when the looks before have their scores.
+    `looks(item, rgb)` are made one after the other, of uint8 [H, W, 3], which `read` gives of a source.
+    `wanted(key, names)` says which of a batch's images are scored under a look's key; it is asked when the looks before
+    have their scores.
     Without it, branches that can be copied score on all GPUs; `copies` keeps their copies for further calls. Raises
     what is not about one image: see images.failures.
     """
@@ -71,8 +73,8 @@ def scored(
             parts = _batch_scores(batch, batch_size, failures, copies, wanted)
             return parts if len(copies.devices) == 1 else list(parts)  # a thread finishes its batch
 
-        reading["through"] = partial(copies.in_order, work)
-        for parts in Feed(batches, lambda item, rgb: [_made(look) for look in looks(item, rgb)], label, **reading):
+        options = {"read": read, "through": partial(copies.in_order, work)}
+        for parts in Feed(batches, lambda item, rgb: [_made(look) for look in looks(item, rgb)], label, **options):
             yield from parts
             failures.check(HOPELESS)
     failures.check()

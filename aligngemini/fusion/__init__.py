@@ -1,1 +1,1 @@
-"""Notebook 04: two scores become one verdict."""
+"""Notebook 04: the scores of all branches become one verdict."""

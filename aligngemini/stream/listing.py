@@ -39,7 +39,7 @@ class Entry(NamedTuple):
 def write(sources: Iterable[str], file: Path, files: int = FILES) -> None:
     """List images, folders and shards, local or with an address that fsspec knows, as a Parquet file.
 
-    Shards come first, each as a part; then files, `files` to a part. Raises Refused for what is not there.
+    A shard is a part of its own, and files are parts of `files` each. Raises Refused for what is not there.
     """
     entries = itertools.chain.from_iterable(map(_entries, sources))
     with atomic.replacing(file) as temporary, pq.ParquetWriter(temporary, SCHEMA) as writer:

@@ -166,7 +166,7 @@ def test_tensors_are_arrays(picture, saved):
 )
 def test_what_has_no_clear_pixels_has_a_reason(odd, words):
     assert words in reason(odd)
-    (((_, got),),) = Feed([[Item(0, odd)]], lambda item, rgb: rgb, read=decode.pixels)
+    (((_, got),),) = Feed([[Item(0, odd)]], lambda item, rgb: rgb)
     assert str(got) == reason(odd)
 
 
