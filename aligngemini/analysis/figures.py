@@ -14,6 +14,7 @@ from aligngemini.branches import registry
 
 ACROSS = 4  # panels beside each other
 POINTS = 300  # of one ROC curve
+LEAST = 0.5  # images at the foot of a histogram, so that one image has a bar
 CHANCE = [[0, style.LOW], [0.5, "#FFFFFF"], [1, style.HIGH]]
 
 
@@ -178,15 +179,16 @@ def panels(
     """
     rows = max(1, -(-table[by].nunique() // across))
     layout = {"facet_col": by, "facet_col_wrap": across, "facet_col_spacing": 0.05, "facet_row_spacing": 0.3 / rows}
-    more |= {"labels": {"x": "", "y": ""}, "render_mode": "svg"}
-    figure = px.line(table, x, y, **layout, template=style.NAME, height=150 + tall * rows, **more)
+    layout |= {"labels": {"x": "", "y": ""}, "render_mode": "svg", "template": style.NAME, "height": 150 + tall * rows}
+    figure = px.line(table, x, y, **layout | more)
     figure.for_each_annotation(lambda note: note.update(text=note.text.partition("=")[2]))
     return figure.update_layout(title={"text": title}, legend_title="")
 
 
 def histogram(frame: pd.DataFrame, threshold: float, title: str = "Scores by truth") -> go.Figure:
     """Histograms of `score` (0 to 1) by `label`, one panel per `subset` (if there are several), with the threshold;
-    images without a score are left out."""
+    images without a score are left out. Counts are logarithmic: most scores lie near 0 and 1.
+    """
     rated = frame[frame.score.notna()]
     rated = rated if "subset" in rated else rated.assign(subset="")
     bins, middle = np.linspace(0, 1, 51), np.linspace(0.01, 0.99, 50)
@@ -210,10 +212,12 @@ def histogram(frame: pd.DataFrame, threshold: float, title: str = "Scores by tru
         color_discrete_map=style.TRUTH,
         labels={"p": "p(fake)"},
         **(several if rated.subset.nunique() > 1 else {}),
-        **style.look(title, f"dashed: threshold {threshold:.3f}", 200 + 190 * rows),
+        **style.look(title, f"dashed: threshold {threshold:.3f}; logarithmic", 200 + 190 * rows),
     )
     figure.for_each_annotation(lambda note: note.update(text=note.text.partition("=")[2]))
     figure.update_layout(bargap=0, legend_title="").update_xaxes(range=[0, 1], tickvals=[0, 0.5, 1])
+    tallest = max((part.images.max() for part in parts), default=1)
+    figure.update_yaxes(type="log", dtick=1, range=np.log10([LEAST, 1.3 * tallest]))  # plotly finds none here itself
     return figure.update_traces(marker_line_width=0).add_vline(threshold, **style.DASHED)
 
 
@@ -225,7 +229,8 @@ def training(history: pd.DataFrame, title: str = "Training", guess: float | None
     """
     numbers = history.select_dtypes("number").drop(columns="step")
     long = numbers.assign(step=history.step).melt("step").dropna()
-    figure = panels(long, "variable", style.titled(title, "by optimiser step"), 280, 3, x="step", y="value")
+    look = {"x": "step", "y": "value", "facet_col_spacing": 0.1}  # each panel has numbers of its own on the left
+    figure = panels(long, "variable", style.titled(title, "by optimiser step"), 280, 3, **look)
     figure.for_each_annotation(lambda note: note.update(text=note.text.replace("_", " ")))
     figure.update_traces(line_color=style.FUSION).update_yaxes(matches=None, showticklabels=True, title="")
     marks = {"margin": 0.0} | ({} if guess is None else {"loss": guess})

@@ -125,6 +125,12 @@ def test_every_subset_has_a_histogram_of_its_own():
     assert len({bar.xaxis for bar in figure.data}) == 2 and len(figure.layout.shapes) == 2, "the threshold is in both"
 
 
+def test_a_histogram_shows_bars_of_one_image_and_of_hundreds_whole():
+    frame = pd.DataFrame({"score": [0.0] * 300 + [0.9], "label": [0] * 300 + [1], "subset": ["a"] * 300 + ["b"]})
+    axis = figures.histogram(frame, 0.4).layout.yaxis
+    assert axis.type == "log" and 10 ** axis.range[0] < 1 and 300 < 10 ** axis.range[1] < 600
+
+
 def test_plane_draws_each_image_once_and_few_enough(fused):
     region = rules.region(rules.Fusion("or", (0.4, 0.6)))
     figure = plane.plane(fused, region, ["vlm", "expert"])
