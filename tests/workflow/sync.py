@@ -10,15 +10,10 @@ from tests import cells
 
 README, STUDIES = paths.ROOT / "README.md", paths.ROOT / "docs/studies.md"
 GITHUB = re.compile(r"(?:(?:https|ssh)://)?(?:[^@/]*@)?github\.com[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?")
-BADGES = {  # where the repository can be opened: the badge and the link, as each service documents them
-    "Colab": (
-        "https://colab.research.google.com/assets/colab-badge.svg",
-        "https://colab.research.google.com/github/{}/blob/main/notebooks/colab.ipynb",
-    ),
-    "Binder": (
-        "https://mybinder.org/badge_logo.svg",
-        "https://mybinder.org/v2/gh/{}/main?labpath=notebooks/00_start.ipynb",
-    ),
+COLAB, BINDER = "https://colab.research.google.com", "https://mybinder.org"
+BADGES = {  # what opens the repository {}: the badge and the link, as each service documents them
+    "Colab": (f"{COLAB}/assets/colab-badge.svg", COLAB + "/github/{}/blob/main/notebooks/colab.ipynb"),
+    "Binder": (f"{BINDER}/badge_logo.svg", BINDER + "/v2/gh/{}/main?labpath=notebooks/00_start.ipynb"),
     "Codespaces": ("https://github.com/codespaces/badge.svg", "https://codespaces.new/{}"),
 }
 
