@@ -23,6 +23,8 @@ from aligngemini.rehearse import command as rehearse
 from aligngemini.teach import command as teach
 from aligngemini.workflow import compare, reproduce, terminal, verify
 
+LAB = "the notebooks in JupyterLab: make lab"
+
 
 class Parser(argparse.ArgumentParser):
     """A parser that names the nearest option where one is unknown."""
@@ -145,9 +147,10 @@ def _run(args: argparse.Namespace) -> int | None:
         from aligngemini.analysis import answers
 
         print(f"\n{answers.headline(last.folder)}\n\nreport: {paths.short(last.folder / 'report.html')}")
-        print("next: open it in a browser, or the notebooks in JupyterLab: make lab")
+        print(f"next: open it in a browser, or {LAB}")
     else:
-        onward = commands.onward(args.scale, args.study, options)
+        asked = stages.STAGES[last.notebook].asked  # no command goes on from there
+        onward = LAB if asked else commands.onward(args.scale, args.study, options)
         print(f"next: {onward}, or look into {paths.short(last.folder)}")
 
 

@@ -101,6 +101,16 @@ def test_a_whole_run_ends_with_the_headline_the_report_and_what_to_do_next(outpu
     assert not made[-1].folder.exists(), "the command writes nothing there itself"
 
 
+def test_after_notebook_06_no_command_is_advised_that_would_refuse_its_parameters(outputs, monkeypatch, capsys):
+    whole = plan.make("smoke")
+    monkeypatch.setattr(plan, "make", lambda *given: whole)
+    peers = SimpleNamespace(notebook=stages.PEERS, folder=outputs / stages.PEERS / "0123456789ab")
+    monkeypatch.setattr(execute, "run", lambda plans, force, jobs: [[peers]])
+    assert cli.main(["run", "--scale", "smoke", "--only", "06", "-p", "peers", "[frequency]"]) == 0
+    said = capsys.readouterr().out
+    assert "aligngemini run" not in said and "next: the notebooks" in said and "06_peers/0123456789ab" in said
+
+
 def test_pretrain_hands_its_words_on(monkeypatch):
     from aligngemini.mini import pretrain
 
