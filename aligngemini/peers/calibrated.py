@@ -54,11 +54,15 @@ class Calibrated(Cropped, ABC):
         return cls(options.read(cls.kind, source), cls.kind, []).calibrate(source, rows)
 
     def calibrate(self, source: str, rows: pd.DataFrame) -> dict[str, Any]:
-        """The facts for `load` from real images, rows of an image table. Raises Refused for too few of them."""
+        """The facts for `load` from real images, rows of an image table.
+
+        Raises Refused for too few of them, and for a statistic that is the same for most of them.
+        """
         found = np.array(list(logistic.measured(self, rows.head(IMAGES)).values()))
         quantiles = np.quantile(found, [ALARMS, 0.5, 1 - ALARMS]).tolist() if len(found) >= LEAST else []
         if not quantiles or not quantiles[0] < quantiles[1] < quantiles[2]:
-            raise Refused(f"{self.kind} needs {LEAST} real training images that differ: make the data run larger")
+            measured = f"{len(found)} were measured: make the data run larger, or change its options"
+            raise Refused(f"{self.kind} needs {LEAST} real training images whose statistics differ; {measured}")
         return {"images": len(found), "options": source, "quantiles": quantiles}
 
     @classmethod

@@ -159,3 +159,9 @@ def test_too_few_real_images_are_refused(data, tmp_path):
     few = type(data)(path=tmp_path.joinpath, seed=0)
     with pytest.raises(Refused, match=f"needs {LEAST} real training images"):
         registry.kind("rigid").load().fit("", few, tmp_path)
+
+
+def test_a_statistic_that_is_the_same_for_all_images_is_refused(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(Rigid, "statistic", lambda self, images: np.zeros(len(images)))
+    with pytest.raises(Refused, match="whose statistics differ; [0-9]+ were measured"):
+        registry.kind("rigid").load().fit("", data, tmp_path)
