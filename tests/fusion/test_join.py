@@ -6,7 +6,7 @@ import pytest
 
 from aligngemini.core.params import Refused
 from aligngemini.fusion import compare, join
-from aligngemini.fusion.rules import Fusion
+from aligngemini.fusion.rules import RULES, Fusion
 from aligngemini.scores import table
 
 NAMES = ["vlm", "expert"]
@@ -83,7 +83,7 @@ def test_what_all_branches_say_alike_is_about_the_image():
 
 def test_every_rule_and_branch_on_every_subset(joined):
     rules = compared(joined, (0.5, 0.5))
-    assert rules.rule.unique().tolist() == ["vlm", "expert", "or", "and", "max", "mean", "odds", "majority"]
+    assert rules.rule.unique().tolist() == [*NAMES, *(name for name, rule in RULES.items() if not rule.fitted)]
     s = rules[(rules.subset == "s") & (rules.rule == "or")].iloc[0]
     assert (s.n, s.missing, s.value) == (2, 1, 1.0)
     p = rules[(rules.subset == "p") & (rules.rule == "or")].iloc[0]
