@@ -11,6 +11,7 @@ from PIL import Image
 from aligngemini.branches import registry, scoring
 from aligngemini.core import devices, paths
 from aligngemini.images import autoencoder, decode, reconstruct
+from aligngemini.images.params import DataParams
 from aligngemini.mini import bases
 from aligngemini.vlm import labels, load
 from aligngemini.world import world
@@ -63,6 +64,6 @@ def test_labels_are_those_of_one_gpu(rows, used, monkeypatch, tmp_path_factory):
 def test_reconstructions_are_those_of_one_gpu(rows, used, monkeypatch, tmp_path_factory):
     model = autoencoder.load("data/mini/vae/kl")
     monkeypatch.setattr(model, "batch", lambda height, width: 4)
-    make = lambda: reconstruct.pairs(rows, model, tmp_path_factory.mktemp("pairs"))[0]  # noqa: E731
+    make = lambda: reconstruct.pairs(rows, model, tmp_path_factory.mktemp("pairs"), DataParams())[0]  # noqa: E731
     alone, both = (frame.query("label == 1") for frame in once_and_on_both(make, used, monkeypatch))
     assert np.array_equal(alone.image_id, both.image_id) and len(both) == len(rows)
