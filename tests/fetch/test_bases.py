@@ -39,7 +39,7 @@ for role, name, offline in json.loads(sys.argv[2]):
     except Refused as refusal:
         print(json.dumps([name, str(refusal)]))
 """
-KINDS = {"vlm": "Qwen2_5_VLForConditionalGeneration", "expert": "VisionTransformer", "vae": "Autoencoder"}
+KINDS = {"vlm": "Qwen2_5_VLForConditionalGeneration", "expert": "VisionTransformer", "vae": "AutoencoderKL"}
 
 
 def _repository(served, name, folder, sharded=False):
