@@ -5,6 +5,7 @@ Figures are drawn by kaleido, which needs chromium or Chrome.
 
 import base64
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,16 @@ from aligngemini.core import paths, saved_runs, stages
 from aligngemini.core.saved_runs import SavedRun
 
 IMAGE = re.compile(r"data:image/(png|jpeg);base64,([\w+/=]+)")
-BARE = re.compile(r"<style.*?</style>| (?:style|class|id)=\"[^\"]*\"", re.DOTALL)  # what pages of Markdown do not show
+# what pages of Markdown do not show
+BARE = re.compile(r"<style.*?</style>| (?:style|class|id|tabindex)=\"[^\"]*\"", re.DOTALL)
 WIDTH = 960  # px of a figure
 EXPLORER = "A widget stands here: open the notebook in JupyterLab to use it."
 
 
 def write(run: SavedRun, folder: Path) -> Path:
-    """Write the executed notebook of a complete run as `<notebook>.md` to `folder`, images beside it; return the page.
+    """Write the executed notebook of a complete run as `<notebook>.md` to `folder`; return the page.
 
-    Raises OSError.
+    Its images lie beside it, in place of those of an earlier run. Raises OSError.
     """
     notebook = report.executed(run)
     images: dict[str, bytes] = {}
@@ -34,6 +36,7 @@ def write(run: SavedRun, folder: Path) -> Path:
         for number, output in enumerate(cell.get("outputs", [])):
             if "data" in output:
                 output["data"] = _shown(output["data"], f"{run.notebook}/{place}-{number}", images)
+    shutil.rmtree(folder / run.notebook, ignore_errors=True)
     text, resources = MarkdownExporter().from_notebook_node(notebook)
     resources["outputs"] = resources.get("outputs", {}) | images
     return Path(FilesWriter(build_directory=str(folder)).write(text, resources, notebook_name=run.notebook))

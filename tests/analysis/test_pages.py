@@ -32,6 +32,12 @@ def test_figures_and_pictures_become_files_that_the_page_shows(tmp_path, monkeyp
     assert "# Why" in text and "needs a network" not in text and "style" not in text and "base64" not in text
 
 
+def test_images_of_an_earlier_run_make_room(tmp_path, monkeypatch):
+    figure = {report.PLOTLY: go.Figure(go.Bar(y=[1])).to_plotly_json()}
+    assert len(page(tmp_path / "pages", tmp_path, monkeypatch, {"text/plain": "first"}, figure)[1]) == 1
+    assert len(page(tmp_path / "pages", tmp_path, monkeypatch, figure)[1]) == 1
+
+
 def test_a_page_says_where_a_widget_stands_and_where_the_run_lies(tmp_path, monkeypatch):
     widget, place = {report.WIDGET: {}, "text/plain": "Box()"}, {"text/plain": "outputs/05_analysis/.abc.partial"}
     text, _ = page(tmp_path / "pages", tmp_path, monkeypatch, widget, place)
