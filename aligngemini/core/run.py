@@ -171,20 +171,17 @@ class Run(SavedRun):
     def _complete(self, results: dict[str, Any], models: dict[str, Any]) -> None:
         shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
         atomic.clear(self.folder)
-        times = {"finished": now(), "seconds": round(time.monotonic() - self._began, 1)}
-        record = manifest.seal(
-            self.manifest
-            | {
-                "run": {name: value for name, value in self.manifest["run"].items() if name != "process"}
-                | {"status": "complete"}
-                | times,
-                "made": {name: key for name, key in self.made.items() if self.path(name).exists()},
-                "environment": manifest.environment(),
-                "models": models,
-                "results": results,
-                "files": manifest.files(self.folder),
-            }
-        )
+        run = {name: value for name, value in self.manifest["run"].items() if name != "process"}
+        ended = {"status": "complete", "finished": now(), "seconds": round(time.monotonic() - self._began, 1)}
+        parts = {
+            "run": run | ended,
+            "made": {name: key for name, key in self.made.items() if self.path(name).exists()},
+            "environment": manifest.environment(),
+            "models": models,
+            "results": results,
+            "files": manifest.files(self.folder),
+        }
+        record = manifest.seal(self.manifest | parts)
         manifest.write(self.folder, record)
         self.folder, self.manifest = atomic.move(self.folder, self.folder.with_name(self.name)), record
         self.close()

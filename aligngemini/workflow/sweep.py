@@ -79,14 +79,9 @@ def run(parts: list[Part], executor: Local | None = None) -> list[Made]:
 
     Raises what `execute.run` raises: the same command continues there.
     """
-    found = execute.run([part.plan for part in parts], executor=executor)
-    return [
-        Made(
-            part.seed,
-            spelt(part.data, part.varied),
-            "" if item.stage.name == stages.DATA else spelt(item.point, part.varied),
-            answer,
-        )
-        for part, answers in zip(parts, found, strict=True)
-        for item, answer in zip(part.plan.items, answers, strict=True)
-    ]
+    made = []
+    for part, answers in zip(parts, execute.run([part.plan for part in parts], executor=executor), strict=True):
+        for item, answer in zip(part.plan.items, answers, strict=True):
+            point = "" if item.stage.name == stages.DATA else spelt(item.point, part.varied)
+            made.append(Made(part.seed, spelt(part.data, part.varied), point, answer))
+    return made
