@@ -34,7 +34,7 @@ def picture(run) -> HTML:
     """Return the verdict on one pixel fake of the test: the static page above the explorer."""
     fused = values.read(run.path("fused.parquet"), maker=stages.FUSION)
     fakes = fused[(fused.axis == "pixel") & (fused.verdict == 1).fillna(False)]
-    return HTML(page(run, [path for path in fakes.path.head(1)]) or "No pixel fake of the test is found.")
+    return HTML(page(run, [fakes.path.iloc[0]]) if len(fakes) else "No pixel fake of the test is found.")
 
 
 def judge(run) -> ipywidgets.Widget:

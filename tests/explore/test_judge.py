@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -61,6 +62,14 @@ def test_a_path_a_folder_and_an_upload_are_judged_and_a_bad_file_is_named(spot):
     (spot.parent / "bad.png").write_bytes(b"no image")
     page = judge.page(None, [str(spot.parent)])
     assert page.count("<b>fake</b>") == 1 and page.count("<b>no verdict</b>") == 1 and "cannot be shown" in page
+
+
+def test_where_no_pixel_fake_is_found_the_page_says_so_and_with_one_it_is_judged(spot, monkeypatch):
+    fused = pd.DataFrame({"axis": ["semantic", "pixel"], "verdict": pd.array([1, 0], "Int64"), "path": str(spot)})
+    monkeypatch.setattr(judge.values, "read", lambda *given, **options: fused)
+    assert judge.picture(Run.data).data == "No pixel fake of the test is found."
+    fused["verdict"] = pd.array([0, 1], "Int64")
+    assert "by the expert" in judge.picture(Run.data).data
 
 
 def test_the_widget_judges_what_is_typed(spot):
