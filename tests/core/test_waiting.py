@@ -32,13 +32,19 @@ from tests import small
 from tests.little_workbook import Little
 from pathlib import Path
 
+asking = Path(os.environ["LITTLE_ROOT"]) / "asking"
+
 def make():
+    while len(list(asking.iterdir())) < int(os.environ["ASKING"]):
+        time.sleep(0.1)
     time.sleep(1)
     with Path(os.environ["LITTLE_LOG"]).open("a") as log:
         log.write(f"{os.getpid()}\\n")
     return "made"
 
 little = Little(Path(os.environ["LITTLE_ROOT"]), {})
+asking.mkdir(exist_ok=True)
+(asking / str(os.getpid())).touch()
 run = runs.start("01_data_construction", small.data(little, seed=int(os.environ["SEED"])))
 if not run.complete:
     run.compute("numbers.txt", make)
@@ -48,7 +54,7 @@ print(run.results["images"])
 
 
 def test_ten_processes_with_one_question_do_the_work_once_and_say_for_whom_they_wait(little):
-    asked = [_asking(little, "0") for _ in range(10)]
+    asked = [_asking(little, "0", 10) for _ in range(10)]
     ended = [process.communicate(timeout=300) for process in asked]
     assert [out.splitlines()[-1:] for out, _ in ended] == [["1"]] * 10, ended
     assert len(little.log()) == 1
@@ -63,8 +69,11 @@ def test_another_question_waits_for_nobody(little):
     assert out.splitlines()[-1] == "1" and "waiting" not in err and not held.complete
 
 
-def _asking(little, seed):
-    environment = os.environ | little.environment | {"LITTLE_ROOT": str(little.root), "SEED": seed}
+def _asking(little, seed, count=1):
+    """A process that asks, and that, if it makes the run, first waits until `count` processes ask."""
+    environment = (
+        os.environ | little.environment | {"LITTLE_ROOT": str(little.root), "SEED": seed, "ASKING": str(count)}
+    )
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     little.started.append(subprocess.Popen([sys.executable, "-c", ASK], env=environment, cwd=paths.ROOT, **pipes))
     return little.started[-1]
