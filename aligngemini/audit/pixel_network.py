@@ -83,6 +83,10 @@ class PixelNetwork(ClassifierMixin, BaseEstimator):
         fake = torch.sigmoid(torch.from_numpy(before) + added).numpy()
         return np.stack([1 - fake, fake], axis=1)
 
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """The likelier label of rows, int64 [n]; cross_val_predict takes no estimator without it."""
+        return self.predict_proba(X).argmax(1)
+
 
 class _Network(nn.Module):
     """Three convolutions over what a small blur takes away; it sees their mean and the log energy of the first."""
