@@ -3,6 +3,7 @@
 import pickle
 import shutil
 
+import pandas as pd
 import pytest
 
 from aligngemini import detector as detectors
@@ -63,5 +64,7 @@ def test_a_benchmark_on_a_ray_cluster_has_the_tables_of_one_that_is_scored_here(
         monkeypatch.setenv("ALIGNGEMINI_BUILT", str(tmp_path / place))
         ray = ["--executor", "ray", "--address", request.getfixturevalue("nodes").address] if place == "there" else []
         assert bench(tmp_path / "set", *words, *ray) == 0
-        tables.append({path.name: path.read_bytes() for path in (tmp_path / "out").glob("*.csv")})
-    assert tables[0] == tables[1] and b"expert" in tables[0]["measures.csv"]
+        tables.append({path.name: pd.read_csv(path) for path in (tmp_path / "out").glob("*.csv")})
+    assert tables[0].keys() == tables[1].keys() and "expert" in set(tables[0]["measures.csv"].model)
+    for name, table in tables[0].items():  # the last digits of a score may depend on how many are computed at once
+        pd.testing.assert_frame_equal(table, tables[1][name], rtol=1e-4)
