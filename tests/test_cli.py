@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -43,6 +44,20 @@ def test_words_that_are_no_command_are_exit_code_2(words, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main(words)
     assert stop.value.code == 2 and "usage: aligngemini" in capsys.readouterr().err
+
+
+def _help(*words, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main([*words, "--help"])
+    assert stop.value.code == 0
+    return capsys.readouterr().out
+
+
+def test_the_help_lists_the_commands_and_each_has_its_own(capsys):
+    commands = re.findall(r"^    (\w+)", _help(capsys=capsys), flags=re.MULTILINE)
+    assert {"run", "reproduce", "detect", "teach"} < set(commands)
+    for command in commands:
+        assert f"usage: aligngemini {command} " in _help(command, capsys=capsys)
 
 
 def test_the_version_is_said(capsys):

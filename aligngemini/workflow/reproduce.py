@@ -20,8 +20,8 @@ SCORE = 1e-3  # by which a number in a table of images may differ, or by that sh
 RARE = 1 / 200  # share of a table's images that may differ by more: those with a score next to a threshold
 HELP = (
     "make a run again from its manifest, in a folder of its own, and compare: bit by bit where the machine and the "
-    f"versions are the same, else results to {RESULT:g} and the scores of images to {SCORE:g}, but for {RARE:.1%} of "
-    "them; exit code 3: it differs"
+    f"versions are the same, else results to {RESULT:g} and the scores of images to {SCORE:g}, but for one image in "
+    f"{1 / RARE:g}; exit code 3: it differs"
 )
 
 
