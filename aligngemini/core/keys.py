@@ -95,7 +95,8 @@ class _Key:
             return self.thing(type(value))
         if array.dtype == object or not array.shape:
             return self.plain(array.tolist())
-        return [str(array.dtype), array.shape, hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()]
+        content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)  # dates have no buffer of their own
+        return [str(array.dtype), array.shape, hashlib.sha256(content).hexdigest()]
 
     def table(self, table: pd.DataFrame) -> list[Any]:
         """The names, index and rows of a table; an image_id says which image a path leads to."""

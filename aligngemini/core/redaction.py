@@ -24,7 +24,10 @@ SIGNING = re.compile(
     r"(?i)(x-(amz|goog)-[\w-]+|signature|expires|policy|[\w-]*key-?(pair-)?id|\w*accessid|s\w{1,4})=.*"
 )
 # Variables of the environment that hold one.
-NAMES = re.compile(r"(?i)(token|password|passwd|secret|api_?key|access_?key)$")
+NAMES = re.compile(
+    r"(?i)(token|password|passwd|passphrase|secret|(secret|api|access|account|storage|private|kaggle)_?key|"
+    r"_pass|_pat|connection_string)(_?\d+)?$"
+)
 SHORTEST = 8  # characters of such a variable that are a secret: a switch such as 1 or true is none
 
 
@@ -36,7 +39,7 @@ def hidden(value: Any) -> Any:
 def mapped(value: Any, change: Callable[[str], str]) -> Any:
     """Return a text, or what JSON holds with the texts in it, changed."""
     if isinstance(value, dict):
-        return {key: mapped(item, change) for key, item in value.items()}
+        return {mapped(key, change): mapped(item, change) for key, item in value.items()}
     if isinstance(value, list):
         return [mapped(item, change) for item in value]
     return change(value) if isinstance(value, str) else value
@@ -79,4 +82,10 @@ def _secrets() -> set[str]:
     """The secrets in the environment: tokens, and the passwords of addresses."""
     named = {value for name, value in os.environ.items() if NAMES.search(name) and len(value) >= SHORTEST}
     addresses = [re.match(r"\w+://[^/:]*:([^/]{4,})@", value) for value in os.environ.values()]
-    return named | {address[1] for address in addresses if address}
+    return {text for each in named for text in _spelt(each)} | {address[1] for address in addresses if address}
+
+
+def _spelt(secret: str) -> set[str]:
+    """A secret as it is, as Python and JSON write it, and its lines, which a notebook keeps one by one."""
+    lines = {line for line in secret.splitlines() if len(line) >= SHORTEST}
+    return {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], *lines}

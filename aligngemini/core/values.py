@@ -88,7 +88,8 @@ def relative(path: str | Path, folder: Path) -> str:
 @lru_cache(maxsize=1024)  # a table has many images and few folders
 def _seen(parent: str, folder: str) -> str:
     """The folder `parent` as a table in `folder` stores it; "" for that very folder."""
-    if not Path(parent).is_relative_to(Path(folder).parent.parent):
+    # What ".." leads to behind a link is known to the disk alone.
+    if ".." in Path(parent).parts or not Path(parent).is_relative_to(Path(folder).parent.parent):
         return Path(parent).as_posix()
     seen = Path(os.path.relpath(parent, folder)).as_posix()
     return "" if seen == "." else seen
@@ -96,7 +97,9 @@ def _seen(parent: str, folder: str) -> str:
 
 def absolute(path: str, folder: Path) -> str:
     """The absolute path of what `relative` gave."""
-    return os.path.normpath(os.path.join(os.getcwd(), folder, path)) if path else ""
+    if not path or os.path.isabs(path):
+        return path
+    return os.path.normpath(os.path.join(os.getcwd(), folder, path))
 
 
 def same(one: Any, other: Any, close: float = CLOSE) -> bool:

@@ -60,6 +60,11 @@ def test_objects_count_by_what_they_say_of_themselves(run):
     assert key(pd.DataFrame({"a": [1]})) != key(pd.DataFrame({"a": [2]})) != key(pd.DataFrame({"b": [2]}))
 
 
+def test_an_array_of_dates_counts_by_its_content(run):
+    first, other = (keys.of(run, fill, (np.array([day], "M8[D]"),), {}) for day in ("2020-01-01", "2021-01-01"))
+    assert first != other
+
+
 def test_words_that_select_the_same_run_are_the_same(little):
     data = small.made(DATA, small.data(little))
     cfgs = [small.vlm(little, data_run=each) for each in ("latest", data.name)]

@@ -55,6 +55,24 @@ def test_what_the_environment_says_is_secret_is_hidden_wherever_it_stands(monkey
     assert redaction.hidden("horse battery, a-long-secret, 1 and me") == "***, ***, 1 and me"
 
 
+@pytest.mark.parametrize("name", ["SECRET_KEY", "KAGGLE_KEY", "AZURE_STORAGE_CONNECTION_STRING", "DB_PASS", "TOKEN_2"])
+def test_variables_that_hold_a_secret_are_known_by_their_usual_names(name, monkeypatch):
+    monkeypatch.setenv(name, "a-long-secret")
+    assert redaction.hidden("it is a-long-secret") == "it is ***"
+
+
+def test_a_secret_is_hidden_in_the_names_of_json_too(monkeypatch):
+    monkeypatch.setenv("SOME_TOKEN", "a-long-secret")
+    assert redaction.hidden({"data": [{"a-long-secret": 1}]}) == {"data": [{"***": 1}]}
+
+
+def test_a_secret_of_several_lines_is_hidden_as_python_and_json_write_it_and_line_by_line(monkeypatch):
+    secret = '-- begin --\nfirst"line\nsecond\\line'
+    monkeypatch.setenv("SOME_SECRET", secret)
+    assert redaction.hidden([f"<{secret!r}>", json.dumps([secret])]) == ["<'***'>", '["***"]']
+    assert redaction.hidden(secret.splitlines(True)) == ["***\n", "***\n", "***"]
+
+
 def test_a_notebook_half_written_is_cleaned_as_text(tmp_path):
     (tmp_path / "x.ipynb").write_text('{"cells": ["https://a:secret@b')
     redaction.hide(tmp_path / "x.ipynb")

@@ -1,6 +1,7 @@
 """The two verbs of a run: what is computed is made again when it has changed; what is saved is what is shown."""
 
 import json
+import os
 import random
 from functools import partial
 from pathlib import Path
@@ -87,6 +88,16 @@ def test_paths_to_pictures_are_kept_relative_and_come_back_absolute(run, tmp_pat
     assert table.path.tolist() == list(map(str, places))
     kept = pd.read_parquet(run.path("pictures.parquet")).path.tolist()
     assert kept == ["images/a.png", "../../other/b.png", str(tmp_path / "raw" / "c.png"), ""]
+
+
+def test_two_dots_behind_a_link_lead_to_the_same_image_when_a_table_is_read_again(run, tmp_path):
+    (tmp_path / "deep" / "folder").mkdir(parents=True)
+    for place in (tmp_path, run.folder):
+        (place / "link").symlink_to(tmp_path / "deep" / "folder")
+    places = [tmp_path / "link" / ".." / "a.png", run.folder / "link" / ".." / "b.png"]
+    run.save("pictures.parquet", pd.DataFrame({"path": list(map(str, places))}))
+    again = values.read(run.path("pictures.parquet")).path
+    assert [os.path.realpath(path) for path in again] == [str(tmp_path / "deep" / name) for name in ("a.png", "b.png")]
 
 
 def test_a_table_is_made_again_when_what_it_is_given_or_its_function_changes(run, capsys):
