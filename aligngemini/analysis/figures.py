@@ -15,6 +15,10 @@ from aligngemini.branches import registry
 ACROSS = 4  # panels beside each other
 POINTS = 300  # of one ROC curve
 LEAST = 0.5  # images at the foot of a histogram, so that one image has a bar
+BY = {  # column of a table of shares -> title, and what real images are called
+    "family": ("Which violations each model finds", "no violation"),
+    "generator": ("Whose fakes each model finds", "no generator"),
+}
 CHANCE = [[0, style.LOW], [0.5, "#FFFFFF"], [1, style.HIGH]]
 
 
@@ -83,9 +87,9 @@ def subsets(table: pd.DataFrame, title: str = "Every subset") -> go.Figure:
     return dots(named(table), title, note).add_vline(0.5, **style.DOTTED)
 
 
-def dots(table: pd.DataFrame, title: str, note: str) -> go.Figure:
+def dots(table: pd.DataFrame, title: str, note: str, colours: dict | None = None) -> go.Figure:
     """A dot and its interval for each row: the column `place` from top to bottom, `value` (with low and high) across,
-    by the columns title and model, or by the column rule.
+    by the columns title and model (in `colours`, see `alignment`), or by the column rule.
     """
     if "title" not in table:
         table = table.assign(title=table.rule.map(registry.title), model=table.rule)
@@ -96,7 +100,7 @@ def dots(table: pd.DataFrame, title: str, note: str) -> go.Figure:
         y="place",
         error_x="above",
         error_x_minus="below",
-        **style.coded(table, "symbol"),
+        **style.coded(table, "symbol", colours),
         hover_data={"metric": True, "value": ":.3f", "above": False, "below": False},
         labels={"place": "", "value": ""},
         orientation="h",
@@ -108,13 +112,16 @@ def dots(table: pd.DataFrame, title: str, note: str) -> go.Figure:
     return figure.update_layout(scattermode="group", legend_title="")
 
 
-def families(table: pd.DataFrame) -> go.Figure:
-    """Families down, the share called fake across, real images, which should stay left, in the last row."""
+def families(table: pd.DataFrame, by: str = "family", colours: dict | None = None) -> go.Figure:
+    """Families (or what else the column `by` holds, see BY) down, the share called fake across, real images, which
+    should stay left, in the last row.
+    """
+    title, reals = BY[by]
     note = f"share called fake, with interval; the last row are real images; about {int(table.n.median())} of each"
-    place = table.family.replace(tables.REALS, "no violation")
+    place = table[by].replace(tables.REALS, reals)
     order = pd.Series(pd.factorize(place)[0], table.index).sort_values(ascending=False, kind="stable").index
     rows = table.assign(place=place, value=table.called_fake, metric="share called fake").loc[order]
-    return dots(rows, "Which violations each model finds", note)
+    return dots(rows, title, note, colours)
 
 
 def _bounded(table: pd.DataFrame) -> pd.DataFrame:

@@ -135,17 +135,31 @@ def families(verdicts: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     semantic = set(fakes.subset) - set(fakes.subset[fakes["axis"] != "semantic"])
     rated = verdicts[verdicts.verdict.notna() & verdicts.subset.isin(semantic)]
     rated = rated.assign(family=rated.family.fillna("").mask(rated.label == 0, REALS))
-    keys = ["title", "model", "supervision", "family"]
-    table = rated[rated.family != ""].groupby(keys, sort=False).verdict.agg(["sum", "count"]).reset_index()
-    if not (table.family != REALS).any():
+    return _called_fake(rated, "family", confidence)
+
+
+def generators(verdicts: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
+    """Whose fakes models find: as `families`, by the generator of the image table, and of all subsets of `verdicts`. An
+    image of several subsets counts once.
+    """
+    rated = verdicts[verdicts.verdict.notna()].drop_duplicates(["title", "image_id"])
+    rated = rated.assign(generator=rated.generator.mask(rated.label == 0, REALS))
+    return _called_fake(rated, "generator", confidence)
+
+
+def _called_fake(rated: pd.DataFrame, by: str, confidence: float) -> pd.DataFrame:
+    """The share called fake by title and the column `by` ("": not known, left out; REALS: real images)."""
+    keys = ["title", "model", "supervision", by]
+    table = rated[rated[by] != ""].groupby(keys, sort=False).verdict.agg(["sum", "count"]).reset_index()
+    if not (table[by] != REALS).any():
         return table.head(0)
     tests = [binomtest(int(hits), int(n)) for hits, n in zip(table.pop("sum"), table["count"], strict=True)]
     ends = [test.proportion_ci(confidence, method="wilson") for test in tests]
     table["called_fake"] = [test.statistic for test in tests]
     table["low"], table["high"] = [end.low for end in ends], [end.high for end in ends]
-    first = table[table.title == table.title.iloc[0]].set_index("family").called_fake
+    first = table[table.title == table.title.iloc[0]].set_index(by).called_fake
     place = first.drop(REALS, errors="ignore").rank(method="first")
-    order = table.family.map(place).fillna(0).sort_values(kind="stable").index
+    order = table[by].map(place).fillna(0).sort_values(kind="stable").index
     return table.rename(columns={"count": "n"}).loc[order].reset_index(drop=True)
 
 

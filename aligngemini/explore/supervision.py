@@ -1,5 +1,5 @@
-"""Notebook 05: choose a model, pure or other supervision, a benchmark and a subset; see the numbers and the
-verdicts that flip."""
+"""Notebook 05: choose a run, a model, pure or other supervision, a benchmark and a subset; see the numbers, the
+training and the verdicts that flip."""
 
 from functools import partial
 
@@ -8,16 +8,19 @@ import pandas as pd
 import plotly.graph_objects as go
 from IPython.display import HTML
 
-from aligngemini.analysis import figures, pictures, style
+from aligngemini.analysis import figures, pictures, style, tables
 from aligngemini.analysis.models import folder
-from aligngemini.analysis.tables import first
 from aligngemini.branches.registry import title
-from aligngemini.core import stages, values
+from aligngemini.core import saved_runs, stages, values
+from aligngemini.core.params import Refused
 from aligngemini.explore import show
 
 IMAGES = 8  # of one page
 EVERY, BESIDE, ALL, ANY = "every subset", "side by side", "all", "any violation"
 OTHERS = ("mixed", "union")
+SUBSET, TRAINING = "by subset", "training curves"
+SHARES = {"by violation": ("family", tables.families), "by generator": ("generator", tables.generators)}
+NOTHING = "The run records nothing of this kind for this choice."
 
 
 def read(run_or_folder) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -45,22 +48,43 @@ def with_twins(flips: pd.DataFrame, run_or_folder) -> pd.DataFrame:
 
 def picture(run_or_folder) -> go.Figure:
     """Return all models over the first benchmark: the static figure to stand above the explorer."""
-    return figures.alignment(first(read(run_or_folder)[0]))
+    return figures.alignment(tables.first(read(run_or_folder)[0]))
 
 
 def supervision(run_or_folder, most: int = IMAGES) -> ipywidgets.Widget:
-    """Return the explorer over alignment.parquet and flips.parquet of a run of notebook 05; it selects rows and
-    draws them.
+    """Return the explorer over a run of notebook 05; it selects what the run holds and draws it. Where the outputs hold
+    several complete runs, a list above shows another one. A folder has no violations, generators and training.
 
-    `most` is the number of flipped images on one page.
+    `most` is the number of flipped images on one page. Raises Refused if the run is not complete.
     """
+    explorer, name = _explorer(run_or_folder, most), getattr(run_or_folder, "name", "")
+    runs = {run.name: run for run in saved_runs.complete(stages.ANALYSIS)}
+    if len(runs) < 2 or name not in runs:
+        return explorer
+    options = [(f"{run.scale}, seed {run.seed}, {run.name}", run.name) for run in runs.values()]
+    chosen = ipywidgets.Dropdown(options=options, value=name, description="run", tooltip="run of notebook 05")
+    box = ipywidgets.VBox([chosen, explorer])
+
+    def change(event: dict) -> None:
+        try:
+            box.children = [chosen, _explorer(runs[event["new"]], most)]
+        except Refused as error:  # the run was deleted or damaged since
+            box.children = [chosen, ipywidgets.HTML(show.said(str(error)))]
+
+    chosen.observe(change, names="value")
+    return box
+
+
+def _explorer(run_or_folder, most: int) -> ipywidgets.Widget:
     table, turned = read(run_or_folder)
-    controls = _controls(table, turned)
-    return show.explorer(controls, partial(_view, table, turned, most), show.row(*controls))
+    controls = _controls(table, turned, hasattr(run_or_folder, "inputs"))
+    return show.explorer(controls, partial(_view, run_or_folder, table, turned, most), show.row(*controls))
 
 
-def _controls(table: pd.DataFrame, turned: pd.DataFrame) -> list:
-    """Return model, supervision, benchmark, subset, violation, page; the subsets are those of the chosen benchmark."""
+def _controls(table: pd.DataFrame, turned: pd.DataFrame, whole: bool) -> list:
+    """Return model, supervision, chart, benchmark, subset, violation, page; the subsets are those of the chosen
+    benchmark, and a `whole` run has more charts than a folder.
+    """
     look = {"layout": ipywidgets.Layout(width="max-content", margin="0 18px 4px 0")}
     buttons = {"style": {"description_width": "auto", "button_width": "112px"}, **look}
     narrow = {"style": {"description_width": "auto"}, **look}
@@ -71,8 +95,9 @@ def _controls(table: pd.DataFrame, turned: pd.DataFrame) -> list:
         name: [EVERY, *[subset for subset in rows.subset.unique() if subset != "mean"]]
         for name, rows in table.groupby("benchmark", sort=False)
     }
-    lists = {"benchmark": list(subsets), "subset": next(iter(subsets.values())), "violation": families}
-    benchmark, subset, family = (
+    drawn = [SUBSET, *([*SHARES, TRAINING] if whole else [])]
+    lists = {"chart": drawn, "benchmark": list(subsets), "subset": next(iter(subsets.values())), "violation": families}
+    chart, benchmark, subset, family = (
         ipywidgets.Dropdown(options=options, description=text, tooltip=text, **narrow)
         for text, options in lists.items()
     )
@@ -82,13 +107,13 @@ def _controls(table: pd.DataFrame, turned: pd.DataFrame) -> list:
     benchmark.observe(lambda change: setattr(subset, "options", subsets[change["new"]]), names="value")
     model = ipywidgets.ToggleButtons(options=models, description="model", tooltip="model", **buttons)
     kind = ipywidgets.ToggleButtons(options=kinds, value=BESIDE, description="supervision", **buttons)
-    return [model, kind, benchmark, subset, family, page]
+    return [model, kind, chart, benchmark, subset, family, page]
 
 
 def _view(
-    table: pd.DataFrame, turned: pd.DataFrame, most: int, model, kind, benchmark, subset, family=ANY, page=1
+    run, table: pd.DataFrame, turned: pd.DataFrame, most: int, model, kind, chart, benchmark, subset, family, page
 ) -> tuple:
-    """Return the bars and a page of flipped images of one choice, each beside its twin, with a line between them."""
+    """Return the chart and a page of flipped images of one choice, each beside its twin, with a line between them."""
     chosen = flipped(turned[turned.benchmark == benchmark], model, kind, subset, family)
     pages = max(1, -(-len(chosen) // most))
     page = min(page, pages)
@@ -98,18 +123,41 @@ def _view(
     text = HTML(f"<div role='status' style='font:14px {style.FONT};padding:4px 0'>{line}</div>")
     shown = chosen.iloc[(page - 1) * most : page * most]
     cards = pictures.pairs(shown, "path", "twin", pictures.flip_caption, ("", "its twin"))
-    return bars(table[table.benchmark == benchmark], model, kind, subset), text, cards
+    shown = _charts(run, table, model, kind, chart, benchmark, subset) or [HTML(show.said(NOTHING))]
+    return *shown, text, cards
+
+
+def _charts(run, table: pd.DataFrame, model, kind, chart, benchmark, subset) -> list[go.Figure]:
+    """Return the figures of one choice: bars by subset, shares by violation or generator, or curves of training."""
+    if chart == SUBSET:
+        return [bars(table[table.benchmark == benchmark], model, kind, subset)]
+    if chart == TRAINING:
+        return curves(run, rows_of(table, model, kind))
+    (by, count), rows = SHARES[chart], rows_of(tables.of_run(run)[2], model, kind)
+    rows = rows[(rows.benchmark == benchmark) & ((subset == EVERY) | (rows.subset == subset))]
+    shares = count(rows, run.params["confidence"])
+    return [figures.families(shares, by, style.colours(table.model))] if len(shares) else []
+
+
+def curves(run, rows: pd.DataFrame) -> list[go.Figure]:
+    """Return the training of each run of notebooks 02 and 03 that `rows` of the alignment table come from."""
+    trained = {each.name: each.path("adapter", "history.parquet") for each in run.inputs.values()}
+    chosen = rows[rows.run.isin(trained)].drop_duplicates("title")
+    titles = {row.run: f"{row.title}: training, run {row.run}" for row in chosen.itertuples()}
+    return [figures.training(values.read(trained[name]), text, None) for name, text in titles.items()]
+
+
+def rows_of(table: pd.DataFrame, model: str, kind: str) -> pd.DataFrame:
+    """Return the rows of a model or ALL, and of "pure", another supervision, or BESIDE for all."""
+    side = table.supervision.where(table.supervision.isin(OTHERS), "pure")
+    models = table.model != "fusion" if model == ALL else table.model == model
+    return table[models & ((kind == BESIDE) | (side == kind))]
 
 
 def bars(table: pd.DataFrame, model: str, kind: str, subset: str) -> go.Figure:
-    """Return the alignment figure of a model or ALL, and of "pure", another supervision, or BESIDE for all; subsets
-    that are not chosen stay, but faint.
-    """
-    side = table.supervision.where(table.supervision.isin(OTHERS), "pure")
-    models = table.model != "fusion" if model == ALL else table.model == model
-    rows = table[models & ((kind == BESIDE) | (side == kind))]
+    """Return the alignment figure of what `rows_of` selects; subsets that are not chosen stay, but faint."""
     who = "All branches" if model == ALL else title(model)
-    figure = figures.alignment(rows, f"{who} on {subset}", style.colours(table.model))
+    figure = figures.alignment(rows_of(table, model, kind), f"{who} on {subset}", style.colours(table.model))
     if subset != EVERY:
         figure.for_each_trace(
             lambda bar: bar.update(marker_opacity=[1.0 if x == subset else 0.25 for x in bar.x]), {"type": "bar"}

@@ -45,3 +45,12 @@ def test_the_figure_shows_every_model_and_family(verdicts):
     assert list(figure.data[0].x)[:-1] == [first[name] for name in places[:-1]]
     hollow = [trace.marker.symbol.endswith("-open") for trace in figure.data]
     assert hollow == [False, True, False, True, False]
+
+
+def test_the_fakes_of_a_generator_are_counted_once_and_those_of_unknown_ones_left_out():
+    verdicts = _verdicts("VLM", {"": [0, 1], "count": [1, 1, 0], "shadow": [1]}, axis="both")
+    verdicts["generator"] = ["", "", "vae", "vae", "vae", ""]
+    found = tables.generators(pd.concat([verdicts, verdicts.assign(subset="again")]))
+    assert found.set_index("generator").n.to_dict() == {"none": 2, "vae": 3}
+    assert found.set_index("generator").called_fake.to_dict() == pytest.approx({"none": 0.5, "vae": 2 / 3})
+    assert list(figures.families(found, "generator").data[0].y) == ["vae", "no generator"]

@@ -2,12 +2,14 @@
 
 import importlib.util
 from pathlib import Path
+from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 from aligngemini.analysis import pairs, tables
 from aligngemini.analysis.models import Model
-from aligngemini.core import values
+from aligngemini.core import saved_runs, values
 from aligngemini.fusion import join
 from aligngemini.fusion.rules import Fusion
 
@@ -60,3 +62,28 @@ def runs(tmp_path_factory):
     tables.alignment(verdicts, 50).to_parquet(folders[1] / "alignment.parquet")
     values.write(folders[1] / "flips.parquet", pairs.flips(verdicts))
     return folders[:2]
+
+
+@pytest.fixture
+def analyses(runs, tmp_path, monkeypatch):
+    """Two complete runs of notebook 05, of seeds 0 and 1; the run that trained "VLM, semantic" lies in `trained`."""
+    images = synthetic.make_images(tmp_path).assign(pair_id="")
+    images["generator"] = images["axis"].map({"semantic": "painter", "pixel": "vae", "both": "vae"}).fillna("")
+    values.write(tmp_path / "test.parquet", images)
+    trained = SimpleNamespace(name="trained", path=(tmp_path / "trained").joinpath)
+    trained.path("adapter").mkdir(parents=True)
+    history = pd.DataFrame({"step": [1, 2], "loss": [0.7, 0.4], "lr": [0.1, 0.2]})
+    values.write(trained.path("adapter", "history.parquet"), history)
+    names = {("vlm", "semantic"): "trained"}
+    models = [Model(*kind, names.get(kind, ""), 0.5, synthetic.make_scores(images, *kind)) for kind in synthetic.SEES]
+    verdicts = tables.judged(images, models)
+    monkeypatch.setattr(tables, "of_run", lambda run: (images, models, verdicts))
+    shared = {"inputs": {"vlm 1": trained}, "params": {"confidence": 0.95}, "scale": "mini"}
+    shared["data"] = SimpleNamespace(path=tmp_path.joinpath)
+    made = [SimpleNamespace(name=f"run{seed}", seed=seed, folder=tmp_path / str(seed), **shared) for seed in (0, 1)]
+    for run, several in zip(made, (models, models[2:]), strict=True):
+        run.folder.mkdir()
+        values.write(run.folder / "alignment.parquet", tables.alignment(tables.judged(images, several), 50))
+        values.write(run.folder / "flips.parquet", pairs.flips(verdicts))
+    monkeypatch.setattr(saved_runs, "complete", lambda notebook: made)
+    return made

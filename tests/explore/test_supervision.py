@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from aligngemini.analysis import figures
+from aligngemini.analysis import figures, tables
 from aligngemini.core import values
 from aligngemini.core.params import Refused
 from aligngemini.explore import supervision
@@ -22,7 +22,7 @@ def bars(output):
 
 
 def test_choices_change_bars_and_pictures(runs):
-    (model, kind, _, subset, *_), output = parts(supervision.supervision(runs[1], most=3))
+    (model, kind, _, _, subset, *_), output = parts(supervision.supervision(runs[1], most=3))
     assert bars(output) == ["VLM, semantic", "VLM, mixed"]
     assert output.outputs[2]["data"]["text/html"].count("<img") == 3
     kind.value = "pure"
@@ -76,9 +76,10 @@ def test_all_branches_stand_side_by_side(runs):
 
 def test_flipped_pictures_come_in_pages_and_by_violation(runs):
     _, turned = supervision.read(runs[1])
-    (model, _, _, _, family, page), output = parts(supervision.supervision(runs[1], most=4))
+    (model, _, chart, _, _, family, page), output = parts(supervision.supervision(runs[1], most=4))
     count = len(supervision.flipped(turned, "vlm", supervision.BESIDE, supervision.EVERY))
     assert count > 8 and f"page 1 of {-(-count // 4)}" in output.outputs[1]["data"]["text/html"]
+    assert chart.options == ("by subset",), "a folder does not know the runs below it"
     first = output.outputs[2]["data"]["text/html"]
     page.value = 2
     assert output.outputs[2]["data"]["text/html"] != first and "page 2 of" in output.outputs[1]["data"]["text/html"]
@@ -100,3 +101,60 @@ def test_a_flipped_picture_stands_beside_its_twin(tmp_path):
     run = SimpleNamespace(data=SimpleNamespace(path=tmp_path.joinpath))
     assert supervision.with_twins(test, run).twin.tolist() == ["/fake.png", "/real.png", ""]
     assert supervision.with_twins(test, tmp_path).twin.tolist() == ["", "", ""]
+
+
+def charts(output):
+    """The figures above the line of text: the names of the traces of each, and its title."""
+    shown = [each["data"][PLOTLY] for each in output.outputs if PLOTLY in each["data"]]
+    return [[trace["name"] for trace in each["data"]] for each in shown], [
+        each["layout"]["title"]["text"] for each in shown
+    ]
+
+
+def test_another_finished_run_is_chosen_above_by_scale_seed_and_name(analyses, runs):
+    chosen, explorer = supervision.supervision(analyses[0]).children
+    assert [label for label, _ in chosen.options] == ["mini, seed 0, run0", "mini, seed 1, run1"]
+    assert [name for name, _ in parts(explorer)[0][0].options] == ["VLM", "expert", "all"]
+    box = supervision.supervision(analyses[0])
+    box.children[0].value = "run1"
+    assert [name for name, _ in parts(box.children[1])[0][0].options] == ["expert", "all"]
+    (analyses[0].folder / "flips.parquet").unlink()
+    box.children[0].value = "run0"
+    assert "There is no table" in box.children[1].value, "a run that was deleted since is no silence"
+
+
+def test_a_single_run_has_no_list_of_runs(analyses):
+    analyses.pop()
+    assert len(parts(supervision.supervision(analyses[0]))[0]) == 7
+
+
+@pytest.mark.parametrize(("chart", "count"), [("by violation", tables.families), ("by generator", tables.generators)])
+def test_shares_by_violation_and_generator_are_those_of_the_verdicts(analyses, chart, count):
+    (model, kind, drawn, _, subset, *_), output = parts(supervision.supervision(analyses[0]).children[1])
+    drawn.value = chart
+    assert charts(output)[0] == [["VLM, semantic", "VLM, mixed"]]
+    kind.value = "pure"
+    assert charts(output)[0] == [["VLM, semantic"]]
+    model.value, kind.value = "all", "side by side"
+    assert charts(output)[0] == [["VLM, semantic", "VLM, mixed", "expert, pixel", "expert, mixed"]]
+    verdicts = tables.of_run(analyses[0])[2]
+    rows = supervision.rows_of(verdicts, "all", "side by side")
+    by = supervision.SHARES[chart][0]
+    figure = figures.families(count(rows), by)
+    shown = output.outputs[0]["data"][PLOTLY]["data"]
+    assert [list(trace["y"]) for trace in shown] == [list(trace.y) for trace in figure.data]
+    subset.value = "pixel"
+    if chart == "by violation":
+        assert supervision.NOTHING in output.outputs[0]["data"]["text/html"], "no fake of this subset has a violation"
+    else:
+        assert list(output.outputs[0]["data"][PLOTLY]["data"][0]["y"]) == ["vae", "no generator"]
+
+
+def test_training_curves_are_those_of_the_runs_below(analyses):
+    (model, kind, chart, *_), output = parts(supervision.supervision(analyses[0]).children[1])
+    chart.value = "training curves"
+    assert charts(output)[1] == [
+        figures.style.titled("VLM, semantic: training, run trained", "by optimiser step"),
+    ]
+    kind.value = "mixed"
+    assert charts(output)[1] == [] and supervision.NOTHING in output.outputs[0]["data"]["text/html"]
