@@ -15,10 +15,6 @@ from aligngemini.branches import registry
 ACROSS = 4  # panels beside each other
 POINTS = 300  # of one ROC curve
 LEAST = 0.5  # images at the foot of a histogram, so that one image has a bar
-BY = {  # column of a table of shares -> title, and what real images are called
-    "family": ("Which violations each model finds", "no violation"),
-    "generator": ("Whose fakes each model finds", "no generator"),
-}
 CHANCE = [[0, style.LOW], [0.5, "#FFFFFF"], [1, style.HIGH]]
 
 
@@ -113,15 +109,16 @@ def dots(table: pd.DataFrame, title: str, note: str, colours: dict | None = None
 
 
 def families(table: pd.DataFrame, by: str = "family", colours: dict | None = None) -> go.Figure:
-    """Families (or what else the column `by` holds, see BY) down, the share called fake across, real images, which
-    should stay left, in the last row.
+    """Families or generators down, the share called fake across, real images, which should stay left, in the last row.
+
+    `table` is what tables.families gives, or by "generator" tables.generators.
     """
-    title, reals = BY[by]
+    what = {"family": "violation"}.get(by, by)
     note = f"share called fake, with interval; the last row are real images; about {int(table.n.median())} of each"
-    place = table[by].replace(tables.REALS, reals)
+    place = table[by].replace(tables.REALS, f"no {what}")
     order = pd.Series(pd.factorize(place)[0], table.index).sort_values(ascending=False, kind="stable").index
     rows = table.assign(place=place, value=table.called_fake, metric="share called fake").loc[order]
-    return dots(rows, title, note, colours)
+    return dots(rows, f"Which {what}s each model finds", note, colours)
 
 
 def _bounded(table: pd.DataFrame) -> pd.DataFrame:

@@ -2,9 +2,11 @@
 
 import argparse
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from aligngemini.core import atomic, paths, reading
 from aligngemini.core.params import Refused
@@ -28,8 +30,15 @@ def act(args: argparse.Namespace) -> None:
         raise Refused(f"{paths.short(folder)} holds {there[0]} already: choose another folder, no file is replaced")
     folder.mkdir(parents=True, exist_ok=True)
     for book in books:
-        atomic.write(folder / book.name, solution(book) if solved else book.read_text(encoding="utf-8"))
+        text = solution(book) if solved else book.read_text(encoding="utf-8")
+        atomic.write(folder / book.name, linked(text, folder))
     print(f"{len(books)} notebooks {'with solutions ' if solved else ''}in {paths.short(folder)}")
+
+
+def linked(text: str, folder: Path) -> str:
+    """Return the text of a notebook whose links to the documentation lead there from `folder`, too."""
+    docs = os.path.relpath(paths.resolve("docs"), folder.resolve())
+    return text.replace("](../docs/", f"]({quote(Path(docs).as_posix())}/")
 
 
 def solution(path: Path) -> str:

@@ -1,6 +1,8 @@
 """`aligngemini teach`: copies of the notebooks for a class."""
 
 import json
+import re
+from urllib.parse import unquote
 
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
@@ -16,11 +18,26 @@ def sources(path) -> str:
     return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
 
 
-def test_students_get_the_notebooks_as_they_are_and_no_solutions(tmp_path):
+def test_students_get_the_notebooks_as_they_are_but_for_links_and_no_solutions(tmp_path):
     assert cli.main(["teach", "--student", str(tmp_path / "class")]) == 0
     copies = sorted(path for path in tmp_path.rglob("*") if path.is_file())
     assert [copy.name for copy in copies] == [book.name for book in BOOKS]
-    assert all(copy.read_bytes() == book.read_bytes() for copy, book in zip(copies, BOOKS, strict=True))
+    for copy, book in zip(copies, BOOKS, strict=True):
+        there = re.sub(r"\]\([^)]*/docs/", "](../docs/", copy.read_text(encoding="utf-8"))
+        assert there == book.read_text(encoding="utf-8"), "all but the links is the same"
+
+
+@pytest.mark.parametrize("option", ["--student", "--solutions"])
+def test_links_of_a_copy_lead_to_the_documentation_and_to_its_own_notebooks(tmp_path, option):
+    folder = tmp_path / "a class" / "2026"
+    assert cli.main(["teach", option, str(folder)]) == 0
+    links = [
+        (folder / unquote(link)).resolve()
+        for copy in folder.glob("*.ipynb")
+        for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", copy.read_text(encoding="utf-8"))
+    ]
+    assert paths.ROOT / "docs" / "course.md" in links and folder / "01_data_construction.ipynb" in links
+    assert not [link for link in links if not link.exists()]
 
 
 def test_in_the_solutions_every_exercise_is_filled_in_and_all_else_is_the_same(tmp_path):
