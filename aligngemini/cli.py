@@ -45,6 +45,14 @@ def main(words: list[str] | None = None) -> int:
     `detect`, `audit`, `bench`, `compare`, `data`, `verify` and `reproduce` return 3 if they are done and have
     something to tell, or left something out. Without `words` it is the command line of this process.
     """
+    code = _ended(words)
+    if words is None and gc.get_freeze_count():
+        terminal.end(code)
+    return code
+
+
+def _ended(words: list[str] | None) -> int:
+    """Run the command line and print how it ended; return its exit code."""
     from aligngemini.core.manifest import DiskFull, no_space
 
     terminal.prepare()
@@ -55,8 +63,6 @@ def main(words: list[str] | None = None) -> int:
     try:
         code = args.act(args) or DONE
         sys.stdout.flush()  # what cannot be printed is noticed here, not when Python ends
-        if words is None and gc.get_freeze_count():
-            terminal.end(code)
         return code
     except Refused as refusal:
         return _complain(str(refusal), REFUSED)

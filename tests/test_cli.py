@@ -1,5 +1,6 @@
 """The command line: its exit codes, and that it stays fast and clear for people."""
 
+import gc
 import json
 import os
 import re
@@ -15,7 +16,7 @@ from aligngemini.core import stages
 from aligngemini.core.manifest import DiskFull
 from aligngemini.core.params import Refused
 from aligngemini.vlm.params import VLMParams
-from aligngemini.workflow import execute, plan
+from aligngemini.workflow import execute, plan, terminal
 
 
 @pytest.fixture(autouse=True)
@@ -84,6 +85,14 @@ def test_every_end_has_its_exit_code_and_one_line(error, code, monkeypatch, caps
     assert cli.main(["run", "--scale", "smoke", "--only", "01"]) == code
     said = capsys.readouterr().err
     assert said.startswith("aligngemini: ") and said.count("\n") == 1
+
+
+def test_a_refusal_ends_at_once_where_a_detector_is_loaded(monkeypatch):
+    ended = []
+    monkeypatch.setattr(sys, "argv", ["aligngemini", "run", "--scale", "nothing"])
+    monkeypatch.setattr(gc, "get_freeze_count", lambda: 1)
+    monkeypatch.setattr(terminal, "end", ended.append)
+    assert cli.main() == 2 and ended == [2]
 
 
 def test_runs_lists_nothing_and_then_as_json(capsys):
