@@ -26,10 +26,13 @@ def wide(alignment: pd.DataFrame) -> pd.DataFrame:
 
 
 def markdown(rows: pd.DataFrame) -> str:
-    """Any table as Markdown, without its index; a bar inside a cell is escaped."""
-    cells = rows.map(lambda value: str(value).replace("|", r"\|")).to_numpy().tolist()
-    lines = [list(rows), ["---"] * rows.shape[1], *cells]
+    """Any table as Markdown, without its index; a bar inside a cell is escaped, and a new line is a space."""
+    lines = [list(map(_cell, rows)), ["---"] * rows.shape[1], *rows.map(_cell).to_numpy().tolist()]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(value: object) -> str:
+    return " ".join(str(value).splitlines()).replace("|", r"\|")
 
 
 def latex(rows: pd.DataFrame) -> str:

@@ -4,11 +4,12 @@ import argparse
 import json
 import os
 import re
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from aligngemini.core import atomic, paths, reading
+from aligngemini.core import atomic, manifest, paths, reading
 from aligngemini.core.params import Refused
 
 
@@ -22,16 +23,20 @@ def add(commands: Any) -> None:
 
 
 def act(args: argparse.Namespace) -> None:
-    """Copy the notebooks. Raises `Refused` where one of them is there already."""
+    """Copy the notebooks, all or none. Raises `Refused` where one of them is there already, and DiskFull."""
     solved = args.student is None
-    folder = paths.writable(args.solutions if solved else args.student, "--solutions" if solved else "--student")
+    option = "--solutions" if solved else "--student"
+    folder = paths.writable(args.solutions if solved else args.student, option)
     books = sorted(paths.notebooks().glob("*.ipynb"))
     if there := [book.name for book in books if (folder / book.name).exists()]:
         raise Refused(f"{paths.short(folder)} holds {there[0]} already: choose another folder, no file is replaced")
-    folder.mkdir(parents=True, exist_ok=True)
-    for book in books:
-        text = solution(book) if solved else book.read_text(encoding="utf-8")
-        atomic.write(folder / book.name, linked(text, folder))
+    with manifest.room_on_disk(folder, option), ExitStack() as undo:
+        folder.mkdir(parents=True, exist_ok=True)
+        for book in books:
+            text = solution(book) if solved else book.read_text(encoding="utf-8")
+            undo.callback((folder / book.name).unlink, missing_ok=True)
+            atomic.write(folder / book.name, linked(text, folder))
+        undo.pop_all()
     print(f"{len(books)} notebooks {'with solutions ' if solved else ''}in {paths.short(folder)}")
 
 

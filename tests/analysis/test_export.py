@@ -44,6 +44,11 @@ def test_markdown_keeps_its_columns(rows):
     assert np.unique([line.replace(r"\|", "").count("|") for line in lines]).tolist() == [4]
 
 
+def test_names_of_folders_break_no_markdown_table():
+    lines = export.markdown(pd.DataFrame({"a|b": ["one\ntwo"]})).splitlines()
+    assert lines == [r"| a\|b |", "| --- |", "| one two |"]
+
+
 def test_labels_of_rows_are_named(aligned):
     assert list(export.wide(aligned)) == ["model", "semantic", "pixel", "both", "mean"]
     more = pd.concat([aligned, aligned.assign(benchmark="web")])

@@ -1,6 +1,8 @@
 """`aligngemini teach`: copies of the notebooks for a class."""
 
+import errno
 import json
+import os
 import re
 from urllib.parse import unquote
 
@@ -9,6 +11,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from aligngemini import cli
 from aligngemini.core import paths
+from aligngemini.teach import command
 
 BOOKS = sorted(paths.notebooks().glob("*.ipynb"))
 
@@ -58,6 +61,21 @@ def test_no_file_is_written_over(tmp_path, capsys, option):
     assert cli.main(["teach", option, str(tmp_path)]) == 2
     assert "holds 04_fusion.ipynb already" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == [mine.name] and mine.read_text() == "mine"
+
+
+def test_a_full_disk_is_said_and_the_same_command_then_copies_all(tmp_path, capsys, monkeypatch):
+    def full(path, text):
+        if path.name.startswith("03"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return path.write_text(text)
+
+    words = ["teach", "--student", str(tmp_path / "class")]
+    with monkeypatch.context() as patch:
+        patch.setattr(command.atomic, "write", full)
+        assert cli.main(words) == 1
+    assert f"no space left for {tmp_path / 'class'}" in capsys.readouterr().err
+    assert not list((tmp_path / "class").iterdir())
+    assert cli.main(words) == 0
 
 
 @pytest.mark.parametrize("option", ["--student", "--solutions"])
