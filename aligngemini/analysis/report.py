@@ -180,10 +180,16 @@ def _chapter(run: Run, exporter: HTMLExporter) -> Chapter:
 
 
 def executed(run: SavedRun) -> nbformat.NotebookNode:
-    """The executed notebook of a complete run; raises OSError or ValueError where there is none that can be read."""
+    """The executed notebook of a complete run, without scripts, which are for JupyterLab alone; raises OSError or
+    ValueError where there is none that can be read.
+    """
     text = run.path("notebook.ipynb").read_text(encoding="utf-8")
     text = text.replace(f".{run.name}.partial", run.name)  # the folder that it worked in: here where it lies now
-    return nbformat.reads(text, as_version=4)
+    notebook = nbformat.reads(text, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if style.SCRIPT not in output.get("data", {})]
+    return notebook
 
 
 def _title(name: str, run: Run) -> str:

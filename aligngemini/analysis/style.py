@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import pandas as pd
 import plotly.graph_objects as go
 import plotly.io as pio
-from IPython.display import HTML
+from IPython.display import HTML, display
 from plotly.io.base_renderers import MimetypeRenderer, PlotlyRenderer
 
 from aligngemini.branches.registry import KINDS
@@ -46,6 +46,11 @@ OFFLINE = (
     "lacks it. A server with plotly (<code>pip install plotly</code>) and <code>report.html</code> draw it offline.</p>"
 )
 SHOWN = "document.getElementById('{plot_id}').closest('.carried').querySelector('p').remove()"  # once it is drawn
+# JupyterLab gives figures no theme, and no one grey has contrast 4.5 on white and on #111111: its dark theme shows them
+# with lightness reversed, white as #141414, and hues kept. It removes what is scrolled away: the rule is in the head.
+LAB = "[data-jp-theme-light='false'] .js-plotly-plot { filter: invert(.92) hue-rotate(180deg) }"
+SCRIPT = "application/javascript"
+LAB_DARK = f'document.head.insertAdjacentHTML("beforeend", "<style>{LAB}</style>")'
 DOTTED = {"line": {"dash": "dot", "color": MUTED, "width": 1.5}, "layer": "below"}
 DASHED = {"line": {"dash": "dash", "color": INK, "width": 1.4}}
 ERROR = {"thickness": 1.5, "width": 4}
@@ -83,10 +88,12 @@ class Carried(MimetypeRenderer):
 
 def use() -> None:
     """Figures in the house template, carried by notebooks for JupyterLab, the report and an export to HTML; text in
-    tables up to 120 characters, and up to ROWS rows, so that no subset of ten benchmarks is passed over.
+    tables up to 120 characters, and up to ROWS rows, so that no subset of ten benchmarks is passed over. In the dark
+    theme of JupyterLab figures are dark.
     """
     pd.set_option("display.max_colwidth", 120, "display.max_rows", ROWS)
     pio.templates.default = pio.renderers.default = NAME
+    display({SCRIPT: LAB_DARK}, raw=True)
 
 
 pio.renderers[NAME] = Carried()

@@ -76,7 +76,9 @@ import pathlib
 from types import SimpleNamespace
 from aligngemini.detector import Detector
 from aligngemini.explore import degradation, judge, supervision
+from aligngemini.analysis import style
 from tests.small import CHAIN
+style.use()
 folder = pathlib.Path({fusion!r})
 run = SimpleNamespace(folder=folder, path=folder.joinpath, data=SimpleNamespace(params=CHAIN))
 degradation.detector = judge.detector = lambda run: Detector.load()"""
@@ -118,6 +120,10 @@ def test_supervision_degradation_and_own_images_answer_keyboard_and_mouse(others
     typed.fill("80")
     typed.press("Enter")
     api.expect(slider("JPEG")).to_have_attribute("aria-valuenow", re.compile("^80"), timeout=PATIENCE)
+
+    bars_light = bars.evaluate("each => getComputedStyle(each).filter")
+    others.evaluate("document.body.dataset.jpThemeLight = 'false'")
+    assert (bars_light, bars.evaluate("each => getComputedStyle(each).filter")[:6]) == ("none", "invert"), "dark theme"
 
     typed = others.get_by_role("textbox", name="or a path").last
     typed.fill(str(SHIPPED / "known/4_pixel.jpg"))
