@@ -161,10 +161,12 @@ def _run(args: argparse.Namespace) -> int | None:
 
 
 def _dry(args: argparse.Namespace, options: list[tuple[str, str]]) -> int:
-    from aligngemini.workflow import dry, plan
+    from aligngemini.workflow import dry, plan, share
 
     problems: list[tuple[str, str]] = []
     made = plan.make(args.scale, args.study, options, args.first, args.only, problems=problems)
+    if args.jobs and made.mine:
+        share.jobs(args.jobs, [made])
     rows = dry.table(made, problems)
     print(dry.text(rows))
     return REFUSED if (rows.state == dry.MISSING).any() else DONE

@@ -95,6 +95,17 @@ def test_a_refusal_ends_at_once_where_a_detector_is_loaded(monkeypatch):
     assert cli.main() == 2 and ended == [2]
 
 
+@pytest.mark.parametrize("jobs", ["0", "-1", "2.5", "all"])
+def test_a_dry_run_refuses_a_number_of_jobs_as_the_run_would(jobs, capsys):
+    assert cli.main(["run", "--scale", "smoke", "--dry", "--jobs", jobs]) == 2
+    assert "--jobs takes a whole number of at least 1" in capsys.readouterr().err
+
+
+def test_a_dry_run_says_what_is_wrong_with_every_stage_whatever_the_jobs(capsys):
+    assert cli.main(["run", "--scale", "smoke", "--dry", "--jobs", "2", "-p", "seed", "x"]) == 2
+    assert "5 of " in capsys.readouterr().out.splitlines()[-1]
+
+
 def test_runs_lists_nothing_and_then_as_json(capsys):
     assert cli.main(["runs"]) == 0
     assert "aligngemini run" in capsys.readouterr().out

@@ -135,11 +135,12 @@ class Handler(Uploads, BaseHTTPRequestHandler):
         self.close_connection |= cut is not None
 
     def _wanted(self, etag: str, size: int) -> tuple[int, int] | None:
-        """Where the asked part of a content begins and ends; None for all of it."""
+        """Where the asked part of a content begins and ends; None for all of it, as where it would end first."""
         told = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         if not told or self.server.no_range or self.headers.get("If-Range", etag) != etag:
             return None
-        return int(told[1]), min(int(told[2] or size) + 1, size)
+        first, last = int(told[1]), int(told[2] or size)
+        return None if told[2] and last < first else (first, min(last + 1, size))
 
     def _copy(self, content: Content, start: int, stop: int) -> None:
         """Send a part of a content, by the kernel if it is a file."""

@@ -12,7 +12,7 @@ SIZE = 64_000_000  # bytes of a large file
 
 
 def _asked(url: str, method: str = "GET", **headers: str):
-    return urllib.request.urlopen(urllib.request.Request(url, method=method, headers=headers))
+    return urllib.request.urlopen(urllib.request.Request(url, method=method, headers=headers), timeout=20)
 
 
 @pytest.fixture
@@ -36,6 +36,12 @@ def test_both_ends_of_a_range_are_honoured(served, wanted, part):
     first = int(part[:1])
     assert (answer.status, answer.read()) == (206, part)
     assert answer.headers["Content-Range"] == f"bytes {first}-{first + len(part) - 1}/10"
+
+
+def test_a_range_that_ends_before_it_begins_is_none(served):
+    served.files["/digits"] = b"0123456789"
+    answer = _asked(f"{served.url}/digits", Range="bytes=5-3")
+    assert (answer.status, answer.read()) == (200, b"0123456789")
 
 
 def test_a_part_of_a_file_of_the_hub_is_that_part(large):
