@@ -1,6 +1,7 @@
 """Secrets taken out of what is written of errors: sentences, manifests, logs and executed notebooks."""
 
 import hashlib
+import html
 import json
 import os
 import re
@@ -8,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 MASK = "***"
 PATTERNS = (
@@ -86,6 +88,7 @@ def _secrets() -> set[str]:
 
 
 def _spelt(secret: str) -> set[str]:
-    """A secret as it is, as Python and JSON write it, and its lines, which a notebook keeps one by one."""
+    """A secret as it is, as Python, JSON, HTML and addresses write it, and its lines: a notebook keeps them apart."""
     lines = {line for line in secret.splitlines() if len(line) >= SHORTEST}
-    return {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], *lines}
+    written = repr(secret)[1:-1], json.dumps(secret)[1:-1], html.escape(secret), quote(secret, safe="")
+    return {secret, *written, *lines}

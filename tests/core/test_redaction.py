@@ -73,6 +73,11 @@ def test_a_secret_of_several_lines_is_hidden_as_python_and_json_write_it_and_lin
     assert redaction.hidden(secret.splitlines(True)) == ["***\n", "***\n", "***"]
 
 
+def test_a_secret_is_hidden_as_a_page_and_an_address_write_it(monkeypatch):
+    monkeypatch.setenv("SOME_SECRET", 'one"and&two')
+    assert redaction.hidden("<b>one&quot;and&amp;two</b> ?x=one%22and%26two") == "<b>***</b> ?x=***"
+
+
 def test_a_notebook_half_written_is_cleaned_as_text(tmp_path):
     (tmp_path / "x.ipynb").write_text('{"cells": ["https://a:secret@b')
     redaction.hide(tmp_path / "x.ipynb")
