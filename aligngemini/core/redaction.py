@@ -90,5 +90,5 @@ def _secrets() -> set[str]:
 def _spelt(secret: str) -> set[str]:
     """A secret as it is, as Python, JSON, HTML and addresses write it, and its lines: a notebook keeps them apart."""
     lines = {line for line in secret.splitlines() if len(line) >= SHORTEST}
-    written = repr(secret)[1:-1], json.dumps(secret)[1:-1], html.escape(secret), quote(secret, safe="")
+    written = repr(secret)[1:-1], json.dumps(secret)[1:-1], html.escape(secret), quote(os.fsencode(secret), safe="")
     return {secret, *written, *lines}

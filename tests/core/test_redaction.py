@@ -78,6 +78,11 @@ def test_a_secret_is_hidden_as_a_page_and_an_address_write_it(monkeypatch):
     assert redaction.hidden("<b>one&quot;and&amp;two</b> ?x=one%22and%26two") == "<b>***</b> ?x=***"
 
 
+def test_a_secret_that_is_no_utf_8_is_hidden_too(monkeypatch):
+    monkeypatch.setenv("SOME_SECRET", "long-\udcff-secret")
+    assert redaction.hidden("it is long-\udcff-secret, or long-%FF-secret") == "it is ***, or ***"
+
+
 def test_a_notebook_half_written_is_cleaned_as_text(tmp_path):
     (tmp_path / "x.ipynb").write_text('{"cells": ["https://a:secret@b')
     redaction.hide(tmp_path / "x.ipynb")
