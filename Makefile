@@ -24,7 +24,7 @@ lab: $(READY)  ## open the notebooks in JupyterLab
 report: $(READY)  ## say where the report of the mini scale lies; make what it lacks
 	$(BIN)/aligngemini run --scale mini --from 05
 
-check: $(READY)  ## style, spelling, dependencies, types and the fast tests (about two minutes)
+check: $(READY)  ## style, spelling, dependencies, types and the fast tests (a minute and a half)
 	@$(MAKE) --no-print-directory -j 2 style fast
 
 style: $(READY)
