@@ -198,7 +198,7 @@ def benchmarks(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 def means(table: pd.DataFrame) -> pd.DataFrame:
     """The summary of the means of several benchmarks: one row per model, one column per benchmark."""
-    return pd.concat(benchmarks(table), axis=1).droplevel(1, axis=1)
+    return pd.concat(benchmarks(table[table.subset == "mean"]), axis=1).droplevel(1, axis=1)
 
 
 def first(table: pd.DataFrame) -> pd.DataFrame:

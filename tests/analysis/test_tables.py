@@ -90,6 +90,12 @@ def test_each_benchmark_has_a_block_of_its_own(twofold):
     assert tables.first(twofold).benchmark.unique().tolist() == ["world"]
 
 
+def test_means_have_one_column_for_each_benchmark_whatever_subsets_the_table_has(twofold):
+    shown = tables.means(twofold)
+    assert list(shown) == list(twofold.benchmark.unique()) and list(shown.index) == list(twofold.title.unique())
+    assert shown.iloc[0, 0] == tables.summary(tables.first(twofold)).loc[shown.index[0], "mean"]
+
+
 def test_the_table_carries_every_measure_and_the_summary_only_the_value(aligned):
     both = aligned[aligned.subset != "mean"]
     assert both[["ap", "tpr_at_1", "tpr_at_5", "ece"]].notna().all(axis=None)
