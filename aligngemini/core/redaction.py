@@ -5,11 +5,13 @@ import html
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+from aligngemini.core import atomic
 
 MASK = "***"
 PATTERNS = (
@@ -26,16 +28,24 @@ SIGNING = re.compile(
     r"(?i)(x-(amz|goog)-[\w-]+|signature|expires|policy|[\w-]*key-?(pair-)?id|\w*accessid|s\w{1,4})=.*"
 )
 # Variables of the environment that hold one.
-NAMES = re.compile(
-    r"(?i)(token|password|passwd|passphrase|secret|(secret|api|access|account|storage|private|kaggle)_?key|"
-    r"_pass|_pat|connection_string)(_?\d+)?$"
+NAMED = (
+    r"(?:token|password|passwd|passphrase|secret|(?:secret|api|access|account|storage|private|kaggle)_?key|"
+    r"_pass|_pat|connection_string)(_?\d+)?"
 )
+NAMES = re.compile(rf"(?i){NAMED}$")
 SHORTEST = 8  # characters of such a variable that are a secret: a switch such as 1 or true is none
+# A text that the source of a cell gives such a name: x_token = "...", environ["X_TOKEN"] = "...", login(token="..."),
+# %env X_TOKEN=...; "<...>" is a special token of a tokenizer.
+GIVEN = re.compile(
+    rf"(?i){NAMED}[\"']?\]?\s*(:\s*str\s*)?[=:,]\s*[a-z]{{0,2}}"
+    r"(?P<quote>[\"'])(?P<text>(?!<)((?!(?P=quote)).){8,})(?P=quote)"
+    rf"|%(set_)?env\s+\w*{NAMED}[\s=]+(?P<word>\S{{8,}})"
+)
 
 
-def hidden(value: Any) -> Any:
-    """Return a text, or what JSON holds with the texts in it, with `***` for every secret."""
-    return mapped(value, partial(_masked, sorted(_secrets(), key=len, reverse=True)))
+def hidden(value: Any, more: Iterable[str] = ()) -> Any:
+    """Return a text, or what JSON holds with the texts in it, with `***` for every secret, and for those in `more`."""
+    return mapped(value, partial(_masked, sorted(_secrets(more), key=len, reverse=True)))
 
 
 def mapped(value: Any, change: Callable[[str], str]) -> Any:
@@ -59,17 +69,27 @@ def public(address: str) -> str:
     return clean if clean == plain else f"{clean}#{hashlib.sha256(plain.encode()).hexdigest()[:12]}"
 
 
+def of_notebook(notebook: dict[str, Any]) -> set[str]:
+    """Return the secrets in the source of a notebook's cells: texts given to a name such as `api_key` or "HF_TOKEN"."""
+    sources = ["".join(cell["source"]) for cell in notebook.get("cells", []) if cell.get("cell_type") == "code"]
+    return {found["text"] or found["word"] for source in sources for found in GIVEN.finditer(source)}
+
+
 def hide(path: Path) -> None:
-    """Write the notebook or the log at `path` anew without secrets, if it is there and holds any."""
+    """Write the notebook or the log at `path` anew without secrets, whole or not at all, if it is there and holds any.
+
+    Raises OSError.
+    """
     if not path.is_file():
         return
     text = path.read_text(encoding="utf-8", errors="replace")
     try:
-        clean = json.dumps(hidden(json.loads(text)), indent=1) + "\n" if path.suffix == ".ipynb" else hidden(text)
-    except ValueError:  # a notebook that was being written
-        clean = hidden(text)
+        notebook = json.loads(text) if path.suffix == ".ipynb" else None
+    except ValueError:  # one that was being written
+        notebook = None
+    clean = json.dumps(hidden(notebook, of_notebook(notebook)), indent=1) + "\n" if notebook else hidden(text)
     if clean != text:
-        path.write_text(clean, encoding="utf-8")
+        atomic.write(path, clean)
 
 
 def _masked(secrets: list[str], text: str) -> str:
@@ -80,9 +100,9 @@ def _masked(secrets: list[str], text: str) -> str:
     return text
 
 
-def _secrets() -> set[str]:
-    """The secrets in the environment: tokens, and the passwords of addresses."""
-    named = {value for name, value in os.environ.items() if NAMES.search(name) and len(value) >= SHORTEST}
+def _secrets(more: Iterable[str] = ()) -> set[str]:
+    """The secrets in the environment, tokens and the passwords of addresses, and `more`."""
+    named = {value for name, value in os.environ.items() if NAMES.search(name) and len(value) >= SHORTEST}.union(more)
     addresses = [re.match(r"\w+://[^/:]*:([^/]{4,})@", value) for value in os.environ.values()]
     return {text for each in named for text in _spelt(each)} | {address[1] for address in addresses if address}
 

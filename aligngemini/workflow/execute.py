@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 
-from aligngemini.core import manifest, paths, redaction, run_spec, runs, saved_runs
+from aligngemini.core import atomic, manifest, paths, reading, redaction, run_spec, runs, saved_runs
 from aligngemini.core.manifest import DiskFull
 from aligngemini.core.params import Params, Refused
 from aligngemini.core.progress import FILE, spell
@@ -163,7 +163,8 @@ def _settle(asked: RunSpec, executed: Path) -> None:
             f"the notebook ended, but run {asked.name} is not complete: it does not call run.finish, "
             "or code was changed while it ran"
         )
-    shutil.move(executed, asked.home / "notebook.ipynb")
+    with atomic.replacing(asked.home / "notebook.ipynb") as part:
+        shutil.move(executed, part)  # perhaps from another disk: it is copied
     (asked.home / "failed.ipynb").unlink(missing_ok=True)
 
 
@@ -171,7 +172,8 @@ def _failure(title: str, asked: RunSpec, executed: Path, error: Exception) -> Ex
     """Return what to raise for `error`, whose text is shown without secrets."""
     name, text = getattr(error, "ename", type(error).__name__), str(getattr(error, "evalue", error))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    reason = redaction.hidden(f"{name}: {lines[-1].rstrip('.')}" if lines else name)
+    secrets = redaction.of_notebook(reading.known(paths.notebook(asked.notebook)))
+    reason = redaction.hidden(f"{name}: {lines[-1].rstrip('.')}" if lines else name, secrets)
     if isinstance(error, kernel.Died):  # a sentence already
         reason = text
     kept = runs.mark_failed(asked, reason, executed) if executed.exists() else executed

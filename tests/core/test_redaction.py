@@ -1,6 +1,9 @@
 """Secrets stand in no sentence, manifest, log or executed notebook of a run that fails."""
 
+import errno
 import json
+from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -83,6 +86,45 @@ def test_a_secret_that_is_no_utf_8_is_hidden_too(monkeypatch):
     assert redaction.hidden("it is long-\udcff-secret, or long-%FF-secret") == "it is ***, or ***"
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "token = 'open-sesame'",
+        'api_key: str = r"open-sesame"',
+        "os.environ['HF_TOKEN'] = 'open-sesame'",
+        "os.environ.setdefault('HF_TOKEN', 'open-sesame')",
+        "login(token='open-sesame')",
+        "config = {'password': 'open-sesame'}",
+        "%env HF_TOKEN=open-sesame",
+        "%set_env HF_TOKEN open-sesame",
+    ],
+)
+def test_a_secret_that_a_cell_gives_a_name_is_known(source):
+    assert redaction.of_notebook({"cells": [{"cell_type": "code", "source": [source]}]}) == {"open-sesame"}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "pad_token = '<|endoftext|>'",
+        "token = environ['HF_TOKEN']",
+        "tokens = 'open-sesame'",
+        "print('token:', 'it is')",
+    ],
+)
+def test_a_text_that_only_stands_near_such_a_name_is_no_secret(source):
+    assert redaction.of_notebook({"cells": [{"cell_type": "code", "source": source}]}) == set()
+
+
+def test_a_notebook_is_cleaned_whole_or_stays_as_it_is(tmp_path, monkeypatch):
+    notebook = tmp_path / "x.ipynb"
+    notebook.write_text(before := '{"cells": [], "metadata": {"from": "https://a:secret@b"}}')
+    monkeypatch.setattr(Path, "replace", full := Mock(side_effect=OSError(errno.ENOSPC, "No space left on device")))
+    with pytest.raises(OSError, match="No space"):
+        redaction.hide(notebook)
+    assert full.called and notebook.read_text() == before and list(tmp_path.iterdir()) == [notebook]
+
+
 def test_a_notebook_half_written_is_cleaned_as_text(tmp_path):
     (tmp_path / "x.ipynb").write_text('{"cells": ["https://a:secret@b')
     redaction.hide(tmp_path / "x.ipynb")
@@ -101,6 +143,16 @@ def test_a_failed_run_keeps_no_password_anywhere(little):
     assert {"notebook.ipynb", "manifest.json"} <= {path.name for path in written}
     assert not [path for path in written if b"geheim55" in path.read_bytes()]
     assert "geheim55" not in said + json.dumps(record)
+
+
+def test_a_secret_set_in_a_cell_reaches_no_file_of_a_run(little):
+    secret = "import os\nos.environ['HF_TOKEN'] = 'canary-token'\nprint(os.environ['HF_TOKEN'])"
+    little.write(stages.DATA, secret, "raise OSError('no answer to ' + os.environ['HF_TOKEN'])")
+    code, said = little.run("run", "--scale", "tiny", "--only", "01")
+    assert code == 1 and "OSError: no answer to ***" in said
+    written = [path for path in little.outputs.rglob("*") if path.is_file()]
+    assert {"notebook.ipynb", "manifest.json"} <= {path.name for path in written}
+    assert not [path for path in written if b"canary" in path.read_bytes()]
 
 
 def test_secrets_of_the_environment_reach_no_file_of_a_run_whatever_a_notebook_prints(little):

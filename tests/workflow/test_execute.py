@@ -1,5 +1,6 @@
 """Running plans: real notebooks, real papermill, real kills."""
 
+import errno
 import json
 import os
 import sys
@@ -45,6 +46,21 @@ def test_a_plan_runs_from_data_to_analysis_and_is_reused_in_seconds(little, caps
     assert time.process_time() - began < 15 and little.log() == steps
     assert [a.name for a in again] == [a.name for a in answers]
     assert "[7/7] 05_analysis: reused" in capsys.readouterr().out
+
+
+def test_an_executed_notebook_that_no_longer_fits_on_the_disk_is_made_again(little, inline, monkeypatch):
+    def cut(source, target):
+        Path(target).write_bytes(Path(source).read_bytes()[:20])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(execute.shutil, "move", cut)
+        code, said = little.run("run", "--scale", "tiny", "--only", "01")
+    assert code == 1 and "no space left" in said
+    code, said = little.run("run", "--scale", "tiny", "--only", "01")
+    assert code == 0 and "01_data_construction: reused" not in said
+    (book,) = little.outputs.glob(f"{DATA}/*/notebook.ipynb")
+    assert json.loads(book.read_text())["cells"]
 
 
 def test_from_stands_on_what_is_there_and_only_runs_one(little, inline):
