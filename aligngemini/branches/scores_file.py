@@ -94,7 +94,9 @@ def read(path: Path) -> pd.DataFrame:
     table = _columns(path, _table(path))
     if table.empty:
         raise Refused(f"{path} has no rows: give one for each image, of image_id or path, and score.")
-    _refuse(path, table.loc[table.iloc[:, 0].isna()], "stands where a row must name its image: fill it in")
+    if (nameless := table.iloc[:, 0].fillna("") == "").any():
+        row = f"row {nameless.idxmax() + 1} has no {table.columns[0]}"
+        raise Refused(f"{path}: {row}, which names its image: fill it in ({nameless.sum()} such rows).")
     comma = table["score"].astype("str").str.fullmatch(r"\s*[01]?,\d+\s*")
     _refuse(path, table.loc[comma], "has a score with a decimal comma: write points, as in 0.5")
     table["score"] = pd.Series(pd.to_numeric(table["score"], errors="coerce"), dtype="float64")

@@ -28,8 +28,8 @@ def check(name: str) -> None:
 def dump(value: Any, path: Path) -> bytes:
     """Return the content of a file at `path` that holds `value`.
 
-    Tables lose their index, and their column `path` is stored as `relative` says. JSON holds no NaN: it becomes None.
-    Raises Refused for another suffix, and for a value that the suffix is not for.
+    Tables lose their index, and their column `path` is stored as `relative` says, "" where it is missing. JSON holds
+    no NaN: it becomes None. Raises Refused for another suffix, and for a value that the suffix is not for.
     """
     check(path.name)
     kind = {".parquet": pd.DataFrame, ".json": object}.get(path.suffix, str)
@@ -38,7 +38,7 @@ def dump(value: Any, path: Path) -> bytes:
     if path.suffix != ".parquet":
         return (value if path.suffix in TEXTS else json_file.spell(value)).encode()
     if "path" in value:
-        value = value.assign(path=[relative(each, path.parent) for each in value["path"]])
+        value = value.assign(path=[relative(each, path.parent) for each in value["path"].astype(object).fillna("")])
     buffer = BytesIO()
     value.to_parquet(buffer, index=False)
     return buffer.getvalue()
@@ -49,7 +49,9 @@ def parse(data: bytes, path: Path) -> Any:
     if path.suffix != ".parquet":
         return json.loads(data) if path.suffix == ".json" else data.decode()
     table = pd.read_parquet(BytesIO(data))
-    return table.assign(path=[absolute(each, path.parent) for each in table["path"]]) if "path" in table else table
+    if "path" not in table:
+        return table
+    return table.assign(path=[absolute(each, path.parent) for each in table["path"].astype(object).fillna("")])
 
 
 def write(path: Path, value: Any) -> Path:

@@ -40,6 +40,8 @@ class Unreadable(ValueError):
 
 def contents(source: str | Path | bytes) -> bytes:
     """The bytes behind a path (or the bytes themselves); Unreadable if no regular file can be read there."""
+    if source == "":
+        raise Unreadable("its row names no file")
     try:
         data = source if isinstance(source, bytes) else reading.start(true(source), -1)
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name

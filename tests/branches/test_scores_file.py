@@ -115,6 +115,7 @@ def test_its_identity_is_that_of_its_scores(images, branch):
         ("path,score\na.png,nan\n", r"no score in \[0, 1\]"),
         ("path,score\na.png,fake\n", r"no score in \[0, 1\]"),
         ("path,score\na.png,0.5\n./a.png,0.6\n", "a.png' is listed twice"),
+        ("path,score\na.png,0.5\n,0.6\n,0.7\n", r"row 2 has no path, which names its image: fill it in \(2 such"),
         ("image_id,score\n0123,0.5\n", "'0123' is no image_id"),
         ("", "cannot be read as scores"),
         ("path,score\n\"a.png,0.5\n", "cannot be read as scores"),

@@ -1,11 +1,12 @@
 """The image table: what it must hold, what it refuses, and that it can move."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from aligngemini.core import values
 from aligngemini.core.params import Refused
-from aligngemini.images import table
+from aligngemini.images import decode, table
 
 
 def rows(*changes: dict) -> pd.DataFrame:
@@ -37,6 +38,16 @@ def test_written_tables_come_back_the_same_and_may_move(tmp_path):
     run.rename(tmp_path / "moved")
     paths = table.load(tmp_path / "moved" / "semantic.parquet")["path"].tolist()
     assert paths == [str(tmp_path / "moved" / "images" / "a.png"), "/elsewhere/b.jpg"]
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, ""])
+def test_a_row_without_a_path_is_a_row_whose_image_cannot_be_read(missing, tmp_path):
+    paths = ["/p/a.png", missing]
+    pd.DataFrame({"path": paths}, dtype=object).to_parquet(tmp_path / "of_a_user.parquet")
+    values.write(tmp_path / "of_a_run.parquet", pd.DataFrame({"path": paths}, dtype=object))
+    for name in ("of_a_user", "of_a_run"):
+        assert values.read(tmp_path / f"{name}.parquet")["path"].tolist() == ["/p/a.png", ""]
+    assert decode.identify("")["reason"] == "its row names no file"
 
 
 @pytest.mark.parametrize(

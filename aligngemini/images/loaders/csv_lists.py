@@ -30,12 +30,13 @@ def rows(path: Path) -> pd.DataFrame:
     """The images that the list `path` names, as folders.scan gives them; paths stand on its folder.
 
     The label is 0 or real, 1 or fake; without a column for the subset, the file is one. An image that is listed
-    as both real and fake, or as neither, keeps a row with a reason. Raises Refused for a file that is no list.
+    as both real and fake, or as neither, keeps a row with a reason, and so does a row that names none, with the path
+    "". Raises Refused for a file that is no list.
     """
     table = _read(path)
     table["label"] = table["word"].map(_plain).map(WORDS).fillna(-1).astype(int)
-    table = table.drop_duplicates(["path", "label", "subset"], ignore_index=True)
-    both = table.groupby("path")["label"].transform(lambda labels: len(set(labels) - {-1}) > 1)
+    table = table[~table.duplicated(["path", "label", "subset"]) | (table["path"] == "")].reset_index(drop=True)
+    both = table.groupby("path")["label"].transform(lambda labels: len(set(labels) - {-1}) > 1) & (table["path"] != "")
     neither = "the list says " + table["word"].map(repr) + ", neither real nor fake"
     reason = neither.where(table["label"] < 0, "").mask(both, "the list says both real and fake")
     subset = table["subset"].replace("", spelled(path.stem))
@@ -63,11 +64,11 @@ def checked(rows: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    """The list: path, word (its label), subset ("" without one)."""
+    """The list: path ("" in a row that names none), word (its label), subset ("" without one)."""
     table = _table(path)
     name, label = _column(path, table, PATHS, "path"), _column(path, table, LABELS, "label")
     subset = next((table[name].map(spelled) for name in SUBSETS if name in table), "")
-    files = [spelled(_file(path.parent, each)) for each in table[name]]
+    files = [each and spelled(_file(path.parent, each)) for each in table[name]]
     return pd.DataFrame({"path": files, "word": table[label].map(spelled).str.lower(), "subset": subset})
 
 

@@ -37,6 +37,13 @@ def test_a_csv_list_gives_labels_and_subsets(lay, tmp_path, small):
     assert set(rows["benchmark"]) == {"list"}
 
 
+def test_rows_of_a_list_that_name_no_file_stay_with_a_reason(lay):
+    root = lay("pictures", "a.png")
+    (root / "list.csv").write_text("path,label\na.png,0\n,0\n,1\n")
+    rows = sources.collect(few(test=[str(root / "list.csv")]))
+    assert rows["reason"].tolist() == ["", *["its row names no file"] * 2] and rows["label"].tolist() == [0, 0, 1]
+
+
 @pytest.mark.parametrize("content", ["a,b\n1,2\n", "path,colour\na.png,red\n"])
 def test_a_csv_without_the_columns_is_refused(tmp_path, content):
     (tmp_path / "x.csv").write_text(content)
