@@ -89,14 +89,13 @@ class _Key:
 
     def array(self, value: Any) -> Any:
         """What NumPy makes of numbers, a tensor or an image; one that it cannot read counts by its type."""
-        try:
-            array = np.asarray(value)
-        except (TypeError, ValueError, RuntimeError):
+        array = _array(value)
+        if array is None:
             return self.thing(type(value))
         if array.dtype == object or not array.shape:
             return self.plain(array.tolist())
         content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)  # dates have no buffer of their own
-        return [str(array.dtype), array.shape, hashlib.sha256(content).hexdigest()]
+        return [str(getattr(value, "dtype", array.dtype)), array.shape, hashlib.sha256(content).hexdigest()]
 
     def table(self, table: pd.DataFrame) -> list[Any]:
         """The names, index and rows of a table; an image_id says which image a path leads to."""
@@ -121,6 +120,17 @@ class _Key:
         names = sorted(_names(value.__code__) & value.__globals__.keys()) if value.__module__ == OWN else []
         used = [held, value.__defaults__, value.__kwdefaults__, {name: value.__globals__[name] for name in names}]
         return [value.__module__, value.__qualname__, _source(value), self.plain(used)]
+
+
+def _array(value: Any) -> np.ndarray | None:
+    """The numbers of anything that NumPy can read, None for what it cannot."""
+    try:
+        if hasattr(value, "detach"):  # a tensor, perhaps on a GPU or with a gradient
+            value = value.detach().cpu()
+            value = value.float() if value.dtype.is_floating_point and value.dtype.itemsize < 4 else value  # bfloat16
+        return np.asarray(value)
+    except (TypeError, ValueError, RuntimeError):
+        return None
 
 
 def _source(function: FunctionType) -> Any:

@@ -8,6 +8,7 @@ from datetime import date
 
 import numpy as np
 import pandas as pd
+import torch
 from PIL import Image
 
 from aligngemini.core import keys, runs, stages
@@ -63,6 +64,21 @@ def test_objects_count_by_what_they_say_of_themselves(run):
 def test_an_array_of_dates_counts_by_its_content(run):
     first, other = (keys.of(run, fill, (np.array([day], "M8[D]"),), {}) for day in ("2020-01-01", "2021-01-01"))
     assert first != other
+
+
+def test_a_tensor_that_numpy_does_not_read_counts_by_its_content_and_format(run):
+    def key(value):
+        return keys.of(run, count, (value,), {})
+
+    tensors = [
+        torch.tensor([1.0, 2.0], dtype=torch.bfloat16),
+        torch.tensor([1.0, 3.0], dtype=torch.bfloat16),
+        torch.tensor([1.0, 2.0]),
+        torch.tensor([1.0, 4.0], requires_grad=True),
+        torch.tensor([1.0, 5.0], requires_grad=True),
+    ]
+    assert len({key(tensor) for tensor in tensors}) == 5
+    assert key(tensors[0]) == key(tensors[0].clone())
 
 
 def test_words_that_select_the_same_run_are_the_same(little):
