@@ -4,7 +4,6 @@ A text is `world`, a labelled folder, a CSV list, `NAME:DIR`, or `NAME:DIR:REALS
 lie elsewhere. What a benchmark is like stands in LAYOUTS.
 """
 
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -108,7 +107,7 @@ def _unpacked(name: str, pack: Path, root: Path) -> list[pd.DataFrame]:
 def _reals(name: str, root: Path) -> pd.DataFrame:
     """Rows of a folder that holds real images, whatever its folders are called, except what is not to test."""
     _check_folder(name, root, reals=True)
-    layout = replace(LAYOUTS[name], unlabelled=0, digit=False, only="", packed=(), depth=1)
+    layout = LAYOUTS[name].replace(unlabelled=0, digit=False, only="", packed=[], depth=1)
     return without_class(folders.judged(folders.walked(root, layout, name=key(name))), 1)
 
 

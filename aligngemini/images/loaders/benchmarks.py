@@ -4,11 +4,11 @@ What is peculiar to each benchmark stands in benchmarks.yaml.
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import PurePath
+from typing import Any
 
 from aligngemini.core import reading
+from aligngemini.core.params import Refused, Typed, shown
 
 NEITHER, BOTH = -1, -2  # labels of an image whose folders say nothing, or both real and fake
 REAL = {"0_real", "real", "nature"}
@@ -19,8 +19,7 @@ KINDS = {"pixel": "pixel", "pix": "pixel", "semantic": "semantic", "sem": "seman
 DIGIT = re.compile(r"[01](\D.*)?", re.DOTALL)  # a label, and perhaps a word, but no number
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(Typed):
     """What is peculiar to a benchmark; without arguments, the rules that hold for any labelled tree.
 
     All folder names are compared in lower case. `depth` folders name a subset, the last of them its generator.
@@ -28,24 +27,24 @@ class Layout:
 
     source: str = ""  # where the benchmark is from; every named benchmark has one
     key: str = ""  # what tables call it, if that is not its name in lower case with underscores
-    aliases: tuple[str, ...] = ()  # other names, in lower case without signs
+    aliases: list[str] = []  # other names, in lower case without signs
     published_subsets: int = 0  # behind the published mean, 0 where that is not known
     reals: str = ""  # where its real images are from, if not from the same place
     unlabelled: int = NEITHER  # label of an image that no folder labels
     digit: bool = False  # the first character of an image's own folder, 0 or 1, is its label
     shared: bool = False  # real images of no fakes' folder serve every subset
     pooled: bool = False  # shared real images serve the subsets of the folder they are named after
-    pools: Mapping[str, str] = field(default_factory=dict)  # subset -> folder of its shared reals, if of another name
+    pools: dict[str, str] = {}  # subset -> folder of its shared reals, if of another name
     depth: int = 1
-    real: tuple[str, ...] = ()  # folders of real images, above all generators
-    words: Mapping[str, int] = field(default_factory=dict)  # folders that say real or fake, beside those above: labels
-    passed: tuple[str, ...] = ()  # folders that name nothing
-    top: tuple[str, ...] = ()  # folders without test images, above all generators
-    skipped: Mapping[str, str] = field(default_factory=dict)  # folders without test images, anywhere: reasons
-    names: Mapping[str, str] = field(default_factory=dict)  # name on the disk -> its one spelling
+    real: list[str] = []  # folders of real images, above all generators
+    words: dict[str, int] = {}  # folders that say real or fake, beside those above: labels
+    passed: list[str] = []  # folders that name nothing
+    top: list[str] = []  # folders without test images, above all generators
+    skipped: dict[str, str] = {}  # folders without test images, anywhere: reasons
+    names: dict[str, str] = {}  # name on the disk -> its one spelling
     lone: bool = False  # there are no real images to compare with
     only: str = ""  # how the names of the images that count end, before the suffix
-    packed: tuple[str, ...] = ()  # patterns of the archives that are unpacked on the first use
+    packed: list[str] = []  # patterns of the archives that are unpacked on the first use
     listing: str = ""  # a CSV file in it that says what is real
     copies: str = ""  # pattern in the path of an image: its first group is the same for all copies of one picture
 
@@ -101,7 +100,17 @@ class Layout:
         return any(PurePath(name.lower()).match(pattern) for pattern in self.packed)
 
 
-LAYOUTS = {name: Layout(**facts) for name, facts in reading.beside(__file__).items()}
+def layout(name: str, facts: Any) -> Layout:
+    """The layout of a benchmark from its lines in benchmarks.yaml. Raises Refused for what they cannot say."""
+    try:
+        if not isinstance(facts, dict):
+            raise Refused(f"it must hold lines `name: value`, got {shown(facts)}")
+        return Layout(**facts)
+    except Refused as refusal:
+        raise Refused(f"benchmarks.yaml, {name}: {refusal}") from refusal
+
+
+LAYOUTS = {name: layout(name, facts) for name, facts in reading.beside(__file__).items()}
 
 
 def key(name: str) -> str:

@@ -9,7 +9,7 @@ from aligngemini.analysis import published
 from aligngemini.core import run_spec
 from aligngemini.core.params import Refused
 from aligngemini.images import decode, sets, sources
-from aligngemini.images.loaders import benchmark_rows, skips
+from aligngemini.images.loaders import benchmark_rows, benchmarks, skips
 from aligngemini.images.loaders.benchmarks import LAYOUTS, key
 from tests.images.miniatures import COUNTS, TREES, counts, reasons, text
 
@@ -197,3 +197,17 @@ def test_names_are_forgiving_and_unknown_ones_are_refused(lay, tmp_path):
 def test_all_folders_of_a_benchmark_belong_to_the_question(lay, tmp_path, small):
     asked = text("DRCT-2M", lay("DRCT-2M"), tmp_path)
     assert {str(tmp_path / "DRCT-2M"), str(tmp_path / "coco")} <= set(run_spec.sources(small(test=[asked, "world"])))
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"alias": ["mine"]}, "Mine: Layout has no parameter 'alias': did you mean 'aliases'"),
+        ({"passed": 3}, r"Mine: passed must be a list\[str\], got 3"),
+        ({"depth": "two"}, "Mine: depth must be an int, got 'two'"),
+        (["a"], r"Mine: it must hold lines `name: value`, got \['a'\]"),
+    ],
+)
+def test_lines_of_benchmarks_yaml_that_say_nothing_are_refused_by_name(facts, words):
+    with pytest.raises(Refused, match=words):
+        benchmarks.layout("Mine", facts)
