@@ -2,7 +2,6 @@
 
 import shlex
 from pathlib import Path
-from pkgutil import resolve_name
 from typing import Any, ClassVar, Self
 
 from aligngemini.core import params
@@ -40,8 +39,10 @@ class ByOptions:
 
 def read(kind: str, text: str) -> Any:
     """The options of a branch of that kind from a text, "base=hub/name rank=2". Raises Refused with the valid names."""
-    code = registry.kind(kind).options
-    cls = resolve_name(code) if code else Options
+    found = registry.kind(kind)
+    cls = found.load(found.options) if found.options else Options
+    if not issubclass(cls, Options):
+        raise Refused(f"{found.options} must be a class of options of {kind}: derive it from branches.options.Options")
     first = params.names(cls)[1:2]
     given: dict[str, Any] = {}
     try:

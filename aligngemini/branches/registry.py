@@ -7,7 +7,7 @@ from pkgutil import resolve_name
 from typing import NamedTuple
 
 from aligngemini.core import adapters, stages
-from aligngemini.core.params import Refused, shown
+from aligngemini.core.params import Refused, said, shown
 
 
 class Kind(NamedTuple):
@@ -26,9 +26,15 @@ class Kind(NamedTuple):
     file: bool = False
     options: str = ""
 
-    def load(self) -> type:
-        """The class of the detector; loads the libraries that it needs."""
-        return resolve_name(self.code)
+    def load(self, code: str = "") -> type:
+        """The class of the detector, or the one that `code` names; loads the libraries that it needs. Raises Refused
+        where it is not there.
+        """
+        try:
+            return resolve_name(code or self.code)
+        except (ImportError, AttributeError) as error:
+            advice = "correct its line in branches/registry.py, or what it imports"
+            raise Refused(f"the branch {self.name} has no {code or self.code} ({said(error)}): {advice}") from error
 
 
 def _peer(name: str, title: str, colour: str, code: str, options="ReconstructionOptions", supervision="pixel") -> Kind:

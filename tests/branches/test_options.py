@@ -2,7 +2,7 @@
 
 import pytest
 
-from aligngemini.branches import branch_runs, options
+from aligngemini.branches import branch_runs, options, registry
 from aligngemini.core.params import Refused
 
 
@@ -25,6 +25,20 @@ def test_the_first_option_may_stand_without_its_name():
 def test_what_an_option_cannot_be_is_said(text, words):
     with pytest.raises(Refused, match=words):
         branch_runs.read([text], runs=False)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("aligngemini.peers.params:RigidOption", "the branch rigid has no .*RigidOption .*correct its line"),
+        ("aligngemini.peers.param:RigidOptions", "the branch rigid has no .*param:.*correct its line"),
+        ("aligngemini.peers.params:PeersParams", "PeersParams must be a class of options of rigid: derive it from"),
+    ],
+)
+def test_a_line_of_the_registry_that_names_no_class_of_options_is_refused_with_what_to_do(code, words, monkeypatch):
+    monkeypatch.setitem(registry.KINDS, "rigid", registry.KINDS["rigid"]._replace(options=code))
+    with pytest.raises(Refused, match=words):
+        branch_runs.read(["rigid"], runs=False)
 
 
 def test_one_kind_may_stand_twice_under_two_names():
