@@ -148,7 +148,16 @@ def _latest(notebook: str, wanted: dict[str, Any]) -> SavedRun:
         return runs[-1]
     values = " with " + ", ".join(f"{key} {value}" for key, value in wanted.items()) if wanted else ""
     why = f", and {problem}: delete it, then" if lost else ": make one first with"
-    raise Refused(f"there is no complete run of {notebook}{values}{why} `{commands.make(notebook, wanted)}`")
+    raise Refused(f"there is no complete run of {notebook}{values}{why} `{_advice(notebook, wanted)}`")
+
+
+def _advice(notebook: str, wanted: dict[str, Any]) -> str:
+    """The command that makes a run with the values `wanted`; that of all notebooks where one before it has none yet."""
+    stage = stages.find(notebook)
+    ready = all(any(_has(run, wanted) for run in complete(name)) for name in list(stages.STAGES)[: stage.place])
+    if ready or stage.asked or wanted.keys() - {*commands.APART}:
+        return commands.make(notebook, wanted)
+    return commands.onward(wanted.get("scale", "mini"), "", [("seed", str(wanted["seed"]))] if "seed" in wanted else [])
 
 
 def _ahead(run: SavedRun) -> str:

@@ -94,3 +94,21 @@ def test_a_run_of_a_scale_that_is_gone_is_still_advised(little):
 def test_execute_refuses_what_it_stands_on_by_itself(little, inline):
     with pytest.raises(Refused, match="no complete run of 02_vlm_dpo"):
         execute.run([plan.make("tiny", only="04")])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [({}, "--scale mini"), ({"scale": "tiny", "seed": 1}, "--scale tiny --seed 1")],
+)
+def test_the_advice_to_make_a_run_works_where_there_is_none_of_any_notebook(little, wanted, words):
+    with pytest.raises(Refused) as refusal:
+        saved_runs.latest(ANALYSIS, wanted)
+    assert _advised(str(refusal.value)) == ["run", *words.split(), *commands.outputs()]
+
+
+def test_the_advice_to_make_a_run_names_its_notebook_alone_where_those_before_have_runs(little, inline):
+    assert little.run("run", "--scale", "tiny", "--only", "01")[0] == 0
+    with pytest.raises(Refused, match="--scale tiny --only 02"):
+        saved_runs.latest(VLM, {"scale": "tiny"})
+    with pytest.raises(Refused, match="--scale tiny --only 02 -p supervision mixed"):
+        saved_runs.latest(VLM, {"scale": "tiny", "supervision": "mixed"})
