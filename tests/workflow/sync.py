@@ -9,7 +9,9 @@ from aligngemini.core.stages import STAGES, Stage
 from tests import cells
 
 README, STUDIES = paths.ROOT / "README.md", paths.ROOT / "docs/studies.md"
-GITHUB = re.compile(r"(?:(?:https|ssh)://)?(?:[^@/]*@)?github\.com[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?")
+GITHUB = re.compile(  # ssh.github.com:443 is its own way through firewalls
+    r"(?i)(?:(?:https|ssh)://)?(?:[^@/]*@)?(?:ssh\.)?github\.com(?::\d+/|[:/])([\w.-]+/[\w.-]+?)(?:\.git)?/?"
+)
 COLAB, BINDER = "https://colab.research.google.com", "https://mybinder.org"
 BADGES = {  # what opens the repository {}: the badge and the link, as each service documents them
     "Colab": (f"{COLAB}/assets/colab-badge.svg", COLAB + "/github/{}/blob/main/notebooks/colab.ipynb"),

@@ -28,7 +28,15 @@ def test_a_changed_default_reaches_cell_and_recipe():
 
 
 @pytest.mark.parametrize(
-    "origin", ["https://github.com/me/mine.git", "git@github.com:me/mine.git", "https://me:secret@github.com/me/mine"]
+    "origin",
+    [
+        "https://github.com/me/mine.git",
+        "git@github.com:me/mine.git",
+        "https://me:secret@github.com/me/mine",
+        "https://GitHub.com/me/mine",
+        "ssh://git@github.com:22/me/mine.git",
+        "ssh://git@ssh.github.com:443/me/mine.git",
+    ],
 )
 def test_a_repository_on_github_has_badges_and_its_own_address_to_clone(origin):
     page = sync.README.read_text(encoding="utf-8")
@@ -38,6 +46,10 @@ def test_a_repository_on_github_has_badges_and_its_own_address_to_clone(origin):
     assert "secret" not in made
     assert sync.badges(made, "https://github.com/you/yours") == made.replace("me/mine", "you/yours")
     assert len(made.splitlines()) <= 90
+
+
+def test_the_name_of_an_owner_may_be_a_number():
+    assert "https://codespaces.new/22/mine)" in sync.badges("# Title\n\nText", "git@github.com:22/mine.git")
 
 
 @pytest.mark.parametrize("origin", ["", "/home/me/mine", "https://example.org/me/mine.git"])
