@@ -68,8 +68,8 @@ def _table(args: argparse.Namespace) -> int:
     table = detector(images, cascade=args.cascade)
     if explainer:
         table["explanation"] = detector.explain(images)
-        if not table["explanation"].any():
-            print(_silence(explainer), file=sys.stderr)
+        if words := _silence(explainer, table):
+            print(words, file=sys.stderr)
     if file:
         _write(table, file, args.csv)
     else:
@@ -127,7 +127,15 @@ def _stream(args: argparse.Namespace) -> int:
     return FOUND if lost else DONE
 
 
-def _silence(explainer: Any) -> str:
+def _silence(explainer: Any, table: Any) -> str:
+    """Why images of a table have no reason, "" where they have one, or none could be given."""
+    from .fusion import outside
+
+    if count := outside.of(table["outside"], explainer.name).sum():
+        why = f"the {explainer.name} branch was trained on nothing like them, so its reasons would mean nothing"
+        return f"no reason for {count} of {len(table)} images: {why}"
+    if table["explanation"].any():
+        return ""
     verdicts_alone = explainer.objective == "dpo"  # the others train sentences, too
     why = ": objective dpo teaches it verdicts alone, dpo+sft also reasons" if verdicts_alone else ""
     return f"the {explainer.name} branch gave no reason{why}"

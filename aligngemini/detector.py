@@ -133,17 +133,20 @@ class Detector:
         return found
 
     def explain(self, images, batch_size: int = 32) -> list[str]:
-        """Return one sentence in the explainer's words for each file or image, "" where it cannot look at it."""
+        """Return one sentence in the explainer's words for each file or image, "" where it cannot look at it, or was
+        trained on nothing like it: its words would mean nothing.
+        """
         branch, listed = self.explainer, _listed(images)
         threshold = self.fusion.thresholds[self.names.index(branch.name)]
         batches, sentences = _batches(listed, batch_size), [""] * len(listed)
         label = "explaining verdicts" if len(batches) > 1 else ""
         for batch in Feed(batches, lambda item, rgb: attempt(branch.prepare, rgb, item.source), label):
             views = {item.name: view for item, view in batch if not isinstance(view, Exception)}
-            scores = dict(zip(views, each(branch.p_fake, list(views.values())), strict=True))
-            good = [place for place, score in scores.items() if not isinstance(score, Exception)]
-            said = branch.explain([views[place] for place in good], [scores[place] > threshold for place in good])
-            for place, text in zip(good, said, strict=True):
+            results = zip(views, each(partial(scoring.judged, branch), list(views.values())), strict=True)
+            judged = [(place, *result) for place, result in results if not isinstance(result, Exception)]
+            inside = {place: score > threshold for place, score, outside in judged if not outside}
+            said = branch.explain([views[place] for place in inside], list(inside.values()))
+            for place, text in zip(inside, said, strict=True):
                 sentences[place] = text
         return sentences
 

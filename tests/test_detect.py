@@ -31,7 +31,7 @@ class Fake:
         scores = [np.nan if reason else 0.9 for reason in reasons]
         verdict = pd.array([pd.NA if reason else 1 for reason in reasons], dtype="Int8")
         table = pd.DataFrame({"image": images, "mine_score": scores, "fused_score": 0.9, "reason": reasons})
-        return table.assign(verdict=verdict)
+        return table.assign(verdict=verdict, outside="")
 
     def remark(self, table):
         return "all of them are photographs"

@@ -42,7 +42,7 @@ class Reader:
             "reason": [said if isinstance(said, str) else "" for said in read],
         }
         verdict = pd.array([pd.NA if reason else 0 for reason in rows["reason"]], dtype="Int8")
-        rows |= {"verdict": verdict, "fired": ""}
+        rows |= {"verdict": verdict, "fired": "", "outside": ""}
         return pd.DataFrame(rows | {"vlm_score": [np.nan if isinstance(said, str) else said.mean() for said in read]})
 
     def remark(self, table):

@@ -48,13 +48,25 @@ def test_a_picture_that_one_branch_cannot_look_at_has_the_score_of_the_other(det
     )
 
 
-def test_detect_gives_no_verdict_for_a_reason_and_says_why_a_model_gives_none(odd, capsys, monkeypatch):
-    monkeypatch.setattr(VLMBranch, "explain", lambda branch, views, fake: [""] * len(views))
-    assert cli.main(["detect", "--run", "shipped", "--explain", "--json", str(odd)]) == 3, "no verdict on the strip"
+def test_detect_gives_no_reason_for_images_unlike_all_that_the_model_was_trained_on(odd, capsys, monkeypatch):
+    monkeypatch.setattr(VLMBranch, "explain", lambda branch, views, fake: ["a reason"] * len(views))
+    inside = next((SHIPPED / "known").glob("0_*"))
+    assert cli.main(["detect", "--run", "shipped", "--explain", "--json", str(odd), str(inside)]) == 3
     said = capsys.readouterr()
-    assert [json.loads(line)["explanation"] for line in said.out.splitlines()] == [""] * 3
-    assert "the vlm branch gave no reason\n" in said.err and SHIPPED_OBJECTIVE == "dpo+sft", "it can give reasons"
-    assert "objective dpo teaches it verdicts alone" in detect._silence(SimpleNamespace(name="vlm", objective="dpo"))
+    assert [json.loads(line)["explanation"] for line in said.out.splitlines()] == ["", "", "", "a reason"]
+    assert "no reason for 2 of 4 images: the vlm branch was trained on nothing like them" in said.err
+
+
+def test_detect_says_why_a_model_gives_no_reason(capsys, monkeypatch):
+    monkeypatch.setattr(VLMBranch, "explain", lambda branch, views, fake: [""] * len(views))
+    inside = next((SHIPPED / "known").glob("0_*"))
+    assert cli.main(["detect", "--run", "shipped", "--explain", "--json", str(inside)]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["explanation"] == "" and SHIPPED_OBJECTIVE == "dpo+sft", "it can give reasons"
+    assert "the vlm branch gave no reason\n" in said.err
+    table = pd.DataFrame({"outside": [""], "explanation": [""]})
+    alone = detect._silence(SimpleNamespace(name="vlm", objective="dpo"), table)
+    assert "objective dpo teaches it verdicts alone" in alone
 
 
 def test_it_says_what_it_is_and_on_which_pictures_its_verdicts_mean_nothing(detector):

@@ -95,7 +95,7 @@ def _batch_scores(batch: list, batch_size: int, failures: Failures, copies: Copi
             groups.setdefault((look.branch, look.size), []).append((item.name, look))
     for (branch, _), members in groups.items():
         for part in _parts(_wanted(members, wanted), batch_size):
-            results = each(partial(copies.use, branch, _judged), [look.view for _, look in part])
+            results = each(partial(copies.use, branch, judged), [look.view for _, look in part])
             failures.note(branch.name, results)
             yield [_score(name, look, result) for (name, look), result in zip(part, results, strict=True)]
 
@@ -125,7 +125,8 @@ def _wanted(members: list[tuple[Hashable, Look]], wanted) -> list[tuple[Hashable
     return failed + [member for member, answer in zip(good, answers, strict=True) if answer]
 
 
-def _judged(branch: Branch, views: list) -> list[tuple[float, bool | None]]:
+def judged(branch: Branch, views: list) -> list[tuple[float, bool | None]]:
+    """p(fake) of each view, and whether it is unlike all that the branch was trained on, None where that is unknown."""
     judge = getattr(branch, "judge", None)
     p_fake, outside = judge(views) if judge else (branch.p_fake(views), [None] * len(views))
     return list(zip(p_fake, outside, strict=True))
