@@ -1,12 +1,15 @@
 """Notebook 05: choose a run, a model, pure or other supervision, a benchmark and a subset; see the numbers, the
 training and the verdicts that flip."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 
 import ipywidgets
 import pandas as pd
 import plotly.graph_objects as go
 from IPython.display import HTML
+from traitlets import TraitError
 
 from aligngemini.analysis import figures, pictures, style, tables
 from aligngemini.analysis.models import folder
@@ -53,7 +56,8 @@ def picture(run_or_folder) -> go.Figure:
 
 def supervision(run_or_folder, most: int = IMAGES) -> ipywidgets.Widget:
     """Return the explorer over a run of notebook 05; it selects what the run holds and draws it. Where the outputs hold
-    several complete runs, a list above shows another one. A folder has no violations, generators and training.
+    several complete runs, a list above shows another one; choices that this has, too, stay. A folder has no violations,
+    generators and training.
 
     `most` is the number of flipped images on one page. Raises Refused if the run is not complete.
     """
@@ -66,8 +70,10 @@ def supervision(run_or_folder, most: int = IMAGES) -> ipywidgets.Widget:
     box = ipywidgets.VBox([chosen, explorer])
 
     def change(event: dict) -> None:
+        nonlocal explorer
         try:
-            box.children = [chosen, _explorer(runs[event["new"]], most)]
+            explorer = _explorer(runs[event["new"]], most, explorer.children[0].children)
+            box.children = [chosen, explorer]
         except Refused as error:  # the run was deleted or damaged since
             box.children = [chosen, ipywidgets.HTML(show.said(str(error)))]
 
@@ -75,9 +81,13 @@ def supervision(run_or_folder, most: int = IMAGES) -> ipywidgets.Widget:
     return box
 
 
-def _explorer(run_or_folder, most: int) -> ipywidgets.Widget:
+def _explorer(run_or_folder, most: int, before: Sequence[ipywidgets.Widget] = ()) -> ipywidgets.Widget:
+    """The explorer of one run, its controls set as those `before` wherever it has these choices, on the first page."""
     table, turned = read(run_or_folder)
     controls = _controls(table, turned, hasattr(run_or_folder, "inputs"))
+    for control, old in zip(controls[:-1], before, strict=False):
+        with suppress(TraitError):  # the run has no such choice
+            control.value = old.value
     return show.explorer(controls, partial(_view, run_or_folder, table, turned, most), show.row(*controls))
 
 

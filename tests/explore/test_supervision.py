@@ -123,6 +123,16 @@ def test_another_finished_run_is_chosen_above_by_scale_seed_and_name(analyses, r
     assert "There is no table" in box.children[1].value, "a run that was deleted since is no silence"
 
 
+def test_choices_that_another_run_has_too_stay(analyses):
+    box = supervision.supervision(analyses[0])
+    model, kind, chart, _, subset, _, page = parts(box.children[1])[0]
+    model.value, kind.value, chart.value, subset.value, page.value = "vlm", "mixed", "training curves", "pixel", 2
+    box.children[0].value = "run1"
+    model, kind, chart, _, subset, _, page = parts(box.children[1])[0]
+    assert (kind.value, chart.value, subset.value) == ("mixed", "training curves", "pixel")
+    assert (model.value, page.value) == ("expert", 1), "this run has no VLM, and other pages"
+
+
 def test_a_single_run_has_no_list_of_runs(analyses):
     analyses.pop()
     assert len(parts(supervision.supervision(analyses[0]))[0]) == 7
