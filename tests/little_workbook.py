@@ -18,7 +18,7 @@ from safetensors.numpy import save_file
 
 from aligngemini import cli
 from aligngemini.core import paths, runs, stages
-from aligngemini.workflow import kernel, share
+from aligngemini.workflow import forks, kernel, share
 from tests import cells, signals
 
 SETUP = """\
@@ -105,7 +105,7 @@ class Little:
 def little(tmp_path, monkeypatch) -> Iterator[Little]:
     """A little workbook of five notebooks, recipes at scale "tiny" and the study mixed_against_pure."""
     # Kernels would spend seconds each on importing torch only to seed it.
-    stand_in = "manual_seed = int\nclass cuda:\n    is_available = staticmethod(lambda: False)\n"
+    stand_in = "manual_seed = set_num_threads = int\nclass cuda:\n    is_available = staticmethod(lambda: False)\n"
     stand_in += "class accelerator:\n    current_accelerator = staticmethod(lambda check_available: None)\n"
     (tmp_path / "modules").mkdir()
     (tmp_path / "modules" / "torch.py").write_text(stand_in)
@@ -120,6 +120,7 @@ def little(tmp_path, monkeypatch) -> Iterator[Little]:
     for name, value in environment.items():
         if name != "PYTHONPATH":
             monkeypatch.setenv(name, value)
+    monkeypatch.setattr(forks, "possible", lambda: False)  # little kernels need none of the libraries
     made = Little(tmp_path, environment)
     for notebook in stages.STAGES:
         made.write(notebook)
@@ -150,7 +151,7 @@ def _recipes(little: Little) -> None:
 def inline(monkeypatch) -> None:
     """Notebooks run in this process, one after another: a kernel costs seconds, for tests of what is run."""
 
-    def execute(notebook: Path, executed: Path, parameters: dict, tell: dict[str, str]) -> None:
+    def execute(notebook: Path, executed: Path, parameters: dict, tell: dict[str, str], server: None) -> None:
         book = cells.given(notebook, parameters)
         with patch.dict(os.environ, tell):
             cells.play(book)

@@ -40,7 +40,11 @@ def run(plans: list[Plan], force: bool = False, executor: Local | None = None) -
     for task in every:
         if not task.plan.runs(task.item):
             task.answers = _existing(task)
-    _work([task for task in every if task.answers is None], force, executor or Local())
+    executor = executor or Local()
+    try:
+        _work([task for task in every if task.answers is None], force, executor)
+    finally:
+        executor.end()
     return [[answer for task in every if task.plan is plan for answer in task.answers or []] for plan in plans]
 
 
@@ -59,6 +63,7 @@ def _work(waiting: list[Task], force: bool, executor: Local) -> None:
             beside = len(running) + len(ready)
             for task in ready:
                 waiting.remove(task)
+                executor.more = bool(waiting)
                 task.beside = beside
                 task.place = min(set(range(jobs)) - {each.place for each in running.values()})
                 running[pool.submit(_answer, task, force, executor, left)] = task

@@ -5,17 +5,20 @@ from typing import Any
 
 from aligngemini.core import cluster, paths
 from aligngemini.core.cluster import Cluster
-from aligngemini.workflow import kernel, share
+from aligngemini.workflow import forks, kernel, share
 from aligngemini.workflow.plan import Plan
 
 
 class Local:
-    """Kernels of this machine, `jobs` at once; `scratch`: where a notebook lies while it runs (None: wherever)."""
+    """Kernels of this machine, `jobs` at once; `scratch`: where a notebook lies while it runs (None: wherever);
+    `more`: whether other notebooks wait, for whose kernels it pays to prepare forks."""
 
     scratch: Path | None = None
+    more = False
 
     def __init__(self, jobs: int = 1) -> None:
         self.jobs = jobs
+        self._server: forks.Server | None = None
 
     def variables(self, place: int, beside: int) -> dict[str, str]:
         """The variables that give a kernel its share of this machine; arguments as of `share.variables`."""
@@ -23,7 +26,16 @@ class Local:
 
     def execute(self, notebook: Path, executed: Path, values: dict[str, Any], environment: dict[str, str]) -> None:
         """Run a notebook as `kernel.execute` does."""
-        kernel.execute(notebook, executed, values, environment)
+        server = self._server
+        if self.more and not server and forks.possible():
+            self._server = kernel.server()  # ready for the next notebooks
+        kernel.execute(notebook, executed, values, environment, server)
+
+    def end(self) -> None:
+        """End what was prepared for further notebooks."""
+        if self._server:
+            self._server.end()
+            self._server = None
 
 
 class Ray(Local):

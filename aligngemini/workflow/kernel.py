@@ -1,28 +1,23 @@
 """Run notebooks with papermill, in kernels of this very Python that end when the command is stopped."""
 
-import asyncio
 import logging
-import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from subprocess import Popen
 from typing import Any
 
 import psutil
 
-from aligngemini.core import paths
 from aligngemini.workflow import scratch
+from aligngemini.workflow.forks import Process, Server
 
 START_SECONDS = 120  # a loaded machine is slow to start a kernel
 STOPS = (signal.SIGTERM, signal.SIGHUP)  # a closed terminal sends the latter; both do what Ctrl-C does
-SOCKET_PATH = 103  # bytes in the path of a Unix socket: what macOS allows, Linux 4 more (unix(4), unix(7))
 GRACE = 5  # seconds that processes started by a kernel have to end by themselves
-_running: list[Popen] = []
+_running: list[Process] = []
 _stopping = threading.Event()
 
 
@@ -35,17 +30,33 @@ class Died(RuntimeError):
     """The kernel ended without a Python error; the text says how."""
 
 
-def execute(notebook: Path, executed: Path, parameters: dict[str, Any], environment: dict[str, str]) -> None:
+def execute(
+    notebook: Path,
+    executed: Path,
+    parameters: dict[str, Any],
+    environment: dict[str, str],
+    server: Server | None = None,
+) -> None:
     """Run `notebook` with `parameters` and save it, outputs included, as `executed`.
 
-    `environment`: further variables of the kernel. Raises papermill's PapermillExecutionError for an error in a cell,
-    `Died`, and KeyboardInterrupt for whatever error comes of the end of all kernels (see `threads`).
+    `environment`: further variables of the kernel; `server`: what it is forked from, None for a Python of its own.
+    Raises papermill's PapermillExecutionError for an error in a cell, `Died`, and KeyboardInterrupt for whatever error
+    comes of the end of all kernels (see `threads`).
     """
     import papermill
     from nbclient.exceptions import DeadKernelError
 
+    from aligngemini.workflow import kernel_manager
+
     logging.getLogger("papermill").addFilter(_is_news)
-    started: list[Popen] = []
+    started: list[Process] = []
+
+    def began(process: Process) -> None:
+        started.append(process)
+        _running.append(process)
+        if _stopping.is_set():
+            _end([process])
+
     with scratch.folder() as sockets:
         try:
             papermill.execute_notebook(
@@ -56,7 +67,7 @@ def execute(notebook: Path, executed: Path, parameters: dict[str, Any], environm
                 language="python",
                 progress_bar=False,
                 start_timeout=START_SECONDS,
-                kernel_manager_class=_manager(sockets, environment, started),
+                kernel_manager_class=kernel_manager.of(sockets, environment, server, began),
             )
         except Exception as error:
             if _stopping.is_set():
@@ -66,6 +77,13 @@ def execute(notebook: Path, executed: Path, parameters: dict[str, Any], environm
             raise Died(cause_of_death(started[-1].returncode)) from error
         finally:
             _running[:] = [each for each in _running if each not in started]
+
+
+def server() -> Server:
+    """Start the process that later kernels are forked from; it ends with all kernels."""
+    made = Server()
+    _running.append(made.process)
+    return made
 
 
 @contextmanager
@@ -103,48 +121,7 @@ def _is_news(record: logging.LogRecord) -> bool:
     return "unknown parameter" not in record.getMessage() and not _stopping.is_set()
 
 
-def _manager(sockets: Path, environment: dict[str, str], started: list[Popen]) -> type:
-    """Return a kernel manager that ignores installed kernel specs, which may name another Python.
-
-    It listens in the folder `sockets`, where no other user and no other kernel can meet it, or on loopback ports where
-    the path of that folder is too long for a socket; it puts the process of the kernel into `started`.
-    """
-    from ipykernel.kernelspec import get_kernel_dict
-    from jupyter_client.kernelspec import KernelSpec
-    from jupyter_client.manager import AsyncKernelManager
-
-    path = os.pathsep.join(filter(None, [str(paths.PACKAGE.parent), os.environ.get("PYTHONPATH")]))
-    # A busy kernel complains when it is interrupted before it is shut down; errors of cells are no lines of its log.
-    quiet = "--IPKernelApp.log_level=CRITICAL"
-    argv = [sys.executable, "-m", "ipykernel_launcher", quiet, "-f", "{connection_file}"]
-    spec = KernelSpec(**get_kernel_dict() | {"argv": argv, "env": {"PYTHONPATH": path, **environment}})
-
-    fits = len(os.fsencode(f"{sockets}/kernel-ipc-5")) <= SOCKET_PATH  # the last of five names by jupyter_client
-
-    class ThisPython(AsyncKernelManager):
-        kernel_spec = property(lambda self: spec)
-
-        def __init__(self, **options: Any) -> None:
-            super().__init__(transport="ipc" if fits else "tcp", connection_file=f"{sockets}/kernel.json", **options)
-
-        async def start_kernel(self, **options: Any) -> None:
-            asyncio.get_running_loop().set_exception_handler(_report)
-            await super().start_kernel(**options)
-            started.append(self.provisioner.process)  # type: ignore[union-attr]
-            _running.extend(started[-1:])
-            if _stopping.is_set():
-                _end(started)
-
-    return ThisPython
-
-
-def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """The client's tasks that wait for a kernel must not report that we ended it."""
-    if not _stopping.is_set():
-        loop.default_exception_handler(context)
-
-
-def _end(kernels: list[Popen]) -> None:
+def _end(kernels: list[Process]) -> None:
     """Kill kernels, then end all processes that they started."""
     helpers: list[psutil.Process] = []
     for each in kernels:

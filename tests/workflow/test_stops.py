@@ -3,6 +3,7 @@
 import signal
 import time
 
+import psutil
 import pytest
 
 from aligngemini.core import runs, stages
@@ -18,9 +19,10 @@ def _wait_for(condition, seconds=120):
 
 
 def _kernels(process):
-    import psutil
-
-    return [child for child in psutil.Process(process.pid).children() if "ipykernel" in " ".join(child.cmdline())]
+    """Those started and those forked."""
+    children = psutil.Process(process.pid).children()
+    forked = [each for child in children if "fork_server" in " ".join(child.cmdline()) for each in child.children()]
+    return [child for child in children if "ipykernel" in " ".join(child.cmdline())] + forked
 
 
 def test_a_stop_ends_all_kernels_that_run_side_by_side(little, inline):

@@ -1,0 +1,86 @@
+"""A script that imports the large libraries and then becomes, by fork, each kernel that it is asked for.
+
+It imports nothing of this package: each kernel reads the code as it is when it starts, and names its runs by that code.
+Standard input is a socket. Each line asks, in JSON, for a kernel (`words`, `environment`, `folder`), which is answered
+with its process id, or for the exit code of one (`pid`): null while it runs, negative for a signal.
+"""
+
+import gc
+import json
+import logging
+import os
+import sys
+from contextlib import suppress
+from importlib import import_module
+
+LIBRARIES = [
+    "ipykernel.kernelapp",
+    "IPython.core.completer",
+    "ipywidgets",
+    "nbformat.v4",
+    "jsonschema",
+    "pydantic.main",
+    "pandas",
+]
+LIBRARIES += ["plotly.express", "plotly.io", "plotly.subplots", "PIL.JpegImagePlugin", "pillow_heif", "scipy.stats"]
+LIBRARIES += ["sklearn.linear_model", "timm", "peft", "diffusers", "datasets", "trl.trainer.dpo_trainer"]
+THREADS = "OMP_NUM_THREADS"  # read by the libraries when they are imported
+
+
+def serve() -> dict | None:
+    """Answer until the command has closed the socket: None. In the process of a kernel, return what it is."""
+    for line in sys.stdin:
+        asked = json.loads(line)
+        answer = _exit_code(asked["pid"]) if "pid" in asked else os.fork()
+        if answer == 0 and "words" in asked:
+            return asked
+        os.write(sys.stdin.fileno(), f"{json.dumps(answer)}\n".encode())
+    return None
+
+
+def _exit_code(pid: int) -> int | None:
+    ended, status = os.waitpid(pid, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if ended else None
+
+
+def become(words: list[str], environment: dict[str, str], folder: str) -> None:
+    """Be the kernel that `python -m WORDS` is in `folder`, with these variables, in a session of its own."""
+    os.setsid()
+    os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.path[:0] = environment["PYTHONPATH"].split(os.pathsep)
+    sys.argv[:] = words
+    _limit_threads(int(environment[THREADS]))
+    from ipykernel import kernelapp
+
+    kernel = kernelapp.IPKernelApp.instance(parent_handle=os.getppid())  # it ends when that process does
+    kernel.initialize(words[1:])
+    _log_into_the_notebook()
+    kernel.start()
+
+
+def _log_into_the_notebook() -> None:
+    """What libraries log goes where it goes when a cell imports them; their loggers knew the terminal alone."""
+    for logger in logging.root.manager.loggerDict.values():
+        for handler in getattr(logger, "handlers", ()):
+            if getattr(handler, "stream", None) is sys.__stderr__:
+                handler.setStream(sys.stderr)
+
+
+def _limit_threads(count: int) -> None:
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(count)
+    torch.set_num_threads(count)
+
+
+if __name__ == "__main__":
+    for name in LIBRARIES:
+        with suppress(ImportError):
+            import_module(name)
+    gc.freeze()  # what no kernel changes is not copied for each
+    if kernel := serve():
+        become(**kernel)

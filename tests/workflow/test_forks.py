@@ -1,0 +1,117 @@
+"""Kernels that are forked are what kernels of a new Python are."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import nbformat
+import psutil
+import pytest
+
+from aligngemini.workflow import forks, kernel
+
+pytestmark = pytest.mark.skipif(not forks.possible(), reason="kernels are not forked here")
+
+LOOK = """
+import json, multiprocessing, os, sys
+known = [name for name in sys.modules if name.startswith("aligngemini")]
+import logging, torch, transformers, trl
+logging.getLogger("transformers").warning("said by a library")
+paths = sorted(set(sys.path) - {""})
+seen = {"known": known, "folder": os.getcwd(), "paths": paths, "threads": torch.get_num_threads()}
+seen |= {"start": multiprocessing.get_start_method(), "main": __name__, "leads": os.getsid(0) == os.getpid()}
+seen |= {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "LITTLE", "HOME", "PYTHONPATH")}
+print(json.dumps(seen))
+"""
+
+
+@pytest.fixture(scope="module")
+def server():
+    """The process that kernels are forked from."""
+    made = forks.Server()
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def executed(tmp_path):
+    """Run cells in a kernel; return the outputs of each."""
+
+    def run(server, *cells, **variables):
+        given, done = tmp_path / "given.ipynb", tmp_path / "done.ipynb"
+        metadata = {"kernelspec": {"name": "python3", "display_name": "Python", "language": "python"}}
+        nbformat.write(
+            nbformat.v4.new_notebook(cells=list(map(nbformat.v4.new_code_cell, cells)), metadata=metadata), given
+        )
+        kernel.execute(given, done, {}, {"OMP_NUM_THREADS": "1", **variables}, server)
+        return ["".join(each.get("text", "") for each in cell.outputs) for cell in nbformat.read(done, 4).cells]
+
+    return run
+
+
+def test_a_forked_kernel_has_all_that_one_of_a_new_python_has(server, executed):
+    """Its variables, folder, paths, threads, way of starting processes, and no code of the package by then."""
+    started, forked = (executed(each, LOOK, LITTLE="yes") for each in (None, server))
+    assert "said by a library" in started[0] and "said by a library" in forked[0], (
+        "in the notebook, not on the terminal"
+    )
+    plain, ours = (json.loads(each[0][each[0].index("{") :].splitlines()[0]) for each in (started, forked))
+    assert ours == plain and ours["known"] == [] and ours["LITTLE"] == "yes" and ours["threads"] == 1
+
+
+def test_each_forked_kernel_has_its_own_number_of_threads(server, executed):
+    cell = "import torch, threadpoolctl\nprint({each['num_threads'] for each in threadpoolctl.threadpool_info()})"
+    assert executed(server, cell, OMP_NUM_THREADS="2") == ["{2}\n"] and executed(server, cell) == ["{1}\n"]
+
+
+def test_forked_kernels_draw_numbers_of_their_own(server, executed):
+    cell = "import random, uuid\nprint(random.random(), uuid.uuid4())"
+    assert executed(server, cell) != executed(server, cell)
+
+
+def test_workers_of_a_forked_kernel_end_with_it(server, executed):
+    cell = "from joblib import Parallel, delayed\nprint(*Parallel(2)(delayed(os.getpid)() for _ in range(4)))"
+    (said,) = executed(server, f"import os\n{cell}")
+    workers = {int(word) for word in said.split()}
+    ends = time.monotonic() + 20
+    while any(map(psutil.pid_exists, workers)):
+        assert time.monotonic() < ends, "workers stay"
+        time.sleep(0.1)
+
+
+def test_a_forked_kernel_that_dies_is_told_as_such(server, executed):
+    with pytest.raises(kernel.Died, match="ended by signal 9"):
+        executed(server, "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
+    assert executed(server, "1 + 1") == [""], "the others go on"
+
+
+def test_forked_kernels_end_when_the_command_is_killed(tmp_path):
+    """Nothing stays of a command that had no time to end them."""
+    begin = (
+        "import os, sys\nfrom aligngemini.workflow import forks\nserver = forks.Server()\n"
+        f"words = ['ipykernel_launcher', '-f', {str(tmp_path / 'kernel.json')!r}]\n"
+        "made = server.start(words, dict(os.environ, PYTHONPATH='', OMP_NUM_THREADS='1'), '.')\n"
+        "print(made.pid, server.process.pid, flush=True)\nsys.stdin.read()"
+    )
+    command = subprocess.Popen([sys.executable, "-c", begin], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    pids = [int(word) for word in command.stdout.readline().split()]
+    assert len(pids) == 2 and all(map(psutil.pid_exists, pids))
+    command.send_signal(signal.SIGKILL)
+    command.communicate()
+    ends = time.monotonic() + 30
+    while any(map(psutil.pid_exists, pids)):
+        assert time.monotonic() < ends, "a process stays"
+        time.sleep(0.1)
+
+
+def test_only_the_first_of_several_notebooks_starts_a_python_of_its_own(little, monkeypatch):
+    servers = []
+    monkeypatch.setattr(forks, "possible", lambda: True)
+    complete = kernel.execute
+    monkeypatch.setattr(kernel, "execute", lambda *given: servers.append(given[-1]) or complete(*given))
+    _, said = little.run("run", "--scale", "tiny", "--jobs", "1")
+    assert "[7/7] 05_analysis: complete" in said
+    assert servers[0] is None and all(servers[1:]) and len(servers) == 7
+    assert servers[1].process.poll() is not None, "it ends with the command"
