@@ -121,7 +121,7 @@ def _add_workflow(commands: Any) -> None:
     run.add_argument("--force", action="store_true", help="run completed stages again")
     run.add_argument("--dry", action="store_true", help="check all that the stages need, and start none")
     run.add_argument("--study", default="", metavar="NAME", help="study whose grid is run (default: that of the scale)")
-    run.add_argument("--help-params", default="", metavar="STAGE", help="list the parameters of a notebook: 03")
+    run.add_argument("--help-params", metavar="STAGE", help="list the parameters of a notebook: 03")
     sweep.add_argument("--seeds", default="0,1,2", help="comma-separated seeds (default: 0,1,2)")
     runs.add_argument("--prune", action="store_true", help="say which runs that were killed or failed would be deleted")
     runs.add_argument("--newest", type=int, metavar="N", help="with --prune: complete runs except the N newest, too")
@@ -135,7 +135,7 @@ def _run(args: argparse.Namespace) -> int | None:
     from aligngemini.core import commands, parameter_table, stages
     from aligngemini.workflow import execute, executors, lines, plan
 
-    if args.help_params:
+    if args.help_params is not None:
         print(parameter_table.text(stages.find(args.help_params).params))
         return DONE
     paths.set_outputs(args.outputs)

@@ -57,7 +57,7 @@ def _table(args: argparse.Namespace) -> int:
         raise Refused("--executor ray belongs to --to DIR: parts are what is judged side by side")
     if missing := [path for path in args.paths if not os.path.lexists(path)]:
         raise Refused(f"there is no image or folder {shown(missing[0])}: check the path")
-    file = paths.writable_file(args.csv, "--csv") if args.csv else None
+    file = paths.writable_file(args.csv, "--csv") if args.csv is not None else None
     print("loading the detector ...", file=sys.stderr, flush=True)  # a sign of life: the libraries take seconds
     from .images.loaders import skips
 

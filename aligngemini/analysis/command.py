@@ -1,7 +1,6 @@
 """The command `aligngemini report`: make the page of any run of notebook 04 or 05 anew, from its saved tables."""
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from aligngemini.core import atomic, paths
@@ -24,8 +23,8 @@ def act(args: argparse.Namespace) -> int:
     from aligngemini.core import runs
 
     found = [runs.find(name, ANALYSIS, *([] if name == "latest" else [FUSION])) for name in args.runs or ["latest"]]
-    home = Path(args.to) if args.to else paths.outputs() / "reports"
-    paths.writable(home, "--to", "*.html")
+    home = paths.outputs() / "reports" if args.to is None else args.to
+    home = paths.writable(home, "--to", "*.html")
     from aligngemini.analysis.report import remake
     from aligngemini.core.manifest import room_on_disk
 

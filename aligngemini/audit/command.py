@@ -21,14 +21,14 @@ def add(commands: Any) -> None:
         "--against", nargs="+", action="extend", default=[], metavar="SET", help="training sets to compare with"
     )
     audit.add_argument("--words", default="", metavar="BASE", help="also probe the descriptions of this VLM")
-    audit.add_argument("--out", default="", metavar="DIR", help="folder for audit.parquet, audit.md and left_out.csv")
+    audit.add_argument("--out", metavar="DIR", help="folder for audit.parquet, audit.md and left_out.csv")
     audit.add_argument("--workers", type=int, default=2, metavar="N", help="threads that read files (default: 2)")
     audit.set_defaults(act=act)
 
 
 def act(args: argparse.Namespace) -> int:
     """Audit, print and write; return 0 for a clean set and FOUND for one with findings. Raises Refused, DiskFull."""
-    folder = paths.writable(args.out, "--out", "audit.*", "left_out.csv") if args.out else None
+    folder = paths.writable(args.out, "--out", "audit.*", "left_out.csv") if args.out is not None else None
     from . import report
 
     found = report.audit(args.what, args.against, _words(args.words) if args.words else None, args.workers)

@@ -42,7 +42,7 @@ def add(commands: Any) -> None:
 def act(args: argparse.Namespace) -> int:
     """Run the benchmark and print its tables; 0, or 3 if a picture was left out. Raises Refused, DiskFull."""
     paths.set_outputs(args.outputs)
-    home = paths.writable(args.out or paths.outputs() / "bench", "--out", *FILES)
+    home = paths.writable(paths.outputs() / "bench" if args.out is None else args.out, "--out", *FILES)
     from aligngemini.detector import Detector
     from aligngemini.images import perturb, protocols
     from aligngemini.images.loaders import skips
@@ -55,7 +55,7 @@ def act(args: argparse.Namespace) -> int:
     views = [View(protocol) for protocol in declared]
     views += [View(declared[0], name, value) for name in harm for value in perturb.PERTURBATIONS[name].severities]
     images = benchmark.find(args.benchmark, args.root, args.reals, args.sample)
-    folder = home if args.out else paths.writable(home / images.name, "--out", *FILES)
+    folder = home if args.out is not None else paths.writable(home / images.name, "--out", *FILES)
     other = Detector.found(args.against) if args.against else None
     runs, nodes = (args.run, args.against), cluster.asked(args)
     answer = run.run(Detector.found(args.run), images, views, folder, other, runs, nodes)

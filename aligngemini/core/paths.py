@@ -90,6 +90,8 @@ def writable(folder: str | Path, option: str = "--outputs", *names: str) -> Path
 
 def writable_file(path: str | Path, option: str) -> Path:
     """Return `path`, absolute, if a file can be written there; its folder must be there. Raises `Refused`."""
+    if path == "":
+        raise Refused(f"{option} is empty: give a file")
     path = Path(_no_address(path, option)).absolute()
     with _refused(path, option):
         if _nearest(path) not in (path, path.parent):

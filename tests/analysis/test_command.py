@@ -39,6 +39,11 @@ def test_without_a_name_it_is_the_latest_of_notebook_05(here):
     assert page.name.startswith("05_")
 
 
+def test_an_empty_folder_for_the_pages_is_refused(here, capsys):
+    assert cli.main(["report", "--to", "", "--outputs", str(here / "runs")]) == 2
+    assert "--to is empty: give a folder" in capsys.readouterr().err
+
+
 def test_a_run_that_is_not_there_is_refused(here, capsys):
     assert cli.main(["report", "dddd", "--outputs", str(here / "runs")]) == 2
     assert "no complete run dddd" in capsys.readouterr().err.replace("'", "").replace('"', "")

@@ -92,6 +92,17 @@ def test_every_command_refuses_a_place_that_cannot_be_written_to(words, file, tm
 
 @pytest.mark.parametrize(
     "words",
+    [["detect", ".", "--csv"], ["detect", ".", "--to"], ["bench", "--benchmark", "x", "--out"], ["audit", "x", "--out"]],
+    ids=" ".join,
+)
+def test_an_empty_place_is_refused_and_stands_for_no_other(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main([*words, ""]) == cli.REFUSED
+    assert f"{words[-1]} is empty: give a f" in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "words",
     [
         ["run", "--scale", "smoke", "--outputs", "memory://runs"],
         ["runs", "--outputs", "s3://bucket/runs"],
