@@ -43,6 +43,7 @@ class Cluster:
     """A Ray cluster: that at `address`, or one on this machine alone. Every call takes `resources` of one node."""
 
     def __init__(self, address: str = "", resources: str = "", memory: float = 0.0) -> None:
+        read(resources, Resources())  # refuses before a cluster is started
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         try:
             import ray

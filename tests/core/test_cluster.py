@@ -1,11 +1,19 @@
 """Calls that go to a cluster: how many at once, and what ends them."""
 
+import sys
 import time
 from functools import partial
 
 import pytest
 
 from aligngemini.core.cluster import Cluster
+from aligngemini.core.params import Refused
+
+
+def test_resources_that_are_none_are_refused_before_a_cluster_is_started(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)  # as if it were not there
+    with pytest.raises(Refused, match="--resources takes cpus, gpus and memory"):
+        Cluster(resources="x=1")
 
 
 @pytest.fixture
