@@ -3,6 +3,7 @@
 import difflib
 import hashlib
 import os
+import textwrap
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from aligngemini.core import fingerprint, paths, reading, values
-from aligngemini.core.params import Refused, said, shown
+from aligngemini.core.params import QUOTED, Refused, said, shown
 from aligngemini.images import filenames
 from aligngemini.images.header import Unreadable, contents
 
@@ -148,8 +149,9 @@ def _columns(path: Path, table: pd.DataFrame) -> pd.DataFrame:
             if not near and name == "score":
                 near = next((each for each in there if any(word in each for word in SCORES)), "")
             meant = f"is {near!r} meant? " if near else ""
+            has = textwrap.shorten(", ".join(there), QUOTED, placeholder=" ...")
             rename = f"rename {'it' if near else 'the one that is meant'} to {wanted[-1]}"
-            raise Refused(f"{path} has no column {' or '.join(wanted)}: {meant}it has {', '.join(there)}; {rename}")
+            raise Refused(f"{path} has no column {' or '.join(wanted)}: {meant}it has {has}; {rename}")
     return table.loc[:, [key, "score"]].astype({key: "str"}).reset_index(drop=True)
 
 

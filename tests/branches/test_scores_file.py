@@ -107,6 +107,7 @@ def test_its_identity_is_that_of_its_scores(images, branch):
         ("path,p_fake\na.png,0.5\n", "no column score: is 'p_fake' meant.*it has path, p_fake; rename it to score"),
         ("path,AI prob\na.png,0.5\n", "is 'ai prob' meant.*rename it to score"),
         ("path,x\na.png,0.5\n", "no column score: it has path, x; rename the one that is meant to score"),
+        (",".join(f"c{i}" for i in range(3000)) + "\n", r"it has c0, c1, .* \.\.\.; rename"),
         ("path;score\na.png;0.5\nb.png;0,5\n", "b.png' has a score with a decimal comma: write points"),
         ("path,score\na.png,0,5\nb.png,0,6\n", "more fields than columns: write scores with decimal points"),
         ("path,score\na.png,1\nb.png,0,6\n", "with decimal points"),

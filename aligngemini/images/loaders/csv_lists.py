@@ -4,13 +4,14 @@ import csv
 import io
 import os
 import re
+import textwrap
 from itertools import dropwhile
 from pathlib import Path
 
 import pandas as pd
 
 from aligngemini.core import reading
-from aligngemini.core.params import Refused
+from aligngemini.core.params import QUOTED, Refused
 
 from ..filenames import spelled
 from . import skips
@@ -134,6 +135,6 @@ def _column(path: Path, table: pd.DataFrame, names: tuple[str, ...], what: str) 
     for name in names:
         if name in table:
             return name
-    has = ", ".join(name for name in table if name)
+    has = textwrap.shorten(", ".join(filter(None, table)), QUOTED, placeholder=" ...")
     advice = f"call one of its columns {names[0]} (it has {has})"
     raise Refused(f"{path} has no column for the {what} of a picture: {advice}.")

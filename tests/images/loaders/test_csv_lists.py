@@ -44,6 +44,13 @@ def test_rows_of_a_list_that_name_no_file_stay_with_a_reason(lay):
     assert rows["reason"].tolist() == ["", *["its row names no file"] * 2] and rows["label"].tolist() == [0, 0, 1]
 
 
+def test_a_list_of_very_many_columns_is_refused_in_a_short_sentence(tmp_path):
+    (tmp_path / "x.csv").write_text(",".join(f"c{i}" for i in range(3000)) + "\n" + "1," * 3000)
+    with pytest.raises(Refused, match=r"it has c0, c1, .* \.\.\.\)") as refusal:
+        benchmark_rows.rows(str(tmp_path / "x.csv"))
+    assert len(str(refusal.value)) < 500
+
+
 @pytest.mark.parametrize("content", ["a,b\n1,2\n", "path,colour\na.png,red\n"])
 def test_a_csv_without_the_columns_is_refused(tmp_path, content):
     (tmp_path / "x.csv").write_text(content)
