@@ -106,9 +106,10 @@ def test_a_dry_run_says_what_is_wrong_with_every_stage_whatever_the_jobs(capsys)
     assert "5 of " in capsys.readouterr().out.splitlines()[-1]
 
 
-def test_runs_lists_nothing_and_then_as_json(capsys):
-    assert cli.main(["runs"]) == 0
-    assert "aligngemini run" in capsys.readouterr().out
+def test_runs_lists_nothing_and_then_as_json(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["runs", "--outputs", "elsewhere"]) == 0
+    assert "`aligngemini run --scale mini --outputs elsewhere`" in capsys.readouterr().out
     assert cli.main(["runs", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == []
 
@@ -231,9 +232,14 @@ def test_odd_names_of_stages_scales_and_studies_are_refused(option, text, capsys
     assert len(capsys.readouterr().err) < 900
 
 
+def test_no_stage_at_all_has_no_parameters_to_list(capsys):
+    assert cli.main(["run", "--help-params", ""]) == 2
+    assert "there is no stage ''" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("text", ["x" * 300, "a\0b", "\udce9", "", "x/" * 5000])
 @pytest.mark.parametrize(
-    "words", [["detect"], ["bench", "--benchmark"], ["run", "-p", "photos"], ["run", "-p", "base"]]
+    "words", [["detect"], ["audit"], ["bench", "--benchmark"], ["run", "-p", "photos"], ["run", "-p", "base"]]
 )
 def test_odd_paths_are_refused(words, text, capsys):
     assert cli.main([*words, text]) == 2

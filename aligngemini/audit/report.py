@@ -110,6 +110,8 @@ def read(text: str, split: str = "test") -> pd.DataFrame:
     list, or NAME:DIR[:REALS_DIR]; relative paths stand on the working directory. Images that are in no split
     count as `split`. Raises Refused for what is none of these.
     """
+    if not text:
+        raise Refused("the name of the set is empty: give an image table, a labelled folder, a CSV list, or NAME:DIR.")
     path = Path(text).absolute()
     path = path / "test.parquet" if os.path.isfile(path / "test.parquet") else path
     if path.suffix == ".parquet":
@@ -140,8 +142,12 @@ def training_tables(text: str) -> list[str]:
 
 
 def _absolute(text: str) -> str:
-    parts = [text] if os.path.exists(text) else text.split(":")
-    return ":".join(str(Path(part).absolute()) if os.path.exists(part) else part for part in parts)
+    """The text with absolute paths, whether they are there or not."""
+    head, colon, rest = text.partition(":")
+    if not colon or "/" in head or os.path.exists(text):
+        return str(Path(text).absolute())
+    places = [rest] if os.path.exists(rest) else rest.rsplit(":", 1)
+    return ":".join([head, *(place and str(Path(place).absolute()) for place in places)])
 
 
 EXAMPLES = 3

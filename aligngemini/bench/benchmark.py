@@ -55,7 +55,9 @@ def _text(benchmark: str, root: str, reals: str) -> str:
     if root:
         return ":".join([benchmark, *(str(Path(folder).absolute()) for folder in (root, reals) if folder)])
     place = Path(benchmark).absolute()
-    if reals or not os.path.exists(place):
+    if reals:
+        raise Refused("--reals belongs to a benchmark by name: say --root DIR, too, or leave --reals out.")
+    if not os.path.exists(place):
         raise Refused(
             f"{shown(benchmark)} is no folder or list that is there: for a benchmark by name, say --root DIR."
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from aligngemini.core import paths
+from aligngemini.core import commands, paths
 from aligngemini.core.progress import spell
 
 KINDS = ("supervision", "rule")  # parameters that tell runs of one notebook apart
@@ -20,7 +20,7 @@ DIGITS = 6  # of the name of a run that another stands on
 def text(manifests: list[dict[str, Any]], long: bool = False) -> str:
     """Return one line per manifest of `runs.all()`, the newest last: all that is known, or what fits the terminal."""
     if not manifests:
-        return "there are no runs yet: make them with `aligngemini run`"
+        return f"there are no runs yet: make them with `{commands.onward('mini', '', [])}`"
     rows = pd.DataFrame(map(_row, manifests))
     rows = rows if long else _fitted(rows[SHORT].assign(notebook=rows.notebook.str[:2]))
     left = {name: f"{{:<{rows[name].str.len().max()}}}".format for name in rows}

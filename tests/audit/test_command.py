@@ -68,6 +68,20 @@ def test_what_is_not_there_exits_with_2(words, tmp_path, capsys, monkeypatch):
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+@pytest.mark.parametrize("words", [["audit", "nothing"], ["audit", "set", "--against", "nothing"]])
+def test_a_folder_that_is_not_there_is_looked_for_where_one_stands(words, lay, tmp_path, capsys, monkeypatch):
+    lay()
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(words) == cli.REFUSED
+    assert f"There is no folder {tmp_path}/nothing" in capsys.readouterr().err
+
+
+def test_a_pipe_is_no_list(tmp_path, capsys):
+    os.mkfifo(tmp_path / "pipe")
+    assert cli.main(["audit", str(tmp_path / "pipe")]) == cli.REFUSED
+    assert "pipe cannot be read as a list (it is no regular file)" in capsys.readouterr().err
+
+
 def test_help_tells_the_exit_codes(capsys):
     with pytest.raises(SystemExit):
         cli.main(["audit", "--help"])

@@ -26,7 +26,7 @@ def split(text: str) -> tuple[str, list[str]]:
         return "", [text]
     names = {_letters(known): name for name, layout in LAYOUTS.items() for known in (name, *layout.aliases)}
     if _letters(head) not in names:
-        raise unknown(head, list(LAYOUTS), "test", "benchmark")
+        raise unknown(head, list(LAYOUTS), "the workbook", "benchmark")
     name = names[_letters(head)]
     if not rest:
         raise Refused(f"{text} names no folder: write {name}:DIR")
@@ -60,7 +60,7 @@ def rows(text: str) -> pd.DataFrame:
     name, places = split(text)
     here, *elsewhere = [paths.resolve(part) for part in places]
     if not name:
-        return csv_lists.rows(here) if here.is_file() else folders.scan(here, labelled=True)
+        return csv_lists.rows(here) if here.exists() and not here.is_dir() else folders.scan(here, labelled=True)
     table = pd.concat([_own(name, here), *[_reals(name, place) for place in elsewhere]], ignore_index=True)
     if not ((table["reason"] == "") & (table["label"] >= 0)).any():
         why = "".join(f" ({reason})" for reason in skips.lost(table)["reason"].head(1))
