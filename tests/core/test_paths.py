@@ -92,7 +92,12 @@ def test_every_command_refuses_a_place_that_cannot_be_written_to(words, file, tm
 
 @pytest.mark.parametrize(
     "words",
-    [["detect", ".", "--csv"], ["detect", ".", "--to"], ["bench", "--benchmark", "x", "--out"], ["audit", "x", "--out"]],
+    [
+        ["detect", ".", "--csv"],
+        ["detect", ".", "--to"],
+        ["audit", "x", "--out"],
+        ["bench", "--benchmark", "x", "--out"],
+    ],
     ids=" ".join,
 )
 def test_an_empty_place_is_refused_and_stands_for_no_other(words, tmp_path, monkeypatch, capsys):
