@@ -24,7 +24,8 @@ SUBSETS = ("subset", "generator", "model")
 NO = ("0", "0.0", "false", "no", "human", "authentic", "natural", "photo", "photograph")
 YES = ("1", "1.0", "true", "yes", "synthetic", "generated", "ai_generated", "machine", "artificial")
 WORDS = REAL_OR_FAKE | dict.fromkeys(NO, 0) | dict.fromkeys(YES, 1)
-NO_LISTS = {"": "an image", skips.NOT_UNPACKED: "an archive, a workbook or a Parquet table"}
+JSON = re.compile(rb"\s*[\[{]")  # how JSON and JSON lines begin
+NO_LISTS = {"": "an image", "JSON": "JSON", skips.NOT_UNPACKED: "an archive, a workbook or a Parquet table"}
 
 
 def rows(path: Path) -> pd.DataFrame:
@@ -67,7 +68,7 @@ def checked(rows: pd.DataFrame, name: str) -> pd.DataFrame:
 def _read(path: Path) -> pd.DataFrame:
     """The list: path ("" in a row that names none), word (its label), subset ("" without one)."""
     table = _table(path)
-    name, label = _column(path, table, PATHS, "path"), _column(path, table, LABELS, "label")
+    name, label = _column(path, table, PATHS, "path"), _column(path, table, LABELS, "label (0 real, 1 fake)")
     subset = next((table[name].map(spelled) for name in SUBSETS if name in table), "")
     files = [each and spelled(_file(path.parent, each)) for each in table[name]]
     return pd.DataFrame({"path": files, "word": table[label].map(spelled).str.lower(), "subset": subset})
@@ -83,7 +84,7 @@ def _content(path: Path, count: int) -> bytes:
         data = reading.start(path, count)
     except OSError as error:
         raise Refused(f"{path} cannot be read as a list ({error.strerror}): give a CSV file, or a folder.") from error
-    kind = skips.of_content(data[: skips.HEAD], ".csv")
+    kind = "JSON" if JSON.match(data) else skips.of_content(data[: skips.HEAD], ".csv")
     if kind in NO_LISTS and not data.startswith(skips.WIDE):
         raise Refused(f"{path} is {NO_LISTS[kind]}, not a list: save a list as CSV in UTF-8, or give a folder.")
     return data

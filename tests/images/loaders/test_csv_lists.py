@@ -44,6 +44,19 @@ def test_rows_of_a_list_that_name_no_file_stay_with_a_reason(lay):
     assert rows["reason"].tolist() == ["", *["its row names no file"] * 2] and rows["label"].tolist() == [0, 0, 1]
 
 
+@pytest.mark.parametrize("text", ['[{"path": "a.png", "label": 0}]', '{"path": "a.png", "label": 0}\n'])
+def test_json_is_named_as_no_list(text, tmp_path):
+    (tmp_path / "list.json").write_text(text)
+    with pytest.raises(Refused, match="list.json is JSON, not a list: save a list as CSV"):
+        benchmark_rows.rows(str(tmp_path / "list.json"))
+
+
+def test_who_names_the_label_column_is_told_which_number_is_which(tmp_path):
+    (tmp_path / "x.csv").write_text("path,is_real\na.png,1\n")
+    with pytest.raises(Refused, match=r"no column for the label \(0 real, 1 fake\) of a picture"):
+        benchmark_rows.rows(str(tmp_path / "x.csv"))
+
+
 def test_a_list_of_very_many_columns_is_refused_in_a_short_sentence(tmp_path):
     (tmp_path / "x.csv").write_text(",".join(f"c{i}" for i in range(3000)) + "\n" + "1," * 3000)
     with pytest.raises(Refused, match=r"it has c0, c1, .* \.\.\.\)") as refusal:
