@@ -32,10 +32,13 @@ def resolve(text: str | Path, base: Path = ROOT) -> Path:
 def outputs() -> Path:
     """Return the folder of all runs: ALIGNGEMINI_OUTPUTS, or `outputs` in the project.
 
-    Raises `Refused` where a file stands in its way, and for an address.
+    Raises `Refused` where a file stands in its way or it may not be read, and for an address.
     """
     folder = resolve(_no_address(os.environ.get("ALIGNGEMINI_OUTPUTS") or "outputs", "ALIGNGEMINI_OUTPUTS"))
-    there = _nearest(folder)
+    with _refused(folder, "--outputs or ALIGNGEMINI_OUTPUTS"):
+        there = _nearest(folder)
+        if there == folder and not os.access(folder, os.R_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     if not os.path.isdir(there):
         why = f"{short(there)} is no folder; choose another place with --outputs or ALIGNGEMINI_OUTPUTS"
         raise Refused(f"the outputs {short(folder)} cannot be written to: {why}")

@@ -127,13 +127,15 @@ def test_an_address_is_no_place_for_runs_and_tables_and_no_folder_is_made_of_it(
 
 
 @pytest.mark.parametrize("words", [["audit", "set", "--out", "locked/a"], ["detect", "set", "--csv", "locked/v.csv"],
-                                   ["detect", "set", "--csv", "mine.csv"]], ids=" ".join)  # fmt: skip
+                                   ["detect", "set", "--csv", "mine.csv"], ["runs", "--outputs", "closed"],
+                                   ["runs", "--outputs", "closed/x"]], ids=" ".join)  # fmt: skip
 def test_rights_are_obeyed_in_the_first_second(words, tmp_path):
     lower = [] if os.geteuid() else POWERLESS
     if lower and (not shutil.which("setpriv") or subprocess.run([*lower, "true"], capture_output=True).returncode):
         pytest.skip("root could write anywhere, and there is no setpriv to stop it")
     (tmp_path / "set").mkdir()
     (tmp_path / "locked").mkdir(mode=0o555)
+    (tmp_path / "closed").mkdir(mode=0)
     (tmp_path / "mine.csv").touch(mode=0o444)
     command = [*lower, sys.executable, "-m", "aligngemini.cli", *words]
     environment = os.environ | {"PYTHONPATH": str(paths.ROOT)}

@@ -83,9 +83,9 @@ def walked(root: Path, layout: Layout = PLAIN, start: Path | None = None, name: 
         above = tuple(map(spelled, Path(folder).relative_to(root).parts))
         return layout.label(above), *layout.place(above, name)
 
-    rows = [
-        _row(path, reason, *facts(os.path.dirname(path))) for path, reason in sorted(_walk(start or root, root, layout))
-    ]
+    begin = start or root  # where it cannot be opened, it is itself what is listed
+    listed = sorted(_walk(begin, root, layout))
+    rows = [_row(path, why, *facts(path if path == str(begin) else os.path.dirname(path))) for path, why in listed]
     table = pd.DataFrame(rows, columns=ROW).assign(benchmark=name, root=spelled(root))
     pictures = map(layout.picture, table["path"], table["label"])
     return table.assign(pair_id=[picture and f"{name}/{picture}" for picture in pictures])

@@ -141,6 +141,13 @@ def test_the_kernels_file_systems_are_not_entered(tree):
     assert reasons["a.png"] == "" and "operating system" in reasons["fds"] and len(reasons) == 2
 
 
+def test_a_set_whose_own_folder_cannot_be_opened_is_refused_with_the_reason(tree, lock):
+    root = tree("a.png")
+    lock(root.name)
+    with pytest.raises(Refused, match="no image under .*the folder cannot be opened"):
+        folders.scan(root, labelled=True)
+
+
 def test_a_folder_that_cannot_be_opened_is_listed(tree, lock):
     root = tree("a.png", "locked/b.png")
     lock("locked")
