@@ -50,7 +50,9 @@ def _spec(environment: dict[str, str]) -> KernelSpec:
     # A busy kernel complains when it is interrupted before it is shut down; errors of cells are no lines of its log.
     quiet = "--IPKernelApp.log_level=CRITICAL"
     argv = [sys.executable, "-m", "ipykernel_launcher", quiet, "-f", "{connection_file}"]
-    return KernelSpec(**get_kernel_dict() | {"argv": argv, "env": {"PYTHONPATH": path, **environment}})
+    # jupyter_client takes $NAME in a value for another variable, and $$ for $.
+    variables = {name: value.replace("$", "$$") for name, value in {"PYTHONPATH": path, **environment}.items()}
+    return KernelSpec(**get_kernel_dict() | {"argv": argv, "env": variables})
 
 
 class Forking(LocalProvisioner):

@@ -63,6 +63,13 @@ def test_an_executed_notebook_that_no_longer_fits_on_the_disk_is_made_again(litt
     assert json.loads(book.read_text())["cells"]
 
 
+def test_a_folder_of_runs_may_have_any_name(little, tmp_path):
+    place = tmp_path / "$HOME ${x} {y} %s 'é\"\n"
+    code, said = little.run("run", "--scale", "tiny", "--only", "01", "--outputs", str(place))
+    assert code == 0, said
+    assert len(list(place.glob(f"{DATA}/*/notebook.ipynb"))) == 1
+
+
 def test_from_stands_on_what_is_there_and_only_runs_one(little, inline):
     assert little.run("run", "--scale", "tiny", "--only", "04")[0] == 2
     code, said = little.run("run", "--scale", "tiny", "--only", "01")
