@@ -19,6 +19,7 @@ from aligngemini.core.params import Refused
 from aligngemini.core.progress import note
 
 from . import adapter, launch, parts, preference_pairs
+from .answer_positions import project_answers_alone
 from .branch import VLMBranch
 from .checkpoints import Marks, newest
 from .load import VLM, dtype_for
@@ -140,6 +141,7 @@ def build(vlm: VLM, frame: pd.DataFrame, config: VLMParams, checkpoints: Path | 
         data_collator=CheckedCollator(vlm.processor, vlm.max_pixels),
     )
     cache_vision_features(trainer.model)
+    project_answers_alone(trainer.model)
     if config.share_prompt:
         pack_prompts(trainer.model)
     if config.quantise:  # TRL rounds the adapter of a 4-bit base to bfloat16, whose numbers steps of 1e-6 cannot move

@@ -73,6 +73,7 @@ def load(base: str, revision: str = "", precision: str = "auto", max_pixels: int
         if why := parts.lacks(model):
             raise ValueError(f"the model has {why}, which its scores need; choose one of another family")
     patch_embedding.make(model)
+    devices.keep_freed_memory()
     if max_pixels:
         image_size.limit(processor.image_processor, max_pixels)
     return VLM((model if quantise else model.to(place())).eval(), processor, max_pixels)

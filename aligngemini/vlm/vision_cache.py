@@ -79,6 +79,24 @@ def temporary_vision_cache(model: torch.nn.Module) -> Iterator[None]:
         del core.get_image_features  # the class has its own
 
 
+class HalvedProcessor:
+    """A processor that prepares each image of a pair once, though TRL gives it twice, for chosen and for rejected."""
+
+    def __init__(self, processor):
+        self.processor = processor
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.processor, name)
+
+    def __call__(self, images: list | None = None, text: list[str] | None = None, **options):
+        """As the processor's own; where the second half of images and texts repeats the first, of only one half."""
+        half = len(text) // 2
+        if not images or (images[:half], text[:half]) != (images[half:], text[half:]):
+            return self.processor(images=images, text=text, **options)
+        inputs = self.processor(images=images[:half], text=text[:half], **options)
+        return inputs.__class__({name: _twice(value) for name, value in inputs.items()})
+
+
 class CheckedCollator:
     """TRL's collator of preferences with images, which checks every batch."""
 
@@ -86,7 +104,7 @@ class CheckedCollator:
         from trl.trainer.dpo_trainer import DataCollatorForVisionPreference
 
         self.processor, self.max_pixels = processor, max_pixels
-        self.collate = DataCollatorForVisionPreference(processor)
+        self.collate = DataCollatorForVisionPreference(HalvedProcessor(processor))
 
     def __call__(self, examples: list[dict]) -> dict:
         """A batch for the trainer: rows of all chosen answers, then of all rejected ones."""

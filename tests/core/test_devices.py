@@ -1,5 +1,9 @@
 """Where models compute: the accelerator that torch has, of whatever kind, else the processor."""
 
+import ctypes
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -81,3 +85,24 @@ def test_an_apple_gpu_is_asked_for_nothing_that_it_lacks(monkeypatch):
         assert 0 < expert.p_fake([shown]) < 1
         effort.split(expert.model, rank=1)
         assert 0 < expert.p_fake([shown]) < 1
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="the C library has no mallopt")
+def test_freed_memory_is_kept_for_the_next_tensors():
+    """A process by itself: this one may keep its memory already."""
+    script = """
+import resource, numpy
+from aligngemini.core import devices
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        arrays = [numpy.ones(2**20) for _ in range(4)]
+        del arrays
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+given_back = faults()
+devices.keep_freed_memory()
+faults()
+print(given_back, faults())
+"""
+    given_back, kept = map(int, subprocess.check_output([sys.executable, "-c", script]).split())
+    assert given_back > 1000 and kept < given_back / 10

@@ -1,6 +1,7 @@
 """The vision tower looks once at images that stand twice in a batch; images that do not fit are refused."""
 
 import pytest
+from trl.trainer.dpo_trainer import DataCollatorForVisionPreference
 
 from aligngemini.vlm import dpo, parts, preference_pairs, vision_cache
 from tests.vlm.training import CFG, base, train
@@ -41,6 +42,18 @@ def test_a_tower_that_looks_once_is_asked_once_a_step_for_half_the_rows(rows, tm
     trainer.args.max_steps = 1
     trainer.train()
     assert looks.count("asked") == 2 and [n for n in looks if n != "asked"] == [CFG.batch_size]
+
+
+def test_an_image_is_prepared_once_for_both_answers_of_its_pair(rows):
+    vlm = base()
+    examples = [preference_pairs.dataset(preference_pairs.from_remarks(rows))[i] for i in range(3)]
+    collator = vision_cache.CheckedCollator(vlm.processor, 12544)
+    plain = DataCollatorForVisionPreference(vlm.processor)([dict(e) for e in examples])
+    prepared, prepare = [], vlm.processor.image_processor.preprocess
+    vlm.processor.image_processor.preprocess = lambda images, **k: prepared.append(len(images)) or prepare(images, **k)
+    batch = collator([dict(e) for e in examples])
+    assert prepared == [3]
+    assert batch.keys() == plain.keys() and all(batch[name].equal(value) for name, value in plain.items())
 
 
 def test_a_tower_that_trains_is_never_remembered():
