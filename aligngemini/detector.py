@@ -198,6 +198,8 @@ def _listed(images) -> Listed:
 
     Folders are walked. Texts name files as filenames.spelled writes them, and so do the names that come back.
     """
+    if isinstance(images, np.ndarray) and images.dtype.kind in "OU":  # of paths, as a column of a table gives them
+        images = images.tolist()
     if isinstance(images, (str, Path, bytes, np.ndarray)) or not isinstance(images, Iterable):
         images = [images]
     listed: list[tuple[str, object]] = []

@@ -48,6 +48,12 @@ def test_a_picture_that_one_branch_cannot_look_at_has_the_score_of_the_other(det
     )
 
 
+@pytest.mark.parametrize("kind", [object, str])
+def test_an_array_of_paths_is_as_many_images(detector, odd, kind):
+    paths = np.array([str(odd / "a.png"), str(odd / "c.png")], dtype=kind)
+    assert detector(paths).image.tolist() == paths.tolist()
+
+
 def test_detect_gives_no_reason_for_images_unlike_all_that_the_model_was_trained_on(odd, capsys, monkeypatch):
     monkeypatch.setattr(VLMBranch, "explain", lambda branch, views, fake: ["a reason"] * len(views))
     inside = next((SHIPPED / "known").glob("0_*"))
