@@ -1,5 +1,6 @@
 """How a run is shown: in a notebook, in one line, and by the computer that it was made on."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,17 @@ class RunText:
         environment = self.manifest["environment"]
         processors = (environment.get("machine") or {}).get("processors", "unknown")
         return environment.get("accelerator") or f"{processors} processors"
+
+    @property
+    def ahead(self) -> str:
+        """What to say of a run that was finished at a time that has not come yet, "" for any other."""
+        finished = self.manifest["run"]["finished"]
+        if finished <= datetime.now(UTC).isoformat():
+            return ""
+        return (
+            f"the clock was set back: run {self.name} of {self.notebook} was finished at {finished}, so it stays the "
+            "latest until then; set the clock, or name the run that you mean"
+        )
 
     def _repr_html_(self) -> str:
         with pd.option_context("display.max_colwidth", None):

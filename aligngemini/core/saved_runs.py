@@ -1,6 +1,5 @@
 """Runs as they lie on the disk, and which of them a selector means."""
 
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -143,7 +142,7 @@ def _latest(notebook: str, wanted: dict[str, Any]) -> SavedRun:
     runs, lost = [run for run in complete(notebook) if _has(run, wanted)], unreadable(notebook)
     problem = f"the manifest of {', '.join(map(paths.short, lost))} cannot be read" if lost else ""
     if runs:
-        for remark in filter(None, [problem and f"passed over: {problem}", _ahead(runs[-1])]):
+        for remark in filter(None, [problem and f"passed over: {problem}", runs[-1].ahead]):
             say_once(remark)
         return runs[-1]
     values = " with " + ", ".join(f"{key} {value}" for key, value in wanted.items()) if wanted else ""
@@ -152,23 +151,17 @@ def _latest(notebook: str, wanted: dict[str, Any]) -> SavedRun:
 
 
 def _advice(notebook: str, wanted: dict[str, Any]) -> str:
-    """The command that makes a run with the values `wanted`; that of all notebooks where one before it has none yet."""
+    """The command that makes a run with the values `wanted`; that of all notebooks where one before it has none yet.
+
+    Without a scale among these, it is that of the newest run of the notebook before, else mini.
+    """
     stage = stages.find(notebook)
-    ready = all(any(_has(run, wanted) for run in complete(name)) for name in list(stages.STAGES)[: stage.place])
+    before = [complete(name) for name in list(stages.STAGES)[: stage.place]]
+    wanted = {"scale": next((runs[-1].scale for runs in reversed(before) if runs), "mini")} | wanted
+    ready = all(any(_has(run, wanted) for run in runs) for runs in before)
     if ready or stage.asked or wanted.keys() - {*commands.APART}:
         return commands.make(notebook, wanted)
-    return commands.onward(wanted.get("scale", "mini"), "", [("seed", str(wanted["seed"]))] if "seed" in wanted else [])
-
-
-def _ahead(run: SavedRun) -> str:
-    """What to say of a run that was finished at a time that has not come yet, "" for any other."""
-    finished = run.manifest["run"]["finished"]
-    if finished <= datetime.now(UTC).isoformat():
-        return ""
-    return (
-        f"the clock was set back: run {run.name} of {run.notebook} was finished at {finished}, so it stays the latest "
-        "until then; set the clock, or name the run that you mean"
-    )
+    return commands.onward(wanted["scale"], "", [("seed", str(wanted["seed"]))] if "seed" in wanted else [])
 
 
 def named(notebook: str, text: str) -> SavedRun:

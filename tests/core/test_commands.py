@@ -110,5 +110,7 @@ def test_the_advice_to_make_a_run_names_its_notebook_alone_where_those_before_ha
     assert little.run("run", "--scale", "tiny", "--only", "01")[0] == 0
     with pytest.raises(Refused, match="--scale tiny --only 02"):
         saved_runs.latest(VLM, {"scale": "tiny"})
+    with pytest.raises(Refused, match="--scale tiny --only 02"):
+        saved_runs.latest(VLM, {})
     with pytest.raises(Refused, match="--scale tiny --only 02 -p supervision mixed"):
         saved_runs.latest(VLM, {"scale": "tiny", "supervision": "mixed"})
