@@ -34,11 +34,11 @@ NAMED = (
 )
 NAMES = re.compile(rf"(?i){NAMED}$")
 SHORTEST = 8  # characters of such a variable that are a secret: a switch such as 1 or true is none
-# A text that the source of a cell gives such a name: x_token = "...", environ["X_TOKEN"] = "...", login(token="..."),
-# %env X_TOKEN=...; "<...>" is a special token of a tokenizer.
+# A word that the source of a cell gives such a name: x_token = "...", environ["X_TOKEN"] = "...", login(token="..."),
+# environ.setdefault("X_TOKEN", "..."), %env X_TOKEN=...; "<...>" is a special token of a tokenizer.
 GIVEN = re.compile(
-    rf"(?i){NAMED}[\"']?\]?\s*(:\s*str\s*)?[=:,]\s*[a-z]{{0,2}}"
-    r"(?P<quote>[\"'])(?P<text>(?!<)((?!(?P=quote)).){8,})(?P=quote)"
+    rf"(?i)({NAMED}[\"']?\]?\s*(:\s*str\s*)?[=:]|(setdefault|putenv|setenv)\([\"']\w*{NAMED}[\"'],)\s*[a-z]{{0,2}}"
+    r"(?P<quote>[\"'])(?P<text>(?!<)((?!(?P=quote))\S){8,})(?P=quote)"
     rf"|%(set_)?env\s+\w*{NAMED}[\s=]+(?P<word>\S{{8,}})"
 )
 
@@ -70,7 +70,7 @@ def public(address: str) -> str:
 
 
 def of_notebook(notebook: dict[str, Any]) -> set[str]:
-    """Return the secrets in the source of a notebook's cells: texts given to a name such as `api_key` or "HF_TOKEN"."""
+    """Return the secrets in the source of a notebook's cells: words given to a name such as `api_key` or "HF_TOKEN"."""
     sources = ["".join(cell["source"]) for cell in notebook.get("cells", []) if cell.get("cell_type") == "code"]
     return {found["text"] or found["word"] for source in sources for found in GIVEN.finditer(source)}
 
