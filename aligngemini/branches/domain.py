@@ -42,11 +42,15 @@ class Domain(NamedTuple):
         return torch.cdist(scaled, self.images.float()).amin(1)
 
 
-def of(branch: Any, train: pd.DataFrame, validation: pd.DataFrame | None) -> Domain | None:
-    """The domain of a branch with `features`, from rows of image tables; None without validation images."""
+def of(
+    branch: Any, train: pd.DataFrame, validation: pd.DataFrame | None, known: dict[str, np.ndarray] | None = None
+) -> Domain | None:
+    """The domain of a branch with `features`, from rows of image tables; None without validation images. `known` are
+    features by image_id that need not be computed again.
+    """
     if validation is None:
         return None
-    near, limiting = (_features(branch, rows) for rows in (train, validation))
+    near, limiting = (_features(branch, rows, known or {}) for rows in (train, validation))
     if not len(near) or not len(limiting):
         return None
     mean, spread = near.mean(0), near.std(0, correction=0) + 1e-6
@@ -54,9 +58,11 @@ def of(branch: Any, train: pd.DataFrame, validation: pd.DataFrame | None) -> Dom
     return domain._replace(limit=domain.distances(limiting).quantile(INSIDE))
 
 
-def _features(branch: Any, rows: pd.DataFrame) -> torch.Tensor:
+def _features(branch: Any, rows: pd.DataFrame, known: dict[str, np.ndarray]) -> torch.Tensor:
     rows = rows.assign(reason="").sort_values("image_id").groupby("label").head(IMAGES // 2)
-    return torch.tensor(np.array(list(measured(branch, rows).values())), dtype=torch.float32)
+    found = known | measured(branch, rows.loc[~rows["image_id"].isin(known)])
+    values = [found[name] for name in rows["image_id"].drop_duplicates() if name in found]
+    return torch.tensor(np.array(values), dtype=torch.float32)
 
 
 def save(domain: Domain | None, folder: Path) -> None:

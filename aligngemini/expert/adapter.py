@@ -9,7 +9,7 @@ from aligngemini.core import adapters, devices
 from aligngemini.core.params import Refused
 
 from . import degradation
-from .backbone import Expert, as_released, colours, uncast
+from .backbone import Expert, as_released, colours
 from .params import ExpertParams
 
 SUMMARY = (
@@ -48,6 +48,8 @@ def with_adapter(expert: Expert, folder: Path) -> Expert:
 
     Raises Refused if it belongs to another architecture, or if a single weight is missing or too many.
     """
+    from aligngemini.core.lora import lean
+
     metadata, here = adapters.facts(folder), expert.metadata["architecture"]
     made_for = metadata.get("architecture", "another architecture")
     if made_for != here:
@@ -59,5 +61,5 @@ def with_adapter(expert: Expert, folder: Path) -> Expert:
     expert = as_released(expert) if metadata.get("mode") == "faithful" else expert
     probe = degradation.load(folder, expert.model.num_features)
     precision = metadata.get("precision", devices.AUTO)
-    model = uncast(adapters.put(expert.model, folder))
+    model = lean(adapters.put(expert.model, folder))
     return replace(expert, model=model, probe=probe, precision=precision, **shares)

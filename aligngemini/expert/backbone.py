@@ -183,22 +183,12 @@ def with_lora(expert: Expert, config: ExpertParams) -> Expert:
     """
     from peft import get_peft_model
 
+    from aligngemini.core.lora import lean
+
     expert = as_released(expert) if config.mode == "faithful" else expert
     model = get_peft_model(expert.model, lora(expert, config))
     adapters.base(model).get_classifier().modules_to_save.requires_grad_(config.mode == "fixed")
-    return replace(expert, model=uncast(model), precision=config.precision)
-
-
-def uncast(model: torch.nn.Module) -> torch.nn.Module:
-    """The model, whose LoRA no longer copies what it gets to float32, as PEFT has it: autocast would copy that back to
-    bfloat16 at once, with the same numbers.
-    """
-    from peft.tuners.tuners_utils import BaseTunerLayer
-
-    for layer in model.modules():
-        if isinstance(layer, BaseTunerLayer):
-            layer.cast_input_dtype_enabled = False
-    return model
+    return replace(expert, model=lean(model), precision=config.precision)
 
 
 def trainable(expert: Expert) -> pd.DataFrame:

@@ -4,7 +4,7 @@ A logistic regression on the frozen backbone tells training images from degraded
 traces and to ignore the rest; without it the features tell degraded images better from weak traces.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,24 +29,33 @@ BUDGET = 0.02  # share of the degraded real validation images that may still be 
 
 
 def fit(
-    expert: Expert, rows: pd.DataFrame, validation: pd.DataFrame, chain: Mapping[str, Any], config: ExpertParams
+    expert: Expert,
+    rows: pd.DataFrame,
+    validation: pd.DataFrame,
+    chain: Mapping[str, Any],
+    config: ExpertParams,
+    features: dict[str, np.ndarray] | None = None,
 ) -> Probe | None:
     """Fit on rows of an image table and choose on validation images how degraded is too degraded: as little as
     possible, so that no more than BUDGET of the degraded reals are called fake. Images that are degraded already take
     no part. None, and a line is printed, where that leaves too few, or where the expert keeps the budget anyway.
 
-    chain: parameters of notebook 01, of which the ranges of the degradation are used.
+    chain: parameters of notebook 01, of which the ranges of the degradation are used. features: gets what
+    `Expert.frozen` gives for each image as it is, float64 [3 d] by image_id.
     """
     fitted, checked = (each[each["degrade_jpeg"].isna()].sort_values("image_id") for each in (rows, validation))
     fitted, label = fitted.head(IMAGES), checked["label"].to_numpy()
     if fitted.empty or set(label) != {0, 1}:
         say("the training or validation images are degraded themselves, so the expert does not learn to abstain")
         return None
-    weights, bias = logistic.fitted(
-        _seen(fitted, expert.frozen, chain, config), np.tile([0, 1], len(fitted)), scaled=True
-    )
-    log_odds = _seen(checked, expert.frozen, chain, config) @ weights + bias
-    limit = _limit(log_odds[1::2], *_seen(checked, expert.p_fake, chain, config).reshape(-1, 2).T, label)
+    (frozen,) = _seen(fitted, [expert.frozen], chain, config)
+    weights, bias = logistic.fitted(frozen, np.tile([0, 1], len(fitted)), scaled=True)
+    frozen_checked, p_fake = _seen(checked, [expert.frozen, expert.p_fake], chain, config)
+    if features is not None:
+        features |= zip(fitted["image_id"], frozen[::2], strict=True)
+        features |= zip(checked["image_id"], frozen_checked[::2], strict=True)
+    log_odds = frozen_checked @ weights + bias
+    limit = _limit(log_odds[1::2], *p_fake.reshape(-1, 2).T, label)
     if np.isinf(limit):
         say("the expert hardly ever calls a degraded photograph fake, so it does not abstain")
         return None
@@ -54,9 +63,11 @@ def fit(
 
 
 def _seen(
-    rows: pd.DataFrame, look: Callable[[list], np.ndarray], chain: Mapping[str, Any], config: ExpertParams
-) -> np.ndarray:
-    """What `look` gives for n images, each as it is and then degraded: [2 n, ...]. Pairs are degraded alike."""
+    rows: pd.DataFrame, looks: Sequence[Callable[[list], np.ndarray]], chain: Mapping[str, Any], config: ExpertParams
+) -> list[np.ndarray]:
+    """What each of `looks` gives for n images, each as it is and then degraded: [2 n, ...]. Pairs are degraded
+    alike.
+    """
     ranges = degrade.ranges(chain)
     parts, seen = batched(list(rows.itertuples()), config.score_batch_size), []
     for part in progress(parts, "looking at degraded copies"):
@@ -65,8 +76,8 @@ def _seen(
             rgb = decode.read(row.path).rgb
             values = degrade.draw(ranges, degrade.generator(config.seed, f"probe/{row.pair_id}"))
             crops += [window(image, config.crop) for image in (rgb, degrade.degrade(rgb, values))]
-        seen.append(look(crops))
-    return np.concatenate(seen)
+        seen.append([look(crops) for look in looks])
+    return [np.concatenate(each) for each in zip(*seen, strict=True)]
 
 
 def _limit(log_odds: np.ndarray, plain: np.ndarray, degraded: np.ndarray, label: np.ndarray) -> float:

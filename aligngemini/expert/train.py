@@ -41,10 +41,11 @@ def train(
     pairs = match_real_fake(rows, config.seed)
     log = minimise(expert, partial(Batches, pairs, config), config, checkpoints)
     expert.model.eval()
+    features: dict = {}  # of images that are looked at once for both what follows
     if config.abstain_on_degraded:
-        expert = replace(expert, probe=degradation.fit(expert, rows, validation, chain, config))
+        expert = replace(expert, probe=degradation.fit(expert, rows, validation, chain, config, features))
     adapter.save(expert, Path(out), adapter.facts(expert, config, len(pairs), len(log)))
-    domain.save(domain.of(ExpertBranch(expert, config.crop), rows, validation), Path(out))
+    domain.save(domain.of(ExpertBranch(expert, config.crop), rows, validation, features), Path(out))
     pd.DataFrame(log).to_parquet(Path(out) / "history.parquet", index=False)
     return Path(out)
 

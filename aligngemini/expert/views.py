@@ -30,11 +30,11 @@ class Frame:
     resampling: Image.Resampling | None = None
 
     def region(self, rgb: np.ndarray) -> np.ndarray:
-        """uint8 [side, side, 3] of an image uint8 [H, W, 3]; its edge goes on outside."""
+        """uint8 [side, side, 3] of an image uint8 [H, W, 3], whose memory it may share; its edge goes on outside."""
         spans = [(max(at, 0), min(at + self.side, all)) for at, all in zip(self.begin, self.size, strict=True)]
         pads = [(low - at, at + self.side - high) for at, (low, high) in zip(self.begin, spans, strict=True)]
         inside = rgb[tuple(slice(*span) for span in spans)] if self.resampling is None else self._resized(rgb, *spans)
-        return np.pad(inside, (*pads, (0, 0)), mode="edge")
+        return np.pad(inside, (*pads, (0, 0)), mode="edge") if np.any(pads) else inside
 
     def _resized(self, rgb: np.ndarray, rows: tuple[int, int], columns: tuple[int, int]) -> np.ndarray:
         down, across = (old / new for old, new in zip(rgb.shape, self.size, strict=False))

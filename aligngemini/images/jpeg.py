@@ -2,7 +2,7 @@
 
 import io
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -29,8 +29,12 @@ def component_tables(image: Any) -> list[list[int]]:
 
 def quality(image: Image.Image) -> float:
     """The libjpeg quality 1..100 whose standard tables are nearest to those of an opened JPEG."""
-    tables = np.array(component_tables(image)[:2])
-    distance = np.abs(_ladder()[:, : len(tables)] - tables).sum((1, 2))
+    return _nearest(*map(tuple, component_tables(image)[:2]))
+
+
+@lru_cache(1000)  # few tables occur, each in many files
+def _nearest(*tables: tuple[int, ...]) -> float:
+    distance = np.abs(_ladder()[:, : len(tables)] - np.array(tables)).sum((1, 2))
     # libjpeg clips tables at both ends of the scale: among equals the highest quality is the usual one
     return float(100 - np.argmin(distance[::-1]))
 

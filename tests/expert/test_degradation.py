@@ -109,3 +109,13 @@ def test_a_damaged_probe_is_refused(tmp_path, text):
     (tmp_path / degradation.STATE).write_text(text)
     with pytest.raises(Refused, match="fetch or train the adapter again"):
         degradation.load(tmp_path, 64)
+
+
+def test_what_the_probe_has_seen_of_images_is_what_their_domain_is_made_of(trained, whole):
+    plain, seen = adapter.with_adapter(backbone.load(BASE), trained[1] / "adapter"), {}
+    degradation.fit(plain, whole, whole, CHAIN, ASKS, seen)
+    branch = ExpertBranch(plain, CFG.crop)
+    assert seen.keys() == set(whole.image_id)
+    for known in (seen, {name: seen[name] for name in list(seen)[::2]}):
+        again, fresh_one = domain.of(branch, whole, whole, known), domain.of(branch, whole, whole)
+        assert all(np.allclose(*each, atol=1e-3) for each in zip(again, fresh_one, strict=True))

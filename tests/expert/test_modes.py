@@ -6,7 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from peft.tuners import lora
 
+from aligngemini.core.lora import Linear
 from aligngemini.core.seeds import generator
 from aligngemini.expert import adapter, architectures, backbone, batches, objective, train
 from aligngemini.expert.sample import sample
@@ -163,10 +165,12 @@ def test_a_faithful_adapter_comes_back_computed_as_it_was_trained(rows, tmp_path
         assert again.p_fake(crops).tolist() == expert.p_fake(crops).tolist()
 
 
-def _gradients(rows, cast: bool) -> tuple[torch.dtype, list[torch.Tensor]]:
-    """What LoRA's first matrix gets in an update in bfloat16, and the gradients; cast: as PEFT does of its own."""
-    expert, given = replace(fresh(), precision="bfloat16"), []
+def _gradients(rows, cast: bool, layers=lora.Linear, precision="bfloat16") -> tuple[torch.dtype, list[torch.Tensor]]:
+    """What LoRA's first matrix gets in an update, and the gradients; cast: as PEFT does of its own."""
+    expert, given = replace(fresh(), precision=precision), []
     for name, layer in expert.model.named_modules():
+        if isinstance(layer, lora.Linear):
+            layer.__class__ = layers
         if cast and hasattr(layer, "cast_input_dtype_enabled"):
             layer.cast_input_dtype_enabled = True
         if name.endswith("lora_B.default"):
@@ -181,6 +185,15 @@ def test_lora_copies_nothing_to_float32_for_autocast_to_copy_it_back_and_gradien
     (as_peft, wide), (ours, narrow) = (_gradients(rows, cast) for cast in (True, False))
     assert (as_peft, ours) == (torch.float32, torch.bfloat16)
     assert all(torch.equal(*pair) and pair[0].any() for pair in zip(wide, narrow, strict=True))
+
+
+def test_lora_within_a_matrix_product_has_the_gradients_of_peft_and_in_bfloat16_no_larger_an_error(rows):
+    (_, exact), (_, ours) = (_gradients(rows, True, each, "float32") for each in (lora.Linear, Linear))
+    assert all(torch.allclose(*pair, rtol=1e-4, atol=1e-6) and pair[0].any() for pair in zip(exact, ours, strict=True))
+    kind, ours = _gradients(rows, False, Linear)
+    _, theirs = _gradients(rows, False)
+    errors = [sum((a - b).norm() for a, b in zip(exact, each, strict=True)) for each in (ours, theirs)]
+    assert kind == torch.bfloat16 and errors[0] <= 1.1 * errors[1]
 
 
 def test_an_adapter_trained_in_bfloat16_on_a_processor_judges_in_bfloat16(rows, tmp_path):
