@@ -109,7 +109,10 @@ def test_a_secret_that_a_cell_gives_a_name_is_known(source):
         "pad_token = '<|endoftext|>'",
         "token = environ['HF_TOKEN']",
         "tokens = 'open-sesame'",
-        "print('token:', 'it is')",
+        "print('token:', 'it is one')",
+        "table[['token', 'probability']]",
+        "if token == 'open-sesame': pass",
+        "names = {'token': 'a word or a part of it'}",
     ],
 )
 def test_a_text_that_only_stands_near_such_a_name_is_no_secret(source):
