@@ -15,6 +15,9 @@ from . import weights
 
 BUDGET = {"cpu": 2**30, "cuda": 8 * 2**30}  # bytes of activations held at once
 ALONE = {"cpu": 2**16, "cuda": 2**40}  # px above which a picture goes alone: company costs a CPU a fifth (measured)
+# Bytes of one activation: the C library gives larger ones back to the system and gets them anew for each batch, which
+# costs a seventh (measured; half of M_MMAP_THRESHOLD_MAX of mallopt(3)).
+KEPT = {"cpu": 2**24, "cuda": 2**40}
 LIVE = 6  # full-resolution activations that count, workspaces of the convolutions included (measured)
 PROBE = 64  # px: side of the squares that tell the factor, and whether float16 is wide enough
 OVERLAP = 64  # px shared by neighbouring tiles and blended
@@ -32,7 +35,9 @@ class Autoencoder:
         self.name, self.device, self.dtype, self.truncate = name, device, model.dtype, False
         self.model = model.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
         self._sample, self._seed = sample, seed
-        self._pixels = BUDGET.get(device, BUDGET["cpu"]) // (LIVE * weights.widest(model.config) * self.dtype.itemsize)
+        wide = weights.widest(model.config) * self.dtype.itemsize  # bytes of an activation at one pixel
+        self._pixels = BUDGET.get(device, BUDGET["cpu"]) // (LIVE * wide)
+        self._at_once = min(self._pixels, KEPT.get(device, KEPT["cpu"]) // wide)
         self.tile = max(4 * OVERLAP, math.isqrt(self._pixels) // OVERLAP * OVERLAP)
         probe = np.zeros((1, PROBE, PROBE, 3), np.uint8)
         with torch.inference_mode():
@@ -53,7 +58,7 @@ class Autoencoder:
         """How many pictures of this size go through at once; one for those that are cut into tiles."""
         if height * width > ALONE.get(self.device, ALONE["cuda"]):
             return 1
-        return max(1, min(64, self._pixels // (height * width)))
+        return max(1, min(64, self._at_once // (height * width)))
 
     @torch.inference_mode()
     def roundtrip(self, rgb: np.ndarray) -> np.ndarray:

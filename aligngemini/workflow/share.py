@@ -12,6 +12,9 @@ from aligngemini.core.params import Refused, shown
 from aligngemini.workflow.plan import Plan
 
 THREADS, GPUS = "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES"
+# A thread of torch that waits for the others looks up so often, then it sleeps. By itself it would go on for 300,000
+# times, some 10 ms in which it keeps a processor from the threads that read and write files (libgomp's manual).
+SPINS = {"GOMP_SPINCOUNT": "1000"}
 
 
 def jobs(text: str, plans: list[Plan]) -> int:
@@ -55,7 +58,8 @@ def variables(place: int, jobs: int, beside: int) -> dict[str, str]:
 
     `beside`: how many notebooks share the processors while it runs, itself included; one alone has all GPUs, too.
     """
-    threads = {} if THREADS in os.environ else {THREADS: str(max(1, cpu_count() // beside))}
+    ours = SPINS | {THREADS: str(max(1, cpu_count() // beside))}
+    threads = {name: value for name, value in ours.items() if name not in os.environ}
     cards = gpus() if jobs > 1 and beside > 1 else []
     if len(cards) < 2:
         return threads

@@ -35,13 +35,14 @@ def photograph(rgb: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, i
 
 def demosaic(rgb: np.ndarray) -> np.ndarray:
     """Keep one colour a pixel (RGGB) and interpolate the rest bilinearly; float32 [H, W, 3] in and out."""
-    keep = np.zeros(rgb.shape[:2] + (3,), np.float32)
+    keep = np.zeros(rgb.shape, np.float32)
     keep[0::2, 0::2, 0] = keep[0::2, 1::2, 1] = keep[1::2, 0::2, 1] = keep[1::2, 1::2, 2] = 1.0
-    return _spread(rgb * keep) / _spread(keep)
+    return _spread(rgb * keep) / np.float32([4, 8, 4])  # what the kernel makes of `keep`, everywhere
 
 
 def _spread(plane: np.ndarray) -> np.ndarray:
-    """Bilinear 3 x 3 kernel (1 2 1) x (1 2 1), separable, with mirrored borders."""
-    padded = np.pad(plane, ((1, 1), (1, 1), (0, 0)), mode="reflect")
-    rows = padded[:-2] + 2 * padded[1:-1] + padded[2:]
-    return rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:]
+    """Bilinear 3 x 3 kernel (1 2 1) x (1 2 1), separable, with mirrored borders; both sides have 2 px or more."""
+    rows = np.concatenate([plane[1:2], plane, plane[-2:-1]])
+    rows = rows[:-2] + 2 * rows[1:-1] + rows[2:]
+    columns = np.concatenate([rows[:, 1:2], rows, rows[:, -2:-1]], axis=1)
+    return columns[:, :-2] + 2 * columns[:, 1:-1] + columns[:, 2:]

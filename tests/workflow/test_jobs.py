@@ -148,14 +148,16 @@ def test_processors_and_gpus_are_divided_and_what_the_user_set_stays(monkeypatch
     monkeypatch.delenv(share.THREADS, raising=False)
     monkeypatch.setenv(share.GPUS, "2, 5")
     assert [share.variables(place, 3, 3) for place in range(3)] == [
-        {share.THREADS: "2", share.GPUS: name} for name in ("2", "5", "2")
+        {share.THREADS: "2", share.GPUS: name} | share.SPINS for name in ("2", "5", "2")
     ]
-    assert share.variables(0, 3, 1) == {share.THREADS: "8"}, "one alone has all"
+    assert share.variables(0, 3, 1) == {share.THREADS: "8"} | share.SPINS, "one alone has all"
     assert share.variables(0, 99, 99)[share.THREADS] == "1"
     monkeypatch.setenv(share.GPUS, "0,1,2,3,4")
     assert [share.variables(place, 2, 2)[share.GPUS] for place in range(2)] == ["0,2,4", "1,3"]
     monkeypatch.setenv(share.THREADS, "3")
     monkeypatch.setenv(share.GPUS, "-1")
+    assert share.variables(0, 2, 2) == share.SPINS
+    monkeypatch.setenv("GOMP_SPINCOUNT", "0")
     assert share.variables(0, 2, 2) == {}
 
 
