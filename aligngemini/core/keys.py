@@ -104,9 +104,14 @@ class _Key:
         names = [str(name) for name in table]
         table = table.set_axis([str(place) for place in range(len(names))], axis=1)
         words = [name for name in table if not pd.api.types.is_numeric_dtype(table[name])]
-        rows = table.assign(**{name: table[name].map(str).map(self.text) for name in words})
+        rows = table.assign(**{name: self.texts(table[name]) for name in words})
         index = pd.DataFrame({"index": table.index.map(str)})
         return [names, fingerprint.of_rows(rows), fingerprint.of_rows(index)]
+
+    def texts(self, column: pd.Series) -> pd.Series:
+        """`text` of each value as a string; a text that stands there often is looked at once."""
+        spelled = column.map(str)
+        return spelled.map({each: self.text(each) for each in spelled.unique()})
 
     def function(self, value: Any) -> Any:
         """Module, name and source of a function; of one from a cell also what it uses of other cells."""

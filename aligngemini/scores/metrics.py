@@ -6,7 +6,7 @@ of fakes, so compare them only where that share is the same.
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import average_precision_score, confusion_matrix, roc_auc_score, roc_curve
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from aligngemini.core.params import Refused
 
@@ -26,7 +26,7 @@ def verdicts(score, threshold: float) -> pd.api.extensions.ExtensionArray:
 def confusion(label, verdict) -> dict[str, int]:
     """Number of images in each of COUNTS, from labels and verdicts [n], both 0 or 1."""
     label, verdict = np.asarray(label, dtype=int), np.asarray(verdict, dtype=int)
-    cells = confusion_matrix(label, verdict, labels=[0, 1]).ravel() if len(label) else [0] * 4
+    cells = np.bincount(2 * label + verdict, minlength=len(COUNTS))
     return dict(zip(COUNTS, map(int, cells), strict=True))
 
 
@@ -60,7 +60,8 @@ def threshold_free(label, score) -> dict[str, float]:
     label, score = np.asarray(label).astype(int), np.asarray(score, dtype=np.float64)
     if len(np.unique(label)) < 2:
         return dict.fromkeys(THRESHOLD_FREE, float("nan"))
-    recalls = [recall_at(label, score, alarms) for alarms in (0.01, 0.05)]
+    curve = roc_curve(label, score, drop_intermediate=False)
+    recalls = [_recall_at(curve, alarms) for alarms in (0.01, 0.05)]
     values = average_precision_score(label, score), *recalls, calibration_error(label, score)
     return dict(zip(THRESHOLD_FREE, map(float, values), strict=True))
 
@@ -70,7 +71,11 @@ def recall_at(label, score, alarms: float) -> float:
 
     Nothing is interpolated between thresholds: with fewer than 1 / `alarms` reals not one of them may be above.
     """
-    false_alarms, recall, _ = roc_curve(label, score, drop_intermediate=False)
+    return _recall_at(roc_curve(label, score, drop_intermediate=False), alarms)
+
+
+def _recall_at(curve: tuple, alarms: float) -> float:
+    false_alarms, recall, _ = curve
     return float(recall[false_alarms <= alarms].max())
 
 
