@@ -14,7 +14,7 @@ from aligngemini.images.feed import Item
 from aligngemini.images.table import briefly
 from aligngemini.scores.cv_auroc import UNKNOWN, Auroc, logreg_cv_auroc
 
-from . import cues, pixel_network, pixel_statistics
+from . import cues, pixel_statistics
 
 COMPARED = 100  # pairs whose pixels are compared
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the degradation, behind which probes look
@@ -49,6 +49,8 @@ def measure(
     for name in {"semantic", "pixel"} & tables.keys():
         measured[name][cues.PROBE] = cues.pixel_probe(tables[name])
         if network:
+            from . import pixel_network  # brings torch, which takes seconds
+
             measured[name][cues.NETWORK] = pixel_network.probe(tables[name])
     rows = [(name, cue, *found) for name, areas in measured.items() for cue, found in areas.items()]
     table = pd.DataFrame(rows, columns=["set", "cue", *Auroc._fields])
@@ -117,6 +119,8 @@ def strength(
         statistics, crops = [each[step][0] for each in seen], [each[step][1] for each in seen]
         areas.append((logreg_cv_auroc(np.array(statistics), sample) if seen else UNKNOWN)._asdict())
         if network:
+            from . import pixel_network
+
             area = pixel_network.auroc(statistics, crops, sample) if seen else UNKNOWN
             areas[-1] |= {f"network_{name}": value for name, value in area._asdict().items()}
     return pd.concat([table, pd.DataFrame(areas)], axis=1)
@@ -126,4 +130,5 @@ def _seen(ladder: Sequence[dict], seed: int, network: bool, item: Item, rgb: np.
     """Pixel statistics of uint8 [H, W, 3] behind each rung of the ladder, and what the network sees of it."""
     key = f"strength/{item.name}"
     rest = [degrade.degrade(rgb, degrade.draw(rung, degrade.generator(seed, key))) for rung in ladder[1:]]
-    return [(pixel_statistics.describe(each), pixel_network.crop(each) if network else None) for each in (rgb, *rest)]
+    describe = pixel_statistics.describe
+    return [(describe(each), pixel_statistics.crop(each) if network else None) for each in (rgb, *rest)]

@@ -18,23 +18,17 @@ from aligngemini.scores import cv_auroc
 from aligngemini.scores.cv_auroc import Auroc
 
 from . import cues, pixel_statistics
+from .pixel_statistics import SIDE
 
-SIDE, CROP = 112, 64  # px: the centre of an image that is seen, and the part of it that one step of training sees
+CROP = 64  # px: the part of an image's crop that one step of training sees
 STEPS, PAIRS, RATE = 120, 16, 3e-3  # batches (eight passes over cues.PROBED images), pairs in each, highest rate
 CONTRAST = 25  # grey levels that become 1
 PIXELS = 3 * SIDE * SIDE
 
 
-def crop(rgb: np.ndarray) -> np.ndarray:
-    """The centre square of uint8 [H, W, 3], cut on the 8 px grid, as uint8 [3, SIDE, SIDE]; small images are padded."""
-    centre = pixel_statistics.centre(rgb, SIDE)
-    missing = [(0, SIDE - length) for length in centre.shape[:2]]
-    return np.pad(centre, [*missing, (0, 0)], mode="edge").transpose(2, 0, 1)
-
-
 def probe(rows: pd.DataFrame) -> Auroc:
     """AUROC of guessing the label of image-table rows; reads at most cues.PROBED of their files."""
-    seen, sample = cues.described(rows, lambda item, rgb: (pixel_statistics.describe(rgb), crop(rgb)))
+    seen, sample = cues.described(rows, lambda item, rgb: (pixel_statistics.describe(rgb), pixel_statistics.crop(rgb)))
     return auroc(*zip(*seen, strict=True), rows=sample) if seen else cv_auroc.UNKNOWN
 
 

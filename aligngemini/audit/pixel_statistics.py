@@ -7,10 +7,10 @@ import numpy as np
 from PIL import Image, ImageFilter
 from scipy.fft import dctn, fft2
 
-RINGS = 16
+RINGS, SIDE = 16, 112  # SIDE, px: the centre of an image that is seen
 
 
-def describe(rgb: np.ndarray, side: int = 112) -> np.ndarray:
+def describe(rgb: np.ndarray, side: int = SIDE) -> np.ndarray:
     """Float64 [101] of uint8 [H, W, 3]: spectrum rings, 8 x 8 DCT energies, residual and colour moments.
 
     Taken from the centre square of at most `side` px, cut on the 8 px grid.
@@ -24,6 +24,13 @@ def centre(array: np.ndarray, side: int) -> np.ndarray:
     """The centre square [<= side, <= side, ...] of an image [H, W, ...], cut on the 8 px grid."""
     top, left = (max(0, length - side) // 2 // 8 * 8 for length in array.shape[:2])
     return array[top : top + side, left : left + side]
+
+
+def crop(rgb: np.ndarray) -> np.ndarray:
+    """The centre square of uint8 [H, W, 3], cut on the 8 px grid, as uint8 [3, SIDE, SIDE]; small images are padded."""
+    square = centre(rgb, SIDE)
+    missing = [(0, SIDE - length) for length in square.shape[:2]]
+    return np.pad(square, [*missing, (0, 0)], mode="edge").transpose(2, 0, 1)
 
 
 def _spectrum(gray: np.ndarray) -> np.ndarray:
@@ -80,7 +87,8 @@ def _colour(rgb: np.ndarray) -> np.ndarray:
     grain = np.stack([_step(_step(chroma, axis), axis) for axis in (1, 2)])
     medians = np.concatenate([_quantiles(plane, (0.5,)) for plane in np.abs(grain).reshape(4, *rgb.shape[:2])])
     greens = np.count_nonzero(np.bincount(rgb[..., 1].ravel(), minlength=256))
-    levels = [chroma.std((1, 2)).mean(), greens, (rgb == 0).mean(), (rgb == 255).mean()]
+    ends = [np.count_nonzero(rgb == end) / rgb.size for end in (0, 255)]
+    levels = [chroma.std((1, 2)).mean(), greens, *ends]
     return np.log1p(np.concatenate([medians, grain.std((2, 3)).ravel(), levels]))
 
 

@@ -68,14 +68,14 @@ def pixels(image) -> np.ndarray:
 NOTHING = {"image_id": "", "format": "", "jpeg_quality": math.nan, "width": 0, "height": 0, "reason": ""}
 
 
-def identify(path: str | Path) -> dict:
-    """Table facts from the header: image_id (SHA-256), format, jpeg_quality, width, height, reason.
+def identify(source: str | Path | bytes) -> dict:
+    """Facts for the table from a file's header: image_id (SHA-256), format, jpeg_quality, width, height, reason.
 
     reason is "" or why the file cannot be an image; image_id is "" where not even the bytes could be read.
     """
     row = dict(NOTHING)
     try:
-        data = contents(path)
+        data = contents(source)
         row["image_id"] = hashlib.sha256(data).hexdigest()
         with opened(data) as image:
             size = dict(zip(("width", "height"), header.upright_size(image), strict=True))

@@ -33,7 +33,7 @@ def in_parallel(make: Callable[..., dict], items: Sequence, workers: int, label:
 
 def save(path: Path, data: bytes) -> dict:
     """Write a file: its path, and decode.identify's facts."""
-    return {"path": str(atomic.write(path, data))} | decode.identify(path)
+    return {"path": str(atomic.write(path, data))} | decode.identify(data)
 
 
 def save_degraded(path: Path, rgb: np.ndarray, cfg: DataParams, key: str) -> dict:

@@ -1,5 +1,8 @@
 """The pixel set: photographs and their reconstructions, in pairs alike in format, quality and size."""
 
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+
 import pandas as pd
 
 from aligngemini.core import seeds
@@ -8,21 +11,31 @@ from aligngemini.core.params import Refused
 from . import reconstruct, scene_images, sources
 from .params import WORLD, DataParams
 
+AUTOENCODERS = f"{__package__}.patches"  # the module that imports the libraries of autoencoders
+
 
 def make(run, cfg: DataParams) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Rows of training and validation, and files with the reason why they were left out."""
-    counts, listed = sources.counts(cfg, cfg.pixel_pairs), pd.DataFrame(columns=["path", "reason"])
-    if cfg.photos == WORLD:
-        limits = scene_images.seen(cfg)
-        parts = {s: scene_images.images(run, cfg, s, "pixel", n, limits, (False,)) for s, n in counts.items()}
-    else:
-        parts, listed = divided(run, cfg)
-    photographs = pd.concat([parts[split].assign(split=split) for split in counts], ignore_index=True)
+    parts, listed = _photographs(run, cfg)
+    photographs = pd.concat([rows.assign(split=split) for split, rows in parts.items()], ignore_index=True)
     made = [_pairs(run, cfg, rows, place) for place, rows in photographs.groupby(_shares(cfg, photographs))]
     pairs, failed = (pd.concat(parts, ignore_index=True) for parts in zip(*made, strict=True))
     if pairs.empty:
         raise Refused(f"None of the photographs under {cfg.photos} can be read: {failed['reason'].iloc[0]}.")
     return pairs.assign(reason=""), pd.concat([listed, failed])
+
+
+def _photographs(run, cfg: DataParams) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+    """The photographs of training and validation, and all files that are listed."""
+    counts = sources.counts(cfg, cfg.pixel_pairs)
+    if cfg.photos != WORLD:
+        parts, listed = divided(run, cfg)
+        return {split: parts[split] for split in counts}, listed
+    limits = scene_images.seen(cfg)
+    with ThreadPoolExecutor(1) as aside:
+        aside.submit(import_module, AUTOENCODERS)  # which takes seconds; meanwhile other processes photograph
+        parts = {s: scene_images.images(run, cfg, s, "pixel", n, limits, (False,)) for s, n in counts.items()}
+    return parts, pd.DataFrame(columns=["path", "reason"])
 
 
 def _shares(cfg: DataParams, photographs: pd.DataFrame) -> pd.Series:

@@ -60,4 +60,4 @@ def cv_auroc(model, features: np.ndarray, rows: pd.DataFrame) -> Auroc:
 
 def groups_per_class(rows: pd.DataFrame) -> int:
     """Number of groups (pair_id) of the class that has fewer of them; 0 where a class is absent."""
-    return min(len(set(rows.loc[rows["label"] == label, "pair_id"])) for label in (0, 1))
+    return min(rows.loc[rows["label"] == label, "pair_id"].nunique(dropna=False) for label in (0, 1))

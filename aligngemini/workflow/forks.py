@@ -25,7 +25,8 @@ class Server:
         self._socket, theirs = socket.socketpair()
         with theirs:
             words = [sys.executable, "-P", fork_server.__file__]
-            self.process = Popen(words, stdin=theirs, start_new_session=True)
+            ours = share.SPINS | dict(os.environ)  # of libraries that look when they are imported
+            self.process = Popen(words, stdin=theirs, start_new_session=True, env=ours)
         self._answers, self._asking = self._socket.makefile(), threading.Lock()
 
     def start(self, words: list[str], environment: dict[str, str], folder: str) -> "Forked":

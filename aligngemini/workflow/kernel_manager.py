@@ -16,6 +16,8 @@ from aligngemini.core import paths
 from aligngemini.workflow import kernel
 from aligngemini.workflow.forks import Process, Server
 
+# What a kernel runs first: at its end Python would look for garbage in all libraries, for a second or two.
+END = '__import__("atexit").register(__import__("gc").freeze);'
 SOCKET_PATH = 103  # bytes in the path of a Unix socket: what macOS allows, Linux 4 more (unix(4), unix(7))
 
 
@@ -49,7 +51,8 @@ def _spec(environment: dict[str, str]) -> KernelSpec:
     path = os.pathsep.join(filter(None, [str(paths.PACKAGE.parent), os.environ.get("PYTHONPATH")]))
     # A busy kernel complains when it is interrupted before it is shut down; errors of cells are no lines of its log.
     quiet = "--IPKernelApp.log_level=CRITICAL"
-    argv = [sys.executable, "-m", "ipykernel_launcher", quiet, "-f", "{connection_file}"]
+    first = f"--IPKernelApp.exec_lines={END}"
+    argv = [sys.executable, "-m", "ipykernel_launcher", quiet, first, "-f", "{connection_file}"]
     # jupyter_client takes $NAME in a value for another variable, and $$ for $.
     variables = {name: value.replace("$", "$$") for name, value in {"PYTHONPATH": path, **environment}.items()}
     return KernelSpec(**get_kernel_dict() | {"argv": argv, "env": variables})

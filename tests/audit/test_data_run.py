@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aligngemini.audit import cues, data_run, pixel_statistics
+from aligngemini.audit import cues, data_run, pixel_network, pixel_statistics
 from aligngemini.images import decode, jpeg
 from tests.audit.conftest import write_pairs
 
@@ -95,7 +95,7 @@ def test_the_audit_is_kept_in_the_run(pairs, new_run, monkeypatch):
 
 
 def test_the_network_is_a_second_pixel_probe_where_it_is_asked_for(pairs, monkeypatch):
-    monkeypatch.setattr(data_run.pixel_network, "probe", lambda rows: (0.7, 0.6, 0.8))
+    monkeypatch.setattr(pixel_network, "probe", lambda rows: (0.7, 0.6, 0.8))
     monkeypatch.setattr(cues, "pixel_probe", lambda rows: (0.5, 0.4, 0.6))
     rows = pairs()
     figures, found = data_run.measure({"pixel": rows}, network=True)

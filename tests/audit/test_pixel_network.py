@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from aligngemini.audit import cues, data_run, pixel_network
+from aligngemini.audit import cues, data_run, pixel_network, pixel_statistics
 from aligngemini.images import jpeg
 from aligngemini.scores import cv_auroc
 from tests.audit.conftest import write_pairs
@@ -69,4 +69,4 @@ def test_the_strength_of_the_degradation_is_measured_by_both_probes(pairs, monke
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 40), (112, 112), (300, 200)])
 def test_every_size_becomes_the_same_square(picture, size):
-    assert pixel_network.crop(picture(*size)).shape == (3, pixel_network.SIDE, pixel_network.SIDE)
+    assert pixel_statistics.crop(picture(*size)).shape == (3, pixel_statistics.SIDE, pixel_statistics.SIDE)
