@@ -46,7 +46,7 @@ def execute(
     import papermill
     from nbclient.exceptions import DeadKernelError
 
-    from aligngemini.workflow import kernel_manager
+    from aligngemini.workflow import engine, kernel_manager
 
     logging.getLogger("papermill").addFilter(_is_news)
     started: list[Process] = []
@@ -63,6 +63,7 @@ def execute(
                 notebook,
                 executed,
                 parameters=parameters,
+                engine_name=engine.NAME,
                 kernel_name="python3",
                 language="python",
                 progress_bar=False,
