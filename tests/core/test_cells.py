@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from pathlib import Path
 
 import nbformat
 import pandas as pd
@@ -9,7 +10,7 @@ import pytest
 
 from aligngemini.core import runs, stages
 from aligngemini.images.params import DataParams
-from aligngemini.workflow import kernel
+from aligngemini.workflow import kernel, kernel_manager
 from tests import cells
 
 SETUP = f"""\
@@ -38,7 +39,7 @@ class Lab:
         self.sockets = tempfile.TemporaryDirectory()  # short, as the names of sockets must be
         self.client = NotebookClient(
             nbformat.v4.new_notebook(cells=self.cells),
-            kernel_manager_class=kernel._manager(self.sockets.name, self.little.environment, []),
+            kernel_manager_class=kernel_manager.of(Path(self.sockets.name), self.little.environment, None, [].append),
             startup_timeout=kernel.START_SECONDS,
         )
         self.kernel = self.client.setup_kernel()
