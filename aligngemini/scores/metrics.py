@@ -6,7 +6,7 @@ of fakes, so compare them only where that share is the same.
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+from sklearn.metrics import auc, roc_curve
 
 from aligngemini.core.params import Refused
 
@@ -46,9 +46,22 @@ def accuracies(label, verdict) -> dict:
     return {"metric": metric, **shares, "n": n_real + n_fake, "n_real": n_real, "n_fake": n_fake}
 
 
+def _curve(label, score) -> tuple | None:
+    """False alarms and recall, shares [k] above each score from the highest down, (0, 0) first; None for one class.
+
+    All that needs no threshold is read off this one curve: scikit-learn checks its arguments anew for each measure,
+    which takes longer than a thousand scores themselves.
+    """
+    return roc_curve(label, score, drop_intermediate=False)[:2] if len(np.unique(label)) == 2 else None
+
+
 def auroc(label, score) -> float:
     """Probability that a fake scores above a real, ties counting one half; NaN if a class is absent."""
-    return float(roc_auc_score(label, score)) if len(np.unique(label)) == 2 else float("nan")
+    return _area(_curve(label, score))
+
+
+def _area(curve: tuple | None) -> float:
+    return float(auc(*curve)) if curve else float("nan")
 
 
 def threshold_free(label, score) -> dict[str, float]:
@@ -57,13 +70,22 @@ def threshold_free(label, score) -> dict[str, float]:
     ap: average precision of fakes. tpr_at_1, tpr_at_5: recall at no more than 1 % and 5 % false alarms among the reals.
     ece: expected calibration error.
     """
-    label, score = np.asarray(label).astype(int), np.asarray(score, dtype=np.float64)
-    if len(np.unique(label)) < 2:
+    return _threshold_free(_curve(label, score), label, score)
+
+
+def _threshold_free(curve: tuple | None, label, score) -> dict[str, float]:
+    if not curve:
         return dict.fromkeys(THRESHOLD_FREE, float("nan"))
-    curve = roc_curve(label, score, drop_intermediate=False)
     recalls = [_recall_at(curve, alarms) for alarms in (0.01, 0.05)]
-    values = average_precision_score(label, score), *recalls, calibration_error(label, score)
+    values = _average_precision(curve, np.mean(label)), *recalls, calibration_error(label, score)
     return dict(zip(THRESHOLD_FREE, map(float, values), strict=True))
+
+
+def _average_precision(curve: tuple, fakes: float) -> float:
+    """Mean precision over the steps of recall; `fakes`: their share."""
+    false_alarms, recall = curve
+    found, wrong = fakes * recall[1:], (1 - fakes) * false_alarms[1:]
+    return float(np.diff(recall) @ (found / (found + wrong)))
 
 
 def recall_at(label, score, alarms: float) -> float:
@@ -71,11 +93,11 @@ def recall_at(label, score, alarms: float) -> float:
 
     Nothing is interpolated between thresholds: with fewer than 1 / `alarms` reals not one of them may be above.
     """
-    return _recall_at(roc_curve(label, score, drop_intermediate=False), alarms)
+    return _recall_at(roc_curve(label, score, drop_intermediate=False)[:2], alarms)
 
 
 def _recall_at(curve: tuple, alarms: float) -> float:
-    false_alarms, recall, _ = curve
+    false_alarms, recall = curve
     return float(recall[false_alarms <= alarms].max())
 
 
@@ -100,12 +122,14 @@ def per_subset(frame: pd.DataFrame) -> pd.DataFrame:
     """
     if frame[["verdict", "score"]].isna().to_numpy().any():
         raise Refused("Every judged image needs a score and a verdict; list the others as missing first.")
-    rows = [
-        {"subset": subset, **accuracies(part.label, part.verdict), "auroc": auroc(part.label, part.score)}
-        | threshold_free(part.label, part.score)
-        for subset, part in frame.groupby("subset", sort=False)
-    ]
-    return pd.DataFrame(rows)
+    subsets = frame.groupby("subset", sort=False)
+    return pd.DataFrame([_measured(name, part.label, part.verdict, part.score) for name, part in subsets])
+
+
+def _measured(subset, label, verdict, score) -> dict:
+    curve = _curve(label, score)
+    found = {"subset": subset, **accuracies(label, verdict), "auroc": _area(curve)}
+    return found | _threshold_free(curve, label, score)
 
 
 def mean_over_subsets(measures: pd.DataFrame) -> dict:
