@@ -72,6 +72,9 @@ class ExpertParams(Params):
         True, "give the score 0 to images that look degraded to a linear probe on the frozen backbone"
     )
     precision: str = fields.number_format("backbone", "bfloat16", "float32 elsewhere and in mode faithful")
+    compiled: bool = advanced(
+        False, "compile the blocks of the backbone for training, which takes a minute and changes rounding"
+    )
     workers: int = advanced(1, "processes that prepare batches, 0 or more", least=0)
     checkpoint_steps: fields.CheckpointSteps = 50
     score_batch_size: int = advanced(64, "images per batch when scoring, 1 or more", least=1)

@@ -3,6 +3,7 @@
 import math
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -16,7 +17,7 @@ from aligngemini.core import devices, processes, states
 from aligngemini.core.manifest import no_memory
 from aligngemini.core.progress import progress, say
 
-from . import adapter, degradation, objective
+from . import adapter, compiled, degradation, objective
 from .backbone import Expert
 from .batches import Batches, match_real_fake
 from .branch import ExpertBranch
@@ -79,14 +80,15 @@ def minimise(
     expert.model.train()
     descend = updating(expert, optim, config, loss, penalty)
     ahead = _ahead(batches(begun * config.gradient_accumulation), config)
-    for step in progress(range(begun, steps), "training the expert"):
-        rate = config.learning_rate * objective.rate(step, steps, config.mode)
-        for group in optim.param_groups:
-            group["lr"] = rate
-        value = descend(list(islice(ahead, config.gradient_accumulation)))
-        log.append({"step": step + 1, "loss": value, "learning_rate": rate})
-        if (step + 1) % config.checkpoint_steps == 0 and step + 1 < steps:
-            states.save(state, trained, optim, step + 1, log)
+    with compiled.blocks(expert.model) if config.compiled else nullcontext():
+        for step in progress(range(begun, steps), "training the expert"):
+            rate = config.learning_rate * objective.rate(step, steps, config.mode)
+            for group in optim.param_groups:
+                group["lr"] = rate
+            value = descend(list(islice(ahead, config.gradient_accumulation)))
+            log.append({"step": step + 1, "loss": value, "learning_rate": rate})
+            if (step + 1) % config.checkpoint_steps == 0 and step + 1 < steps:
+                states.save(state, trained, optim, step + 1, log)
     return log
 
 
@@ -94,8 +96,8 @@ def _ahead(batches: Batches, config: ExpertParams):
     """The batches, read ahead in other processes; for little work these are not worth their start."""
     views = 2 * config.batch_pairs * (1 + 2 * config.resized_views)
     pixels = len(batches) * views * config.crop**2
-    ready = processes.ahead(batches, min(config.workers, 1 + pixels // WORTH))
-    return (each.pin_memory() for each in ready) if devices.best() in devices.NARROW else ready
+    workers = min(config.workers, 1 + pixels // WORTH)
+    return processes.ahead(batches, workers, pin_memory=devices.best() in devices.NARROW)
 
 
 def updating(

@@ -1,10 +1,10 @@
 """Training the expert on six views of each pair: ours against the straightforward loop, at equal model, draws and crop.
 
-`python tests/benchmarks/expert.py [PAIRS] [small|full] [WORKERS]` prints pairs per second of both ways in one run, and
-their ratio. full: DINOv2 ViT-L/14 with random weights and the published settings; small: two narrow blocks of it. The
-straightforward loop changes and resizes whole pictures and crops them last, computes in float32, and lets every weight
-ask for a gradient, while its optimiser holds LoRA alone. It is spared the release's cosine transforms, which change
-nothing (see aligngemini/expert/sample.py).
+`python tests/benchmarks/expert.py [PAIRS] [small|full] [WORKERS]` prints pairs per second of the straightforward loop,
+of ours, and of ours with compiled blocks in one run, and their ratios. full: DINOv2 ViT-L/14 with random weights and
+the published settings; small: two narrow blocks of it. The straightforward loop changes and resizes whole pictures and
+crops them last, computes in float32, and lets every weight ask for a gradient, while its optimiser holds LoRA alone. It
+is spared the release's cosine transforms, which change nothing (see aligngemini/expert/sample.py).
 """
 
 import sys
@@ -116,19 +116,23 @@ def main(count: int, size: str, workers: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         rows, out = lay(Path(name), count), Path(name)
         few, part = rows.head(16), rows.head(2 * max(8, count // 4))
-        train.train(fresh(size, cfg), few, cfg, out / "warm", out / "warm")
-        straightforward(fresh(size, cfg), few, cfg)
-        ours, plain = fresh(size, cfg), fresh(size, cfg)
-        quick = rate(lambda: train.train(ours, rows, cfg, out / "c", out / "a"), count)
-        slow = rate(lambda: straightforward(plain, part, cfg), len(part) // 2)
         for what, Made in (("ours", batches.Batches), ("whole pictures", WholePictures)):
             made = Made(batches.match_real_fake(part, 0), cfg, 0)
             begun = time.process_time()
             images = sum(len(made[i]) for i in range(len(made)))
             each = (time.process_time() - begun) / images * len(views.names(cfg))
             print(f"views alone, {what}: {1000 * each:.1f} ms of processor time per pair")
-        print(f"training a {size} model on {ours.device} with {workers} workers beside it:")
-        print(f"ours {quick:.2f} pairs/s, straightforward {slow:.2f}, ratio {quick / slow:.1f}")
+        straightforward(fresh(size, cfg), few, cfg)
+        plain = fresh(size, cfg)
+        slow = rate(partial(straightforward, plain, part, cfg), len(part) // 2)
+        print(f"training a {size} model on {plain.device} with {workers} workers beside it:")
+        print(f"straightforward: {slow:.2f} pairs/s")
+        for what, each in (("ours", cfg), ("ours, compiled", cfg.replace(compiled=True))):
+            place, batch = out / what, 2 * cfg.batch_pairs
+            # warmed by an update of the size that follows, for which the code is compiled
+            train.train(fresh(size, each), rows.head(batch * cfg.gradient_accumulation), each, place / "w", place / "v")
+            quick = rate(partial(train.train, fresh(size, each), rows, each, place / "c", place / "a"), count)
+            print(f"{what}: {quick:.2f} pairs/s, ratio {quick / slow:.1f}")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import psutil
 import pytest
 import torch
 from torch.utils.data import Dataset
+from torch.utils.data._utils import pin_memory
 
 from aligngemini.core import paths, processes
 
@@ -68,6 +69,15 @@ def test_no_item_goes_through_shared_memory(monkeypatch):
     for name in ("_share_fd_cpu_", "_share_filename_cpu_"):
         monkeypatch.setattr(torch.UntypedStorage, name, full)
     assert len(list(processes.ahead(Numbers(), 1, timeout=20))) == 6
+
+
+def test_the_thread_of_the_dataloader_can_pin_what_processes_make(monkeypatch):
+    pinned = []
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda self: pinned.append(self.shape) or self)
+    wanted = Numbers()[1]
+    got = processes._tensors(pin_memory.pin_memory(processes._arrays(wanted)))
+    assert len(pinned) == 2 and torch.equal(wanted["a"], got["a"])
+    assert wanted["b"]["c"].numpy().tobytes() == got["b"]["c"].numpy().tobytes()
 
 
 def test_a_tiny_dev_shm_is_large_enough():
