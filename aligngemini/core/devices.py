@@ -8,8 +8,9 @@ from typing import Any
 
 AUTO = "auto"  # of a number format: whatever suits this machine
 NARROW = ("cuda", "xpu")  # kinds of accelerator on which auto means 16 bits; Apple's stays in float32
-# Options of glibc's mallopt with bytes: the most that glibc, which adjusts both by itself, would come to (mallopt(3)).
-TRIM_THRESHOLD, MMAP_THRESHOLD = (-1, 64 * 2**20), (-3, 32 * 2**20)
+# Options of glibc's mallopt(3) with bytes. The second is the largest that it takes. The first is ours: with the largest
+# that glibc comes to by itself, 64 MB, some trainings kept what a step frees and others gave it back.
+TRIM_THRESHOLD, MMAP_THRESHOLD = (-1, 256 * 2**20), (-3, 32 * 2**20)
 
 
 def best() -> str:
@@ -88,7 +89,7 @@ def double(values: Any) -> Any:
 
 
 def keep_freed_memory() -> None:
-    """Let this process keep up to 64 MB that tensors on a processor have freed, for the next ones; no number changes.
+    """Let this process keep up to 256 MB that tensors on a processor have freed, for the next ones; no number changes.
 
     By default glibc gives it back to the system and asks for it anew several times in each step of a small model, which
     is a tenth of the processor time of a training. C libraries without mallopt do as they do.

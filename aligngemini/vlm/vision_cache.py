@@ -43,7 +43,9 @@ class CachedFeatures:
 
 
 def _same(some: dict[str, torch.Tensor], others: dict[str, torch.Tensor]) -> bool:
-    return some.keys() == others.keys() and all(torch.equal(value, others[name]) for name, value in some.items())
+    if some.keys() != others.keys():
+        return False
+    return all(value is others[name] or torch.equal(value, others[name]) for name, value in some.items())
 
 
 def _twice(value):
