@@ -1,5 +1,6 @@
 """Where notebooks run: in kernels of this machine, or in those of a Ray cluster that sees the same files."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ class Local:
     def __init__(self, jobs: int = 1) -> None:
         self.jobs = jobs
         self._server: forks.Server | None = None
+        self._preparing = threading.Lock()  # notebooks that begin together prepare it once
 
     def variables(self, place: int, beside: int) -> dict[str, str]:
         """The variables that give a kernel its share of this machine; arguments as of `share.variables`."""
@@ -26,9 +28,10 @@ class Local:
 
     def execute(self, notebook: Path, executed: Path, values: dict[str, Any], environment: dict[str, str]) -> None:
         """Run a notebook as `kernel.execute` does."""
-        server = self._server
-        if self.more and not server and forks.possible():
-            self._server = kernel.server()  # ready for the next notebooks
+        with self._preparing:
+            server = self._server
+            if self.more and not server and forks.possible():
+                self._server = kernel.server()  # ready for the next notebooks
         kernel.execute(notebook, executed, values, environment, server)
 
     def end(self) -> None:

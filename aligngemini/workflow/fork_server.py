@@ -2,7 +2,8 @@
 
 It imports nothing of this package: each kernel reads the code as it is when it starts, and names its runs by that code.
 Standard input is a socket. Each line asks, in JSON, for a kernel (`words`, `environment`, `folder`), which is answered
-with its process id, or for the exit code of one (`pid`): null while it runs, negative for a signal.
+with its process id (null: the system has no room for one), or for the exit code of one (`pid`): null while it runs,
+negative for a signal.
 """
 
 import gc
@@ -10,7 +11,8 @@ import json
 import logging
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 
 LIBRARIES = [
@@ -27,14 +29,47 @@ LIBRARIES += ["sklearn.linear_model", "timm", "peft", "diffusers", "datasets", "
 THREADS = "OMP_NUM_THREADS"  # read by the libraries when they are imported
 
 
+def load() -> None:
+    """Import the libraries. What one says then is said by no cell; one that fails does so again in the cell that
+    imports it.
+    """
+    with _silence():
+        for name in LIBRARIES:
+            with suppress(Exception):
+                import_module(name)
+    gc.freeze()  # what no kernel changes is not copied for each
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Let both streams lead nowhere, below Python too; what they still hold, each kernel would write once more."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    streams = [each for each in (sys.stdout, sys.stderr) if each]  # None: the command has closed it
+    kept = [(each, os.dup(each.fileno())) for each in streams]
+    for each in streams:
+        os.dup2(nowhere, each.fileno())
+    yield
+    for each, original in kept:
+        each.flush()
+        os.dup2(original, each.fileno())
+        os.close(original)
+    os.close(nowhere)
+
+
 def serve() -> dict | None:
     """Answer until the command has closed the socket: None. In the process of a kernel, return what it is."""
     for line in sys.stdin:
         asked = json.loads(line)
-        answer = _exit_code(asked["pid"]) if "pid" in asked else os.fork()
+        answer = _exit_code(asked["pid"]) if "pid" in asked else _fork()
         if answer == 0 and "words" in asked:
             return asked
         os.write(sys.stdin.fileno(), f"{json.dumps(answer)}\n".encode())
+    return None
+
+
+def _fork() -> int | None:
+    with suppress(OSError):
+        return os.fork()
     return None
 
 
@@ -48,11 +83,12 @@ def become(words: list[str], environment: dict[str, str], folder: str) -> None:
     os.setsid()
     os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())
     os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(environment)
+    if environment[THREADS] != os.environ.get(THREADS):  # what the user has set, the libraries have read themselves
+        _limit_threads(int(environment[THREADS]))
+    os.environ.update(environment)  # libraries have set others when they were imported
     sys.path[:0] = environment["PYTHONPATH"].split(os.pathsep)
     sys.argv[:] = words
-    _limit_threads(int(environment[THREADS]))
+    _draw_anew()
     from ipykernel import kernelapp
 
     kernel = kernelapp.IPKernelApp.instance(parent_handle=os.getppid())  # it ends when that process does
@@ -65,8 +101,15 @@ def _log_into_the_notebook() -> None:
     """What libraries log goes where it goes when a cell imports them; their loggers knew the terminal alone."""
     for logger in logging.root.manager.loggerDict.values():
         for handler in getattr(logger, "handlers", ()):
-            if getattr(handler, "stream", None) is sys.__stderr__:
+            if isinstance(handler, logging.StreamHandler) and handler.stream is sys.__stderr__:
                 handler.setStream(sys.stderr)
+
+
+def _draw_anew() -> None:
+    """Seed the one generator that a fork would share with the next; Python's own seeds itself, torch's has a seed."""
+    import numpy
+
+    numpy.random.seed()
 
 
 def _limit_threads(count: int) -> None:
@@ -78,9 +121,8 @@ def _limit_threads(count: int) -> None:
 
 
 if __name__ == "__main__":
-    for name in LIBRARIES:
-        with suppress(ImportError):
-            import_module(name)
-    gc.freeze()  # what no kernel changes is not copied for each
+    load()
     if kernel := serve():
         become(**kernel)
+    else:
+        os._exit(0)  # at its end Python would take all libraries apart, and nanobind write a page on what is left

@@ -11,11 +11,13 @@ from typing import Any
 
 from aligngemini.workflow import fork_server, share
 
+GPUS = ["/dev/nvidiactl", "/dev/kfd", "/dev/dxg"]  # files of the drivers of NVIDIA, of AMD, and of both in WSL
+
 
 def possible() -> bool:
     """Whether kernels can be forked. On macOS libraries do not survive a fork; where there is a GPU, one of them may
-    use it as soon as it is imported, and then no fork may."""
-    return sys.platform == "linux" and not share.gpus()
+    use it as soon as it is imported, and then no fork may. Not every GPU is one that nvidia-smi knows of."""
+    return sys.platform == "linux" and not share.gpus() and not any(map(os.path.exists, GPUS))
 
 
 class Server:
@@ -30,8 +32,14 @@ class Server:
         self._answers, self._asking = self._socket.makefile(), threading.Lock()
 
     def start(self, words: list[str], environment: dict[str, str], folder: str) -> "Forked":
-        """Fork the kernel that `python -m WORDS` would be in `folder`; `environment`: all its variables."""
-        return Forked(self, self.ask(words=words, environment=environment, folder=folder))
+        """Fork the kernel that `python -m WORDS` would be in `folder`; `environment`: all its variables.
+
+        Raises OSError when the process has ended or cannot be forked.
+        """
+        pid = self.ask(words=words, environment=environment, folder=folder)
+        if pid is None:
+            raise BlockingIOError("the process that kernels are forked from could not be forked")
+        return Forked(self, pid)
 
     def ask(self, **asked: Any) -> Any:
         """Return the answer of the process. Raises ConnectionError when it has ended."""
@@ -63,8 +71,8 @@ class Forked:
         if self.returncode is None:
             try:
                 self.returncode = self._server.ask(pid=self.pid)
-            except OSError:
-                self.returncode = 1  # of a kernel whose parent has ended
+            except OSError:  # its parent has ended, and so does it: it ended as that did, perhaps for want of memory
+                self.returncode = self._server.process.wait() or 1
         return self.returncode
 
     wait = poll  # jupyter_client waits for those alone that have ended

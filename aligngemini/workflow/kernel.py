@@ -123,12 +123,19 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 
 def _end(kernels: list[Process]) -> None:
-    """Kill kernels, then end all processes that they started."""
+    """Kill kernels, then end all processes that they started. The last come first: the process that a kernel is forked
+    from can still say whether it runs.
+    """
     helpers: list[psutil.Process] = []
+    kernels = [
+        each for each in reversed(kernels) if each.poll() is None
+    ]  # the number of one that ended may be another's
     for each in kernels:
         with suppress(psutil.NoSuchProcess):
             helpers += psutil.Process(each.pid).children(recursive=True)
             each.kill()  # first: it must not see its helpers end
+    ended = {each.pid for each in kernels}
+    helpers = [each for each in helpers if each.pid not in ended]
     for act in (psutil.Process.terminate, psutil.Process.kill):
         for helper in helpers:
             with suppress(psutil.NoSuchProcess):

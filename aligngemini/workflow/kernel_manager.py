@@ -59,7 +59,7 @@ def _spec(environment: dict[str, str]) -> KernelSpec:
 
 
 class Forking(LocalProvisioner):
-    """Has the process of a kernel forked."""
+    """Has the process of a kernel forked, or started where the process that would be forked has ended."""
 
     def __init__(self, server: Server, **options: Any) -> None:
         super().__init__(**options)
@@ -68,7 +68,10 @@ class Forking(LocalProvisioner):
     async def launch_kernel(self, cmd: list[str], **options: Any) -> dict[str, Any]:
         """Fork what the command `cmd` would start; `options`: its `env` and `cwd`, as `subprocess.Popen` takes them."""
         self.cwd = options.get("cwd") or os.getcwd()
-        self.process = self._server.start(cmd[2:], options["env"], self.cwd)
+        try:
+            self.process = self._server.start(cmd[2:], options["env"], self.cwd)
+        except OSError:
+            return await super().launch_kernel(cmd, **options)
         self.pid = self.pgid = self.process.pid  # it begins a session, and so a group, of its own
         return self.connection_info
 

@@ -1,16 +1,20 @@
 """Kernels that are forked are what kernels of a new Python are."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import Mock
 
 import nbformat
 import psutil
 import pytest
+from papermill.exceptions import PapermillExecutionError
 
-from aligngemini.workflow import forks, kernel
+from aligngemini.workflow import executors, forks, kernel, share
 
 pytestmark = pytest.mark.skipif(not forks.possible(), reason="kernels are not forked here")
 
@@ -51,6 +55,26 @@ def executed(tmp_path):
     return run
 
 
+@pytest.fixture
+def quick(little, monkeypatch):
+    """Start a process to fork kernels from that imports little; `texts` are the modules that it finds."""
+    made = []
+
+    def start(**texts):
+        absent = dict.fromkeys(
+            ["plotly", "sklearn", "timm", "peft", "diffusers", "datasets", "trl"], "raise ImportError"
+        )
+        for name, text in (absent | texts).items():
+            (little.root / "modules" / f"{name}.py").write_text(text)
+        monkeypatch.setenv("PYTHONPATH", little.environment["PYTHONPATH"])
+        made.append(forks.Server())
+        return made[-1]
+
+    yield start
+    for server in made:
+        server.end()
+
+
 def test_a_forked_kernel_has_all_that_one_of_a_new_python_has(server, executed):
     """Its variables, folder, paths, threads, way of starting processes, and no code of the package by then."""
     started, forked = (executed(each, LOOK, LITTLE="yes") for each in (None, server))
@@ -67,8 +91,69 @@ def test_each_forked_kernel_has_its_own_number_of_threads(server, executed):
 
 
 def test_forked_kernels_draw_numbers_of_their_own(server, executed):
-    cell = "import random, uuid\nprint(random.random(), uuid.uuid4())"
-    assert executed(server, cell) != executed(server, cell)
+    cell = "import random, uuid\nimport numpy as np\nprint(random.random(), uuid.uuid4(), np.random.rand())"
+    (one,), (other,) = executed(server, cell), executed(server, cell)
+    assert not set(one.split()) & set(other.split())
+
+
+@pytest.mark.parametrize("count", ["2,1", ""])
+def test_a_forked_kernel_takes_what_the_libraries_take_as_a_number_of_threads(executed, quick, monkeypatch, count):
+    monkeypatch.setenv("OMP_NUM_THREADS", count)
+    assert executed(quick(), "print(1)", OMP_NUM_THREADS=count) == ["1\n"]
+
+
+def test_a_library_may_speak_fail_and_set_variables_when_it_is_imported(executed, quick, capfd):
+    """It says nothing on the terminal, fails in no notebook that does without it, and what it has set stays."""
+    server = quick(
+        timm="print('a word')",
+        datasets="import os, sys\nos.environ['SET'] = 'yes'\nos.write(2, b'a word')\nprint('a word', file=sys.stderr)",
+        diffusers="raise RuntimeError('too old')",
+    )
+    assert executed(server, "import os\nprint(os.environ['SET'])") == ["yes\n"]
+    with pytest.raises(PapermillExecutionError, match="too old"):
+        executed(server, "import diffusers")
+    assert not {"a word", "too old"} & set("".join(capfd.readouterr()).splitlines())
+
+
+def test_a_kernel_is_started_where_none_can_be_forked(executed, quick, monkeypatch):
+    server, cell = quick(), "import os\nprint(os.getppid())"
+    assert executed(server, cell) == [f"{server.process.pid}\n"]
+    with monkeypatch.context() as patch:
+        patch.setattr(server, "ask", Mock(return_value=None))  # no process id
+        assert executed(server, cell) == [f"{os.getpid()}\n"]
+    server.process.kill()
+    assert executed(server, cell) == [f"{os.getpid()}\n"], "the process has ended"
+
+
+def test_a_kernel_whose_server_is_killed_is_told_as_one_that_is_killed(executed, quick):
+    """As the system does for want of memory: it takes the largest process."""
+    with pytest.raises(kernel.Died, match=r"ended by signal 9 .* short of memory"):
+        executed(quick(), "import os, signal, time\nos.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(60)")
+
+
+def test_no_kernel_is_forked_where_a_driver_of_gpus_is(monkeypatch, tmp_path):
+    monkeypatch.setattr(share, "gpus", list)
+    monkeypatch.setattr(forks, "GPUS", [str(tmp_path)])
+    assert not forks.possible()
+
+
+def test_notebooks_that_begin_together_prepare_forks_once(monkeypatch):
+    made = []
+    monkeypatch.setattr(forks, "possible", lambda: time.sleep(0.2) or True)
+    monkeypatch.setattr(kernel, "server", lambda: made.append("server") or made)
+    monkeypatch.setattr(kernel, "execute", lambda *given: None)
+    executor = executors.Local(2)
+    executor.more = True
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(executor.execute, "ab", "ab", [{}] * 2, [{}] * 2))
+    assert made == ["server"]
+
+
+def test_notebooks_run_where_the_stream_of_errors_is_closed(little):
+    words = [sys.executable, "-m", "aligngemini.cli", "run", "--scale", "tiny", "--jobs", "1"]
+    closing = [sys.executable, "-c", f"import os\nos.close(2)\nos.execv({words[0]!r}, {words!r})"]
+    done = subprocess.run(closing, env=os.environ | little.environment, capture_output=True, text=True)
+    assert "[7/7] 05_analysis: complete" in done.stdout
 
 
 def test_workers_of_a_forked_kernel_end_with_it(server, executed):
@@ -88,18 +173,19 @@ def test_a_forked_kernel_that_dies_is_told_as_such(server, executed):
 
 
 def test_forked_kernels_end_when_the_command_is_killed(tmp_path):
-    """Nothing stays of a command that had no time to end them."""
+    """Nothing stays of a command that had no time to end them, and nothing is said."""
     begin = (
         "import os, sys\nfrom aligngemini.workflow import forks\nserver = forks.Server()\n"
         f"words = ['ipykernel_launcher', '-f', {str(tmp_path / 'kernel.json')!r}]\n"
         "made = server.start(words, dict(os.environ, PYTHONPATH='', OMP_NUM_THREADS='1'), '.')\n"
         "print(made.pid, server.process.pid, flush=True)\nsys.stdin.read()"
     )
-    command = subprocess.Popen([sys.executable, "-c", begin], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    pipes = dict.fromkeys(["stdin", "stdout", "stderr"], subprocess.PIPE)
+    command = subprocess.Popen([sys.executable, "-c", begin], **pipes, text=True)
     pids = [int(word) for word in command.stdout.readline().split()]
     assert len(pids) == 2 and all(map(psutil.pid_exists, pids))
     command.send_signal(signal.SIGKILL)
-    command.communicate()
+    assert command.communicate() == ("", "")
     ends = time.monotonic() + 30
     while any(map(psutil.pid_exists, pids)):
         assert time.monotonic() < ends, "a process stays"

@@ -1,12 +1,15 @@
 """Stops and deaths: no kernel stays, one sentence is said, and the same command goes on."""
 
 import signal
+import subprocess
+import sys
 import time
 
 import psutil
 import pytest
 
 from aligngemini.core import runs, stages
+from aligngemini.workflow import forks, kernel
 
 DATA = stages.DATA
 
@@ -67,6 +70,33 @@ def test_a_stop_says_one_sentence_whatever_the_kernel_would_say(little, signals)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 130 and not child.is_running()
     assert err == "aligngemini: stopped; the same command continues where it was\n"
+
+
+@pytest.mark.skipif(not forks.possible(), reason="kernels are not forked here")
+def test_a_stop_kills_a_forked_kernel_without_asking_it(little):
+    """One that is asked to end may speak, or note the end of its workers as an error."""
+    handle = "import signal\nsignal.signal(signal.SIGTERM, lambda *_: draw('asked.json'))"
+    little.write(stages.VLM, handle, "draw('first.json')\ntime.sleep(60)")
+    process = little.start("run", "--scale", "tiny", "--jobs", "1")
+    _wait_for(lambda: len(little.log()) == 3)
+    (child,) = _kernels(process)
+    process.terminate()
+    assert process.communicate(timeout=120)[1] == "aligngemini: stopped; the same command continues where it was\n"
+    assert not child.is_running() and len(little.log()) == 3
+
+
+def test_a_process_that_ended_before_the_stop_is_not_taken_for_another():
+    """The system has given its number to a process that has children."""
+    begin = "import subprocess, sys\nprint(subprocess.Popen(['sleep', '60']).pid, flush=True)\nsys.stdin.read()"
+    other = subprocess.Popen([sys.executable, "-c", begin], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    child = psutil.Process(int(other.stdout.readline()))
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    ended.pid = other.pid
+    kernel._end([ended])
+    assert child.is_running() and child.status() != psutil.STATUS_ZOMBIE
+    child.kill()
+    other.communicate()
 
 
 def test_a_stop_ends_what_the_kernel_started(little):
