@@ -176,7 +176,8 @@ def test_forked_kernels_end_when_the_command_is_killed(tmp_path):
     """Nothing stays of a command that had no time to end them, and nothing is said."""
     begin = (
         "import os, sys\nfrom aligngemini.workflow import forks\nserver = forks.Server()\n"
-        f"words = ['ipykernel_launcher', '-f', {str(tmp_path / 'kernel.json')!r}]\n"
+        "words = ['ipykernel_launcher', '--IPKernelApp.log_level=CRITICAL']\n"
+        f"words += ['-f', {str(tmp_path / 'kernel.json')!r}]\n"
         "made = server.start(words, dict(os.environ, PYTHONPATH='', OMP_NUM_THREADS='1'), '.')\n"
         "print(made.pid, server.process.pid, flush=True)\nsys.stdin.read()"
     )
