@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -68,7 +69,8 @@ def serve() -> dict | None:
 
 
 def _fork() -> int | None:
-    with suppress(OSError):
+    """Fork. Python 3.12 warns of threads, on the terminal: numpy's library has some, and starts them anew in a fork."""
+    with suppress(OSError), warnings.catch_warnings(action="ignore", category=DeprecationWarning):
         return os.fork()
     return None
 

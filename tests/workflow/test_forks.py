@@ -115,6 +115,15 @@ def test_a_library_may_speak_fail_and_set_variables_when_it_is_imported(executed
     assert not {"a word", "too old"} & set("".join(capfd.readouterr()).splitlines())
 
 
+def test_nothing_is_said_of_threads_where_python_warns_of_a_fork(executed, quick, capfd):
+    """Python 3.12 does; here a library does."""
+    warn = "def fork(begin=os.fork):\n    warnings.warn('has threads', DeprecationWarning, 2)\n    return begin()\n"
+    server = quick(timm=f"import os, warnings\n{warn}os.fork = fork")
+    (said,) = executed(server, "import warnings\nwarnings.warn('heard', DeprecationWarning)")
+    assert "DeprecationWarning: heard" in said, "cells are still warned"
+    assert "has threads" not in "".join(capfd.readouterr())
+
+
 def test_a_kernel_is_started_where_none_can_be_forked(executed, quick, monkeypatch):
     server, cell = quick(), "import os\nprint(os.getppid())"
     assert executed(server, cell) == [f"{server.process.pid}\n"]
