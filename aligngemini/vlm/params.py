@@ -45,7 +45,7 @@ class VLMParams(Params):
     score_batch_size: int = advanced(64, "images per batch when scoring or labelling, 1 or more", least=1)
     gradient_checkpointing: bool = advanced(False, "recompute activations, which saves memory and takes longer")
     share_prompt: bool = advanced(
-        False, "pack both answers into one sequence that shares the prompt; faster, equal up to rounding"
+        True, "pack both answers into one sequence that shares the prompt; faster, equal up to rounding"
     )
     explain_images: int = advanced(6, "number of test images that the model explains in words, 0 or more", least=0)
     precision: str = fields.number_format("model", "bfloat16")
