@@ -20,8 +20,7 @@ from aligngemini.vlm.params import VLMParams
 
 CONFIGS = sorted((paths.ROOT / "notebooks" / "recipes" / "accelerate").glob("*.yaml"))
 CPU = "notebooks/recipes/accelerate/cpu.yaml"
-# Separate rows: packed ones are rounded by what else is in the batch, and a step of this size makes that visible.
-CFG = VLMParams(batch_size=1, gradient_accumulation=2, checkpoint_steps=2, learning_rate=1e-2, share_prompt=False)
+CFG = VLMParams(batch_size=1, gradient_accumulation=2, checkpoint_steps=2, learning_rate=1e-2)
 
 
 class Kill(TrainerCallback):
