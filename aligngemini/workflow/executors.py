@@ -29,10 +29,9 @@ class Local:
     def execute(self, notebook: Path, executed: Path, values: dict[str, Any], environment: dict[str, str]) -> None:
         """Run a notebook as `kernel.execute` does."""
         with self._preparing:
-            server = self._server
-            if self.more and not server and forks.possible():
-                self._server = kernel.server()  # ready for the next notebooks
-        kernel.execute(notebook, executed, values, environment, server)
+            if self.more and not self._server and forks.possible():
+                self._server = kernel.server()
+        kernel.execute(notebook, executed, values, environment, self._server)
 
     def end(self) -> None:
         """End what was prepared for further notebooks."""
