@@ -37,7 +37,7 @@ def outputs() -> Path:
     folder = resolve(_no_address(os.environ.get("ALIGNGEMINI_OUTPUTS") or "outputs", "ALIGNGEMINI_OUTPUTS"))
     with _refused(folder, "--outputs or ALIGNGEMINI_OUTPUTS"):
         there = _nearest(folder)
-        if there == folder and not os.access(folder, os.R_OK | os.X_OK):
+        if there == folder and os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     if not os.path.isdir(there):
         why = f"{short(there)} is no folder; choose another place with --outputs or ALIGNGEMINI_OUTPUTS"

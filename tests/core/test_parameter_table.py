@@ -24,7 +24,7 @@ def test_choices_that_the_help_does_not_name_are_listed():
 
 def test_a_notebook_shows_the_table_folded_with_the_number_of_changes_and_escaped():
     page = parameter_table.show(ExpertParams(base="<b>", crop=84)).data
-    assert page.startswith("<details><summary>All 40 parameters, 2 changed</summary>")
+    assert page.startswith("<details><summary>All 41 parameters, 2 changed</summary>")
     assert "&lt;b&gt;" in page and "<b>" not in page
 
 

@@ -188,7 +188,7 @@ def test_a_score_table_that_is_damaged_or_of_other_types_is_refused(tmp_path):
 
 
 def test_scores_without_an_image_or_with_two_columns_of_one_name_are_refused(tmp_path):
-    with pytest.raises(Refused, match="must name its image"):
+    with pytest.raises(Refused, match="has no path, which names its image"):
         scores_file.read(_parquet(tmp_path / "a.parquet", path=["a.png", None], score=[0.1, 0.2]))
     with pytest.raises(Refused, match="two columns called 'score'"):
         scores_file.read(_parquet(tmp_path / "b.parquet", path=["a.png"], score=[0.1], Score=[0.2]))
