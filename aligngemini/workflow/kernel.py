@@ -123,13 +123,11 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 
 def _end(kernels: list[Process]) -> None:
-    """Kill kernels, then end all processes that they started. The last come first: the process that a kernel is forked
-    from can still say whether it runs.
+    """Kill kernels that run, then end all processes that they started; others may have the number of one that ended.
+    The last come first: the process that a kernel is forked from can still say whether it runs.
     """
     helpers: list[psutil.Process] = []
-    kernels = [
-        each for each in reversed(kernels) if each.poll() is None
-    ]  # the number of one that ended may be another's
+    kernels = [each for each in reversed(kernels) if each.poll() is None]
     for each in kernels:
         with suppress(psutil.NoSuchProcess):
             helpers += psutil.Process(each.pid).children(recursive=True)
