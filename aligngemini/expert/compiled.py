@@ -25,10 +25,8 @@ def blocks(model: nn.Module) -> Iterator[None]:
     check(device)
     found = [each for name, each in model.named_modules() if BLOCK.fullmatch(name) and type(each) is not nn.Sequential]
     say(f"compiling {len(found)} blocks: the first updates take longer")
-    for block in found:
-        block.compile(
-            backend=BACKEND, dynamic=False
-        )  # with one code for all sizes, a resumed run would round otherwise
+    for block in found:  # dynamic: with one code for all sizes, a resumed run would round otherwise
+        block.compile(backend=BACKEND, dynamic=False)
     try:
         yield
     finally:
