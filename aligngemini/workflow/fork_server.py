@@ -10,11 +10,13 @@ import gc
 import json
 import logging
 import os
+import select
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from threading import Thread
 
 LIBRARIES = [
     "ipykernel.kernelapp",
@@ -91,6 +93,7 @@ def become(words: list[str], environment: dict[str, str], folder: str) -> None:
     sys.path[:0] = environment["PYTHONPATH"].split(os.pathsep)
     sys.argv[:] = words
     _draw_anew()
+    _show_trainings_in_the_notebook()
     from ipykernel import kernelapp
 
     kernel = kernelapp.IPKernelApp.instance(parent_handle=os.getppid())  # it ends when that process does
@@ -114,6 +117,14 @@ def _draw_anew() -> None:
     numpy.random.seed()
 
 
+def _show_trainings_in_the_notebook() -> None:
+    """Let trainers draw their tables. Transformers chose text when it was imported, since no notebook was there."""
+    if trainer := sys.modules.get("transformers.trainer"):
+        from transformers.utils.notebook import NotebookProgressCallback
+
+        trainer.DEFAULT_PROGRESS_CALLBACK = NotebookProgressCallback
+
+
 def _limit_threads(count: int) -> None:
     import torch
     from threadpoolctl import threadpool_limits
@@ -122,7 +133,16 @@ def _limit_threads(count: int) -> None:
     torch.set_num_threads(count)
 
 
+def _end_with_the_command() -> None:
+    """Wait until the command has closed the socket, or was killed; then end, even while libraries are imported."""
+    closed = select.poll()
+    closed.register(sys.stdin, select.POLLRDHUP)
+    closed.poll()
+    os._exit(0)
+
+
 if __name__ == "__main__":
+    Thread(target=_end_with_the_command, daemon=True).start()
     load()
     if kernel := serve():
         become(**kernel)

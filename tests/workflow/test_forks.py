@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -27,6 +28,9 @@ paths = sorted(set(sys.path) - {""})
 seen = {"known": known, "folder": os.getcwd(), "paths": paths, "threads": torch.get_num_threads()}
 seen |= {"start": multiprocessing.get_start_method(), "main": __name__, "leads": os.getsid(0) == os.getpid()}
 seen |= {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "LITTLE", "HOME", "PYTHONPATH")}
+import plotly.io, tqdm.auto, transformers.trainer
+shown = [transformers.trainer.DEFAULT_PROGRESS_CALLBACK, *tqdm.auto.tqdm.__mro__]
+seen["shown"] = [each.__module__ for each in shown] + [plotly.io.renderers.default]
 print(json.dumps(seen))
 """
 
@@ -83,6 +87,25 @@ def test_a_forked_kernel_has_all_that_one_of_a_new_python_has(server, executed):
     )
     plain, ours = (json.loads(each[0][each[0].index("{") :].splitlines()[0]) for each in (started, forked))
     assert ours == plain and ours["known"] == [] and ours["LITTLE"] == "yes" and ours["threads"] == 1
+
+
+TRAIN = """
+import torch
+from transformers import Trainer, TrainingArguments
+class Line(torch.nn.Linear):
+    def forward(self, x):
+        return {"loss": super().forward(x).sum()}
+options = {"output_dir": OUTPUT, "max_steps": 2, "logging_steps": 1, "report_to": "none", "use_cpu": True}
+_ = Trainer(Line(1, 1), TrainingArguments(**options), train_dataset=[{"x": torch.ones(1)}] * 4).train()
+"""
+
+
+def test_a_trainer_of_transformers_draws_its_table_in_a_forked_kernel(server, executed, tmp_path):
+    """It is what a user's own cell shows; transformers chooses a bar of text where it is imported by no notebook."""
+    executed(server, TRAIN.replace("OUTPUT", repr(str(tmp_path / "trained"))))
+    (cell,) = nbformat.read(tmp_path / "done.ipynb", 4).cells
+    shown = [output.data["text/html"] for output in cell.outputs if "text/html" in output.get("data", {})]
+    assert len(shown) == 1 and "Training Loss" in shown[0] and "<progress" in shown[0]
 
 
 def test_each_forked_kernel_has_its_own_number_of_threads(server, executed):
@@ -201,6 +224,18 @@ def test_forked_kernels_end_when_the_command_is_killed(tmp_path):
     while any(map(psutil.pid_exists, pids)):
         assert time.monotonic() < ends, "a process stays"
         time.sleep(0.1)
+
+
+def test_a_command_that_is_killed_while_libraries_are_imported_leaves_no_process(quick, tmp_path):
+    """The import may take half a minute; nobody waits for it any more."""
+    began = tmp_path / "began"
+    server = quick(timm=f"import pathlib, time\npathlib.Path({str(began)!r}).touch()\ntime.sleep(60)")
+    ends = time.monotonic() + 60
+    while not began.exists():
+        assert time.monotonic() < ends, "libraries are not imported"
+        time.sleep(0.05)
+    server._socket.shutdown(socket.SHUT_RDWR)  # the system closes it when it ends a command
+    assert server.process.wait(30) == 0
 
 
 def test_several_notebooks_are_forked_from_one_process_and_a_single_one_from_none(little, monkeypatch):
