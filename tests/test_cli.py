@@ -1,12 +1,15 @@
 """The command line: its exit codes, and that it stays fast and clear for people."""
 
+import errno
 import gc
 import json
 import os
 import re
 import subprocess
 import sys
+import tempfile
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 
@@ -85,6 +88,17 @@ def test_every_end_has_its_exit_code_and_one_line(error, code, monkeypatch, caps
     assert cli.main(["run", "--scale", "smoke", "--only", "01"]) == code
     said = capsys.readouterr().err
     assert said.startswith("aligngemini: ") and said.count("\n") == 1
+
+
+def test_where_no_temporary_file_can_be_written_one_sentence_says_so(monkeypatch, capsys):
+    """As on a full disk. Libraries ask for a folder of temporary files when they are imported."""
+    nowhere = FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp', '/var/tmp']")
+    monkeypatch.setattr(execute, "run", Mock(side_effect=nowhere))
+    monkeypatch.setattr(tempfile, "mkstemp", Mock(side_effect=nowhere))
+    assert cli.main(["run", "--scale", "smoke", "--only", "01"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("aligngemini: FileNotFoundError: ") and said.count("\n") == 1
+    assert "No usable temporary directory found in ['/tmp', '/var/tmp']" in said and "with TMPDIR" in said
 
 
 def test_a_refusal_ends_at_once_where_a_detector_is_loaded(monkeypatch):
@@ -260,7 +274,9 @@ def test_an_error_that_nobody_thought_of_is_one_sentence_and_a_file(monkeypatch,
 def test_a_name_that_no_terminal_can_show_stops_no_listing(outputs):
     code = f"""
 import sys
+import tempfile
 from types import SimpleNamespace
+from unittest.mock import Mock
 from aligngemini import cli
 from aligngemini.core import runs
 runs.all = lambda: [{{"run": {{"notebook": "01", "name": "x", "status": "failed", "error": "no \\udce9",

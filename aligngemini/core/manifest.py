@@ -49,21 +49,30 @@ class DiskFull(RuntimeError):
 
 
 @contextmanager
-def room_on_disk(folder: Path, option: str = "--outputs") -> Iterator[None]:
+def room_on_disk(folder: Path, option: str = "--outputs", temporary: Path | None = None) -> Iterator[None]:
     """Turn "no space left" under `folder` into `DiskFull`, one sentence with what to do next.
 
-    `option` is what puts the files on another disk.
+    `option` is what puts the files on another disk. `temporary`: where the same work keeps temporary files, if it does;
+    the disk with less free space is the full one.
     """
     try:
         yield
     except Exception as error:
         if not no_space(error):
             raise
-        free = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free
+        free = {(folder, option): _free(folder)}
+        if temporary:
+            free[temporary, "TMPDIR"] = _free(temporary)
+        full, option = min(free, key=free.__getitem__)
         raise DiskFull(
-            f"no space left for {paths.short(folder)} ({free / 2**20:.0f} MB free): free some, or choose "
+            f"no space left for {paths.short(full)} ({free[full, option] / 2**20:.0f} MB free): free some, or choose "
             f"another disk with {option}, then run the same command again, it continues where it stopped"
         ) from error
+
+
+def _free(folder: Path) -> int:
+    """Return the free bytes on the disk of a folder that may not be there yet."""
+    return shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free
 
 
 def no_space(error: Exception) -> bool:

@@ -150,7 +150,7 @@ def _execute(task: Task, asked: RunSpec, force: bool, executor: Local) -> None:
     environment |= executor.variables(task.place, task.beside)
     given = paths.notebook(asked.notebook), executed, task.item.values(task.made), environment
     try:
-        with manifest.room_on_disk(asked.home):
+        with manifest.room_on_disk(asked.home, temporary=executed.parent.parent):
             try:
                 executor.execute(*given)
             finally:

@@ -41,8 +41,19 @@ def end(code: int) -> None:
 
 def unforeseen(error: Exception) -> str:
     """Write the traceback of `error`, without secrets, into a file of its own; return what happened and where it is."""
+    what = f"{type(error).__name__}: {shown(next(iter(str(error).splitlines()), ''))}"
+    try:
+        path = _write_traceback(error)
+    except OSError:  # a full disk, for one, which may be why the error came
+        return (
+            f"{what}. Its traceback cannot be written, either: free some space for temporary files, or choose another "
+            "disk with TMPDIR, then run the same command again"
+        )
+    return f"this should not have happened: {what}. The traceback is in {path}: please report it"
+
+
+def _write_traceback(error: Exception) -> str:
     file, path = tempfile.mkstemp(prefix="aligngemini-", suffix=".txt")
     with open(file, "w", encoding="utf-8", errors="backslashreplace") as stream:
         stream.write(redaction.hidden("".join(traceback.format_exception(error))))
-    what = f"{type(error).__name__}: {shown(next(iter(str(error).splitlines()), ''))}"
-    return f"this should not have happened: {what}. The traceback is in {path}: please report it"
+    return path
