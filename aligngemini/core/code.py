@@ -106,11 +106,14 @@ def read(text: str, here: tuple[str, ...]) -> Source:
     """Return the digest and imports of a module's text in the package `here`. Raises SyntaxError."""
     tree = _Deciding().visit(ast.parse(text))
     imports = tuple(name for node in ast.walk(tree) for name in _imports(node, here))
-    return Source(hashlib.sha256(ast.unparse(tree).encode()).hexdigest(), imports)
+    written = ast.dump(tree).replace(", type_params=[]", "")  # Python 3.11 has none; what it unparses differs, too
+    return Source(hashlib.sha256(written.encode()).hexdigest(), imports)
 
 
 class _Deciding(ast.NodeTransformer):
-    """Take out of a syntax tree what decides nothing: docstrings, and what is for type checkers alone."""
+    """Take out of a syntax tree what decides nothing: docstrings, what is for type checkers alone, and the empty texts
+    that only Python 3.12 has at the end of formats.
+    """
 
     def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
         value = node.value
@@ -119,6 +122,10 @@ class _Deciding(ast.NodeTransformer):
     def visit_If(self, node: ast.If) -> ast.AST | None:
         types = getattr(node.test, "id", "") == "TYPE_CHECKING" and not node.orelse
         return None if types else self.generic_visit(node)
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
+        node.values = [each for each in node.values if getattr(each, "value", None) != ""]
+        return self.generic_visit(node)
 
 
 def _imports(node: ast.AST, here: tuple[str, ...]) -> list[str]:

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from aligngemini.core import fingerprint, manifest
+from aligngemini.core import code, fingerprint, manifest
 
 CELL = "from thing.vlm import score\nb = 2"
 
@@ -99,6 +99,19 @@ def test_comments_docstrings_types_and_layout_change_no_code(package, notebook):
     assert fingerprint.of_code(notebook, package=package) == before
     module.write_text(module.read_text().replace("return path", "return [path]"))
     assert fingerprint.of_code(notebook, package=package) != before
+
+
+STYLES = """
+class Line:
+    def said(self, names, width):
+        return f"{', '.join(names)} {self!r:>{width}}" + f'{names["first"]}'
+"""
+
+
+def test_each_python_has_the_same_digest_of_a_text():
+    """Otherwise a newer Python would find no run of an older one, and go on with none that was begun."""
+    (digest, _) = code.read(STYLES, ("thing",))
+    assert digest == "dfd5089ff70d2509a3f6b857355fe29fbc5e3319177968962de54c88f8d4abb6"
 
 
 def test_the_code_changes_with_the_notebook_but_not_with_its_parameters_cell(package, notebook, tmp_path):
