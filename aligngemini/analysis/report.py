@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from plotly.offline import get_plotlyjs
 from pygments.formatters import HtmlFormatter
 
 from aligngemini.analysis import answers, figures, pairs, pictures, published, story, style, tables
-from aligngemini.core import commands, paths, values
+from aligngemini.core import commands, paths, processes, values
 from aligngemini.core.run import Run
 from aligngemini.core.saved_runs import SavedRun
 from aligngemini.core.stages import ANALYSIS
@@ -80,10 +81,7 @@ def report(run: Run, text: str, saved: dict[str, pd.DataFrame], verdicts: pd.Dat
     of all runs below it follow; for one whose folder holds no notebook.ipynb a line says so, and which command makes
     it.
     """
-    exporter = HTMLExporter(
-        template_name="basic", extra_loaders=[TEMPLATES], template_file="chapter.html.j2", embed_images=False
-    )
-    chapters = [_chapter(each, exporter) for each in run.below]
+    chapters = list(processes.made(_chapter, run.below, workers=len(run.below), batch=1))
     facts = run.table.set_index("what").value.drop("status")
     facts["folder"] = paths.short(run.folder.with_name(run.name))  # where it lies as soon as it is complete
     missing = any(each.command for each in chapters)
@@ -163,7 +161,14 @@ def _figure(data: dict) -> str:
     return f'<div class="figure" style="min-height:{height}px">{script}<div></div></div>'
 
 
-def _chapter(run: Run, exporter: HTMLExporter) -> Chapter:
+@cache
+def _exporter() -> HTMLExporter:
+    return HTMLExporter(
+        template_name="basic", extra_loaders=[TEMPLATES], template_file="chapter.html.j2", embed_images=False
+    )
+
+
+def _chapter(run: SavedRun) -> Chapter:
     """The executed notebook of a run, or the command that makes it where there is none that can be read."""
     try:
         notebook = executed(run)
@@ -176,7 +181,7 @@ def _chapter(run: Run, exporter: HTMLExporter) -> Chapter:
             cell.outputs = [_output(output, run) for output in cell.outputs]
     prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     heading = re.search(r"^# +(.*\S)", prose, re.MULTILINE)
-    return Chapter(_title(heading[1] if heading else run.notebook, run), exporter.from_notebook_node(notebook)[0])
+    return Chapter(_title(heading[1] if heading else run.notebook, run), _exporter().from_notebook_node(notebook)[0])
 
 
 def executed(run: SavedRun) -> nbformat.NotebookNode:

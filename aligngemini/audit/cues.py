@@ -1,12 +1,18 @@
 """What gives the class away: the cross-validated AUROC of guessing the label from one cue alone."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from aligngemini.images.failures import without_failures
-from aligngemini.images.feed import Feed, Item, batched
+from aligngemini.core import processes
+from aligngemini.core.progress import progress
+from aligngemini.images import decode
+from aligngemini.images.failures import attempt, without_failures
+from aligngemini.images.feed import Item
+from aligngemini.images.image_files import BATCH
 from aligngemini.images.table import sample_whole_pairs
 from aligngemini.scores.cv_auroc import Auroc, logreg_cv_auroc, tree_cv_auroc
 
@@ -48,16 +54,27 @@ def single_feature_auroc(rows: pd.DataFrame, names: Iterable[str] = NAMES) -> di
 
 def pixel_probe(rows: pd.DataFrame) -> Auroc:
     """AUROC of guessing the label of image-table rows from pixel statistics; reads at most PROBED of their files."""
-    statistics, sample = described(rows, lambda item, rgb: pixel_statistics.describe(rgb))
+    statistics, sample = described(rows, _statistics)
     return logreg_cv_auroc(np.array(statistics), sample)
 
 
+def _statistics(item: Item, rgb: np.ndarray) -> np.ndarray:
+    return pixel_statistics.describe(rgb)
+
+
 def described(rows: pd.DataFrame, describe: Callable, label: str = "", workers: int = 2) -> tuple[list, pd.DataFrame]:
-    """`describe(item, rgb)` of each image of a sample of PROBED distinct rows, and these rows, pair by pair.
+    """`describe(item, rgb)` of each image of a sample of PROBED distinct rows, and these rows, pair by pair; `workers`
+    processes read and describe.
 
     Images that cannot be described are left out, and printed. The item's name is the image_id.
     """
     sample = sample_whole_pairs(rows.drop_duplicates(["image_id", "label"]), PROBED)
     items = [Item(*pair) for pair in zip(sample["image_id"], sample["path"], strict=True)]
-    batches = Feed(batched(items, 25), describe, label, workers=max(1, workers))
-    return without_failures([value for batch in batches for _, value in batch], sample, "a probe")
+    results = processes.made(partial(_described, describe), items, workers, BATCH)
+    results = progress(results, label, total=len(items)) if label else results
+    return without_failures(list(results), sample, "a probe")
+
+
+def _described(describe: Callable, item: Item) -> Any:
+    """What `describe` gives of one image, or the exception that it raises."""
+    return attempt(lambda: describe(item, decode.pixels(item.source)))

@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn import functional
 
 from aligngemini.core import seeds
+from aligngemini.images.feed import Item
 from aligngemini.scores import cv_auroc
 from aligngemini.scores.cv_auroc import Auroc
 
@@ -28,8 +29,12 @@ PIXELS = 3 * SIDE * SIDE
 
 def probe(rows: pd.DataFrame) -> Auroc:
     """AUROC of guessing the label of image-table rows; reads at most cues.PROBED of their files."""
-    seen, sample = cues.described(rows, lambda item, rgb: (pixel_statistics.describe(rgb), pixel_statistics.crop(rgb)))
+    seen, sample = cues.described(rows, _seen)
     return auroc(*zip(*seen, strict=True), rows=sample) if seen else cv_auroc.UNKNOWN
+
+
+def _seen(item: Item, rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return pixel_statistics.describe(rgb), pixel_statistics.crop(rgb)
 
 
 def auroc(statistics: Sequence[np.ndarray], crops: Sequence[np.ndarray], rows: pd.DataFrame) -> Auroc:

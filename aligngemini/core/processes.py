@@ -1,14 +1,17 @@
 """Worker processes: every one ends when the process that started it does, and none needs shared memory."""
 
 import os
+import pickle
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import psutil
+from joblib import cpu_count
 
 from aligngemini.core.progress import say
 
@@ -33,12 +36,62 @@ def _watch(owner: int) -> None:
         os._exit(1)
 
 
+def made(make: Callable[[Any], Any], items: Sequence, workers: int, batch: int) -> Iterator[Any]:
+    """Yield `make(item)` of each item, in order, made ahead by processes that take `batch` items at a time.
+
+    There are at most `workers` processes, and no more than processors or batches; a single one is this one. What `make`
+    raises is raised here. Processes that are forked have all that this one has imported.
+    """
+    count = min(workers, cpu_count(), -(-len(items) // batch))
+    if count < 2:
+        yield from map(make, items)
+        return
+    for results in ahead(_Batches(make, items, batch), count):
+        for result in results:
+            if isinstance(result, _Raised):
+                raise result.error
+            yield result
+
+
+class _Raised(NamedTuple):
+    error: Exception
+
+
+@dataclass
+class _Batches:
+    """What `make` gives of `batch` items each, up to the first that it raises an error of."""
+
+    make: Callable[[Any], Any]
+    items: Sequence
+    batch: int
+
+    def __len__(self) -> int:
+        return -(-len(self.items) // self.batch)
+
+    def __getitem__(self, place: int) -> list[Any]:
+        results: list[Any] = []
+        for item in self.items[place * self.batch : (place + 1) * self.batch]:
+            try:
+                results.append(self.make(item))
+            except Exception as error:
+                return [*results, _Raised(_sendable(error))]
+        return results
+
+
+def _sendable(error: Exception) -> Exception:
+    """The error, or its words where it cannot be sent to another process: that would wait for it for ever."""
+    try:
+        return pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+
+
 def ahead(
     dataset, workers: int, places: range | None = None, pin_memory: bool = False, **options: Any
 ) -> Iterator[Any]:
-    """Yield dataset[0], dataset[1], … (tensors, or dicts of tensors), made ahead by `workers` processes (0: by this).
-    `places`: only these, of a dataset that need have no length. pin_memory: they lie in pinned memory; where processes
-    make them, a thread receives and pins them while this one computes.
+    """Yield dataset[0], dataset[1], … (tensors, dicts of tensors, or lists of anything else), made ahead by `workers`
+    processes (0: by this one). `places`: only these, of a dataset that need have no length. pin_memory: tensors lie in
+    pinned memory; where processes make them, a thread receives and pins them while this one computes.
 
     They come through a pipe. torch would pass them through /dev/shm, which has 64 MB in a container by default, and
     wait for ever once it is full. Where no process can be started, this one makes the items. `options` are those of
@@ -75,6 +128,8 @@ class _Array(NamedTuple):
 
 
 def _arrays(item: Any) -> Any:
+    if isinstance(item, list):
+        return item
     return {name: _arrays(each) for name, each in item.items()} if isinstance(item, dict) else _Array(item.numpy())
 
 

@@ -3,8 +3,8 @@
 The same bytes come out whatever the number of workers: each image samples from generators named after it.
 """
 
-import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +22,8 @@ BATCH = 25  # images per task: large enough to hide the cost of handing it over
 
 def in_parallel(make: Callable[..., dict], items: Sequence, workers: int, label: str, **fixed) -> list[dict]:
     """`make(item, **fixed)` of every item, computed in `workers` processes, in the order of the items."""
-    from joblib import Parallel, delayed
-
-    count, options = min(workers, max(1, -(-len(items) // BATCH))), {}
-    if count > 1:
-        options = {"initializer": processes.end_with, "initargs": (os.getpid(),)}
-    run = Parallel(n_jobs=count, batch_size=BATCH, return_as="generator", **options)
-    return list(progress(run(delayed(make)(item, **fixed) for item in items), label, total=len(items)))
+    results = processes.made(partial(make, **fixed), items, workers, BATCH)
+    return list(progress(results, label, total=len(items)))
 
 
 def save(path: Path, data: bytes) -> dict:

@@ -1,8 +1,5 @@
 """The pixel set: photographs and their reconstructions, in pairs alike in format, quality and size."""
 
-from concurrent.futures import ThreadPoolExecutor
-from importlib import import_module
-
 import pandas as pd
 
 from aligngemini.core import seeds
@@ -10,8 +7,6 @@ from aligngemini.core.params import Refused
 
 from . import reconstruct, scene_images, sources
 from .params import WORLD, DataParams
-
-AUTOENCODERS = f"{__package__}.patches"  # the module that imports the libraries of autoencoders
 
 
 def make(run, cfg: DataParams) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -32,9 +27,7 @@ def _photographs(run, cfg: DataParams) -> tuple[dict[str, pd.DataFrame], pd.Data
         parts, listed = divided(run, cfg)
         return {split: parts[split] for split in counts}, listed
     limits = scene_images.seen(cfg)
-    with ThreadPoolExecutor(1) as aside:
-        aside.submit(import_module, AUTOENCODERS)  # which takes seconds; meanwhile other processes photograph
-        parts = {s: scene_images.images(run, cfg, s, "pixel", n, limits, (False,)) for s, n in counts.items()}
+    parts = {s: scene_images.images(run, cfg, s, "pixel", n, limits, (False,)) for s, n in counts.items()}
     return parts, pd.DataFrame(columns=["path", "reason"])
 
 

@@ -34,14 +34,15 @@ def run(plans: list[Plan], force: bool = False, executor: Local | None = None) -
     complete stops what stands on it. When all others have ended this raises `Failed`, `StageRefused` or `DiskFull`:
     running again continues there.
     """
-    for check in (check for plan in plans for check in checks.quick(plan)):
-        check.run()  # what would fail hours later: notebooks, models, folders, runs that are not there, no login
-    every = tasks.make(plans)
-    for task in every:
-        if not task.plan.runs(task.item):
-            task.answers = _existing(task)
     executor = executor or Local()
     try:
+        executor.prepare(sum(len(plan.mine) for plan in plans))
+        for check in (check for plan in plans for check in checks.quick(plan)):
+            check.run()  # what would fail hours later: notebooks, models, folders, runs that are not there, no login
+        every = tasks.make(plans)
+        for task in every:
+            if not task.plan.runs(task.item):
+                task.answers = _existing(task)
         _work([task for task in every if task.answers is None], force, executor)
     finally:
         executor.end()
@@ -63,7 +64,6 @@ def _work(waiting: list[Task], force: bool, executor: Local) -> None:
             beside = len(running) + len(ready)
             for task in ready:
                 waiting.remove(task)
-                executor.more = bool(waiting)
                 task.beside = beside
                 task.place = min(set(range(jobs)) - {each.place for each in running.values()})
                 running[pool.submit(_answer, task, force, executor, left)] = task

@@ -1,6 +1,5 @@
 """Where notebooks run: in kernels of this machine, or in those of a Ray cluster that sees the same files."""
 
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +10,18 @@ from aligngemini.workflow.plan import Plan
 
 
 class Local:
-    """Kernels of this machine, `jobs` at once; `scratch`: where a notebook lies while it runs (None: wherever);
-    `more`: whether other notebooks wait, for whose kernels it pays to prepare forks."""
+    """Kernels of this machine, `jobs` at once; `scratch`: where a notebook lies while it runs (None: wherever)."""
 
     scratch: Path | None = None
-    more = False
 
     def __init__(self, jobs: int = 1) -> None:
         self.jobs = jobs
         self._server: forks.Server | None = None
-        self._preparing = threading.Lock()  # notebooks that begin together prepare it once
+
+    def prepare(self, notebooks: int) -> None:
+        """Let forks be prepared while the command plans, if it pays for so many notebooks."""
+        if notebooks > 1 and forks.possible():
+            self._server = kernel.server()
 
     def variables(self, place: int, beside: int) -> dict[str, str]:
         """The variables that give a kernel its share of this machine; arguments as of `share.variables`."""
@@ -28,9 +29,6 @@ class Local:
 
     def execute(self, notebook: Path, executed: Path, values: dict[str, Any], environment: dict[str, str]) -> None:
         """Run a notebook as `kernel.execute` does."""
-        with self._preparing:
-            if self.more and not self._server and forks.possible():
-                self._server = kernel.server()
         kernel.execute(notebook, executed, values, environment, self._server)
 
     def end(self) -> None:
@@ -46,6 +44,9 @@ class Ray(Local):
     def __init__(self, nodes: Cluster, jobs: int = 0) -> None:
         super().__init__(min(jobs or nodes.jobs, nodes.jobs))
         self.nodes, self.scratch = nodes, paths.outputs() / ".executing"
+
+    def prepare(self, notebooks: int) -> None:
+        """Nothing is prepared: nodes start their kernels themselves."""
 
     def variables(self, place: int, beside: int) -> dict[str, str]:
         """As many threads as a task has processors."""

@@ -1,5 +1,6 @@
 """Worker processes end with whoever started them, and hand over what they make without shared memory."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -96,6 +97,48 @@ def test_where_no_process_can_be_started_this_one_does_the_work(monkeypatch, cap
     monkeypatch.setattr(torch.multiprocessing, "Queue", full)
     assert [int(each[0]) for each in processes.ahead(Single(), 2)] == list(range(6))
     assert "no worker processes can be started" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("items", "workers"), [(0, 2), (3, 2), (20, 1), (20, 2), (21, 3)])
+def test_what_is_made_of_items_comes_in_their_order_whatever_the_number_of_workers(items, workers):
+    assert list(processes.made(lambda item: (item, item**2), range(items), workers, 4)) == [
+        (item, item**2) for item in range(items)
+    ]
+
+
+def test_several_processes_make_what_one_would_and_end_when_all_is_made(monkeypatch):
+    monkeypatch.setattr(processes, "cpu_count", lambda: 2)
+    pids = list(processes.made(lambda item: os.getpid(), range(20), 8, 1))
+    assert len(set(pids)) == 2 and os.getpid() not in pids
+    assert not any(map(psutil.pid_exists, pids))
+
+
+class Odd(Exception):
+    """An exception that cannot be sent to another process."""
+
+    def __init__(self, one, other):
+        super().__init__(f"{one} and {other}")
+
+
+def fails(error):
+    if isinstance(error, Exception):
+        raise error
+    return error
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_is_raised_as_it_was_when_what_stands_before_it_is_made(workers):
+    full = OSError(28, "No space left on device", "picture.png")
+    results = processes.made(fails, [*range(6), full, 7], workers, 4)
+    assert [next(results) for _ in range(6)] == list(range(6))
+    with pytest.raises(OSError, match="No space left") as raised:
+        next(results)
+    assert raised.value.errno == 28 and raised.value.filename == "picture.png"
+
+
+def test_an_error_that_cannot_be_sent_is_told_in_its_words():
+    with pytest.raises(RuntimeError, match="^Odd: this and that$"):
+        list(processes.made(fails, [1, 2, 3, Odd("this", "that")], 2, 2))
 
 
 @pytest.mark.parametrize("way", ["in_parallel", "ahead"])

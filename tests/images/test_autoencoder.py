@@ -152,6 +152,21 @@ def test_batches_and_single_pictures_agree(kl_folder, picture):
     assert np.abs(model.roundtrip(rgb).astype(int) - alone).max() <= 1
 
 
+@pytest.mark.parametrize("name", ["kl", "vq", "transposed"])
+def test_pictures_are_the_same_whatever_the_number_of_threads(picture, name):
+    """Each takes pictures of its own; this one keeps its number of them."""
+    rgb, before = np.stack([picture(48, 40, seed) for seed in range(7)]), torch.get_num_threads()
+    try:
+        made = []
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            made.append(autoencoder.load(f"data/mini/vae/{name}").roundtrip(rgb))
+            assert torch.get_num_threads() == count
+    finally:
+        torch.set_num_threads(before)
+    assert all((each == made[0]).all() for each in made)
+
+
 class Blurless(autoencoder.Autoencoder):
     """Sends pictures through unchanged, so that only padding and tiling can alter them."""
 

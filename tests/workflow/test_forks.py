@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from unittest.mock import Mock
 
 import nbformat
@@ -15,7 +15,8 @@ import psutil
 import pytest
 from papermill.exceptions import PapermillExecutionError
 
-from aligngemini.workflow import executors, forks, kernel, share
+from aligngemini.core.params import Refused
+from aligngemini.workflow import execute, executors, forks, kernel, share
 
 pytestmark = pytest.mark.skipif(not forks.possible(), reason="kernels are not forked here")
 
@@ -169,16 +170,60 @@ def test_no_kernel_is_forked_where_a_driver_of_gpus_is(monkeypatch, tmp_path):
     assert not forks.possible()
 
 
-def test_notebooks_that_begin_together_prepare_forks_once(monkeypatch):
+def test_forks_are_prepared_for_several_notebooks_alone_and_end_with_the_command(little, monkeypatch):
+    """Also with one that is refused before it starts a notebook."""
     made = []
-    monkeypatch.setattr(forks, "possible", lambda: time.sleep(0.2) or True)
-    monkeypatch.setattr(kernel, "server", lambda: made.append("server") or made)
-    monkeypatch.setattr(kernel, "execute", lambda *given: None)
-    executor = executors.Local(2)
-    executor.more = True
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(executor.execute, "ab", "ab", [{}] * 2, [{}] * 2))
-    assert made == ["server"]
+    monkeypatch.setattr(forks, "possible", lambda: True)
+    monkeypatch.setattr(kernel, "server", lambda begin=kernel.server: made.append(begin()) or made[-1])
+    monkeypatch.setattr(executors.Local, "execute", Mock(side_effect=RuntimeError("not here")))
+    assert little.run("run", "--scale", "tiny", "--only", "01")[0] == 1 and made == []
+    assert little.run("run", "--scale", "tiny")[0] == 1 and len(made) == 1
+    monkeypatch.setattr(execute.checks, "quick", Mock(side_effect=Refused("no such folder")))
+    assert little.run("run", "--scale", "tiny")[0] == 2 and len(made) == 2
+    assert all(each.process.poll() is not None for each in made)
+
+
+def test_no_forks_are_prepared_here_for_notebooks_that_run_on_a_cluster(monkeypatch):
+    monkeypatch.setattr(forks, "possible", lambda: True)
+    monkeypatch.setattr(kernel, "server", Mock(side_effect=AssertionError("prepared")))
+    executors.Ray(Mock(jobs=2)).prepare(7)
+
+
+ENDING = """
+import atexit, tempfile, threading, time
+from pathlib import Path
+left, told = tempfile.TemporaryDirectory(), Path("told.txt")
+def slowly():
+    time.sleep(0.5)
+    told.write_text("the thread. ")
+def last():
+    told.write_text(f"{told.read_text()}The end.")
+atexit.register(last)
+threading.Thread(target=slowly).start()
+print(left.name)
+"""
+
+
+@pytest.mark.parametrize("forked", [True, False])
+def test_what_a_notebook_asked_to_be_done_at_the_end_is_done(server, executed, tmp_path, monkeypatch, forked):
+    """Threads are waited for, functions are called, temporary folders are deleted."""
+    monkeypatch.chdir(tmp_path)
+    (said,) = executed(server if forked else None, ENDING)
+    assert Path("told.txt").read_text() == "the thread. The end." and not Path(said.strip()).exists()
+
+
+def test_a_kernel_that_had_worker_processes_ends_by_itself(server, executed, tmp_path, monkeypatch):
+    """One that is shut down waits for its children, and jupyter_client kills it after some seconds."""
+    monkeypatch.chdir(tmp_path)
+    work = "import atexit, os\nfrom pathlib import Path\nfrom aligngemini.core import processes\n"
+    work += "print(len(set(processes.made(os.getpgid, [0] * 40, 2, 1))))\n"
+    assert executed(server, f"{work}atexit.register(Path('told.txt').touch)") == ["1\n"]
+    assert Path("told.txt").exists()
+
+
+def test_what_the_process_does_without_when_it_imports_can_be_imported_by_a_cell(server, executed):
+    cell = "import gc, sys\nprint(sys.modules.get('rfc3987_syntax', 'free'), gc.isenabled())"
+    assert executed(server, cell) == ["free True\n"]
 
 
 def test_notebooks_run_where_the_stream_of_errors_is_closed(little):
