@@ -26,9 +26,18 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
-def of_file(path: Path) -> str:
+def inside(folder: str | Path) -> list[str]:
+    """Return the names of all files in a folder and in those below it, sorted, with slashes; links to folders are not
+    followed.
+    """
+    start = os.path.join(folder, "")
+    found = [os.path.join(root, name) for root, _, names in os.walk(start) for name in names]
+    return sorted(each.removeprefix(start).replace(os.sep, "/") for each in found if os.path.isfile(each))
+
+
+def of_file(path: str | Path) -> str:
     """Return the SHA-256 hex digest of a file's bytes."""
-    with path.open("rb") as file:
+    with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -37,8 +46,8 @@ def of_source(path: Path) -> str:
 
     A file that may not be read counts as such: whoever reads it says so, an image in its row.
     """
-    files = sorted(p for p in path.rglob("*") if os.path.isfile(p)) if path.is_dir() else [path]
-    sizes = {file.relative_to(path).as_posix(): file.stat().st_size for file in files}
+    names = inside(path) if path.is_dir() else ["."]
+    sizes = {name: os.path.getsize(path / name) for name in names}
     if sum(sizes.values()) > READ_WHOLE:
         return digest(sizes)
     return digest({name: _of_content(path / name) if size else NOTHING for name, size in sizes.items()})

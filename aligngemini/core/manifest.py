@@ -149,8 +149,7 @@ def fits(value: Any, form: Any) -> bool:
 
 def files(folder: Path) -> dict[str, dict[str, Any]]:
     """Return name -> `entry` of a run's files; a folder of more than 50 is one entry, its name ends with a slash."""
-    found = sorted(p for p in folder.rglob("*") if p.is_file())
-    names = [name for p in found if (name := p.relative_to(folder).as_posix()) not in APART]
+    names = [name for name in fingerprint.inside(folder) if name not in APART]
     inside = Counter(name.split("/")[0] + "/" for name in names if "/" in name)
     large = [top for top, count in inside.items() if count > FOLD]
     single = [name for name in names if not name.startswith(tuple(large))]
@@ -159,10 +158,10 @@ def files(folder: Path) -> dict[str, dict[str, Any]]:
 
 def entry(folder: Path, name: str) -> dict[str, Any]:
     """Return {sha256, bytes} of the file `name` under `folder`; of all files in it, with their count, for "name/"."""
+    path = os.path.join(folder, name)  # there are thousands, for which Path takes most of the time
     if not name.endswith("/"):
-        return {"sha256": fingerprint.of_file(folder / name), "bytes": (folder / name).stat().st_size}
-    found = sorted(p.relative_to(folder).as_posix() for p in (folder / name).rglob("*") if p.is_file())
-    inside = {each: entry(folder, each) for each in found}
+        return {"sha256": fingerprint.of_file(path), "bytes": os.path.getsize(path)}
+    inside = {each: entry(folder, each) for each in (name + one for one in fingerprint.inside(path))}
     size = sum(each["bytes"] for each in inside.values())
     return {"sha256": fingerprint.digest(inside), "bytes": size, "files": len(inside)}
 
