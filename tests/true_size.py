@@ -32,7 +32,10 @@ PICTURES = held_out.COUNT + 30  # of each source
 FEW = {"train_images": 8, "pixel_pairs": 4, "validation_images": 4, "joint_images": 2, "test_images": 2}
 FEW |= {"explain_images": 1, "workers": 1, "epochs": 1.0, "score_batch_size": 2, "gradient_accumulation": 1}
 PURE = {"02": {"supervision": "semantic"}, "03": {"supervision": "pixel"}}
-OF_A_GPU = {"colab": {"quantise": "", "precision": "bfloat16"}}  # what its recipes leave to a GPU
+# What its recipes leave to a GPU, and fewer images yet: by the clock a processor takes half a minute for each verdict.
+COLAB = {"quantise": "", "precision": "bfloat16", "train_images": 4, "pixel_pairs": 2, "validation_images": 2}
+COLAB |= {"joint_images": 1, "score_batch_size": 4, "batch_size": 2}
+CHANGES = {"colab": COLAB}
 
 
 def serve(scale: str, folder: Path) -> Loopback:
@@ -109,7 +112,7 @@ def _vae(base: str, home: Path) -> None:
 def commands(scale: str, root: Path, outputs: Path, notebooks: list[str]) -> list[list[str]]:
     """What a user types, after `aligngemini`: for the whole scale, or for some `notebooks` ("01", "03")."""
     few = FEW | {"plausible": root / "unsplash", "implausible": root / "echo4o", "photos": root / "unsplash"}
-    few |= {"test": f"[{root / 'held_out.csv'}]"} | OF_A_GPU.get(scale, {})
+    few |= {"test": f"[{root / 'held_out.csv'}]"} | CHANGES.get(scale, {})
     fetch, run = ["data", "fetch", "--scale", scale, "--root", str(root)], ["run", "--scale", scale]
     run += ["--outputs", str(outputs)]
     whole = [*run, *_options(few, stages.ANALYSIS)]

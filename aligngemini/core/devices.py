@@ -83,6 +83,17 @@ def autocast(device: Any, precision: str = AUTO) -> AbstractContextManager:
     return torch.autocast(device.type, torch.bfloat16) if narrow else nullcontext()
 
 
+def imitates_bfloat16() -> bool:
+    """Whether this processor has no instructions for products of bfloat16, which torch then computes some other way.
+
+    Known of x86 alone; of other processors it is False.
+    """
+    import torch
+
+    has = torch.cpu.get_capabilities()
+    return has.get("architecture") == "x86_64" and not (has.get("avx512_bf16") or has.get("amx_bf16"))
+
+
 def double(values: Any) -> Any:
     """A tensor in float64, on the CPU where the accelerator lacks that format."""
     return (values.cpu() if values.device.type == "mps" else values).double()

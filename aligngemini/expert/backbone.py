@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch.nn import functional
 
-from aligngemini.core import adapters, devices, models, reading
+from aligngemini.core import adapters, bfloat16_linear, devices, models, reading
 from aligngemini.core.params import Refused
 
 from . import architectures
@@ -135,6 +135,7 @@ def _architecture(source: str) -> str:
 def placed(model: torch.nn.Module, mean, std, metadata: dict[str, str]) -> Expert:
     """The expert on the fastest device at hand, its constants beside it."""
     devices.keep_freed_memory()
+    bfloat16_linear.make(model)
     where = torch.device(devices.best())
     return Expert(model.to(where), colours(mean, where), colours(std, where), metadata)
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from transformers import AutoConfig, AutoModelForImageTextToText, GenerationConfig
 
-from aligngemini.core import paths, reading
+from aligngemini.core import bfloat16_linear, paths, reading
 from aligngemini.core.params import Refused
 from aligngemini.expert import architectures, backbone
 from aligngemini.images import autoencoder, patches
@@ -38,6 +38,8 @@ def vlm(setting: Setting, folder: Path, device: str) -> tuple[load.VLM, nn.Modul
     with torch.device("meta" if device == HOLLOW else device):
         model = AutoModelForImageTextToText.from_config(config, dtype=dtype).eval()
     patch_embedding.make(model)
+    if device != HOLLOW:  # a count is of a GPU, or to be the same on all machines
+        bfloat16_linear.make(model)
     if device == HOLLOW:
         words = _hollowed(model, device).get_input_embeddings().weight
         words.data = torch.empty_like(words)  # of a size that takes no memory before it is written to

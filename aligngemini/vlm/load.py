@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import torch
 
-from aligngemini.core import devices, models
+from aligngemini.core import bfloat16_linear, devices, models
 from aligngemini.core.params import Refused
 
 from . import image_size, parts, patch_embedding, template
@@ -73,6 +73,7 @@ def load(base: str, revision: str = "", precision: str = "auto", max_pixels: int
         if why := parts.lacks(model):
             raise ValueError(f"the model has {why}, which its scores need; choose one of another family")
     patch_embedding.make(model)
+    bfloat16_linear.make(model)
     devices.keep_freed_memory()
     if max_pixels:
         image_size.limit(processor.image_processor, max_pixels)
