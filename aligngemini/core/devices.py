@@ -74,8 +74,8 @@ def number(precision: str, narrow: str) -> str:
 def autocast(device: Any, precision: str = AUTO) -> AbstractContextManager:
     """Let layers on a torch.device compute in bfloat16 if `precision` says so; auto does on an accelerator alone.
 
-    On processors with bfloat16 it is faster for most models (MEASUREMENTS.md), but gives other numbers: it is to be
-    asked for.
+    On processors with bfloat16 it is faster for most models, on others slower (MEASUREMENTS.md), and it gives other
+    numbers: it is to be asked for.
     """
     import torch
 

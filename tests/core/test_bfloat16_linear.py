@@ -6,10 +6,11 @@ from PIL import Image
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from aligngemini.core import devices
+from aligngemini.core import bfloat16_linear, devices
+from aligngemini.core.bfloat16_linear import FEW, Bfloat16Linear
+from aligngemini.expert import backbone
 from aligngemini.mini import bases
-from aligngemini.vlm import bfloat16_linear, load, verdict
-from aligngemini.vlm.bfloat16_linear import FEW, Bfloat16Linear
+from aligngemini.vlm import load, verdict
 
 ROUNDED = {"rtol": 2**-7, "atol": 1e-6}  # two steps of bfloat16
 X86 = {"architecture": "x86_64"}
@@ -27,9 +28,9 @@ def small_blocks(monkeypatch):
     monkeypatch.setattr(bfloat16_linear, "BLOCK", 5 * 24)  # five rows of weights, the last block has fewer
 
 
-def layer(bias: bool = True, frozen: bool = True) -> nn.Linear:
+def layer(bias: bool = True, frozen: bool = True, dtype: torch.dtype = torch.bfloat16) -> nn.Linear:
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(24, 13, bias, dtype=torch.bfloat16)).requires_grad_(not frozen)
+    model = nn.Sequential(nn.Linear(24, 13, bias, dtype=dtype)).requires_grad_(not frozen)
     bfloat16_linear.make(model)
     return model[0]
 
@@ -71,11 +72,24 @@ def test_products_in_float32_are_what_makes_it_faster(monkeypatch):
         assert formats == {torch.float32}
 
 
-def test_autocast_is_honoured_as_torch_does():
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_within_autocast_any_numbers_are_rounded_to_bfloat16_as_torch_does(dtype):
+    linear, x = layer(dtype=dtype), inputs(FEW).detach().float() + 1e-4
+    x.requires_grad_()
     with torch.autocast("cpu", torch.bfloat16):
-        assert layer()(inputs(FEW).float()).dtype == torch.bfloat16
+        ours, theirs = linear(x), nn.Linear.forward(linear, x)
+    assert ours.dtype == torch.bfloat16 and x.dtype == torch.float32
+    torch.testing.assert_close(ours, theirs, **ROUNDED)
+    ours.sum().backward()
+    assert x.grad.dtype == torch.float32
+
+
+def test_beyond_autocast_float32_stays_float32_and_formats_must_agree():
+    x = inputs(FEW).float()
+    wide = layer(dtype=torch.float32)
+    assert torch.equal(wide(x), nn.Linear.forward(wide, x))
     with pytest.raises(RuntimeError, match="dtype"):
-        layer()(inputs(FEW).float())
+        layer()(x)
 
 
 def test_a_few_rows_and_weights_that_train_are_as_ever():
@@ -119,9 +133,17 @@ def test_only_processors_without_bfloat16_get_it(has, kind, ours, monkeypatch):
     assert isinstance(layer(), Bfloat16Linear) == ours
 
 
+def test_an_expert_that_is_asked_for_bfloat16_computes_its_blocks_so():
+    expert, images = backbone.load(str(bases.FOLDERS["expert"])), torch.randint(0, 256, (2, 3, 112, 112))
+    wide, _ = expert.features(images)
+    expert.precision = "bfloat16"
+    narrow, _ = expert.features(images)
+    assert any(type(each) is Bfloat16Linear for each in expert.model.modules())
+    assert nn.functional.cosine_similarity(narrow.float(), wide).min() > 0.999 and not torch.equal(narrow, wide)
+
+
 def test_a_loaded_vlm_has_them_in_bfloat16_and_its_verdicts_stay_close_to_those_of_float32():
     folder, shown = str(bases.FOLDERS["vlm"]), [Image.effect_noise((112, 112), 60).convert("RGB")]
     narrow, wide = (load.load(folder, precision=each) for each in ("bfloat16", "float32"))
-    kinds = [{type(each) for each in vlm.model.modules() if isinstance(each, nn.Linear)} for vlm in (narrow, wide)]
-    assert kinds == [{Bfloat16Linear}, {nn.Linear}]
+    assert {type(each) for each in narrow.model.modules() if isinstance(each, nn.Linear)} == {Bfloat16Linear}
     assert verdict.p_fake(narrow, shown) == pytest.approx(verdict.p_fake(wide, shown), abs=0.05)
