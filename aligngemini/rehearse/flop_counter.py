@@ -1,7 +1,7 @@
 """What a stage takes, counted while it runs on the CPU without its arithmetic.
 
-What works on large tensors gives zeros at once. Small tensors are computed, so that the stage goes its way. All that
-torch's flop counter knows gives zeros, whatever its size.
+What works on large tensors gives zeros at once. Small tensors are computed, and so are images until they meet weights,
+so that the stage goes its way. All that torch's flop counter knows gives zeros, whatever its size.
 """
 
 import weakref
@@ -49,7 +49,7 @@ def counted(run: Callable[[], Any], model: torch.nn.Module) -> Count:
     flops, skipped = FlopCounterMode(display=False), SkipArithmetic()
     # Its hooks on modules would keep activations that checkpointing gives back.
     flops.mod_tracker = SimpleNamespace(parents={"Global"}, __enter__=lambda: None, __exit__=lambda *error: None)
-    skipped.note([*model.parameters(), *model.buffers()])
+    skipped.note([*model.parameters(), *model.buffers()], hollow=True)
     weights = skipped.live
     with skipped, flops:
         run()
@@ -63,10 +63,11 @@ class SkipArithmetic(TorchDispatchMode):
     def __init__(self):
         super().__init__()
         self.storages, self.live, self.peak, self.read = WeakIdKeyDictionary(), 0, 0, 0
+        self.hollow = WeakIdKeyDictionary()  # storages of weights, and of zeros in the place of numbers
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         kwargs, formula = kwargs or {}, flop_registry.get(function.overloadpacket)
-        skipped = formula or _is_large(function, args)
+        skipped = formula or self._is_large(function, args)
         if skipped and function._schema.is_mutable:
             return args[0] if function._schema.returns else None
         made = _zeros_for(function, args, kwargs) if skipped else function(*args, **kwargs)
@@ -75,12 +76,13 @@ class SkipArithmetic(TorchDispatchMode):
         if formula:
             size = sum(each.nbytes for each in _tensors(args))
             self.read += size if formula(*args, **kwargs, out_val=made) < BALANCE * size else 0
-        self.note(_tensors(made))
+        self.note(_tensors(made), hollow=skipped)
         return made
 
-    def note(self, tensors: list[torch.Tensor]) -> None:
-        """Take account of tensors, until they are gone."""
+    def note(self, tensors: list[torch.Tensor], hollow: bool = False) -> None:
+        """Take account of tensors, until they are gone; hollow: their numbers are none to compute with."""
         storages = [tensor.untyped_storage() for tensor in tensors]
+        self.hollow.update(dict.fromkeys(storages) if hollow else {})
         for storage in (storage for storage in storages if storage not in self.storages):
             self.storages[storage] = size = storage.nbytes()
             self.live += size
@@ -90,12 +92,12 @@ class SkipArithmetic(TorchDispatchMode):
     def _forget(self, size: int) -> None:
         self.live -= size
 
-
-def _is_large(function: torch._ops.OpOverload, args: tuple) -> bool:
-    """Whether an operation makes or changes numbers, as many as can be known beforehand, of a large tensor."""
-    if function.is_view or function in WORDS or VALUES & set(function.tags):
-        return False
-    return any(each.is_floating_point() and each.numel() > LARGE for each in _tensors(args))
+    def _is_large(self, function: torch._ops.OpOverload, args: tuple) -> bool:
+        """Whether it makes or changes numbers, as many as can be known beforehand, of a large hollow tensor."""
+        if function.is_view or function in WORDS or VALUES & set(function.tags):
+            return False
+        large = [each for each in _tensors(args) if each.is_floating_point() and each.numel() > LARGE]
+        return any(each.untyped_storage() in self.hollow for each in large)
 
 
 def _zeros_for(function: torch._ops.OpOverload, args: tuple, kwargs: dict) -> Any:

@@ -114,3 +114,17 @@ def test_what_is_not_counted_is_computed():
     made = []
     count = flop_counter.counted(lambda: made.extend(module(torch.ones(1, 3)) + torch.arange(2.0)), module)
     assert made[0].tolist() == [0.0, 1.0] and count.flops == 2 * 3 * 2
+
+
+def test_images_keep_their_numbers_until_they_meet_weights():
+    images, layer, seen = torch.rand(2, 3, 256, 256), torch.nn.Linear(256, 256), []
+    count = flop_counter.counted(lambda: seen.extend([torch.cat([images, images]), layer(images)]), layer)
+    assert torch.equal(seen[0], torch.cat([images, images])) and not seen[1].any()
+    assert count.flops == 2 * images.numel() * 256
+
+
+def test_dpo_of_the_laptop_is_counted_in_the_batches_of_its_recipe():
+    """SmolVLM looks at the numbers of images: what is all zeros fills a batch up, and has no features."""
+    laptop = setting.make("laptop")
+    count, pairs = run.count_of(named("DPO", laptop), laptop)
+    assert pairs == laptop.vlm.batch_size * laptop.vlm.gradient_accumulation and count.flops > 0
