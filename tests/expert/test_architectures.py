@@ -9,6 +9,7 @@ import pytest
 import timm
 import torch
 
+from aligngemini.core import adapters
 from aligngemini.core.params import Refused
 from aligngemini.expert import adapter, architectures, backbone, batches, objective, train, views
 from aligngemini.expert.params import ExpertParams
@@ -73,6 +74,7 @@ def test_features_are_those_of_timm_and_know_their_places(base):
     with torch.no_grad():
         pooled, patches = architectures.features(expert.model, pixels)
         assert torch.equal(expert.model.get_classifier()(pooled), expert.model(pixels))
+        assert torch.allclose(architectures.pooled(expert.model, pixels), pooled, atol=1e-6)
     side = base[1].crop // (base[2] if base[2] > 1 else 32)
     assert patches.shape == (2, side**2, expert.model.num_features)
     seen = expert.frozen(list(crops))
@@ -83,6 +85,35 @@ def test_features_are_those_of_timm_and_know_their_places(base):
     peer = frozen.load(base[0])
     assert peer.class_tokens(crops).shape == (2, expert.model.num_features)
     assert peer.patch_tokens(crops).shape == patches.shape
+
+
+def test_the_last_block_computes_the_class_token_alone_where_the_head_sees_no_more():
+    """The logits and the gradients of all adapters stay what they are; checkpointing keeps timm's own way."""
+    expert = backbone.with_lora(backbone.load("data/mini/expert"), CFG)
+    model, rows = adapters.base(expert.model), []
+    images = torch.randint(0, 256, (3, 3, 112, 112), dtype=torch.uint8)
+    for name, weight in expert.model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.1)  # zeros would hide what reaches A
+    model.blocks[-1].mlp.register_forward_hook(lambda block, given, result: rows.append(result.shape[1]))
+
+    def seen(checkpointing: bool) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        model.set_grad_checkpointing(checkpointing)
+        expert.model.zero_grad()
+        logits = expert.judged(images)[1]
+        logits.square().sum().backward()
+        return logits.detach(), {name: each.grad.clone() for name, each in weights(expert)}
+
+    (logits, gradients), (wanted, whole) = seen(False), seen(True)
+    assert rows[0] == 1 and rows[-1] == 65
+    assert torch.allclose(logits, wanted, atol=1e-6) and gradients.keys() == whole.keys()
+    for name, gradient in whole.items():
+        assert gradient.abs().max() > 0 and torch.allclose(gradients[name], gradient, rtol=1e-3, atol=1e-6), name
+
+
+def weights(expert) -> list[tuple[str, torch.nn.Parameter]]:
+    """The weights that train, by name."""
+    return [(name, each) for name, each in expert.model.named_parameters() if each.requires_grad]
 
 
 def test_colours_are_the_backbones_own_unless_clip_is_asked_for(base):
