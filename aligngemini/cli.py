@@ -2,7 +2,6 @@
 
 import argparse
 import difflib
-import gc
 import json
 import os
 import signal
@@ -46,7 +45,7 @@ def main(words: list[str] | None = None) -> int:
     something to tell, or left something out. Without `words` it is the command line of this process.
     """
     code = _ended(words)
-    if words is None and gc.get_freeze_count():
+    if words is None:
         terminal.end(code)
     return code
 
