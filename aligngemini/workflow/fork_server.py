@@ -18,7 +18,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
-from threading import Thread
 
 LIBRARIES = [
     "ipykernel.kernelapp",
@@ -159,7 +158,7 @@ def _end_with_the_command() -> None:
 
 
 if __name__ == "__main__":
-    Thread(target=_end_with_the_command, daemon=True).start()
+    threading.Thread(target=_end_with_the_command, daemon=True).start()
     load()
     if kernel := serve():
         become(**kernel)
