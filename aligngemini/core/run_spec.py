@@ -153,8 +153,8 @@ def _source(text: str, name: str, kind: str) -> Path | None:
             models.check(path, name)
             models.check_weights(path, name)
         return path if path.is_dir() else None
-    what = "file" if kind in ("file", "scores") else "folder"
-    if not {"file": path.is_file, "folder": path.is_dir}[what]() and not (kind == "benchmark" and path.exists()):
+    what = {"file": "file", "scores": "file", "benchmark": "folder or list"}.get(kind, "folder")
+    if not {"file": path.is_file, "folder": path.is_dir}.get(what, path.exists)():
         raise Refused(f"{name}: there is no {what} {text}, looked for at {path}: {ADVICE[kind]}")
     if kind == "file":
         reading.mapping(path, text)

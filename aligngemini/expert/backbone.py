@@ -124,6 +124,12 @@ def load(base: str, revision: str = "", normalisation: str = "base") -> Expert:
     return placed(model, *(CLIP if normalisation == "clip" else (own["mean"], own["std"])), metadata)
 
 
+def check(base: str) -> None:
+    """Raise Refused if notebook 03 cannot take the backbone in the folder `base`, as far as its config.json says."""
+    with models.loading(base, "expert base"):
+        architectures.find(_architecture(f"local-dir:{models.where(base, 'expert base')}"))
+
+
 def _architecture(source: str) -> str:
     """timm's name of what a folder or a repository holds, by its config.json alone."""
     from timm.models import load_model_config_from_hf

@@ -51,7 +51,7 @@ def load(base: str, revision: str = "", precision: str = "auto", max_pixels: int
     """
     if gc.isenabled():  # a model that only a trainer still holds, and nobody the trainer, makes way first
         gc.collect()
-    from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
+    from transformers import AutoConfig, AutoModelForImageTextToText
     from transformers.utils import logging
 
     name, dtype, bits = models.where(base, "VLM base"), dtype_for(precision), quantised(quantise)
@@ -59,9 +59,7 @@ def load(base: str, revision: str = "", precision: str = "auto", max_pixels: int
     ignore_older_names()
     options = CODE | ({"revision": revision} if revision else {})
     with models.loading(base, "VLM base"):
-        check_kind(name, options)
-        processor = AutoProcessor.from_pretrained(name, **options)
-        template.check(processor)
+        processor = load_processor(name, options)
         config = AutoConfig.from_pretrained(name, **options)
         if quantise:  # of 4-bit weights too, whatever its name says
             bits["quantization_config"].llm_int8_skip_modules = parts.beside_language(config)
@@ -78,6 +76,22 @@ def load(base: str, revision: str = "", precision: str = "auto", max_pixels: int
     if max_pixels:
         image_size.limit(processor.image_processor, max_pixels)
     return VLM((model if quantise else model.to(place())).eval(), processor, max_pixels)
+
+
+def check(base: str) -> None:
+    """Raise Refused if notebook 02 cannot take `base`, as far as this shows without its weights."""
+    with models.loading(base, "VLM base"):
+        load_processor(models.where(base, "VLM base"), CODE)
+
+
+def load_processor(name: str, options: dict[str, Any]) -> Any:
+    """The processor of an image-text-to-text model; raises ValueError if it cannot be asked about an image."""
+    from transformers import AutoProcessor
+
+    check_kind(name, options)
+    processor = AutoProcessor.from_pretrained(name, **options)
+    template.check(processor)
+    return processor
 
 
 def ignore_older_names() -> None:

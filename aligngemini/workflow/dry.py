@@ -93,15 +93,30 @@ def _processes(cfg: Any) -> None:
 
 
 def _models(plan: Plan, coming: dict[str, int]) -> Iterator[Check]:
-    """The models that are no folders; what is still to come of each goes into `coming`, in bytes."""
+    """The models, whether they suit or can be fetched; what is still to come of each goes into `coming`, in bytes."""
     for item in plan.mine:
         cfg = item.cfg({})
-        for each in run_spec.named(cfg):
-            if each.kind == "model" and models.on_hub(each.text):
+        for each in [named for named in run_spec.named(cfg) if named.kind == "model"]:
+            if not models.on_hub(each.text):
+                yield Check(item.stage.name, f"{each.field} {each.text}", partial(_suits, item.stage.name, each))
+            else:
                 usual = "vlm" if item.stage.name == stages.VLM else "expert"
                 given = f"{each.text}@{getattr(cfg, f'{each.field}_revision', '')}".removesuffix("@")
                 base = replace(bases.BASES[ROLES.get(each.field, usual)], given=given)
                 yield Check(item.stage.name, f"{each.field} {given}", partial(_fetchable, base, coming))
+
+
+def _suits(notebook: str, model: run_spec.Named) -> None:
+    """Raise Refused if a folder is incomplete, or holds a model of a kind that its notebook cannot train."""
+    model.paths()
+    if notebook == stages.VLM:
+        from aligngemini.vlm import load
+
+        load.check(model.text)
+    elif notebook == stages.EXPERT:
+        from aligngemini.expert import backbone
+
+        backbone.check(model.text)
 
 
 def _fetchable(base: bases.Base, coming: dict[str, int]) -> str:

@@ -1,5 +1,6 @@
 """A dry run says all that is missing, of every kind and stage, and starts nothing."""
 
+import json
 import shutil
 from types import SimpleNamespace
 
@@ -107,6 +108,23 @@ def test_a_folder_that_is_damaged_a_revision_and_a_list_without_labels_are_named
     real.recipe("tiny/02_vlm_dpo", {"base": str(tmp_path / "pictures")})
     code, said = real.run("run", "--scale", "tiny", "--dry")
     assert code == 2 and "is incomplete: it has no weights" in said
+
+
+def test_a_model_that_its_notebook_cannot_train_is_named_before_the_notebooks_below_it_run(real, counted, tmp_path):
+    for name in ("vlm", "expert"):
+        shutil.copytree(paths.ROOT / "data/mini" / name, tmp_path / name)
+    (tmp_path / "vlm/chat_template.jinja").unlink()
+    config = tmp_path / "expert/config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"architecture": "resnet18"}))
+    real.recipe("tiny/02_vlm_dpo", {"base": str(tmp_path / "vlm")})
+    real.recipe("tiny/03_expert_lora", {"base": str(tmp_path / "expert")})
+    code, said = real.run("run", "--scale", "tiny", "--dry")
+    assert code == 2 and "it has no chat template" in said and "in the architecture 'resnet18'" in said, said
+
+
+def test_a_list_that_is_not_there_is_not_called_a_folder(real, counted, tmp_path):
+    code, said = real.run("run", "--scale", "tiny", "--dry", "--only", "01", "-p", "test", f"[{tmp_path / 'list.csv'}]")
+    assert code == 2 and "there is no folder or list" in said, said
 
 
 def test_a_model_of_the_cache_needs_no_hub_and_one_that_is_not_there_is_missing_offline(
