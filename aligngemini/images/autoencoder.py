@@ -30,7 +30,8 @@ class Autoencoder:
 
     factor: pixels per side of a latent cell; name: what it was loaded from, as asked; tile: longest side
     sent through in one piece; dtype: what the model computes in, while pictures become numbers and numbers bytes in
-    float32; sample, seed: see `load`; truncate: bytes are cut, as the DDA code does, not rounded (ours).
+    float32; sample, seed: see `load`; truncate: bytes are cut, as the DDA code does, not rounded (ours); threads: those
+    that divide a batch among them on a CPU, None for the caller's alone.
     """
 
     def __init__(self, name: str, model, device: str, sample: bool = False, seed: int = 0):
@@ -41,7 +42,7 @@ class Autoencoder:
         self._pixels = BUDGET.get(device, BUDGET["cpu"]) // (LIVE * wide)
         self._at_once = min(self._pixels, KEPT.get(device, KEPT["cpu"]) // wide)
         threads = torch.get_num_threads() if device == "cpu" else 1
-        self._threads = ThreadPoolExecutor(threads, initializer=_work_alone) if threads > 1 else None
+        self.threads = ThreadPoolExecutor(threads, initializer=_work_alone) if threads > 1 else None
         self.tile = max(4 * OVERLAP, math.isqrt(self._pixels) // OVERLAP * OVERLAP)
         probe = np.zeros((1, PROBE, PROBE, 3), np.uint8)
         with torch.inference_mode():
@@ -85,9 +86,9 @@ class Autoencoder:
         """uint8 [N, H, W, 3] of one batch. On a CPU each thread takes pictures of its own, if there are two for each:
         together they would wait for each other in every layer, which costs half as much again (measured).
         """
-        if self._threads is None or len(rgb) < 2 * self._threads._max_workers:
+        if self.threads is None or len(rgb) < 2 * self.threads._max_workers:
             return self._alone(rgb)
-        return np.concatenate(list(self._threads.map(self._alone, np.array_split(rgb, self._threads._max_workers))))
+        return np.concatenate(list(self.threads.map(self._alone, np.array_split(rgb, self.threads._max_workers))))
 
     @torch.inference_mode()
     def _alone(self, rgb: np.ndarray) -> np.ndarray:

@@ -75,6 +75,8 @@ def count_of(stage: Stage, setting: Setting, narrow: bool = False) -> tuple[Coun
     counts, units = [], 0
     with TemporaryDirectory() as folder, patch.object(devices, "best", return_value="cpu"):
         model, module = built(stage, setting, Path(folder), models.HOLLOW)
+        if stage.model == "vae":
+            model.threads = None  # what other threads compute is not counted
         if narrow and stage.model == "vae":
             model.tile = max(max(shape) for shape in setting.shapes)
         for tokens in FEW if stage.tokens else (0,):

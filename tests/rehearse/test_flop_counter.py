@@ -128,3 +128,12 @@ def test_dpo_of_the_laptop_is_counted_in_the_batches_of_its_recipe():
     laptop = setting.make("laptop")
     count, pairs = run.count_of(named("DPO", laptop), laptop)
     assert pairs == laptop.vlm.batch_size * laptop.vlm.gradient_accumulation and count.flops > 0
+
+
+def test_pictures_that_threads_would_divide_among_them_are_counted_whole(monkeypatch):
+    """The mini scale reconstructs twenty at a time; torch's counter sees no other thread than its own."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    count, pictures = run.count_of(named("reconstruction", MINI), MINI.single(), narrow=True)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    alone, _ = run.count_of(named("reconstruction", MINI), MINI.single(), narrow=True)
+    assert pictures >= 4 and count.flops == alone.flops > 0 and count.activations == alone.activations
