@@ -154,8 +154,9 @@ def _run(args: argparse.Namespace) -> int | None:
         print(f"\n{answers.headline(last.folder)}\n\nreport: {paths.short(last.folder / 'report.html')}")
         print(f"next: open it in a browser, or {LAB}")
     else:
-        asked = stages.STAGES[last.notebook].asked  # no command goes on from there
-        onward = LAB if asked else commands.onward(args.scale, args.study, options)
+        alone = args.only and any(plan.is_shared(name) for name, _ in options if name != "seed")
+        ends = alone or stages.STAGES[last.notebook].asked  # no command goes on from there
+        onward = LAB if ends else commands.onward(args.scale, args.study, options)
         print(f"next: {onward}, or look into {paths.short(last.folder)}")
 
 

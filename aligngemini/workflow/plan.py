@@ -211,6 +211,11 @@ def _asked(
     return found
 
 
+def is_shared(name: str) -> bool:
+    """Tell whether several notebooks have a parameter, such as `base`: a run of all would set it in each of them."""
+    return sum(name in params.names(stage.params) for stage in STAGES.values()) > 1
+
+
 def _having(name: str, end: Stage) -> list[Stage]:
     """Return the stages that have a parameter; raises `Refused` where the command line cannot set it."""
     having = [stage for stage in STAGES.values() if name in params.names(stage.params)]

@@ -76,6 +76,13 @@ def test_what_comes_next_is_said_with_all_that_was_given(little, inline):
     assert code == 0 and f"next: aligngemini run {shlex.join((*given, *commands.outputs()))}, or look" in said
 
 
+def test_what_one_notebook_was_given_is_not_offered_to_all_that_have_the_parameter(little, inline):
+    """`base` is the expert's backbone in 03 and the VLM in 02."""
+    assert little.run("run", "--scale", "tiny", "--only", "01")[0] == 0
+    code, said = little.run("run", "--scale", "tiny", "--only", "03", "-p", "base", "data/mini/expert")
+    assert code == 0 and "next: " in said and "aligngemini run" not in said, said
+
+
 @pytest.mark.parametrize("value", [True, 3, 5e-7, 1e30, "no", "", "a b", ["no", "1", "", "a, b"], [0.5, 5e-7], []])
 def test_a_value_is_spelt_as_the_command_line_reads_it(value):
     kind = list[type(value[0]) if value else str] if isinstance(value, list) else type(value)
