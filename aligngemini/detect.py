@@ -74,7 +74,8 @@ def _table(args: argparse.Namespace) -> int:
         _write(table, file, args.csv)
     else:
         _print(table, args.json)
-    for remark in filter(None, [args.cascade and detector.savings(table), detector.remark(table)]):
+    scored = table[table.filter(like="_score").notna().any(axis=1)]  # a text is unlike nothing
+    for remark in filter(None, [args.cascade and detector.savings(table), detector.remark(scored)]):
         print(remark, file=sys.stderr)
     return FOUND if len(skips.lost(table)) else DONE
 

@@ -120,3 +120,9 @@ def test_the_table_is_not_written_over_a_picture(reader, folder, capsys):
     for _ in range(2):
         assert cli.main(["detect", str(picture), "--csv", str(table)]) == 0
     assert len(pd.read_csv(table)) == 1
+
+
+def test_what_is_said_of_all_images_counts_no_file_that_is_none(reader, folder, monkeypatch, capsys):
+    monkeypatch.setattr(Reader, "remark", lambda self, table: f"0 of {len(table)} images")
+    assert cli.main(["detect", str(folder)]) == 3
+    assert capsys.readouterr().err.splitlines()[-1] == "0 of 7 images"  # d.part is an unfinished download

@@ -165,8 +165,8 @@ def _execute(task: Task, asked: RunSpec, force: bool, executor: Local) -> None:
 def _settle(asked: RunSpec, executed: Path) -> None:
     if not asked.home.exists():
         raise RuntimeError(
-            f"the notebook ended, but run {asked.name} is not complete: it does not call run.finish, "
-            "or code was changed while it ran"
+            f"the notebook ended, but run {asked.name} is not complete: it does not call run.finish, or while it ran "
+            "code was changed or a newer run came that it calls latest"
         )
     with atomic.replacing(asked.home / "notebook.ipynb") as part:
         shutil.move(executed, part)  # perhaps from another disk: it is copied
