@@ -33,7 +33,7 @@ FEW = {"train_images": 8, "pixel_pairs": 4, "validation_images": 4, "joint_image
 FEW |= {"explain_images": 1, "workers": 1, "epochs": 1.0, "score_batch_size": 2, "gradient_accumulation": 1}
 WORDS = 8  # one token in so many ends an answer: random weights would go on to the last one that is allowed
 PURE = {"02": {"supervision": "semantic"}, "03": {"supervision": "pixel"}}
-# What its recipes leave to a GPU, and fewer images yet: by the clock a processor takes half a minute for each verdict.
+# What its recipes leave to a GPU, and fewer images yet: a processor takes half a minute for each verdict.
 COLAB = {"quantise": "", "precision": "bfloat16", "train_images": 4, "pixel_pairs": 2, "validation_images": 2}
 COLAB |= {"joint_images": 1, "score_batch_size": 4, "batch_size": 1, "epochs": 0.5}  # two pairs, two updates
 CHANGES = {"colab": COLAB}

@@ -14,12 +14,12 @@ from .setting import SHORT
 
 NOTE = (
     "measured: the stage as the notebooks run it, with random weights, files read and written, in a process of its "
-    "own; on a CPU the peak is what it took beside its libraries (about 1 GB), counted what the count says of the "
-    f"same, and answers of true sizes end after {SHORT} tokens. computed: the same without its arithmetic, in batches "
-    f"of one; peak and time for the batches of the recipe, time at {UTILISATION:.0%} of the GPU's bfloat16 rate (ours; "
-    f"H100 and H200: {HOPPER:.0%}, measured), files not counted. Batches of training are updates where they are "
-    "measured, and a GPU gets them at once if they fit. Views are made by one process; their time is that of all "
-    "workers of the recipe, beside the training. Time is for the sizes of the recipes, scoring and explaining for "
+    "own; on a CPU the peak is what it took beside its libraries (about 1 GB), counted what torch allocates of that "
+    f"by the count, and answers of true sizes end after {SHORT} tokens. computed: the same without its arithmetic, in "
+    f"batches of one; peak and time for the batches of the recipe, time at {UTILISATION:.0%} of the GPU's bfloat16 "
+    f"rate (ours; H100 and H200: {HOPPER:.0%}, measured), files not counted. Batches of training are updates where "
+    "they are measured, and a GPU gets them at once if they fit. Views are made by one process; their time is that of "
+    "all workers of the recipe, beside the training. Time is for the sizes of the recipes, scoring and explaining for "
     "10,000 images; disk is for files that stay, photographs as PNG, and checkpoints."
 )
 HIDDEN = ["lower", "notebook"]  # columns
