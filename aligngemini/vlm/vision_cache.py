@@ -3,13 +3,12 @@
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 
 from . import image_size, parts, template
-
-READ = ("pooler_output", "deepstack_features")  # what language models get of the features
 
 
 class CachedFeatures:
@@ -32,14 +31,14 @@ class CachedFeatures:
         if not _same(images, self.images):
             options = {name: value for name, value in given.items() if name not in images}
             self.images, self.features = images, self._computed(images, options)
-        return type(self.features)(**self.features)  # a new one each time: callers change it
+        return SimpleNamespace(**self.features)  # a new one each time: callers change it
 
-    def _computed(self, images: dict[str, torch.Tensor], options: dict[str, Any]):
+    def _computed(self, images: dict[str, torch.Tensor], options: dict[str, Any]) -> dict[str, Any]:
         halves = [{name: value.tensor_split(2)[half] for name, value in images.items()} for half in (0, 1)]
-        if not _same(*halves):
-            return self.compute(**images, **options)
-        half = self.compute(**halves[0], **options)
-        return type(half)(**{name: _twice(half[name]) for name in READ if name in half})
+        repeats = _same(*halves)
+        features = self.compute(**(halves[0] if repeats else images), **options)
+        read = {name: value for name in READ if (value := getattr(features, name, None)) is not None}
+        return {name: READ[name](value) for name, value in read.items()} if repeats else read
 
 
 def _same(some: dict[str, torch.Tensor], others: dict[str, torch.Tensor]) -> bool:
@@ -49,10 +48,17 @@ def _same(some: dict[str, torch.Tensor], others: dict[str, torch.Tensor]) -> boo
 
 
 def _twice(value):
-    """Features for the same images once more: a tensor of all, one tensor for each, or lists of these by layer."""
-    if isinstance(value, torch.Tensor):
-        return torch.cat([value, value])
-    return value + value if isinstance(value[0], torch.Tensor) else [_twice(layer) for layer in value]
+    """Features for the same images once more: a tensor of all, or one tensor for each."""
+    return torch.cat([value, value]) if isinstance(value, torch.Tensor) else value + value
+
+
+def _layers_twice(layers):
+    """`_twice` of each layer, which in transformers 5.17 is a tensor of all."""
+    return [_twice(layer) for layer in layers]
+
+
+# What language models get of the features. In transformers 5.17 SmolVLM's is an attribute and no item of the output.
+READ = {"pooler_output": _twice, "deepstack_features": _layers_twice}
 
 
 def cache_vision_features(model: torch.nn.Module) -> torch.nn.Module:

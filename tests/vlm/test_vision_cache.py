@@ -1,6 +1,8 @@
 """The vision tower looks once at images that stand twice in a batch; images that do not fit are refused."""
 
 import pytest
+import torch
+from transformers.modeling_outputs import BaseModelOutput
 from trl.trainer.dpo_trainer import DataCollatorForVisionPreference
 
 from aligngemini.vlm import dpo, parts, preference_pairs, vision_cache
@@ -59,3 +61,19 @@ def test_an_image_is_prepared_once_for_both_answers_of_its_pair(rows):
 def test_a_tower_that_trains_is_never_remembered():
     with pytest.raises(RuntimeError, match="trains"):
         vision_cache.cache_vision_features(base().model.train())
+
+
+@pytest.mark.parametrize("layer", [torch.arange(6.0)[:, None], [torch.zeros(2, 1), torch.ones(4, 1)]])
+def test_features_are_repeated_in_the_form_of_each_version_of_transformers(layer):
+    """A layer is a tensor of all images or one for each; features may be an attribute and no item of the output."""
+
+    def compute(pixel_values):
+        output = BaseModelOutput(last_hidden_state=pixel_values)
+        output.pooler_output, output.deepstack_features = [torch.ones(2, 1)], [layer, layer]
+        return output
+
+    features = vision_cache.CachedFeatures(compute)(torch.ones(2, 3))
+    assert len(features.pooler_output) == 2 and len(features.deepstack_features) == 2
+    rows = [torch.cat(tuple(each)) if isinstance(each, list) else each for each in features.deepstack_features]
+    once = torch.cat(layer) if isinstance(layer, list) else layer
+    assert all(torch.equal(each, torch.cat([once, once])) for each in rows)
