@@ -103,7 +103,7 @@ def _models(plan: Plan, coming: dict[str, int]) -> Iterator[Check]:
                 usual = "vlm" if item.stage.name == stages.VLM else "expert"
                 given = f"{each.text}@{getattr(cfg, f'{each.field}_revision', '')}".removesuffix("@")
                 base = replace(bases.BASES[ROLES.get(each.field, usual)], given=given)
-                yield Check(item.stage.name, f"{each.field} {given}", partial(_fetchable, base, coming))
+                yield Check(item.stage.name, f"{each.field} {each.text}", partial(_fetchable, base, coming))
 
 
 def _suits(notebook: str, model: run_spec.Named) -> None:

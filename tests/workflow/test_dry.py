@@ -122,6 +122,12 @@ def test_a_model_that_its_notebook_cannot_train_is_named_before_the_notebooks_be
     assert code == 2 and "it has no chat template" in said and "in the architecture 'resnet18'" in said, said
 
 
+def test_a_model_of_the_hub_in_one_revision_is_one_need(real, hub, counted):
+    real.recipe("tiny/03_expert_lora", {"base": "owner/expert", "base_revision": "v2"})
+    _, said = real.run("run", "--scale", "tiny", "--dry")
+    assert len(_lines(said, "base owner/expert")) == 1 and "licence apache-2.0" in said, said
+
+
 def test_a_list_that_is_not_there_is_not_called_a_folder(real, counted, tmp_path):
     code, said = real.run("run", "--scale", "tiny", "--dry", "--only", "01", "-p", "test", f"[{tmp_path / 'list.csv'}]")
     assert code == 2 and "there is no folder or list" in said, said
