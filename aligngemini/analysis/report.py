@@ -5,6 +5,7 @@ import base64
 import gzip
 import json
 import re
+import sys
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -81,7 +82,8 @@ def report(run: Run, text: str, saved: dict[str, pd.DataFrame], verdicts: pd.Dat
     of all runs below it follow; for one whose folder holds no notebook.ipynb a line says so, and which command makes
     it.
     """
-    chapters = list(processes.made(_chapter, run.below, workers=len(run.below), batch=1))
+    workers = len(run.below) if "torch" in sys.modules else 1  # its import would take longer than they spare
+    chapters = list(processes.made(_chapter, run.below, workers, batch=1))
     facts = run.table.set_index("what").value.drop("status")
     facts["folder"] = paths.short(run.folder.with_name(run.name))  # where it lies as soon as it is complete
     missing = any(each.command for each in chapters)
