@@ -50,6 +50,7 @@ def start(stage: str, work: Path, outputs: Path, commands: bool, **more: str):
         "ALIGNGEMINI_BUILT": str(work / "built"),
         "TMPDIR": str(outputs / "tmp"),
         "KILLS_MARK": str(outputs),
+        "OMP_NUM_THREADS": "1",  # as of forked.load: the last digits hang on it
         **more,
     }
     if not commands:
