@@ -36,7 +36,7 @@ def aged(monkeypatch) -> None:
 def reads(monkeypatch) -> list[str]:
     """The names of the files whose content is read."""
     names, read = [], fingerprint.of_file
-    monkeypatch.setattr(fingerprint, "of_file", lambda path: names.append(path.name) or read(path))
+    monkeypatch.setattr(fingerprint, "of_file", lambda path: names.append(os.path.basename(path)) or read(path))
     return names
 
 
