@@ -155,11 +155,13 @@ def unloadable(base: str, what: str, error: Exception) -> Refused:
     if why := hub_problem(error):
         return Refused(f"The {what} {shown(base)} cannot be fetched: {why}.")
     plain = isinstance(error, OSError | ValueError | RuntimeError)  # others do not speak in sentences
-    why = redaction.hidden(said(error)[:400].rstrip(".")) + ("" if plain else f" ({type(error).__name__})")
-    return Refused(
-        f"The {what} {shown(base)} cannot be loaded: {why}. If it is a folder, is it complete? If it comes from the "
-        "hub, `aligngemini data check --scale SCALE` tells whether it came whole."
-    )
+    lines = [said(error), *filter(None, map(str.strip, str(error).splitlines()[1:]))]
+    first = " ".join(lines[: 1 + lines[0].endswith(":")])  # a list, as of weights whose shapes do not fit
+    why = redaction.hidden(first[:400].rstrip(".")) + ("" if plain else f" ({type(error).__name__})")
+    advice = "`aligngemini data check --scale SCALE` tells whether it came whole."
+    if paths.resolve(base).is_dir():
+        advice = "Is the folder complete, and for this use?"
+    return Refused(f"The {what} {shown(base)} cannot be loaded: {why}. {advice}")
 
 
 def hub_problem(error: BaseException) -> str:

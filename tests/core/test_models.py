@@ -81,8 +81,23 @@ def test_a_configuration_that_says_nothing_is_refused(base, content, tmp_path):
 def test_half_a_template_is_refused_when_the_base_is_loaded(tmp_path):
     folder = shutil.copytree(MINI / "vlm", tmp_path / "base")
     (folder / "chat_template.jinja").write_text("{% for message in messages %}{{ message.")
-    with pytest.raises(Refused, match="VLM base .* cannot be loaded"):
+    with pytest.raises(Refused, match="VLM base .* cannot be loaded: .* Is the folder complete, and for this use"):
         load.load(str(folder))
+
+
+def test_weights_that_do_not_fit_are_told_with_the_first_that_does_not(tmp_path):
+    folder = shutil.copytree(MINI / "expert", tmp_path / "base")
+    config = json.loads((folder / "config.json").read_text())
+    config["model_args"]["embed_dim"] = 64
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(Refused, match=r"VisionTransformer: size mismatch for \w+"):
+        backbone.load(str(folder))
+
+
+def test_what_a_model_of_the_hub_needs_is_not_said_of_a_folder(tmp_path):
+    error = ValueError("no such thing")
+    for base, advice in ((str(tmp_path), "folder complete"), ("someone/model", "data check --scale SCALE` tells")):
+        assert advice in str(models.unloadable(base, "VLM base", error))
 
 
 def test_a_damaged_base_is_refused_before_anything_is_asked_of_it(little):
