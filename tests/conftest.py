@@ -95,6 +95,7 @@ SLOW = {  # files of tests that train, start kernels or processes, simulate, or 
     "vlm/test_vision_cache.py",
     "workflow/test_compare.py",
     "workflow/test_execute.py",
+    "workflow/test_forks.py",
     "workflow/test_jobs.py",
     "workflow/test_papermill.py",
     "workflow/test_stops.py",
