@@ -106,7 +106,7 @@ def _loaded(run: str) -> Any:
 
         return Detector.found(run)
     finally:
-        gc.freeze()  # spares the search at the end, too: see terminal.end
+        gc.freeze()
         gc.enable()
 
 

@@ -161,7 +161,7 @@ def entry(folder: Path, name: str) -> dict[str, Any]:
     path = os.path.join(folder, name)  # there are thousands, for which Path takes most of the time
     if not name.endswith("/"):
         return {"sha256": fingerprint.of_file(path), "bytes": os.path.getsize(path)}
-    inside = {each: entry(folder, each) for each in (name + one for one in fingerprint.inside(path))}
+    inside = {name + each: entry(folder, name + each) for each in fingerprint.inside(path)}
     size = sum(each["bytes"] for each in inside.values())
     return {"sha256": fingerprint.digest(inside), "bytes": size, "files": len(inside)}
 

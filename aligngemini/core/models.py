@@ -155,12 +155,11 @@ def unloadable(base: str, what: str, error: Exception) -> Refused:
     if why := hub_problem(error):
         return Refused(f"The {what} {shown(base)} cannot be fetched: {why}.")
     plain = isinstance(error, OSError | ValueError | RuntimeError)  # others do not speak in sentences
-    lines = [said(error), *filter(None, map(str.strip, str(error).splitlines()[1:]))]
-    first = " ".join(lines[: 1 + lines[0].endswith(":")])  # a list, as of weights whose shapes do not fit
-    why = redaction.hidden(first[:400].rstrip(".")) + ("" if plain else f" ({type(error).__name__})")
-    advice = "`aligngemini data check --scale SCALE` tells whether it came whole."
-    if paths.resolve(base).is_dir():
-        advice = "Is the folder complete, and for this use?"
+    first, second, *_ = [*filter(None, map(str.strip, str(error).splitlines())), "", ""]
+    text = f"{first} {second}" if first.endswith(":") else said(error)  # a list, as of weights whose shapes do not fit
+    why = redaction.hidden(text[:400].rstrip(".")) + ("" if plain else f" ({type(error).__name__})")
+    whole = "`aligngemini data check --scale SCALE` tells whether it came whole."
+    advice = "Is the folder complete, and for this use?" if paths.resolve(base).is_dir() else whole
     return Refused(f"The {what} {shown(base)} cannot be loaded: {why}. {advice}")
 
 
