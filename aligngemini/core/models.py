@@ -18,6 +18,7 @@ ABSENT = {  # how the path of a base begins -> what to do where it is not there
     "": "check the path, or give a hub name like owner/name",
 }
 WEIGHTS, INDEX = (".safetensors", ".pth"), ".safetensors.index.json"  # those of TAEF2 end with .pth
+PICKLED = (".bin", ".pt", ".ckpt")
 # Errors of the network by name, because the HTTP library below the hub's client may change.
 UNREACHED = {"NetworkError", "TimeoutException", "RemoteProtocolError", "ProxyError"}
 PRIVATE = ("the hub does not show it", ": it is private or gone; check the name, then `hf auth login`")
@@ -91,9 +92,12 @@ def check(folder: Path, what: str) -> None:
 
 
 def check_weights(folder: Path, what: str) -> None:
-    """Raise Refused if the model in `folder` has no weights, or lacks a file that their index names."""
+    """Raise Refused if the model in `folder` has no weights that are read, or lacks a file that their index names."""
     files = _files(folder)
     if not any(file.suffix in WEIGHTS for file in files):
+        if pickled := [file.name for file in files if file.suffix in PICKLED]:
+            why = f"{pickled[0]} alone, which could run code and is not read; save them as safetensors"
+            raise Refused(f"The {what} in {paths.short(folder)} has its weights in {why}.")
         raise _spoilt(folder, what, "incomplete: it has no weights (safetensors)")
     for part in [file.with_name(name) for file in files if file.name.endswith(INDEX) for name in shards(file)]:
         if not part.is_file():
@@ -159,7 +163,7 @@ def unloadable(base: str, what: str, error: Exception) -> Refused:
     text = f"{first} {second}" if first.endswith(":") else said(error)  # a list, as of weights whose shapes do not fit
     why = redaction.hidden(text[:400].rstrip(".")) + ("" if plain else f" ({type(error).__name__})")
     whole = "`aligngemini data check --scale SCALE` tells whether it came whole."
-    advice = "Is the folder complete, and for this use?" if paths.resolve(base).is_dir() else whole
+    advice = "Check that the folder is complete, and for this use." if paths.resolve(base).is_dir() else whole
     return Refused(f"The {what} {shown(base)} cannot be loaded: {why}. {advice}")
 
 

@@ -54,6 +54,12 @@ def build(name: str, source: str = "", **options) -> nn.Module:
     return timm.layers.freeze_batch_norm_2d(model)
 
 
+def check_colours(model: nn.Module) -> None:
+    """Raise ValueError unless the model takes images of three channels."""
+    if (channels := model.pretrained_cfg["input_size"][0]) != 3:
+        raise ValueError(f"it takes images of {channels} channels, and those of this project have 3; choose another")
+
+
 def head(model: nn.Module) -> str:
     """The full name of the last linear layer."""
     return next(name for name, each in model.named_modules() if each is model.get_classifier())

@@ -116,6 +116,7 @@ def load(base: str, revision: str = "", normalisation: str = "base") -> Expert:
     source = f"local-dir:{place}" if Path(place).is_dir() else f"hf-hub:{place}{f'@{revision}' if revision else ''}"
     with models.loading(base, "expert base"):
         model = architectures.build(_architecture(source), source)
+        architectures.check_colours(model)
     torch.nn.init.normal_(model.get_classifier().weight, std=HEAD_STD)
     torch.nn.init.zeros_(model.get_classifier().bias)
     own = timm.data.resolve_model_data_config(model)
@@ -137,7 +138,9 @@ def _architecture(source: str) -> str:
     kind, _, place = source.partition(":")
     if kind == "hf-hub":
         return load_model_config_from_hf(place)[1]
-    name = reading.json(Path(place) / "config.json").get("architecture")
+    if not (config := Path(place) / "config.json").is_file():
+        raise ValueError("it has no config.json, as timm's save_for_hf writes it")
+    name = reading.json(config).get("architecture")
     if not isinstance(name, str):
         raise ValueError("its config.json names no architecture, as timm's do")
     return name

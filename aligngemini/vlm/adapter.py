@@ -30,7 +30,7 @@ def facts(config: VLMParams, pairs: int, processor) -> dict[str, Any]:
     facts = {"base": config.base, "revision": models.commit(config.base, config.base_revision)}
     facts |= {name: getattr(config, name) for name in PARAMS}
     own = vars(processor.image_processor)
-    sizes = {"size": dict(own["size"])} | {name: own[name] for name in SIZES if own.get(name)}
+    sizes = {"size": dict(own.get("size") or {})} | {name: own[name] for name in SIZES if own.get(name)}
     versions = {name: metadata.version(name) for name in PACKAGES}
     return facts | {"pairs": pairs, "processor": sizes} | SENTENCES | {"packages": versions}
 

@@ -81,7 +81,7 @@ def test_a_configuration_that_says_nothing_is_refused(base, content, tmp_path):
 def test_half_a_template_is_refused_when_the_base_is_loaded(tmp_path):
     folder = shutil.copytree(MINI / "vlm", tmp_path / "base")
     (folder / "chat_template.jinja").write_text("{% for message in messages %}{{ message.")
-    with pytest.raises(Refused, match="VLM base .* cannot be loaded: .* Is the folder complete, and for this use"):
+    with pytest.raises(Refused, match="VLM base .* cannot be loaded: .* the folder is complete, and for this use.$"):
         load.load(str(folder))
 
 
@@ -96,7 +96,7 @@ def test_weights_that_do_not_fit_are_told_with_the_first_that_does_not(tmp_path)
 
 def test_what_a_model_of_the_hub_needs_is_not_said_of_a_folder(tmp_path):
     error = ValueError("no such thing")
-    for base, advice in ((str(tmp_path), "folder complete"), ("someone/model", "data check --scale SCALE` tells")):
+    for base, advice in ((str(tmp_path), "folder is complete"), ("someone/model", "data check --scale SCALE` tells")):
         assert advice in str(models.unloadable(base, "VLM base", error))
 
 
@@ -111,6 +111,13 @@ def test_a_damaged_base_is_refused_before_anything_is_asked_of_it(little):
 def test_a_base_without_weights_is_refused_before_a_run(base, tmp_path):
     folder = shutil.copytree(MINI / base, tmp_path / "base", ignore=shutil.ignore_patterns("*.safetensors"))
     with pytest.raises(Refused, match="is incomplete: it has no weights .*; copy or fetch it again"):
+        run_spec.sources(ExpertParams(base=str(folder)))
+
+
+def test_weights_in_another_format_are_not_called_missing(tmp_path):
+    folder = shutil.copytree(MINI / "expert", tmp_path / "base")
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    with pytest.raises(Refused, match="weights in pytorch_model.bin alone, .*; save them as safetensors"):
         run_spec.sources(ExpertParams(base=str(folder)))
 
 

@@ -158,6 +158,22 @@ def test_an_architecture_without_a_known_place_for_lora_is_refused_with_those_th
         backbone.load(str(folder))
 
 
+def test_a_folder_without_its_configuration_is_refused_in_a_sentence(tmp_path):
+    folder = shutil.copytree(bases.FOLDERS["expert"], tmp_path / "base")
+    (folder / "config.json").unlink()
+    with pytest.raises(Refused, match="it has no config.json, as timm's save_for_hf writes it"):
+        backbone.load(str(folder))
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_a_backbone_for_images_of_other_channels_is_refused_in_a_sentence(tmp_path, channels):
+    sizes = backbones.FAMILIES["convnext_tiny"] | {"in_chans": channels, "num_classes": 0}
+    model = timm.create_model("convnext_tiny", **sizes)
+    timm.models.save_for_hf(model, tmp_path, model_args=sizes, safe_serialization=True)
+    with pytest.raises(Refused, match=f"takes images of {channels} channels, and those of this project have 3"):
+        backbone.load(str(tmp_path))
+
+
 @pytest.mark.parametrize("peer", ["effort", "mirror"])
 def test_peers_that_adapt_attention_refuse_a_backbone_without_it(tmp_path, peer):
     model = backbone.load(backbones.folder(tmp_path, "convnext_tiny")).model

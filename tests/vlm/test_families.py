@@ -2,6 +2,7 @@
 
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -167,6 +168,12 @@ def test_remembered_features_and_packed_pairs_change_no_logit(family, trained, m
     monkeypatch.delattr(core, "get_image_features")
     plain, there = model(**inputs).logits, inputs["attention_mask"].bool()
     assert torch.allclose(quick[there], plain[there], rtol=0, atol=2e-4) and plain[there].std() > 0.1
+
+
+def test_an_image_processor_without_a_size_has_facts_too():
+    """Gemma 4 limits the tokens of an image, and its processor's size is None."""
+    processor = SimpleNamespace(image_processor=SimpleNamespace(size=None, patch_size=16))
+    assert adapter.facts(CFG, 6, processor)["processor"] == {"size": {}, "patch_size": 16}
 
 
 def test_a_model_whose_pairs_cannot_be_packed_says_so_once(tmp_path, capsys):
