@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import psutil
 from huggingface_hub import constants
 
 from aligngemini.core import models, paths, run_spec, stages
@@ -18,15 +17,15 @@ from aligngemini.fetch import bases, record, web
 from aligngemini.images import sources
 from aligngemini.images.loaders import benchmark_rows
 from aligngemini.images.params import WORLD
-from aligngemini.rehearse.gpus import GPU, MEMORY
 
-from . import checks
+from . import checks, dry_counts
 from .checks import Check
 from .plan import ALL, Plan
 
 OK, MISSING = "ok", "missing"
 VAES = dict.fromkeys(["vae", "more_vaes", "generators"], "vae")
 ROLES = VAES | {"labeller": "vlm"}  # fields that name a model: how it is fetched
+UNCHECKED = "not checked: whether the weights of a model fit it; its notebook compares all tensors when it loads them"
 COLUMNS = ["stage", "needs", "state", "note or next step"]
 
 
@@ -37,9 +36,9 @@ def table(plan: Plan, problems: list[tuple[str, str]]) -> pd.DataFrame:
     bad, coming, written = {notebook for notebook, _ in problems}, dict[str, int](), dict[str, float]()
     rows = [(notebook, "parameters", MISSING, why) for notebook, why in problems]
     rows += [(item.stage.name, "parameters", OK, "") for item in plan.mine if item.stage.name not in bad]
-    rows += map(_row, itertools.chain(checks.quick(plan), _packages(plan), _models(plan, coming), _pictures(plan)))
-    rows += map(_row, _memory(plan, written))
-    rows += map(_row, _disk(coming, written))
+    each = itertools.chain(checks.quick(plan), _packages(plan), _models(plan, coming), _pictures(plan))
+    rows += [_row(check, plan.scale) for check in itertools.chain(each, dry_counts.checks(plan, written))]
+    rows += [_row(check, plan.scale) for check in _disk(coming, written)]  # of what the checks before it found
     order = {name: place for place, name in enumerate([ALL, *stages.STAGES])}
     last = {row[:2] if row[1] != "parameters" else row: row for row in rows}  # a later check of the same says more
     return pd.DataFrame(sorted(last.values(), key=lambda row: order[row[0]]), columns=COLUMNS)
@@ -53,21 +52,24 @@ def text(rows: pd.DataFrame) -> str:
     padded = ["  ".join([*map(str.ljust, line, widths), line[-1]]).rstrip() for line in lines]
     missing = int((rows.state == MISSING).sum())
     are = "are" if missing > 1 else "is"
-    return "\n".join([*padded, "", f"{missing or 'none'} of {len(rows)} needs {are} missing; nothing was started"])
+    end = f"{missing or 'none'} of {len(rows)} needs {are} missing; nothing was started\n{UNCHECKED}"
+    return "\n".join([*padded, "", end])
 
 
-def _row(check: Check) -> tuple[str, str, str, str]:
+def _row(check: Check, scale: str) -> tuple[str, str, str, str]:
+    """The row of a check; what repeats the name of the need is left out, and advice names the scale."""
     try:
         note = check.run()
         return check.notebook, check.what, OK, note if isinstance(note, str) else ""
     except Refused as refusal:
-        return check.notebook, check.what, MISSING, str(refusal)
+        why = str(refusal).removeprefix(f"{check.what.split()[0]}: ").replace("--scale SCALE", f"--scale {scale}")
+        return check.notebook, check.what, MISSING, why
 
 
 def _packages(plan: Plan) -> Iterator[Check]:
     yield Check(ALL, "packages", _installed)
     yield Check(ALL, f"outputs {paths.short(paths.outputs())}", partial(paths.writable, paths.outputs()))
-    for cfg in _configs(plan, stages.VLM):
+    for cfg in dry_counts.configs_of(plan, stages.VLM):
         if cfg.quantise:
             from aligngemini.vlm import load
 
@@ -133,7 +135,7 @@ def _fetchable(base: bases.Base, coming: dict[str, int]) -> str:
 
 def _pictures(plan: Plan) -> Iterator[Check]:
     """Whether the folders have as many pictures as are asked for, and the test sets are labelled."""
-    for cfg in _configs(plan, stages.DATA):
+    for cfg in dry_counts.configs_of(plan, stages.DATA):
         counts = {"plausible": sources.counts(cfg), "implausible": sources.counts(cfg)}
         counts["photos"] = sources.counts(cfg, cfg.pixel_pairs)
         asked: dict[str, int] = {}
@@ -160,57 +162,6 @@ def _labelled(name: str) -> str:
     return f"{(rows.label == 0).sum()} real, {(rows.label == 1).sum()} fake"
 
 
-def _memory(plan: Plan, written: dict[str, float]) -> Iterator[Check]:
-    """What the stages that train or score take by count, against this machine; their files go into `written`, in GB.
-
-    Counting takes a minute at true sizes. What it cannot count, a model whose sizes are not known, is said and not
-    missing.
-    """
-    given = {name: _configs(plan, name) for name in (stages.DATA, stages.VLM, stages.EXPERT)}
-    if not any(given.values()):
-        return
-    machine, configs = _machine(), [each[0] if each else stages.STAGES[name].params() for name, each in given.items()]
-    try:
-        rows = _counted(plan.scale, *configs, machine, [name for name, each in given.items() if each])
-    except Refused as refusal:
-        yield Check(ALL, "memory", partial(str, f"not counted: {refusal}"))
-        return
-    for row in rows:
-        written[row["notebook"]] = written.get(row["notebook"], 0) + row.get("disk, GB", 0)
-        yield Check(row["notebook"], f"memory for {row['stage']}", partial(_fits, row, machine, plan.scale))
-
-
-def _counted(scale: str, data: Any, vlm: Any, expert: Any, machine: GPU, notebooks: list[str]) -> list[dict[str, Any]]:
-    """The computed rows of a rehearsal of some notebooks with these parameters."""
-    from aligngemini.rehearse import run, setting
-
-    tried = setting.make(scale)._replace(data=data, vlm=vlm, expert=expert)
-    return list(run.computed(tried, machine, notebooks=notebooks))
-
-
-def _machine() -> GPU:
-    """The GPU of this machine, or its memory where it has none."""
-    import torch
-
-    if not torch.cuda.is_available():
-        return GPU("", psutil.virtual_memory().total / 1e9, 1, 1)
-    card = torch.cuda.get_device_properties(0)
-    return GPU(card.name, card.total_memory / 1e9, 1, 1)
-
-
-def _fits(row: dict[str, Any], machine: GPU, scale: str) -> str:
-    """Say what a stage takes; raises Refused where that is too much, or where the scale needs a GPU and has none."""
-    peak = row["peak, GB"]  # of a GPU, which computes in 16 bits
-    if not machine.name and scale in MEMORY:
-        smallest = f"the smallest that it fits: {row['smallest GPU']}"
-        raise Refused(f"{peak:.1f} GB by count, and there is no GPU here; {smallest}; or take --scale laptop")
-    peak *= 1 if machine.name else 2  # a processor computes in float32
-    takes = f"{peak:.1f} GB by count"
-    if not machine.fits(peak * 1e9):
-        raise Refused(f"{takes}, and there are {machine.memory:.0f}: lower {row['lower']}, or take a larger machine")
-    return f"{takes}, of {machine.memory:.0f}" + (f" on {machine.name}" if machine.name else "")
-
-
 def _disk(coming: dict[str, int], written: dict[str, float]) -> Iterator[Check]:
     """Room for what comes and what is made, on one disk or on two."""
     cache, home = Path(constants.HF_HUB_CACHE), paths.outputs()
@@ -224,8 +175,3 @@ def _disk(coming: dict[str, int], written: dict[str, float]) -> Iterator[Check]:
 
 def _device(folder: Path) -> int:
     return next(each for each in (folder, *folder.parents) if each.exists()).stat().st_dev
-
-
-def _configs(plan: Plan, notebook: str) -> list[Any]:
-    """The parameters of the first item of a notebook that is executed; none where it is not."""
-    return [item.cfg({}) for item in plan.mine if item.stage.name == notebook][:1]

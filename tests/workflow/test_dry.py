@@ -8,7 +8,7 @@ import pytest
 
 from aligngemini.core import paths, stages
 from aligngemini.fetch import web
-from aligngemini.workflow import dry
+from aligngemini.workflow import dry, dry_counts
 from tests.fetch.conftest import jpeg
 
 DATA, VLM, EXPERT = stages.DATA, stages.VLM, stages.EXPERT
@@ -17,6 +17,7 @@ COUNTED = {
     "notebook": VLM,
     "peak, GB": 3.0,
     "disk, GB": 0.5,
+    "minutes": 7.5,
     "lower": "batch_size",
     "smallest GPU": "T4",
 }
@@ -25,7 +26,7 @@ COUNTED = {
 @pytest.fixture
 def counted(monkeypatch):
     """Counting takes minutes: what it would give."""
-    monkeypatch.setattr(dry, "_counted", lambda *words: [COUNTED] * (VLM in words[-1]))
+    monkeypatch.setattr(dry_counts, "_counted", lambda *words: [COUNTED] * (VLM in words[-1]))
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_a_dry_run_with_all_it_needs_exits_with_0_and_starts_nothing(real, hub, 
 
 def test_all_kinds_of_missing_things_are_said_in_one_go_with_what_to_do(real, hub, counted, monkeypatch, tmp_path):
     monkeypatch.setattr(web.shutil, "disk_usage", lambda path: SimpleNamespace(free=10**6))
-    monkeypatch.setattr(dry.psutil, "virtual_memory", lambda: SimpleNamespace(total=4e9, available=4e9))
+    monkeypatch.setattr(dry_counts.psutil, "virtual_memory", lambda: SimpleNamespace(total=4e9, available=4e9))
     monkeypatch.setattr(dry.metadata, "requires", lambda name: ["numpy", "no-such-package>=3", 'x; extra == "dev"'])
     hub.status["/owner/vae/resolve/"] = (403, -1)
     real.recipe("tiny/02_vlm_dpo", {"base": "owner/vlm", "labeller": "nobody/gone", "quantise": "4bit"})
@@ -143,11 +144,40 @@ def test_a_model_of_the_cache_needs_no_hub_and_one_that_is_not_there_is_missing_
     assert "owner/expert is missing in the hub's cache, and HF_HUB_OFFLINE is set" in said
 
 
-def test_a_scale_for_a_gpu_says_which_one_where_there_is_none(monkeypatch):
+def test_a_scale_for_a_gpu_says_once_that_there_is_none_and_of_each_stage_which_one_it_fits(counted, monkeypatch):
+    from aligngemini.workflow import plan
+
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    rows = [dry._row(check, "paper") for check in dry_counts.checks(plan.make("paper"), {})]
+    (gpu,) = [row for row in rows if row[2] == dry.MISSING]
+    assert gpu[:2] == (dry.ALL, "a GPU") and "there is none here, and the scale paper needs one" in gpu[3]
+    takes = "3.0 GB by count; the smallest GPU that it fits: T4"
+    assert (VLM, "memory for DPO", dry.OK, takes) in rows
     no_gpu = SimpleNamespace(name="", memory=64, fits=lambda peak: True)
-    with pytest.raises(dry.Refused, match="3.0 GB by count, and there is no GPU here; the smallest that it fits: T4"):
-        dry._fits(COUNTED, no_gpu, "paper")
-    assert dry._fits(COUNTED, no_gpu, "laptop") == "6.0 GB by count, of 64"
+    assert dry_counts._fits(COUNTED, no_gpu) == "6.0 GB by count, of 64"
+
+
+def test_the_time_is_counted_for_a_gpu_that_is_named_and_for_every_point_of_the_study(counted, monkeypatch, tmp_path):
+    from aligngemini.workflow import plan
+
+    monkeypatch.setenv("ALIGNGEMINI_OUTPUTS", str(tmp_path))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    time = {check.notebook: check.run() for check in dry_counts.checks(plan.make("paper"), {}) if check.what == "time"}
+    assert time[VLM] == "about 15 min" and time[EXPERT] == "about 18 min", "of plan.yaml: not counted here"
+    assert time[dry.ALL].startswith("about 42 min, by count for one A100 80 GB"), time
+    time = {check.notebook: check.run() for check in dry_counts.checks(plan.make("mini"), {}) if check.what == "time"}
+    assert time[VLM] == "about 4 min" and time[dry.ALL].endswith("as last time, or by plan.yaml")
+    assert (
+        dry_counts._speed("NVIDIA H100 80GB HBM3").name == "H100 80 GB"
+        and dry_counts._speed("Tesla T4").name == "T4 16 GB"
+    )
+
+
+def test_advice_names_the_scale_and_does_not_repeat_the_need(real, counted, tmp_path):
+    _, said = real.run("run", "--scale", "tiny", "--dry", "-p", "photos", str(tmp_path / "nowhere"))
+    (line,) = _lines(said, "there is no folder")
+    assert "`aligngemini data fetch --scale tiny`" in line and "photos:" not in line and "SCALE" not in said
+    assert "not checked: whether the weights of a model fit it" in said
 
 
 def test_the_memory_is_counted_by_the_rehearsal_for_the_parameters_of_the_plan(monkeypatch):
@@ -156,6 +186,6 @@ def test_the_memory_is_counted_by_the_rehearsal_for_the_parameters_of_the_plan(m
 
     asked = []
     monkeypatch.setattr(run, "computed", lambda setting, *_, notebooks: asked.append(setting) or [COUNTED])
-    (check,) = dry._memory(plan.make("mini", options=[("batch_size", "3")]), {})
+    check, *_ = dry_counts.checks(plan.make("mini", options=[("batch_size", "3")]), {})
     assert asked[0].vlm.batch_size == 3 and check.notebook == VLM and "by count" in check.run()
-    assert list(dry._memory(plan.make("mini", only="04"), {})) == []
+    assert list(dry_counts.checks(plan.make("mini", only="04"), {})) == []
