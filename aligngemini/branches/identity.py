@@ -23,6 +23,5 @@ def of_model(weight, base: str, revision: str, adapter: Path, library: str, modu
 
 def content(folder: Path) -> str:
     """A digest of the bytes of all files, whatever their size: a wrong match would give wrong scores; "" for none."""
-    files = sorted(path for path in Path(folder).rglob("*") if path.is_file() and not path.name.startswith("."))
-    names = {path.relative_to(folder).as_posix(): fingerprint.of_file(path) for path in files}
-    return fingerprint.digest(names) if names else ""
+    names = [name for name in fingerprint.inside(folder) if not Path(name).name.startswith(".")]
+    return fingerprint.digest({name: fingerprint.of_file(folder / name) for name in names}) if names else ""

@@ -68,7 +68,7 @@ def execute(
                 language="python",
                 progress_bar=False,
                 start_timeout=START_SECONDS,
-                kernel_manager_class=kernel_manager.of(sockets, environment, server, began),
+                kernel_manager_class=kernel_manager.of(sockets, environment, server, began, stopping),
             )
         except Exception as error:
             if _stopping.is_set():

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
 from aligngemini.core import paths
-from aligngemini.workflow import kernel
 from aligngemini.workflow.forks import Process, Server
 
 # What a kernel runs first: at its end Python would look for garbage in all libraries, for a second or two.
@@ -21,12 +21,18 @@ END = '__import__("atexit").register(__import__("gc").freeze);'
 SOCKET_PATH = 103  # bytes in the path of a Unix socket: what macOS allows, Linux 4 more (unix(4), unix(7))
 
 
-def of(sockets: Path, environment: dict[str, str], server: Server | None, began: Callable[[Process], None]) -> type:
+def of(
+    sockets: Path,
+    environment: dict[str, str],
+    server: Server | None,
+    began: Callable[[Process], None],
+    stopping: Callable[[], bool],
+) -> type:
     """Return a kernel manager that ignores installed kernel specs, which may name another Python.
 
     It listens in the folder `sockets`, where no other user and no other kernel can meet it, or on loopback ports where
     the path of that folder is too long for a socket. `environment`: further variables of the kernel; `server`:
-    what it is forked from, if it is; `began` is told its process.
+    what it is forked from, if it is; `began` is told its process; `stopping`: whether all kernels are being ended.
     """
     spec = _spec(environment)
     fits = len(os.fsencode(f"{sockets}/kernel-ipc-5")) <= SOCKET_PATH  # the last of five names by jupyter_client
@@ -40,7 +46,7 @@ def of(sockets: Path, environment: dict[str, str], server: Server | None, began:
                 self.provisioner = Forking(server, kernel_spec=spec, parent=self)
 
         async def start_kernel(self, **options: Any) -> None:
-            asyncio.get_running_loop().set_exception_handler(_report)
+            asyncio.get_running_loop().set_exception_handler(partial(_report, stopping))
             await super().start_kernel(**options)
             began(self.provisioner.process)  # type: ignore[union-attr]
 
@@ -76,7 +82,7 @@ class Forking(LocalProvisioner):
         return self.connection_info
 
 
-def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+def _report(stopping: Callable[[], bool], loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """The client's tasks that wait for a kernel must not report that we ended it."""
-    if not kernel.stopping():
+    if not stopping():
         loop.default_exception_handler(context)
