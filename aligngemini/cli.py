@@ -106,7 +106,7 @@ def _add_workflow(commands: Any) -> None:
     for each in (run, sweep):
         each.add_argument("--scale", default="mini", help="folder of recipes, such as mini (default) or smoke")
         words = {"nargs": 2, "action": "append", "default": [], "metavar": ("NAME", "VALUE")}
-        each.add_argument("-p", **words, help="set a parameter of any notebook")
+        each.add_argument("-p", **words, help="set a parameter of any notebook; 02.NAME: of 02 alone")
         each.add_argument("--jobs", default="", metavar="N", help="notebooks at once (default: by processors and GPUs)")
         each.add_argument("--print-commands", action="store_true", help="print papermill lines, for Slurm or xargs")
         each.set_defaults(stopped=CONTINUES)

@@ -132,7 +132,8 @@ def make(
     data: dict[str, Any] | None = None,
     problems: list[tuple[str, str]] | None = None,
 ) -> Plan:
-    """Return the plan of a `scale`; options are (name, text) as typed, for every stage that has the name.
+    """Return the plan of a `scale`; options are (name, text) as typed, for every stage that has the name, or for
+    one: "02.base".
 
     `first`, `only`: a stage's number or name. `data`: the one point of notebook 01 at which a study that varies it
     is run. Raises `Refused` for anything that no stage could run with; where `problems` is given, what is wrong with
@@ -200,9 +201,10 @@ def _asked(
 ) -> dict[str, dict[str, Any]]:
     """Return stage -> parameters from the command line; each must have a say in what is run. See `make`."""
     found: dict[str, dict[str, Any]] = {name: {} for name in STAGES}
-    for name, text in options:
+    for option, text in options:
+        number, _, name = option.rpartition(".")  # "02.base": of that notebook alone
         try:
-            for stage in _having(name, end):
+            for stage in _having(name, end, number):
                 found[stage.name][name] = params.parse(stage.params, name, text)
         except Refused as refusal:
             if problems is None:
@@ -216,12 +218,15 @@ def is_shared(name: str) -> bool:
     return sum(name in params.names(stage.params) for stage in STAGES.values()) > 1
 
 
-def _having(name: str, end: Stage) -> list[Stage]:
-    """Return the stages that have a parameter; raises `Refused` where the command line cannot set it."""
-    having = [stage for stage in STAGES.values() if name in params.names(stage.params)]
+def _having(name: str, end: Stage, number: str = "") -> list[Stage]:
+    """Return the stages that have a parameter, of all or the one with that number; raises `Refused` where the command
+    line cannot set it.
+    """
+    among = [stages.find(number)] if number else list(STAGES.values())
+    having = [stage for stage in among if name in params.names(stage.params)]
     if not having:
-        every = sorted({known for stage in STAGES.values() for known in params.names(stage.params)})
-        raise params.unknown(name, every, "the workbook")
+        every = sorted({known for stage in among for known in params.names(stage.params)})
+        raise params.unknown(name, every, among[0].name if number else "the workbook")
     if name == "scale":
         raise Refused("scale is chosen with --scale: it decides which recipes are read")
     if all(stage.place > end.place for stage in having):

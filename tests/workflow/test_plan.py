@@ -73,6 +73,18 @@ def test_recipes_give_way_to_the_grid_and_both_to_the_command_line(little):
     assert {item.cfg({}).seed for item in items} == {7}
 
 
+def test_a_number_before_a_dot_aims_a_parameter_at_one_notebook(little):
+    made = plan.make("tiny", options=[("base", "data/mini/vlm"), ("03.base", "data/mini/expert")])
+    asked = {item.stage.name: item.asked for item in made.items}
+    assert asked["02_vlm_dpo"] == {"base": "data/mini/vlm"}
+    assert asked["03_expert_lora"] == {"base": "data/mini/expert"}
+    for name, told in {"07.base": "there is no stage '07'", "04.base": "04_fusion has no parameter 'base'"}.items():
+        with pytest.raises(Refused, match=told):
+            plan.make("tiny", options=[(name, "data/mini/vlm")])
+    with pytest.raises(Refused, match="belongs to 03_expert_lora, which this command does not run"):
+        plan.make("tiny", only="02", options=[("03.base", "data/mini/expert")])
+
+
 def test_points_that_the_command_line_makes_equal_become_one(little):
     made = plan.make("tiny", options=[("supervision", "mixed")])
     assert _labels(made)[1:3] == ["02_vlm_dpo, supervision mixed", "03_expert_lora, supervision mixed"]
