@@ -72,7 +72,10 @@ def _fetch(args: argparse.Namespace) -> int:
     _bounds(args)
     root, worst = paths.writable(_root(args), "--root"), DONE
     if args.scale or args.dry:
-        print(offers.text(offers.table(sources, root, args)), flush=True)
+        offered = offers.table(sources, root, args)
+        print(offers.text(offered), flush=True)
+        if problems := list(filter(None, offered.problem)):
+            raise Refused(f"{problems[0]}. What is known of sizes stands in data/README.md")
     for name, source in ({} if args.dry else sources).items():
         try:
             with room_on_disk(root, "--root"):

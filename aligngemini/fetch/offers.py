@@ -11,7 +11,7 @@ from aligngemini.core import models, params, recipes, stages
 from aligngemini.core.params import Refused
 
 from . import bases, coco, echo4o, held_out, lite0, unsplash
-from .record import COMPLETE
+from .record import COMPLETE, Offer
 
 SOURCES: dict[str, Any] = {"coco": coco, "unsplash": unsplash, "echo4o": echo4o, "held_out": held_out, "lite0": lite0}
 SOURCES |= bases.BASES
@@ -51,18 +51,29 @@ def counts(scale: str, args: Namespace) -> dict[str, int]:
 
 
 def table(sources: dict[str, Any], root: Path, args: Namespace) -> pd.DataFrame:
-    """A row for each source: from, MB, licence (a summary) and state; the hub is asked. Raises Refused."""
+    """A row for each source: from, MB, licence (a summary) and state; the hub is asked. problem: why it did not say how
+    large it is, else "".
+    """
     rows = []
     for name, source in sources.items():
-        state, offer = source.check(root, quick=True), source.offer(root, args)
-        rows.append([name, offer.origin, offer.bytes / 1e6, "about" if offer.about else "", offer.licence, state.word])
-    return pd.DataFrame(rows, columns=["source", "from", "MB", "exact", "licence", "state"])
+        problem = ""
+        try:
+            offer = source.offer(root, args)
+        except Refused as refusal:
+            origin = getattr(source, "name", "") or getattr(source, "REPO", name)
+            offer, problem = Offer(origin, 0, source.RIGHTS or "as its card says"), str(refusal)
+        about, state = "about" if offer.about else "", source.check(root, quick=True)
+        rows.append([name, offer.origin, offer.bytes / 1e6, about, offer.licence, state.word, problem])
+    return pd.DataFrame(rows, columns=["source", "from", "MB", "exact", "licence", "state", "problem"])
 
 
 def text(offered: pd.DataFrame) -> str:
     """The table as people read it, and the sum of what is not there yet."""
     size = [f"{row.exact} {row.MB:,.0f} MB".strip() if row.MB else "-" for row in offered.itertuples()]
+    unknown = list(offered.source[offered.problem != ""])
+    size = ["not known" if name in unknown else text for name, text in zip(offered.source, size, strict=True)]
     shown = offered.assign(size=size)[["source", "size", "licence", "state", "from"]]
     missing = offered.loc[offered.state != COMPLETE, "MB"].sum()
-    to_come = f"to come: about {missing / 1e3:,.1f} GB (licences: a summary, not legal advice)"
+    without = f" without {', '.join(unknown)}, whose size could not be asked for" if unknown else ""
+    to_come = f"to come: about {missing / 1e3:,.1f} GB{without} (licences: a summary, not legal advice)"
     return f"{shown.to_string(index=False)}\n{to_come}"

@@ -1,9 +1,12 @@
 """What a scale needs: its sizes and licences are shown first, and one command brings all of it."""
 
+from unittest.mock import Mock
+
 import pandas as pd
 import pytest
 
 from aligngemini.core import codes, paths
+from aligngemini.core.params import Refused
 from aligngemini.fetch import bases, held_out, offers
 from tests.fetch.conftest import jpeg
 
@@ -40,6 +43,18 @@ def test_sizes_and_licences_are_shown_before_anything_is_downloaded(fetch, hub, 
     assert all(word in told for word in ("terms of the Unsplash", "MIT", "apache-2.0", "missing", "about 1,311 MB"))
     assert f"{size / 1e6:,.0f} MB" in told and "to come: about 1.3 GB" in told
     assert not root.exists() and not hub.got("/cdn") and not hub.got("/data/lite")
+
+
+def test_without_the_hub_the_list_is_shown_and_says_which_sizes_are_not_known(fetch, served, capsys, monkeypatch, root):
+    unreached = Mock(side_effect=Refused("owner/name cannot be fetched: the hub cannot be reached"))
+    monkeypatch.setattr("aligngemini.fetch.hub.repository", unreached)
+    assert fetch("--scale", "paper", "--dry") == codes.REFUSED
+    said = capsys.readouterr()
+    assert "about 19,000 MB" in said.out and "Qwen/Qwen2.5-VL-7B-Instruct" in said.out
+    assert "MIT" in said.out and said.out.count("not known") == 4
+    assert "without echo4o, vlm, expert, vae, whose size could not be asked for" in said.out
+    assert said.err.count("the hub cannot be reached") == 1 and "data/README.md" in said.err
+    assert fetch("--scale", "paper") == codes.REFUSED and not root.exists(), "nothing is fetched then"
 
 
 def test_one_command_brings_a_scale_in_its_numbers(fetch, hub, capsys, root, monkeypatch):
