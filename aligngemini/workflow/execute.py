@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 
-from aligngemini.core import atomic, manifest, paths, reading, redaction, run_spec, runs, saved_runs
+from aligngemini.core import atomic, manifest, paths, reading, redaction, run_spec, runs, saved_runs, stages
 from aligngemini.core.manifest import DiskFull
 from aligngemini.core.params import Params, Refused
 from aligngemini.core.progress import FILE, spell
@@ -73,7 +73,8 @@ def _work(waiting: list[Task], force: bool, executor: Local) -> None:
                 task.end(ended.result(), waiting)
             except (Refused, Failed, DiskFull) as failure:
                 failures.append(failure)
-                waiting = [each for each in waiting if not each.stands_on(task)]
+                full = isinstance(failure, DiskFull)  # no other would have room either
+                waiting = [] if full else [each for each in waiting if not each.stands_on(task)]
                 if waiting or running:
                     status.say(f"{task.title}: failed, the others go on")
     if failures:
@@ -81,7 +82,9 @@ def _work(waiting: list[Task], force: bool, executor: Local) -> None:
 
 
 def _joined(failures: list[Exception]) -> Exception:
-    """Return one failure that says what all do, a refusal if all are."""
+    """Return one failure that says what all do, a refusal if all are; of a full disk one sentence is enough."""
+    full = [each for each in failures if isinstance(each, DiskFull)]
+    failures = [each for each in failures if each not in full[1:]]
     if len(failures) == 1:
         return failures[0]
     kind = StageRefused if all(isinstance(each, Refused) for each in failures) else Failed
@@ -103,8 +106,23 @@ def _existing(task: Task) -> list[SavedRun]:
             raise
         return []
     if needed:
-        print(f"{task.title}: standing on {paths.short(run.folder)}", flush=True)
+        print(f"{task.title}: standing on {paths.short(run.folder)}{_other(run, cfg, plan)}", flush=True)
     return [run]
+
+
+def _other(run: SavedRun, cfg: Params, plan: Plan) -> str:
+    """Say which parameters of a run are not those of the plan. Left out are those that select runs, and those that the
+    command line says of stages that are executed."""
+    apart = {each.field for each in stages.selectors(cfg)} | _said_of_executed(plan)
+    values = {name: value for name, value in cfg.model_dump().items() if name not in apart}
+    differing = [name for name, value in values.items() if run.params.get(name, value) != value]
+    words = [f"{name} {run.params[name]} where this command says {values[name]}" for name in differing]
+    return f", which was made with {', '.join(words)}" if words else ""
+
+
+def _said_of_executed(plan: Plan) -> set[str]:
+    """The parameters that the command line names for stages that are executed."""
+    return {name for each in plan.mine for name in each.asked}
 
 
 def _exact(notebook: str, cfg: Params) -> SavedRun | None:
@@ -117,8 +135,7 @@ def _exact(notebook: str, cfg: Params) -> SavedRun | None:
 def _latest(plan: Plan, item: Item, cfg: Params) -> SavedRun:
     """Return the latest run like `item`. What the command line says of stages that are executed is not asked of it:
     `--from 03 -p epochs 2` speaks of 03, though 02 has epochs, too."""
-    executed = {name for each in plan.mine for name in each.asked}
-    alike = [name for name in item.asked if name not in executed]
+    alike = [name for name in item.asked if name not in _said_of_executed(plan)]
     wanted = {name: getattr(cfg, name) for name in ["seed", *item.point, *alike]}
     return saved_runs.latest(item.stage.name, {"scale": plan.scale} | wanted)
 
@@ -184,4 +201,4 @@ def _failure(title: str, asked: RunSpec, executed: Path, error: Exception) -> Ex
     kept = runs.mark_failed(asked, reason, executed) if executed.exists() else executed
     where = f" The executed notebook is {paths.short(kept)}." if kept != executed else ""
     sentence = f"{title} failed: {reason}.{where} Mend the cause and run the same command again: it continues there."
-    return StageRefused(sentence) if name == "Refused" else Failed(sentence)
+    return {"Refused": StageRefused, "DiskFull": DiskFull}.get(name, Failed)(sentence)

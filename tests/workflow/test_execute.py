@@ -80,6 +80,26 @@ def test_a_full_disk_of_temporary_files_is_told_as_such_and_the_run_goes_on_late
     assert little.run("run", "--scale", "tiny", "--only", "01")[0] == 0
 
 
+def test_a_full_disk_ends_the_run_at_the_first_stage_with_one_sentence(little, inline):
+    assert little.run("run", "--scale", "tiny", "--only", "01")[0] == 0
+    full = 'from aligngemini.core.manifest import DiskFull\nraise DiskFull("no space left for outputs: free some")'
+    for notebook in (VLM, EXPERT):
+        little.write(notebook, full)
+    code, said = little.run("run", "--scale", "tiny", "--from", "02", "--jobs", "1")
+    assert code == 1 and said.count("no space left") == 1 and "the others go on" not in said, said
+    assert not list(little.outputs.glob(f"{EXPERT}/.*.partial")), "no other stage was started"
+
+
+def test_a_run_that_is_stood_on_says_what_it_was_made_with_if_not_with_the_recipe(little, inline):
+    assert little.run("run", "--scale", "tiny", "--only", "01")[0] == 0
+    words = ["-p", "supervision", "semantic", "-p", "epochs", "7"]
+    assert little.run("run", "--scale", "tiny", "--only", "02", *words)[0] == 0
+    _, said = little.run("run", "--scale", "tiny", "--from", "04")
+    assert "standing on" in said and "which was made with epochs 7.0 where this command says 1.0" in said, said
+    _, said = little.run("run", "--scale", "tiny", "--only", "03", "-p", "epochs", "7")
+    assert "where this command says" not in said, "what is said of 03 is not said of 02"
+
+
 def test_a_folder_of_runs_may_have_any_name(little, tmp_path):
     place = tmp_path / "$HOME ${x} {y} %s 'é\"\n"
     code, said = little.run("run", "--scale", "tiny", "--only", "01", "--outputs", str(place))
