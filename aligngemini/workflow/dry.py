@@ -52,8 +52,8 @@ def text(rows: pd.DataFrame) -> str:
     padded = ["  ".join([*map(str.ljust, line, widths), line[-1]]).rstrip() for line in lines]
     missing = int((rows.state == MISSING).sum())
     are = "are" if missing > 1 else "is"
-    end = f"{missing or 'none'} of {len(rows)} needs {are} missing; nothing was started\n{UNCHECKED}"
-    return "\n".join([*padded, "", end])
+    end = f"{missing or 'none'} of {len(rows)} needs {are} missing; nothing was started"
+    return "\n".join([*padded, "", UNCHECKED, end])
 
 
 def _row(check: Check, scale: str) -> tuple[str, str, str, str]:
