@@ -37,7 +37,7 @@ def unit(images) -> int:
 
 def most(images) -> int:
     """The largest number of pixels that an image processor shows of one image, where it cuts it into tiles."""
-    size = dict(images.size)
+    size = dict(images.size or {})  # Gemma 4 has none
     area = size.get("longest_edge", 0) ** 2 or size.get("height", 0) * size.get("width", 0)
     return area * getattr(images, "max_patches", 1) or sys.maxsize
 

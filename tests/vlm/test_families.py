@@ -15,6 +15,7 @@ from aligngemini.vlm import (
     adapter,
     description_probe,
     dpo,
+    image_size,
     labels,
     load,
     parts,
@@ -170,9 +171,11 @@ def test_remembered_features_and_packed_pairs_change_no_logit(family, trained, m
     assert torch.allclose(quick[there], plain[there], rtol=0, atol=2e-4) and plain[there].std() > 0.1
 
 
-def test_an_image_processor_without_a_size_has_facts_too():
+def test_an_image_processor_without_a_size_has_facts_and_gets_large_images():
     """Gemma 4 limits the tokens of an image, and its processor's size is None."""
     processor = SimpleNamespace(image_processor=SimpleNamespace(size=None, patch_size=16))
+    image = Image.new("RGB", (300, 300))
+    assert image_size.look(SimpleNamespace(processor=processor), image) is image
     assert adapter.facts(CFG, 6, processor)["processor"] == {"size": {}, "patch_size": 16}
 
 
