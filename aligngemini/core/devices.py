@@ -8,9 +8,11 @@ from typing import Any
 
 AUTO = "auto"  # of a number format: whatever suits this machine
 NARROW = ("cuda", "xpu")  # kinds of accelerator on which auto means 16 bits; Apple's stays in float32
-# Options of glibc's mallopt(3) with bytes. The second is the largest that it takes. The first is ours: with the largest
-# that glibc comes to by itself, 64 MB, some trainings kept what a step frees and others gave it back.
-TRIM_THRESHOLD, MMAP_THRESHOLD = (-1, 256 * 2**20), (-3, 32 * 2**20)
+# Options of glibc's mallopt(3) with bytes. The first is ours: with the largest that glibc comes to by itself, 64 MB,
+# some trainings kept what a step frees and others gave it back. The others say from which size on a block is given back
+# when it is freed: the largest that glibc takes, and one of ours, by which laptop's DPO takes what its count says.
+TRIM_THRESHOLD, KEPT, GIVEN_BACK = (-1, 256 * 2**20), (-3, 32 * 2**20), (-3, 64 * 2**10)
+LARGE = 64 * 2**20  # bytes of weights (ours): more than the mini models, less than the smallest of laptop
 
 
 def best() -> str:
@@ -99,12 +101,16 @@ def double(values: Any) -> Any:
     return (values.cpu() if values.device.type == "mps" else values).double()
 
 
-def keep_freed_memory() -> None:
-    """Let this process keep up to 256 MB that tensors on a processor have freed, for the next ones; no number changes.
+def keep_freed_memory(module: Any) -> None:
+    """Decide what this process does with memory that tensors on a processor have freed; no number changes.
 
-    By default glibc gives it back to the system and asks for it anew several times in each step of a small model, which
-    is a tenth of the processor time of a training. C libraries without mallopt do as they do.
+    Beside a torch module of up to LARGE bytes it keeps up to 256 MB for the next tensors. By default glibc gives it
+    back to the system and asks for it anew several times in each step of a small model, which is a tenth of the
+    processor time of a training. Beside a larger one every block of more than 64 KB is given back when it is freed:
+    blocks of many sizes would leave gaps, a third more than what torch has in use. C libraries without mallopt do as
+    they do.
     """
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
-    for option in (TRIM_THRESHOLD, MMAP_THRESHOLD) if hasattr(libc, "mallopt") else ():
+    large = sum(each.nbytes for each in module.parameters()) > LARGE
+    for option in (TRIM_THRESHOLD, GIVEN_BACK if large else KEPT) if hasattr(libc, "mallopt") else ():
         libc.mallopt(*option)

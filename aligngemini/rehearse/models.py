@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from transformers import AutoConfig, AutoModelForImageTextToText, GenerationConfig
 
-from aligngemini.core import bfloat16_linear, paths, reading
+from aligngemini.core import bfloat16_linear, devices, paths, reading
 from aligngemini.core.params import Refused
 from aligngemini.expert import architectures, backbone
 from aligngemini.images import autoencoder, patches
@@ -40,6 +40,7 @@ def vlm(setting: Setting, folder: Path, device: str) -> tuple[load.VLM, nn.Modul
     patch_embedding.make(model)
     if device != HOLLOW:  # a count is of a GPU, or to be the same on all machines
         bfloat16_linear.make(model)
+        devices.keep_freed_memory(model)
     if device == HOLLOW:
         words = _hollowed(model, device).get_input_embeddings().weight
         words.data = torch.empty_like(words)  # of a size that takes no memory before it is written to
@@ -61,6 +62,8 @@ def expert(setting: Setting, folder: Path, device: str) -> tuple[backbone.Expert
     colours = [backbone.colours(values, place) for values in backbone.CLIP]
     bare = backbone.Expert(_hollowed(model, device), *colours, {"base": base, "revision": "", "architecture": name})
     tuned = backbone.with_lora(bare, setting.expert)
+    if device != HOLLOW:
+        devices.keep_freed_memory(tuned.model)
     return tuned, tuned.model
 
 

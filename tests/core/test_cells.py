@@ -39,7 +39,9 @@ class Lab:
         self.sockets = tempfile.TemporaryDirectory()  # short, as the names of sockets must be
         self.client = NotebookClient(
             nbformat.v4.new_notebook(cells=self.cells),
-            kernel_manager_class=kernel_manager.of(Path(self.sockets.name), self.little.environment, None, [].append),
+            kernel_manager_class=kernel_manager.of(
+                Path(self.sockets.name), self.little.environment, None, [].append, kernel.stopping
+            ),
             startup_timeout=kernel.START_SECONDS,
         )
         self.kernel = self.client.setup_kernel()

@@ -88,10 +88,11 @@ def test_an_apple_gpu_is_asked_for_nothing_that_it_lacks(monkeypatch):
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="the C library has no mallopt")
-def test_freed_memory_is_kept_for_the_next_tensors():
+def test_freed_memory_is_kept_beside_a_small_model_and_given_back_beside_a_large_one():
     """A process by itself: this one may keep its memory already."""
     script = """
 import resource, numpy
+from types import SimpleNamespace
 from aligngemini.core import devices
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -99,10 +100,12 @@ def faults():
         arrays = [numpy.ones(2**20) for _ in range(4)]
         del arrays
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-given_back = faults()
-devices.keep_freed_memory()
-faults()
-print(given_back, faults())
+def beside(size):
+    weights = SimpleNamespace(nbytes=size)
+    devices.keep_freed_memory(SimpleNamespace(parameters=lambda: [weights]))
+    faults()
+    return faults()
+print(faults(), beside(devices.LARGE + 1), beside(devices.LARGE))
 """
-    given_back, kept = map(int, subprocess.check_output([sys.executable, "-c", script]).split())
-    assert given_back > 1000 and kept < given_back / 10
+    default, large, small = map(int, subprocess.check_output([sys.executable, "-c", script]).split())
+    assert min(default, large) > 1000 and small < default / 10
