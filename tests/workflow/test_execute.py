@@ -7,13 +7,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from unittest.mock import Mock
 
 import pytest
 
-from aligngemini.core import manifest, runs, stages
+from aligngemini.core import runs, stages
 from aligngemini.core.params import Refused
-from aligngemini.workflow import execute, kernel, plan, scratch
+from aligngemini.workflow import execute, plan, scratch
 from tests.workflow.test_stops import _kernels, _wait_for
 
 DATA, VLM, EXPERT, FUSION, ANALYSIS, PEERS = stages.STAGES
@@ -62,32 +61,6 @@ def test_an_executed_notebook_that_no_longer_fits_on_the_disk_is_made_again(litt
     assert code == 0 and "01_data_construction: reused" not in said
     (book,) = little.outputs.glob(f"{DATA}/*/notebook.ipynb")
     assert json.loads(book.read_text())["cells"]
-
-
-def test_a_full_disk_of_temporary_files_is_told_as_such_and_the_run_goes_on_later(little, inline, monkeypatch):
-    """The executed notebook and the files of its kernel lie there; the disk of the outputs has room."""
-    (little.root / "brief").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(little.root / "brief"))
-    free = Mock(side_effect=lambda folder: Mock(free=0 if folder.name == "brief" else 2**30))
-    with monkeypatch.context() as full:
-        full.setattr(manifest.shutil, "disk_usage", free)
-        full.setattr(kernel, "execute", Mock(side_effect=OSError(errno.ENOSPC, "No space left on device")))
-        code, said = little.run("run", "--scale", "tiny", "--only", "01")
-    assert code == 1 and "--outputs" not in said
-    assert (
-        f"no space left for {little.root / 'brief'} (0 MB free): free some, or choose another disk with TMPDIR" in said
-    )
-    assert little.run("run", "--scale", "tiny", "--only", "01")[0] == 0
-
-
-def test_a_full_disk_ends_the_run_at_the_first_stage_with_one_sentence(little, inline):
-    assert little.run("run", "--scale", "tiny", "--only", "01")[0] == 0
-    full = 'from aligngemini.core.manifest import DiskFull\nraise DiskFull("no space left for outputs: free some")'
-    for notebook in (VLM, EXPERT):
-        little.write(notebook, full)
-    code, said = little.run("run", "--scale", "tiny", "--from", "02", "--jobs", "1")
-    assert code == 1 and said.count("no space left") == 1 and "the others go on" not in said, said
-    assert not list(little.outputs.glob(f"{EXPERT}/.*.partial")), "no other stage was started"
 
 
 def test_a_run_that_is_stood_on_says_what_it_was_made_with_if_not_with_the_recipe(little, inline):
