@@ -101,8 +101,8 @@ def double(values: Any) -> Any:
     return (values.cpu() if values.device.type == "mps" else values).double()
 
 
-def keep_freed_memory(module: Any) -> None:
-    """Decide what this process does with memory that tensors on a processor have freed; no number changes.
+def tune_allocator(module: Any) -> None:
+    """Tell the C library what to do with memory that tensors on a processor have freed; no number changes.
 
     Beside a torch module of up to LARGE bytes it keeps up to 256 MB for the next tensors. By default glibc gives it
     back to the system and asks for it anew several times in each step of a small model, which is a tenth of the

@@ -148,7 +148,7 @@ def _architecture(source: str) -> str:
 
 def placed(model: torch.nn.Module, mean, std, metadata: dict[str, str]) -> Expert:
     """The expert on the fastest device at hand, its constants beside it."""
-    devices.keep_freed_memory(model)
+    devices.tune_allocator(model)
     bfloat16_linear.make(model)
     where = torch.device(devices.best())
     return Expert(model.to(where), colours(mean, where), colours(std, where), metadata)

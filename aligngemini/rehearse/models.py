@@ -40,7 +40,7 @@ def vlm(setting: Setting, folder: Path, device: str) -> tuple[load.VLM, nn.Modul
     patch_embedding.make(model)
     if device != HOLLOW:  # a count is of a GPU, or to be the same on all machines
         bfloat16_linear.make(model)
-        devices.keep_freed_memory(model)
+        devices.tune_allocator(model)
     if device == HOLLOW:
         words = _hollowed(model, device).get_input_embeddings().weight
         words.data = torch.empty_like(words)  # of a size that takes no memory before it is written to
@@ -63,7 +63,7 @@ def expert(setting: Setting, folder: Path, device: str) -> tuple[backbone.Expert
     bare = backbone.Expert(_hollowed(model, device), *colours, {"base": base, "revision": "", "architecture": name})
     tuned = backbone.with_lora(bare, setting.expert)
     if device != HOLLOW:
-        devices.keep_freed_memory(tuned.model)
+        devices.tune_allocator(tuned.model)
     return tuned, tuned.model
 
 

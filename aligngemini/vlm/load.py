@@ -72,7 +72,7 @@ def load(base: str, revision: str = "", precision: str = "auto", max_pixels: int
             raise ValueError(f"the model has {why}, which its scores need; choose one of another family")
     patch_embedding.make(model)
     bfloat16_linear.make(model)
-    devices.keep_freed_memory(model)
+    devices.tune_allocator(model)
     if max_pixels:
         image_size.limit(processor.image_processor, max_pixels)
     return VLM((model if quantise else model.to(place())).eval(), processor, max_pixels)

@@ -65,7 +65,7 @@ def products() -> None:
     wide = nn.Linear(*LAYER, bias=False).requires_grad_(False)
     narrow, ours = (nn.Linear(*LAYER, bias=False, dtype=torch.bfloat16).requires_grad_(False) for _ in range(2))
     bfloat16_linear.make(nn.Sequential(ours))
-    devices.keep_freed_memory(wide)
+    devices.tune_allocator(wide)
     print(f"this processor imitates bfloat16: {devices.imitates_bfloat16()}")
     for tokens in TOKENS:
         for what, back in (("forward", False), ("forward and back", True)):

@@ -102,7 +102,7 @@ def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 def beside(size):
     weights = SimpleNamespace(nbytes=size)
-    devices.keep_freed_memory(SimpleNamespace(parameters=lambda: [weights]))
+    devices.tune_allocator(SimpleNamespace(parameters=lambda: [weights]))
     faults()
     return faults()
 print(faults(), beside(devices.LARGE + 1), beside(devices.LARGE))
